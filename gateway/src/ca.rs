@@ -1,0 +1,97 @@
+//! The CA engine: what signs certificates and CRLs for the gateway.
+//!
+//! A trait, because a site's certification authority is its own affair; [`embedded`] is the one for trying Keyside out and
+//! for small sites.
+
+use std::path::PathBuf;
+
+pub mod embedded;
+
+/// A CA engine. Its functions may take long (they sign, or ask a machine elsewhere): call them off the async threads.
+pub trait CaEngine: Send + Sync {
+    /// The certificate of `authority`, as DER.
+    fn certificate(&self, authority: Authority) -> &[u8];
+
+    /// Issues the certificate that `order` describes, as DER. The same order gives the same certificate: an order is
+    /// repeated after a crash.
+    fn issue(&self, order: &CertificateOrder) -> Result<Vec<u8>, CaError>;
+
+    /// Signs the CRL that `order` describes, as DER.
+    fn sign_crl(&self, order: &CrlOrder) -> Result<Vec<u8>, CaError>;
+}
+
+/// One of the two authorities of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The trust anchor.
+    Root,
+    /// The authority below it that issues users' certificates.
+    Issuing,
+}
+
+/// All that a user's certificate is made from. Times are in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Debug)]
+pub struct CertificateOrder {
+    /// The checked PKCS#10 CertificationRequest, DER: subject and public key are taken from it.
+    pub certification_request: Vec<u8>,
+    /// The checked e-mail address.
+    pub email_address: String,
+    /// The serial number, unsigned, most significant byte first; at most 19 bytes (RFC 5280, section 4.1.2.2).
+    pub serial_number: Vec<u8>,
+    /// The first second of the certificate's validity.
+    pub not_before: i64,
+    /// The last second of the certificate's validity; an engine ends it sooner if its own certificate does.
+    pub not_after: i64,
+}
+
+/// All that a CRL is made from. Times are in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Debug)]
+pub struct CrlOrder {
+    /// Who signs it.
+    pub authority: Authority,
+    /// Its number, greater than that of every CRL of this authority before (RFC 5280, section 5.2.3).
+    pub number: u64,
+    /// When it was made.
+    pub this_update: i64,
+    /// When the next one is there at the latest.
+    pub next_update: i64,
+}
+
+/// Why a CA engine cannot do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// A file of the CA cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the CA has the wrong contents.
+    #[error("{path}: {fault}")]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        fault: String,
+    },
+    /// A structure cannot be read or made.
+    #[error(transparent)]
+    Pki(#[from] keyside::pki::error::Error),
+    /// A certificate or CRL cannot be built.
+    #[error("a certificate or CRL cannot be made: {0}")]
+    Build(#[from] x509_cert::builder::Error),
+    /// A value cannot be encoded.
+    #[error("a certificate or CRL cannot be encoded: {0}")]
+    Encode(#[from] der::Error),
+    /// An algorithm cannot be encoded.
+    #[error("a certificate or CRL cannot be encoded: {0}")]
+    Algorithm(#[from] x509_cert::spki::Error),
+    /// The key does not sign.
+    #[error("a certificate or CRL cannot be signed: {0}")]
+    Sign(#[from] rsa::signature::Error),
+    /// The CA's own certificate is not valid at the time asked for.
+    #[error("the issuing CA's certificate has ended: it cannot issue any more")]
+    Expired,
+}

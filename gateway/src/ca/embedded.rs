@@ -1,0 +1,477 @@
+//! The embedded CA: a root and an issuing authority whose keys are files.
+//!
+//! Made at the first start in a folder that appears as a whole or not at all; found again at every later start.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use der::asn1::{Ia5String, OctetString};
+use der::oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION};
+use der::referenced::OwnedToRef;
+use der::{DateTime, Encode};
+use keyside::domain::key_size::KeySize;
+use keyside::domain::passphrase::Passphrase;
+use keyside::pki::certificate::Certificate;
+use keyside::pki::certification_request::CertificationRequest;
+use keyside::pki::encrypted_private_key;
+use keyside::pki::key_pair::KeyPair;
+use keyside::pki::pem;
+use rsa::pkcs1v15::{Signature, SigningKey};
+use rsa::signature::Signer as _;
+use sha2::Sha256;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder, CertificateBuilder};
+use x509_cert::certificate::{TbsCertificate, Version};
+use x509_cert::crl::{CertificateList, TbsCertList};
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
+    CrlNumber, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::ext::{Extension, ToExtension};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{
+    DynSignatureAlgorithmIdentifier, SignatureBitStringEncoding, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
+};
+use x509_cert::time::{Time, Validity};
+use zeroize::Zeroizing;
+
+use super::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder};
+use crate::clock::{self, BACKDATING, DAY};
+use crate::config;
+use crate::private_files;
+use crate::serial_number;
+
+/// The size of the authorities' keys.
+const KEY_SIZE: KeySize = KeySize::Rsa3072;
+/// The PEM label of a PKCS#8 PrivateKeyInfo (RFC 7468, section 10).
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+/// The PEM label of a PKCS#8 EncryptedPrivateKeyInfo (RFC 7468, section 11).
+const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";
+
+impl Authority {
+    /// The authority's name in file names and URLs.
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Issuing => "issuing",
+        }
+    }
+
+    /// The file of its certificate.
+    fn certificate_file(self) -> String {
+        format!("{}-certificate.pem", self.slug())
+    }
+
+    /// The file of its private key.
+    fn key_file(self) -> String {
+        format!("{}-key.pem", self.slug())
+    }
+}
+
+/// The embedded CA.
+pub struct EmbeddedCa {
+    root: Signer,
+    issuing: Signer,
+    public_url: String,
+}
+
+/// A certificate with its private key.
+struct Signer {
+    certificate: Certificate,
+    key: SigningKey<Sha256>,
+}
+
+impl EmbeddedCa {
+    /// Opens the CA in the folder `directory`, or makes one there. Making one takes seconds.
+    ///
+    /// The keys rest encrypted under `passphrase` if there is one. `public_url` is what CRL distribution points and issuer
+    /// addresses begin with.
+    pub fn open_or_create(
+        directory: &Path,
+        config: &config::Ca,
+        passphrase: Option<&Passphrase>,
+        public_url: &str,
+    ) -> Result<Self, CaError> {
+        if !directory.exists() {
+            tracing::info!(directory = %directory.display(), "making the certification authority");
+            create(directory, config, passphrase, public_url)?;
+        }
+        let root = Signer::load(directory, Authority::Root, passphrase)?;
+        let issuing = Signer::load(directory, Authority::Issuing, passphrase)?;
+        issuing.certificate.verify_signed_by(&root.certificate).map_err(|error| CaError::Contents {
+            path: directory.join(Authority::Issuing.certificate_file()),
+            fault: format!("it is not signed by the root beside it ({error})"),
+        })?;
+        for (signer, configured) in [(&root, &config.root_subject), (&issuing, &config.issuing_subject)] {
+            if signer.certificate.subject() != configured {
+                tracing::warn!(
+                    is = %signer.certificate.subject(),
+                    %configured,
+                    "the CA was made under another name than the configuration has now, and keeps it"
+                );
+            }
+        }
+        Ok(Self { root, issuing, public_url: public_url.into() })
+    }
+
+    /// The certificate and key of `authority`.
+    fn signer(&self, authority: Authority) -> &Signer {
+        match authority {
+            Authority::Root => &self.root,
+            Authority::Issuing => &self.issuing,
+        }
+    }
+}
+
+impl CaEngine for EmbeddedCa {
+    fn certificate(&self, authority: Authority) -> &[u8] {
+        self.signer(authority).certificate.der()
+    }
+
+    fn issue(&self, order: &CertificateOrder) -> Result<Vec<u8>, CaError> {
+        let request = CertificationRequest::from_der(&order.certification_request)?;
+        let issuer_end = clock::from_unsigned(self.issuing.certificate.validity().1);
+        if order.not_before >= issuer_end {
+            return Err(CaError::Expired);
+        }
+        let subject = request.subject().clone();
+        let public_key = request.subject_public_key_info().clone();
+        let email_address = GeneralName::Rfc822Name(Ia5String::new(&order.email_address)?);
+        let mut extensions = Extensions::new(&subject);
+        extensions.add(&key_identifier_of(&self.issuing.certificate)?)?;
+        extensions.add(&SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?)?;
+        extensions.add(&KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment))?;
+        extensions.add(&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION]))?;
+        // Critical, against x509-cert's default for a leaf: whoever reads it must notice that this is no CA.
+        extensions.add((true, &BasicConstraints { ca: false, path_len_constraint: None }))?;
+        extensions.add(&SubjectAltName(vec![email_address]))?;
+        extensions.add(&distribution_points(&self.public_url, Authority::Issuing)?)?;
+        extensions.add(&issuer_address(&self.public_url, Authority::Issuing)?)?;
+        self.issuing.sign_certificate(
+            &order.serial_number,
+            order.not_before,
+            order.not_after.min(issuer_end),
+            public_key,
+            extensions,
+        )
+    }
+
+    fn sign_crl(&self, order: &CrlOrder) -> Result<Vec<u8>, CaError> {
+        let signer = self.signer(order.authority);
+        let mut extensions = Extensions::new(signer.certificate.subject());
+        extensions.add(&CrlNumber::try_from(order.number)?)?;
+        extensions.add(&key_identifier_of(&signer.certificate)?)?;
+        // Not with x509-cert's CrlBuilder: it takes the authorityKeyIdentifier from the issuer's certificate, which names
+        // the issuer's issuer, and OpenSSL then does not take the CRL for this issuer's (RFC 5280, section 5.2.1).
+        let signature_algorithm = signer.key.signature_algorithm_identifier()?;
+        let tbs_cert_list = TbsCertList {
+            version: Version::V2,
+            signature: signature_algorithm.clone(),
+            issuer: extensions.subject.clone(),
+            this_update: time(order.this_update)?,
+            next_update: Some(time(order.next_update)?),
+            revoked_certificates: None,
+            crl_extensions: Some(extensions.list),
+        };
+        let signature = signer.key.try_sign(&tbs_cert_list.to_der()?)?;
+        let crl: CertificateList =
+            CertificateList { tbs_cert_list, signature_algorithm, signature: signature.to_bitstring()? };
+        Ok(crl.to_der()?)
+    }
+}
+
+impl Signer {
+    /// Reads certificate and key from `directory`.
+    fn load(directory: &Path, authority: Authority, passphrase: Option<&Passphrase>) -> Result<Self, CaError> {
+        let path = directory.join(authority.certificate_file());
+        let certificate =
+            first_block(&path, pem::CERTIFICATE, &read(&path)?).and_then(|der| Ok(Certificate::from_der(&der)?))?;
+
+        let path = directory.join(authority.key_file());
+        let key = load_key(&path, passphrase)?;
+        if key.to_subject_public_key_info()? != certificate.subject_public_key_info()? {
+            return Err(CaError::Contents {
+                path,
+                fault: "this key does not belong to the certificate beside it; restore both from the same backup"
+                    .into(),
+            });
+        }
+        Ok(Self { certificate, key: key.signing_key() })
+    }
+
+    /// Signs a certificate, as DER.
+    fn sign_certificate(
+        &self,
+        serial_number: &[u8],
+        not_before: i64,
+        not_after: i64,
+        public_key: SubjectPublicKeyInfoOwned,
+        extensions: Extensions<'_>,
+    ) -> Result<Vec<u8>, CaError> {
+        sign_certificate(
+            &self.key,
+            self.certificate.subject(),
+            serial_number,
+            not_before,
+            not_after,
+            public_key,
+            extensions,
+        )
+    }
+}
+
+/// Signs a certificate, as DER.
+fn sign_certificate(
+    key: &SigningKey<Sha256>,
+    issuer: &Name,
+    serial_number: &[u8],
+    not_before: i64,
+    not_after: i64,
+    public_key: SubjectPublicKeyInfoOwned,
+    extensions: Extensions<'_>,
+) -> Result<Vec<u8>, CaError> {
+    let profile = Profile { issuer: issuer.clone(), subject: extensions.subject.clone(), extensions: extensions.list };
+    let certificate = CertificateBuilder::new(
+        profile,
+        SerialNumber::new(serial_number)?,
+        Validity::new(time(not_before)?, time(not_after)?),
+        public_key,
+    )?
+    .build::<_, Signature>(key)?;
+    Ok(certificate.to_der()?)
+}
+
+/// What `x509-cert` asks of whoever knows better than its own profiles.
+struct Profile {
+    issuer: Name,
+    subject: Name,
+    extensions: Vec<Extension>,
+}
+
+impl BuilderProfile for Profile {
+    fn get_issuer(&self, _subject: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _public_key: SubjectPublicKeyInfoRef<'_>,
+        _issuer_public_key: SubjectPublicKeyInfoRef<'_>,
+        _tbs: &TbsCertificate,
+    ) -> x509_cert::builder::Result<Vec<Extension>> {
+        Ok(self.extensions.clone())
+    }
+}
+
+/// A certificate's extensions, in the making.
+struct Extensions<'a> {
+    subject: &'a Name,
+    list: Vec<Extension>,
+}
+
+impl<'a> Extensions<'a> {
+    fn new(subject: &'a Name) -> Self {
+        Self { subject, list: Vec::new() }
+    }
+
+    fn add(&mut self, extension: impl ToExtension<Error = der::Error>) -> Result<(), CaError> {
+        let extension = extension.to_extension(self.subject, &self.list)?;
+        self.list.push(extension);
+        Ok(())
+    }
+}
+
+/// What authorities' certificates have in common (RFC 5280, sections 4.2.1.2, 4.2.1.3 and 4.2.1.9).
+fn authority_extensions<'a>(
+    subject: &'a Name,
+    public_key: &SubjectPublicKeyInfoOwned,
+    path_len_constraint: Option<u8>,
+) -> Result<Extensions<'a>, CaError> {
+    let mut extensions = Extensions::new(subject);
+    extensions.add(&SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?)?;
+    extensions.add(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?;
+    extensions.add(&BasicConstraints { ca: true, path_len_constraint })?;
+    Ok(extensions)
+}
+
+/// The authorityKeyIdentifier of what `issuer` signs: its subjectKeyIdentifier (RFC 5280, section 4.2.1.1).
+fn key_identifier_of(issuer: &Certificate) -> Result<AuthorityKeyIdentifier, CaError> {
+    let tbs = issuer.parsed().tbs_certificate();
+    let identifier: OctetString = match tbs.get_extension::<SubjectKeyIdentifier>()? {
+        Some((_, identifier)) => identifier.0,
+        None => SubjectKeyIdentifier::try_from(tbs.subject_public_key_info().owned_to_ref())?.0,
+    };
+    Ok(AuthorityKeyIdentifier { key_identifier: Some(identifier), ..AuthorityKeyIdentifier::default() })
+}
+
+/// The cRLDistributionPoints of what `issuer` signs (RFC 5280, section 4.2.1.13).
+fn distribution_points(public_url: &str, issuer: Authority) -> Result<CrlDistributionPoints, CaError> {
+    let url = url(public_url, issuer, "crl")?;
+    Ok(CrlDistributionPoints(vec![DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![url])),
+        reasons: None,
+        crl_issuer: None,
+    }]))
+}
+
+/// The authorityInfoAccess of what `issuer` signs: where its certificate is (RFC 5280, section 4.2.2.1).
+fn issuer_address(public_url: &str, issuer: Authority) -> Result<AuthorityInfoAccessSyntax, CaError> {
+    Ok(AuthorityInfoAccessSyntax(vec![AccessDescription {
+        access_method: ID_AD_CA_ISSUERS,
+        access_location: url(public_url, issuer, "cer")?,
+    }]))
+}
+
+/// The address of an authority's certificate or CRL.
+fn url(public_url: &str, authority: Authority, extension: &str) -> Result<GeneralName, CaError> {
+    let url = format!("{public_url}/pki/{}.{extension}", authority.slug());
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(&url)?))
+}
+
+/// Seconds since 1970-01-01T00:00:00Z as a UTCTime, or as a GeneralizedTime from 2050 on (RFC 5280, section 4.1.2.5).
+fn time(seconds: i64) -> Result<Time, CaError> {
+    let since = Duration::from_secs(clock::to_unsigned(seconds));
+    Ok(Time::from(DateTime::from_unix_duration(since)?))
+}
+
+/// Makes root and issuing authority beside `directory`, and moves them there when all is written: a crash leaves no half CA.
+fn create(
+    directory: &Path,
+    config: &config::Ca,
+    passphrase: Option<&Passphrase>,
+    public_url: &str,
+) -> Result<(), CaError> {
+    let now = clock::now();
+    let end = |days: u32| now + i64::from(days) * DAY;
+    let rng = &mut rand::rng();
+
+    let root_key = KeyPair::generate(KEY_SIZE, rng)?;
+    let root_public_key = public_key_of(&root_key)?;
+    let root = sign_certificate(
+        &root_key.signing_key(),
+        &config.root_subject,
+        &serial_number::random(rng),
+        now - BACKDATING,
+        end(config.root_validity_days),
+        root_public_key.clone(),
+        authority_extensions(&config.root_subject, &root_public_key, None)?,
+    )?;
+    let root_signer = Signer { certificate: Certificate::from_der(&root)?, key: root_key.signing_key() };
+
+    let issuing_key = KeyPair::generate(KEY_SIZE, rng)?;
+    let issuing_public_key = public_key_of(&issuing_key)?;
+    let mut extensions = authority_extensions(&config.issuing_subject, &issuing_public_key, Some(0))?;
+    extensions.add(&key_identifier_of(&root_signer.certificate)?)?;
+    extensions.add(&distribution_points(public_url, Authority::Root)?)?;
+    extensions.add(&issuer_address(public_url, Authority::Root)?)?;
+    let issuing = root_signer.sign_certificate(
+        &serial_number::random(rng),
+        now - BACKDATING,
+        end(config.issuing_validity_days.min(config.root_validity_days)),
+        issuing_public_key,
+        extensions,
+    )?;
+
+    let unfinished = directory.with_extension("unfinished");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(file_error(&unfinished))?;
+    }
+    private_files::create_directory(&unfinished).map_err(file_error(&unfinished))?;
+    for (authority, certificate, key) in [(Authority::Root, root, root_key), (Authority::Issuing, issuing, issuing_key)]
+    {
+        let certificate = pem::encode(pem::CERTIFICATE, &certificate)?;
+        write(&unfinished.join(authority.certificate_file()), &certificate)?;
+        let key = encode_key(&key, passphrase)?;
+        write(&unfinished.join(authority.key_file()), &key)?;
+    }
+    private_files::sync_directory(&unfinished).map_err(file_error(&unfinished))?;
+    fs::rename(&unfinished, directory).map_err(file_error(directory))?;
+    if let Some(parent) = directory.parent() {
+        private_files::sync_directory(parent).map_err(file_error(parent))?;
+    }
+    Ok(())
+}
+
+/// The public half of `key`.
+fn public_key_of(key: &KeyPair) -> Result<SubjectPublicKeyInfoOwned, CaError> {
+    use der::Decode;
+    Ok(SubjectPublicKeyInfoOwned::from_der(&key.to_subject_public_key_info()?)?)
+}
+
+/// A private key as PKCS#8 PEM, encrypted if there is a passphrase.
+fn encode_key(key: &KeyPair, passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, CaError> {
+    let clear = key.to_private_key_info()?;
+    let text = match passphrase {
+        Some(passphrase) => {
+            let encrypted = encrypted_private_key::encrypt(&clear, passphrase, &mut rand::rng())?;
+            pem::encode(ENCRYPTED_PRIVATE_KEY, &encrypted)?
+        }
+        None => pem::encode(PRIVATE_KEY, &clear)?,
+    };
+    Ok(Zeroizing::new(text))
+}
+
+/// Reads a private key. Whether it is encrypted must agree with whether there is a passphrase.
+fn load_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<KeyPair, CaError> {
+    let text = Zeroizing::new(read(path)?);
+    let is_encrypted = text.contains(ENCRYPTED_PRIVATE_KEY);
+    let fault = |fault: String| CaError::Contents { path: path.to_owned(), fault };
+    let clear = match (is_encrypted, passphrase) {
+        (true, Some(passphrase)) => {
+            let encrypted = first_block(path, ENCRYPTED_PRIVATE_KEY, &text)?;
+            encrypted_private_key::decrypt(&encrypted, passphrase).map_err(|error| fault(error.to_string()))?
+        }
+        (false, None) => Zeroizing::new(first_block(path, PRIVATE_KEY, &text)?),
+        (true, None) => {
+            return Err(fault(format!(
+                "this private key is encrypted; give its passphrase in {} or in ca.passphrase_file",
+                config::CA_PASSPHRASE_VARIABLE
+            )));
+        }
+        (false, Some(_)) => {
+            return Err(fault(
+                "this private key is not encrypted although a passphrase is configured; encrypt it with \
+                 “openssl pkcs8 -topk8 -scrypt”, or take the passphrase out of the configuration"
+                    .into(),
+            ));
+        }
+    };
+    KeyPair::from_private_key_info(&clear).map_err(|error| fault(error.to_string()))
+}
+
+/// The first PEM block with `label` in `text`, which was read from `path`.
+fn first_block(path: &Path, label: &'static str, text: &str) -> Result<Vec<u8>, CaError> {
+    pem::decode_all(label, text).ok().and_then(|blocks| blocks.into_iter().next()).ok_or_else(|| CaError::Contents {
+        path: path.to_owned(),
+        fault: format!("there is no PEM block {label} in it; restore the file from a backup"),
+    })
+}
+
+fn read(path: &Path) -> Result<String, CaError> {
+    fs::read_to_string(path).map_err(file_error(path))
+}
+
+/// Writes a file that only its owner can read, down to the disk.
+fn write(path: &Path, text: &str) -> Result<(), CaError> {
+    private_files::create(path)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })
+        .map_err(file_error(path))
+}
+
+/// For `map_err` where the file or folder `path` is worked on.
+fn file_error(path: &Path) -> impl Fn(std::io::Error) -> CaError {
+    let path: PathBuf = path.to_owned();
+    move |source| CaError::File { path: path.clone(), source }
+}

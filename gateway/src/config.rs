@@ -1,0 +1,561 @@
+//! The configuration: one TOML file, checked as a whole before anything starts.
+//!
+//! Without a file the annotated example (`keyside.example.toml`) is used, so that the example can never go stale.
+
+use std::collections::HashSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Uri};
+use keyside::api;
+use keyside::domain::distinguished_name::SubjectTemplate;
+use keyside::domain::key_size::KeySize;
+use keyside::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
+use keyside::pki::certificate::Certificate;
+use keyside::pki::pem;
+use serde::Deserialize;
+use x509_cert::name::Name;
+use zeroize::Zeroizing;
+
+/// The annotated example, which is also the default.
+pub const EXAMPLE: &str = include_str!("../keyside.example.toml");
+/// The environment variable that may hold the passphrase of the CA's private keys.
+pub const CA_PASSPHRASE_VARIABLE: &str = "KEYSIDE_CA_PASSPHRASE";
+
+/// The longest validity that a certificate can be given: a hundred years.
+const MAXIMUM_VALIDITY_DAYS: u32 = 36_500;
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or not the TOML expected.
+    #[error(
+        "{path} is not a configuration: {source}`keyside-gateway config example` prints one that explains every key."
+    )]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        source: toml::de::Error,
+    },
+    /// A value cannot be used.
+    #[error("the configuration's {key}: {fault}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What is wrong with its value and what it should be.
+        fault: String,
+    },
+    /// The passphrase of the CA's keys cannot be taken.
+    #[error("the CA's passphrase: {0}")]
+    CaPassphrase(String),
+}
+
+/// The configuration, checked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// See [`api::Configuration::site_name`].
+    pub site_name: String,
+    /// See [`api::Configuration::badge`].
+    pub badge: Option<String>,
+    /// See [`api::Configuration::contact`].
+    pub contact: String,
+    /// Where users and relying parties reach the gateway, without a slash at the end; the listen address if absent.
+    pub public_url: Option<String>,
+    /// The web origins that may use the API from elsewhere.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+    /// The RSA key sizes on offer.
+    pub key_sizes: Vec<KeySize>,
+    /// See [`api::Configuration::links`].
+    #[serde(default)]
+    pub links: Vec<Link>,
+    /// The certificate types on offer.
+    pub certificate_types: Vec<CertificateType>,
+    /// What the Trust page shows besides the CA's certificates.
+    #[serde(default)]
+    pub trust: Trust,
+    /// The rules for pickup passphrases.
+    pub passphrase: Passphrases,
+    /// Who approves.
+    pub approval: Approval,
+    /// The embedded CA.
+    pub ca: Ca,
+    /// What a client may ask for at most.
+    pub limits: Limits,
+}
+
+/// See [`api::Link`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The link's text.
+    pub text: String,
+    /// Where it leads.
+    pub url: String,
+}
+
+/// See [`api::CertificateType`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateType {
+    /// A short name for machines.
+    pub id: String,
+    /// The name that people see.
+    pub name: String,
+    /// Who it is for.
+    pub description: String,
+    /// The subject, with a place for the Common Name.
+    #[serde(deserialize_with = "template")]
+    pub subject_template: (String, SubjectTemplate),
+    /// How long a certificate is valid.
+    pub validity_days: u32,
+}
+
+/// What the Trust page shows besides the CA's certificates.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trust {
+    /// The documents that say how the CA works.
+    #[serde(default)]
+    pub documents: Vec<Document>,
+    /// The CAs that are no longer used.
+    #[serde(default)]
+    pub retired: Vec<RetiredCa>,
+}
+
+/// See [`api::Document`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// What it is called.
+    pub title: String,
+    /// Where it is.
+    pub url: String,
+    /// What it is.
+    pub kind: Option<api::DocumentKind>,
+}
+
+/// See [`api::RetiredCa`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetiredCa {
+    /// What people call it.
+    pub name: String,
+    /// When it ended.
+    #[serde(deserialize_with = "date_or_text")]
+    pub ended: String,
+    /// What that means for those who still meet its certificates.
+    pub note: String,
+    /// Its certificate, from the file that the configuration names.
+    #[serde(default, rename = "certificate_file", deserialize_with = "certificate")]
+    pub certificate: Option<Certificate>,
+}
+
+/// The rules for pickup passphrases.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passphrases {
+    /// The fewest characters.
+    pub minimum_length: u8,
+}
+
+/// Who approves requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Approval {
+    /// The gateway itself.
+    Automatic {
+        /// So many seconds after the request came; at once if 0.
+        after_seconds: u32,
+    },
+    /// A person, with `keyside-gateway requests`.
+    Manual {},
+}
+
+/// The embedded CA.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ca {
+    /// The root's name.
+    #[serde(deserialize_with = "name")]
+    pub root_subject: Name,
+    /// How long the root is valid.
+    pub root_validity_days: u32,
+    /// The name of the issuing CA below it.
+    #[serde(deserialize_with = "name")]
+    pub issuing_subject: Name,
+    /// How long the issuing CA is valid.
+    pub issuing_validity_days: u32,
+    /// The file whose first line is the passphrase of the private keys.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// What a client may ask for at most.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body_bytes: usize,
+    /// How long a client may take to send a request, and the gateway to answer it.
+    pub timeout_seconds: u32,
+    /// How many connections are served at once.
+    pub connections: usize,
+}
+
+impl Limits {
+    /// [`timeout_seconds`](Self::timeout_seconds) as a duration.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.into())
+    }
+}
+
+/// Reads an RFC 4514 name.
+fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Name::from_str(&text).map_err(|error| {
+        serde::de::Error::custom(format!(
+            "“{text}” is not a name as RFC 4514 writes it, as in “CN=Example CA,O=Example,C=US” ({error})"
+        ))
+    })
+}
+
+/// Reads a subject template; its text is kept for the API.
+fn template<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(String, SubjectTemplate), D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let template = text.parse().map_err(serde::de::Error::custom)?;
+    Ok((text, template))
+}
+
+/// Reads a date as TOML has it, or a text.
+fn date_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::Datetime(date) => Ok(date.to_string()),
+        toml::Value::String(text) => Ok(text),
+        _ => Err(serde::de::Error::custom("write a date as in 2024-11-30, or a text as in “November 2024”")),
+    }
+}
+
+/// Reads the certificate in the PEM file that is named.
+fn certificate<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Certificate>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    let text = read(&path).map_err(serde::de::Error::custom)?;
+    let certificate = match pem::decode_all(pem::CERTIFICATE, &text).as_deref() {
+        Ok([der]) => Certificate::from_der(der).map_err(|error| error.to_string()),
+        Ok(several) => Err(format!("it holds {} certificates instead of one", several.len())),
+        Err(error) => Err(error.to_string()),
+    };
+    certificate.map(Some).map_err(|fault| serde::de::Error::custom(format!("{}: {fault}", path.display())))
+}
+
+impl Config {
+    /// Reads and checks the configuration at `path`, or the annotated example.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (path, text) = match path {
+            Some(path) => (path, &*read(path)?),
+            None => (Path::new("keyside.example.toml"), EXAMPLE),
+        };
+        let config: Self =
+            toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what the types alone cannot say.
+    fn check(&self) -> Result<(), ConfigError> {
+        require(!self.site_name.trim().is_empty(), "site_name", "is empty")?;
+        require(!self.key_sizes.is_empty(), "key_sizes", "name at least one of 2048, 3072 and 4096")?;
+        if let Some(url) = &self.public_url {
+            require(
+                is_http_url(url) && !url.ends_with('/'),
+                "public_url",
+                "write it as in “https://certificates.example.com”, without a slash at the end",
+            )?;
+        }
+        for origin in &self.allowed_origins {
+            require(
+                is_http_url(origin) && origin.matches('/').count() == 2 && HeaderValue::from_str(origin).is_ok(),
+                "allowed_origins",
+                &format!("“{origin}” is not a web origin such as “https://www.example.com”"),
+            )?;
+        }
+        require(
+            (usize::from(SHORTEST_MINIMUM)..=MAXIMUM_LENGTH).contains(&usize::from(self.passphrase.minimum_length)),
+            "passphrase.minimum_length",
+            &format!("must lie between {SHORTEST_MINIMUM} and {MAXIMUM_LENGTH}"),
+        )?;
+
+        require(!self.certificate_types.is_empty(), "certificate_types", "there is none")?;
+        let mut ids = HashSet::new();
+        for kind in &self.certificate_types {
+            let key = format!("certificate_types “{}”", kind.id);
+            require(
+                !kind.id.is_empty() && kind.id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')),
+                &key,
+                "an id has lowercase letters, digits and hyphens",
+            )?;
+            require(ids.insert(&kind.id), &key, "there is more than one type with this id")?;
+            require_validity(&format!("{key}, validity_days"), kind.validity_days)?;
+        }
+
+        for document in &self.trust.documents {
+            let key = format!("trust.documents “{}”", document.title);
+            require(!document.title.trim().is_empty(), &key, "the title is empty")?;
+            require(
+                is_http_url(&document.url),
+                &key,
+                &format!("“{}” is not a web address such as “https://www.example.com/policy.pdf”", document.url),
+            )?;
+        }
+        for retired in &self.trust.retired {
+            let key = format!("trust.retired “{}”", retired.name);
+            require(!retired.name.trim().is_empty(), &key, "the name is empty")?;
+        }
+
+        require_validity("ca.root_validity_days", self.ca.root_validity_days)?;
+        require_validity("ca.issuing_validity_days", self.ca.issuing_validity_days)?;
+        require(
+            self.ca.root_subject != self.ca.issuing_subject,
+            "ca.issuing_subject",
+            "must differ from ca.root_subject",
+        )?;
+        for (key, value) in [
+            ("limits.body_bytes", self.limits.body_bytes),
+            ("limits.timeout_seconds", self.limits.timeout_seconds as usize),
+            ("limits.connections", self.limits.connections),
+        ] {
+            require(value > 0, key, "must be greater than 0")?;
+        }
+        Ok(())
+    }
+
+    /// What the page is told.
+    pub fn to_api(&self) -> api::Configuration {
+        api::Configuration {
+            site_name: self.site_name.clone(),
+            badge: self.badge.clone(),
+            certificate_types: self
+                .certificate_types
+                .iter()
+                .map(|kind| api::CertificateType {
+                    id: kind.id.clone(),
+                    name: kind.name.clone(),
+                    description: kind.description.clone(),
+                    subject_template: kind.subject_template.0.clone(),
+                })
+                .collect(),
+            key_sizes: self.key_sizes.clone(),
+            passphrase_policy: PassphrasePolicy { minimum_length: self.passphrase.minimum_length },
+            contact: self.contact.clone(),
+            links: self.links.iter().map(|link| api::Link { text: link.text.clone(), url: link.url.clone() }).collect(),
+        }
+    }
+}
+
+impl Trust {
+    /// The documents, as the page is told.
+    pub fn documents_to_api(&self) -> Vec<api::Document> {
+        let to_api = |document: &Document| api::Document {
+            title: document.title.clone(),
+            url: document.url.clone(),
+            kind: document.kind,
+        };
+        self.documents.iter().map(to_api).collect()
+    }
+
+    /// The CAs that are no longer used, as the page is told.
+    pub fn retired_to_api(&self) -> Vec<api::RetiredCa> {
+        let to_api = |retired: &RetiredCa| api::RetiredCa {
+            name: retired.name.clone(),
+            ended: retired.ended.clone(),
+            note: retired.note.clone(),
+            certificate: retired.certificate.as_ref().map(|certificate| certificate.der().to_vec().into()),
+        };
+        self.retired.iter().map(to_api).collect()
+    }
+}
+
+impl Ca {
+    /// The passphrase of the private keys, from the environment or from the file, if there is one.
+    pub fn passphrase(&self) -> Result<Option<Passphrase>, ConfigError> {
+        let text = match (env::var_os(CA_PASSPHRASE_VARIABLE), &self.passphrase_file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::CaPassphrase(format!(
+                    "both {CA_PASSPHRASE_VARIABLE} and ca.passphrase_file are set; keep one"
+                )));
+            }
+            (Some(value), None) => value
+                .into_string()
+                .map_err(|_| ConfigError::CaPassphrase(format!("{CA_PASSPHRASE_VARIABLE} is not UTF-8")))?,
+            (None, Some(path)) => {
+                let text =
+                    read(path).map_err(|error| ConfigError::CaPassphrase(format!("ca.passphrase_file: {error}")))?;
+                let text = Zeroizing::new(text);
+                text.lines().next().unwrap_or_default().to_owned()
+            }
+        };
+        if text.is_empty() {
+            return Err(ConfigError::CaPassphrase("it is empty".into()));
+        }
+        Ok(Some(Passphrase::new(text)))
+    }
+}
+
+/// Reads a text file.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+/// An error about `key` unless `holds`.
+fn require(holds: bool, key: &str, fault: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::Value { key: key.into(), fault: fault.into() }) }
+}
+
+/// An error about `key` unless `days` is a validity.
+fn require_validity(key: &str, days: u32) -> Result<(), ConfigError> {
+    require(
+        (1..=MAXIMUM_VALIDITY_DAYS).contains(&days),
+        key,
+        &format!("must lie between 1 and {MAXIMUM_VALIDITY_DAYS}"),
+    )
+}
+
+/// Whether `text` is an absolute http or https URL that an rfc5280 URI (ASCII) can carry.
+fn is_http_url(text: &str) -> bool {
+    text.is_ascii()
+        && text
+            .parse::<Uri>()
+            .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+
+    /// The fault found in the example after `from` was replaced by `to`.
+    fn fault(from: &str, to: &str) -> String {
+        assert!(EXAMPLE.contains(from), "{from}");
+        let parsed: Result<Config, _> = toml::from_str(&EXAMPLE.replacen(from, to, 1));
+        match parsed {
+            Ok(config) => config.check().unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// The first retired CA in the example.
+    const RETIRED_NAME: &str = "name = \"Example Grid Operator Issuing CA (SHA-1)\"";
+
+    #[test]
+    fn the_example_is_the_default() {
+        let config = Config::load(None).unwrap();
+        assert_eq!(config.approval, Approval::Automatic { after_seconds: 5 });
+        let types = config.to_api().certificate_types;
+        let names: Vec<_> = types.iter().map(|kind| kind.name.as_str()).collect();
+        assert_eq!(names, ["ISO Employees & Contractors", "Participants & External Users"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        for (place, key) in [
+            ("badge =", "bagde"),
+            ("minimum_length =", "minimun_length"),
+            ("validity_days =", "validity_day"),
+            ("mode =", "modus"),
+            ("kind =", "knid"),
+            ("ended =", "endde"),
+        ] {
+            let fault = fault(place, &format!("{key} = 1\n{place}"));
+            assert!(fault.contains(key), "{fault}");
+        }
+        let fault = fault("mode = \"automatic\"", "mode = \"manual\"");
+        assert!(fault.contains("after_seconds"), "{fault}");
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        for (from, to, expected) in [
+            ("site_name = \"Keyside\"", "site_name = \" \"", "site_name"),
+            ("[2048, 3072, 4096]", "[1024]", "1024"),
+            ("[2048, 3072, 4096]", "[]", "key_sizes"),
+            ("id = \"participants\"", "id = \"employees\"", "more than one"),
+            ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
+            ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
+            ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),
+            ("validity_days = 730", "validity_days = 0", "validity_days"),
+            ("CN=Keyside Demo Root CA,", "Keyside,", "RFC 4514"),
+            ("Keyside Demo Issuing CA", "Keyside Demo Root CA", "ca.issuing_subject"),
+            ("timeout_seconds = 30", "timeout_seconds = 0", "limits.timeout_seconds"),
+            ("# public_url = \"https://certificates.example.com\"", "public_url = \"https://a.example/\"", "slash"),
+            ("allowed_origins = []", "allowed_origins = [\"a.example\"]", "a.example"),
+            ("allowed_origins = []", "allowed_origins = [\"https://a.example/page\"]", "origin"),
+            ("https://www.example.com/pki/", "javascript:", "trust.documents"),
+            ("title = \"", "title = \"\" # \"", "title is empty"),
+            ("kind = \"practice-statement\"", "kind = \"statement\"", "practice-statement"),
+            ("ended = \"November 2024\"", "ended = 2024", "2024-11-30"),
+            (RETIRED_NAME, "name = \" \"", "name is empty"),
+        ] {
+            let fault = fault(from, to);
+            assert!(fault.contains(expected), "{fault}");
+        }
+    }
+
+    #[test]
+    fn trust_may_be_left_out() {
+        let (before, rest) = EXAMPLE.split_once("# The documents that the Trust page").unwrap();
+        let (_, after) = rest.split_once("[passphrase]").unwrap();
+        let config: Config = toml::from_str(&format!("{before}[passphrase]{after}")).unwrap();
+        config.check().unwrap();
+        assert_eq!(config.trust.documents_to_api(), []);
+        assert_eq!(config.trust.retired_to_api(), []);
+    }
+
+    #[test]
+    fn a_retired_ca_ends_on_a_date_or_as_words_say() {
+        let ended = |to: &str| {
+            let config: Config = toml::from_str(&EXAMPLE.replacen("ended = \"November 2024\"", to, 1)).unwrap();
+            config.trust.retired_to_api().remove(0).ended
+        };
+        assert_eq!(ended("ended = \"November 2024\""), "November 2024");
+        assert_eq!(ended("ended = 2024-11-30"), "2024-11-30");
+    }
+
+    #[test]
+    fn the_certificate_of_a_retired_ca_comes_from_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("retired.pem");
+        let line = format!("{RETIRED_NAME}\ncertificate_file = '{}'", path.display());
+        let der = include_bytes!("../../tests/vectors/certification_path/root.der");
+        let good = pem::encode(pem::CERTIFICATE, der).unwrap();
+
+        fs::write(&path, &good).unwrap();
+        let config: Config = toml::from_str(&EXAMPLE.replacen(RETIRED_NAME, &line, 1)).unwrap();
+        assert_eq!(config.trust.retired_to_api().remove(0).certificate, Some(der.to_vec().into()));
+
+        for (contents, expected) in [
+            (good.repeat(2), "2 certificates"),
+            (pem::encode(pem::CERTIFICATE, b"nonsense").unwrap(), "DER of a Certificate"),
+            ("nonsense".into(), "CERTIFICATE"),
+        ] {
+            fs::write(&path, contents).unwrap();
+            let fault = fault(RETIRED_NAME, &line);
+            assert!(fault.contains("retired.pem") && fault.contains(expected), "{fault}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(fault(RETIRED_NAME, &line).contains("cannot be read"));
+    }
+}

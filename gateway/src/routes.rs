@@ -1,0 +1,122 @@
+//! HTTP: which path leads where, and what stands around every answer.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::config::{Config, Limits};
+use crate::page::Page;
+use crate::problem::Refusal;
+use crate::security_headers;
+use crate::service::Service;
+
+mod accept;
+mod ca;
+mod configuration;
+mod openapi;
+mod pki;
+mod problems;
+mod requests;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct App {
+    service: Arc<Service>,
+    limits: Limits,
+}
+
+/// Everything the gateway answers to.
+pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public_url: &str) -> Router {
+    let app = App { service, limits: config.limits.clone() };
+    let mut gateway = Router::new()
+        .route(REQUESTS_PATH, post(requests::submit))
+        .route(&format!("{REQUESTS_PATH}/{{transaction_id}}"), get(requests::status))
+        .route(&format!("{REQUESTS_PATH}/{{transaction_id}}/certificate"), get(requests::certificate))
+        .route(CONFIGURATION_PATH, get(configuration::read))
+        .route(CA_PATH, get(ca::read))
+        .route(openapi::PATH, get(openapi::read))
+        .route("/pki/root.cer", get(pki::root_certificate))
+        .route("/pki/root.crl", get(pki::root_crl))
+        .route("/pki/issuing.cer", get(pki::issuing_certificate))
+        .route("/pki/issuing.crl", get(pki::issuing_crl))
+        .route("/problems/{*slug}", get(problems::describe))
+        .method_not_allowed_fallback(method_not_allowed);
+    for prefix in ["/api", "/pki"] {
+        gateway = gateway
+            .route(prefix, any(not_found))
+            .route(&format!("{prefix}/"), any(not_found))
+            .route(&format!("{prefix}/{{*path}}"), any(not_found));
+    }
+    gateway = gateway.layer(middleware::from_fn_with_state(app.clone(), in_time));
+    if !config.allowed_origins.is_empty() {
+        gateway = gateway.layer(cors(&config.allowed_origins));
+    }
+    let gateway = gateway.with_state(app);
+
+    let router = match page {
+        Some(page) => gateway.merge(page.into_router()),
+        None => gateway.fallback(no_page),
+    };
+    router
+        .layer(CatchPanicLayer::custom(Refusal::from_panic))
+        .layer(middleware::map_response_with_state(security_headers::for_site(public_url), security_headers::set))
+        .layer(TraceLayer::new_for_http())
+}
+
+/// Lets the page use the API from these origins (the Fetch standard, section 3.3).
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::ACCEPT, header::CONTENT_TYPE])
+        .expose_headers([header::LOCATION, header::RETRY_AFTER])
+}
+
+/// Gives up on a request that is not received and answered in time.
+async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    let limit = app.limits.timeout();
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::new(
+            ProblemKind::Unavailable,
+            format!("The request was not received and answered within {} seconds: try again.", limit.as_secs()),
+        )
+        .into_response(),
+    }
+}
+
+async fn not_found(uri: Uri) -> Refusal {
+    Refusal::new(ProblemKind::NotFound, format!("There is nothing at {}: compare it with the API's paths.", uri.path()))
+}
+
+async fn method_not_allowed(method: Method) -> Refusal {
+    Refusal::new(
+        ProblemKind::MethodNotAllowed,
+        format!("{method} is not allowed here; the header Allow lists the methods that are."),
+    )
+}
+
+async fn no_page() -> Refusal {
+    Refusal::new(
+        ProblemKind::NotFound,
+        "This gateway serves the API alone; start it with --page FOLDER to serve the page.",
+    )
+}
+
+/// A header with a fixed value.
+type FixedHeader = (HeaderName, HeaderValue);
+
+/// For answers that may have changed the next time: caches ask first.
+const NO_CACHE: FixedHeader = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+/// For answers about one person's request: caches keep nothing.
+const NO_STORE: FixedHeader = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

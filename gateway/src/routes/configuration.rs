@@ -1,0 +1,19 @@
+//! `GET /api/v1/configuration`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+
+use keyside::api::Configuration;
+
+use super::{App, NO_CACHE};
+
+/// What the page needs to know of this registration authority.
+#[utoipa::path(
+    get,
+    path = "/api/v1/configuration",
+    responses((status = 200, description = "What is on offer", body = Configuration))
+)]
+pub(super) async fn read(State(app): State<App>) -> impl IntoResponse {
+    ([NO_CACHE], Json(app.service.configuration()))
+}

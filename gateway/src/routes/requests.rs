@@ -1,0 +1,190 @@
+//! `/api/v1/requests`: the heart of the RA API.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use keyside::api::{
+    NewRequest, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKIX_CERT, Problem, ProblemKind, RequestState, RequestStatus,
+    request_path,
+};
+use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::{certs_only, pem};
+use mediatype::MediaType;
+
+use super::{App, NO_STORE, accept};
+use crate::ca::Authority;
+use crate::problem::Refusal;
+use crate::service::Standing;
+
+/// The media types that a certificate can be had in, the usual one first.
+const OFFERS: [&str; 3] = [PEM_CERTIFICATE_CHAIN, PKIX_CERT, PKCS7_CERTS_ONLY];
+
+/// Takes a request.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests",
+    request_body = NewRequest,
+    responses(
+        (status = 202, description = "Taken; Location names it, Retry-After says when to ask", body = RequestStatus),
+        (status = 201, description = "Taken, and issued at once", body = RequestStatus),
+        (status = 200, description = "Known already, and decided", body = RequestStatus),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Result<Response, Refusal> {
+    let new = read_new_request(request, app.limits.body_bytes).await?;
+    let submission = app.service.submit(new).await?;
+    let status = match (&submission.standing.status.state, submission.is_new) {
+        (RequestState::Pending, _) => StatusCode::ACCEPTED,
+        (_, true) => StatusCode::CREATED,
+        (_, false) => StatusCode::OK,
+    };
+    let path = request_path(&submission.standing.status.transaction_id);
+    let location = HeaderValue::from_str(&path).map_err(|error| Refusal::internal(&error))?;
+    Ok((status, [(header::LOCATION, location)], respond(submission.standing)).into_response())
+}
+
+/// How a request stands.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{transaction_id}",
+    params(("transaction_id" = String, Path, description = "The transaction ID")),
+    responses(
+        (status = 200, description = "Its state; Retry-After while it waits", body = RequestStatus),
+        (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn status(
+    State(app): State<App>,
+    TransactionIdInPath(id): TransactionIdInPath,
+) -> Result<Response, Refusal> {
+    Ok(respond(app.service.status(id).await?))
+}
+
+/// The certificate, in the media type asked for. The chain goes up to the root without it: whoever trusts a root because it
+/// came along with the certificate trusts nothing. `GET /api/v1/ca` has it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{transaction_id}/certificate",
+    params(("transaction_id" = String, Path, description = "The transaction ID")),
+    responses(
+        (status = 200, description = "The certificate; the header Accept chooses the media type", content(
+            (String = "application/pem-certificate-chain"),
+            (Vec<u8> = "application/pkix-cert"),
+            (Vec<u8> = "application/pkcs7-mime; smime-type=certs-only"),
+        )),
+        (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No such media type", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not issued", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn certificate(
+    State(app): State<App>,
+    TransactionIdInPath(id): TransactionIdInPath,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let certificate = app.service.certificate(id).await?;
+    let issuing = app.service.authority_certificate(Authority::Issuing);
+
+    let accept =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let Some(media_type) = accept::choose(&accept, &OFFERS) else {
+        return Err(Refusal::new(
+            ProblemKind::NotAcceptable,
+            format!("The certificate can be had as {}.", OFFERS.join(", ")),
+        ));
+    };
+    let body = match media_type {
+        PEM_CERTIFICATE_CHAIN => pem::encode(pem::CERTIFICATE, &certificate)
+            .and_then(|leaf| Ok(leaf + &pem::encode(pem::CERTIFICATE, issuing)?))
+            .map(String::into_bytes),
+        PKCS7_CERTS_ONLY => certs_only::encode(&[&certificate, issuing]),
+        _ => Ok(certificate),
+    }
+    .map_err(|error| Refusal::internal(&error))?;
+    let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let vary = (header::VARY, HeaderValue::from_static("accept"));
+    Ok(([media_type, vary, NO_STORE], body).into_response())
+}
+
+/// A request's state, with the time to ask again.
+fn respond(standing: Standing) -> Response {
+    let mut response = ([NO_STORE], Json(standing.status)).into_response();
+    if let Some(seconds) = standing.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// The transaction ID in the path.
+pub(super) struct TransactionIdInPath(TransactionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for TransactionIdInPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let refuse = |fault: String| Refusal::new(ProblemKind::MalformedTransactionId, fault);
+        let Path(text) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|error| refuse(error.body_text()))?;
+        text.parse().map(Self).map_err(|fault| refuse(format!("{fault}: compare it with what you noted.")))
+    }
+}
+
+/// Reads the body of a submission.
+async fn read_new_request(request: Request<Body>, limit: usize) -> Result<NewRequest, Refusal> {
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| MediaType::parse(value).ok())
+        .is_some_and(|media_type| media_type.essence().to_string().eq_ignore_ascii_case("application/json"));
+    let body = read_body(request.into_body(), limit).await?;
+    if !is_json {
+        return Err(Refusal::new(
+            ProblemKind::UnsupportedMediaType,
+            "Send the body as JSON, with the header “Content-Type: application/json”.",
+        ));
+    }
+    if body.is_empty() {
+        return Err(Refusal::new(
+            ProblemKind::MalformedBody,
+            "The body is empty; it must have certificate_type and certification_request.",
+        ));
+    }
+    serde_json::from_slice(&body).map_err(|error| {
+        Refusal::new(
+            ProblemKind::MalformedBody,
+            format!(
+                "The body is not the JSON expected, an object with certificate_type and certification_request: {error}."
+            ),
+        )
+    })
+}
+
+/// Reads at most `limit` bytes of `body`. The rest of a longer one is thrown away as it comes, for as long as a request may
+/// take: a connection that is closed while the client still writes is reset, and the client never sees why.
+async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| Refusal::new(ProblemKind::MalformedBody, format!("The body broke off: {error}.")))?;
+        if let Ok(data) = frame.into_data() {
+            size += data.len();
+            if size <= limit {
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+    if size > limit {
+        return Err(Refusal::new(
+            ProblemKind::BodyTooLarge,
+            format!("The body may take {limit} bytes; a request with a 4096-bit key takes about 2000."),
+        ));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,269 @@
+//! What the registration authority does: take requests, have them approved, issue, and answer.
+//!
+//! # Issued exactly once
+//!
+//! An approval commits serial number and validity in the request's row. The certificate is then a pure function of that row
+//! and the CA's key (PKCS#1 v1.5 signatures have no random part), and it is stored in the same statement that makes the row
+//! `issued`. Whoever is killed in between leaves an approved row; signing that again gives the same certificate, and only a
+//! stored certificate is ever handed out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyside::api::{CaCertificates, Configuration, NewRequest, ProblemKind, RequestState, RequestStatus};
+use keyside::domain::transaction_id::TransactionId;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::MissedTickBehavior;
+
+use crate::ca::{Authority, CaEngine, CertificateOrder, CrlOrder};
+use crate::clock::{self, BACKDATING, DAY};
+use crate::config::{Approval, CertificateType, Config};
+use crate::decision;
+use crate::policy;
+use crate::problem::Refusal;
+use crate::store::{ApprovedRequest, Crl, Request, State, Store};
+
+/// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
+const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
+/// When to ask again about a request that a person will decide, in seconds.
+const MANUAL_RETRY_AFTER: i64 = 10;
+/// How old a CRL may become before a new one is signed, in seconds.
+const CRL_REFRESH: i64 = DAY;
+/// How long a CRL is valid, in seconds.
+const CRL_VALIDITY: i64 = 7 * DAY;
+
+/// The registration authority.
+pub struct Service {
+    config: Config,
+    store: Store,
+    ca: Arc<dyn CaEngine>,
+    /// Held while a CRL is signed, so that no two have the same number.
+    crl_signing: Mutex<()>,
+}
+
+/// A request as it stands, and when to ask again.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// How it stands.
+    pub status: RequestStatus,
+    /// The seconds after which asking again makes sense, while it is pending.
+    pub retry_after: Option<u64>,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// How the request stands.
+    pub standing: Standing,
+    /// Whether it was new: the same certification request is taken once.
+    pub is_new: bool,
+}
+
+impl Service {
+    /// A registration authority over these parts.
+    pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>) -> Self {
+        Self { config, store, ca, crl_signing: Mutex::new(()) }
+    }
+
+    /// What the page needs to know.
+    pub fn configuration(&self) -> Configuration {
+        self.config.to_api()
+    }
+
+    /// The CA's certificates, its documents, and the CAs before it.
+    pub fn ca_certificates(&self) -> CaCertificates {
+        let certificate = |authority| self.ca.certificate(authority).to_vec().into();
+        CaCertificates {
+            trust_anchors: vec![certificate(Authority::Root)],
+            intermediates: vec![certificate(Authority::Issuing)],
+            documents: self.config.trust.documents_to_api(),
+            retired: self.config.trust.retired_to_api(),
+        }
+    }
+
+    /// The certificate of `authority`, as DER.
+    pub fn authority_certificate(&self, authority: Authority) -> &[u8] {
+        self.ca.certificate(authority)
+    }
+
+    /// Takes a new request, or finds the transaction of one that came before.
+    pub async fn submit(&self, new: NewRequest) -> Result<Submission, Refusal> {
+        let der = policy::decode(&new.certification_request)?;
+        let sha256 = Sha256::digest(&der).to_vec();
+        if let Some(request) = self.store.find_by_certification_request(&sha256).await? {
+            return Ok(Submission { standing: self.standing(&request), is_new: false });
+        }
+
+        let kind = self.certificate_type(&new.certificate_type)?;
+        let (checked, der) = {
+            let template = kind.subject_template.1.clone();
+            let key_sizes = self.config.key_sizes.clone();
+            spawn_blocking(move || policy::check(&der, &template, &key_sizes).map(|checked| (checked, der))).await??
+        };
+        let submitted_at = clock::now();
+        let row = crate::store::NewRequest {
+            transaction_id: TransactionId::random(&mut rand::rng()),
+            certificate_type: kind.id.clone(),
+            common_name: checked.common_name,
+            email_address: checked.email_address,
+            certification_request: der,
+            certification_request_sha256: sha256,
+            validity_days: kind.validity_days,
+            submitted_at,
+            // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.
+            approve_at: match self.config.approval {
+                Approval::Automatic { after_seconds } => Some(submitted_at + i64::from(after_seconds)),
+                Approval::Manual {} => None,
+            },
+        };
+        let is_new = self.store.insert(&row).await?;
+        if is_new {
+            tracing::info!(id = %row.transaction_id, common_name = row.common_name, r#type = row.certificate_type, "request taken");
+        }
+        if self.config.approval == (Approval::Automatic { after_seconds: 0 }) {
+            self.approve_and_issue().await?;
+        }
+        let request = self
+            .store
+            .find_by_certification_request(&row.certification_request_sha256)
+            .await?
+            .ok_or_else(|| Refusal::internal(&"a request is gone from the store"))?;
+        Ok(Submission { standing: self.standing(&request), is_new })
+    }
+
+    /// How the request `id` stands.
+    pub async fn status(&self, id: TransactionId) -> Result<Standing, Refusal> {
+        Ok(self.standing(&self.find(id).await?))
+    }
+
+    /// The certificate of the request `id`, as DER.
+    pub async fn certificate(&self, id: TransactionId) -> Result<Vec<u8>, Refusal> {
+        if let Some(certificate) = self.store.certificate(id).await? {
+            return Ok(certificate);
+        }
+        let request = self.find(id).await?;
+        Err(Refusal::new(
+            ProblemKind::NotIssued,
+            match request.rejection_reason {
+                Some(reason) => format!("The request was rejected: {reason}"),
+                None => "The certificate is not ready yet: ask for the request's state, and again later.".into(),
+            },
+        ))
+    }
+
+    /// The current CRL of `authority`, as DER.
+    pub async fn crl(&self, authority: Authority) -> Result<Vec<u8>, Refusal> {
+        let issuer = Sha256::digest(self.ca.certificate(authority)).to_vec();
+        let _signing = self.crl_signing.lock().await;
+        let now = clock::now();
+        let last = self.store.crl(&issuer).await?;
+        let number = match last {
+            Some(last) if now < last.this_update + CRL_REFRESH => return Ok(last.crl),
+            Some(last) => last.number + 1,
+            None => 1,
+        };
+        let order = CrlOrder { authority, number, this_update: now - BACKDATING, next_update: now + CRL_VALIDITY };
+        let ca = Arc::clone(&self.ca);
+        let crl = spawn_blocking(move || ca.sign_crl(&order)).await??;
+        let crl = Crl { number, this_update: now - BACKDATING, crl };
+        self.store.replace_crl(&issuer, &crl).await?;
+        Ok(crl.crl)
+    }
+
+    /// Approves what is due and issues what is approved, over and over. Ends when it is dropped.
+    pub async fn keep_issuing(&self) {
+        let mut interval = tokio::time::interval(ISSUING_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            // A failure is in the log; the next round tries again.
+            let _ = self.approve_and_issue().await;
+        }
+    }
+
+    /// Approves what is due, and issues what is approved.
+    async fn approve_and_issue(&self) -> Result<(), Refusal> {
+        if matches!(self.config.approval, Approval::Automatic { .. }) {
+            for request in self.store.due(clock::now()).await? {
+                tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
+                match decision::approve(&self.store, request.transaction_id).await {
+                    // Somebody else was faster.
+                    Ok(()) | Err(decision::DecisionError::Decided(..)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        for request in self.store.approved().await? {
+            let id = request.transaction_id;
+            match self.sign(request).await {
+                Ok(certificate) => {
+                    if self.store.issue(id, &certificate).await? {
+                        tracing::info!(%id, "issued");
+                    }
+                }
+                Err(_) => tracing::error!(%id, "the certificate could not be issued; it stays approved"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs the certificate of an approved request.
+    async fn sign(&self, request: ApprovedRequest) -> Result<Vec<u8>, Refusal> {
+        let order = CertificateOrder {
+            certification_request: request.certification_request,
+            email_address: request.email_address,
+            serial_number: request.serial_number,
+            not_before: request.not_before,
+            not_after: request.not_after,
+        };
+        let ca = Arc::clone(&self.ca);
+        Ok(spawn_blocking(move || ca.issue(&order)).await??)
+    }
+
+    async fn find(&self, id: TransactionId) -> Result<Request, Refusal> {
+        self.store.find(id).await?.ok_or_else(|| {
+            Refusal::new(
+                ProblemKind::UnknownTransactionId,
+                format!("There is no request {id} here: compare it with what you noted, or register again."),
+            )
+        })
+    }
+
+    fn certificate_type(&self, id: &str) -> Result<&CertificateType, Refusal> {
+        let kinds = &self.config.certificate_types;
+        kinds.iter().find(|kind| kind.id == id).ok_or_else(|| {
+            let ids: Vec<&str> = kinds.iter().map(|kind| kind.id.as_str()).collect();
+            Refusal::new(
+                ProblemKind::UnknownCertificateType,
+                format!("certificate_type must be one of: {}.", ids.join(", ")),
+            )
+        })
+    }
+
+    /// How a request stands, as the API says it. Between approval and issuance users still wait: it is pending to them.
+    fn standing(&self, request: &Request) -> Standing {
+        let state = match request.state {
+            State::Pending | State::Approved => RequestState::Pending,
+            State::Rejected => RequestState::Rejected { reason: request.rejection_reason.clone().unwrap_or_default() },
+            State::Issued => RequestState::Issued,
+        };
+        let retry_after = match (request.state, request.approve_at, self.config.approval) {
+            (State::Rejected | State::Issued, ..) => None,
+            (State::Approved, ..) => Some(1),
+            (State::Pending, Some(approve_at), Approval::Automatic { .. }) => {
+                Some((approve_at - clock::now()).max(0) + 1)
+            }
+            (State::Pending, ..) => Some(MANUAL_RETRY_AFTER),
+        };
+        Standing {
+            status: RequestStatus {
+                transaction_id: request.transaction_id,
+                submitted_at: clock::to_unsigned(request.submitted_at),
+                state,
+            },
+            retry_after: retry_after.map(clock::to_unsigned),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The requests and the CRLs, in SQLite.
+//!
+//! One file that the server and `keyside-gateway requests` work on at the same time. Every commit reaches the disk before
+//! anybody hears of it (`synchronous = FULL`): a transaction ID or certificate that was handed out is never forgotten.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keyside::domain::transaction_id::TransactionId;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::private_files;
+
+/// How long one writer waits for another.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at once. SQLite has one writer at a time, so more would only queue.
+const CONNECTIONS: u32 = 8;
+
+/// Why the store cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database to work on.
+    #[error("there is no database {0}: name the server's data folder with --data, or start the server once")]
+    Missing(PathBuf),
+    /// The database cannot be made.
+    #[error("the database {path} cannot be made: {source}")]
+    Create {
+        /// The database.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database is newer than this program, or damaged.
+    #[error("the database {path} cannot be brought up to date: {source}")]
+    Migrate {
+        /// The database.
+        path: PathBuf,
+        /// What went wrong.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// SQLite failed.
+    #[error("the database: {0}")]
+    Sqlite(#[from] sqlx::Error),
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+pub enum State {
+    /// It waits for approval.
+    Pending,
+    /// It was turned down.
+    Rejected,
+    /// It was approved: serial number and validity are fixed. The certificate is about to be signed.
+    Approved,
+    /// The certificate is there.
+    Issued,
+}
+
+impl State {
+    /// The state in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+            Self::Approved => "approved",
+            Self::Issued => "issued",
+        }
+    }
+}
+
+/// A request that was checked and is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// Its name.
+    pub transaction_id: TransactionId,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// The PKCS#10 CertificationRequest, DER.
+    pub certification_request: Vec<u8>,
+    /// Its SHA-256: a certification request is kept once.
+    pub certification_request_sha256: Vec<u8>,
+    /// How many days the certificate will be valid.
+    pub validity_days: u32,
+    /// When it came. This and all times here are in seconds since 1970-01-01T00:00:00Z.
+    pub submitted_at: i64,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+}
+
+/// A request as it stands.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Request {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// How many days the certificate will be valid.
+    pub validity_days: u32,
+    /// When it came.
+    pub submitted_at: i64,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+    /// Where it stands.
+    pub state: State,
+    /// Why it was rejected, if it was.
+    pub rejection_reason: Option<String>,
+}
+
+/// What an approval fixes for good.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// The serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// The first second of the certificate's validity.
+    pub not_before: i64,
+    /// The last second of the certificate's validity.
+    pub not_after: i64,
+    /// When it was approved.
+    pub decided_at: i64,
+}
+
+/// An approved request: all that its certificate is made from.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ApprovedRequest {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The PKCS#10 CertificationRequest, DER.
+    pub certification_request: Vec<u8>,
+    /// The e-mail address.
+    pub email_address: String,
+    /// See [`Approval::serial_number`].
+    pub serial_number: Vec<u8>,
+    /// See [`Approval::not_before`].
+    pub not_before: i64,
+    /// See [`Approval::not_after`].
+    pub not_after: i64,
+}
+
+/// A CRL as it was signed.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Crl {
+    /// Its number (RFC 5280, section 5.2.3).
+    #[sqlx(try_from = "i64")]
+    pub number: u64,
+    /// When it was made.
+    pub this_update: i64,
+    /// Its DER.
+    pub crl: Vec<u8>,
+}
+
+/// The columns of [`Request`], to begin a query with.
+macro_rules! select_requests {
+    ($rest:literal) => {
+        concat!(
+            "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
+             state, rejection_reason FROM requests ",
+            $rest
+        )
+    };
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database at `path`, or makes it.
+    pub async fn open_or_create(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            // SQLite takes an empty file for a new database, and its helper files get the same mode.
+            private_files::create(path).map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
+        }
+        Self::connect(path).await
+    }
+
+    /// Opens the database at `path`, which must be there.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        Self::connect(path).await
+    }
+
+    async fn connect(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+        sqlx::migrate!().run(&pool).await.map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
+        Ok(Self { pool })
+    }
+
+    /// Folds the write-ahead log back into the file and closes every connection.
+    pub async fn close(&self) {
+        // SQLite does it itself when the last connection closes, but two that close at once may each take the other for the last.
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await {
+            tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads both");
+        }
+        self.pool.close().await;
+    }
+
+    /// Keeps `new`, unless its certification request is there already. Returns whether it was new.
+    pub async fn insert(&self, new: &NewRequest) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
+             certification_request_sha256, validity_days, submitted_at, approve_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (certification_request_sha256) DO NOTHING",
+        )
+        .bind(new.transaction_id.to_string())
+        .bind(&new.certificate_type)
+        .bind(&new.common_name)
+        .bind(&new.email_address)
+        .bind(&new.certification_request)
+        .bind(&new.certification_request_sha256)
+        .bind(new.validity_days)
+        .bind(new.submitted_at)
+        .bind(new.approve_at)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The request with this transaction ID.
+    pub async fn find(&self, id: TransactionId) -> Result<Option<Request>, StoreError> {
+        Ok(sqlx::query_as(select_requests!("WHERE transaction_id = ?"))
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// The request whose certification request has this SHA-256.
+    pub async fn find_by_certification_request(&self, sha256: &[u8]) -> Result<Option<Request>, StoreError> {
+        Ok(sqlx::query_as(select_requests!("WHERE certification_request_sha256 = ?"))
+            .bind(sha256)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// Every request, oldest first.
+    pub async fn list(&self) -> Result<Vec<Request>, StoreError> {
+        Ok(sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(&self.pool).await?)
+    }
+
+    /// Whether any request was ever approved: then certificates of the CA are out there.
+    pub async fn has_approved(&self) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM requests WHERE serial_number IS NOT NULL)")
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
+    /// The requests that approve themselves by now, oldest first.
+    pub async fn due(&self, now: i64) -> Result<Vec<Request>, StoreError> {
+        Ok(sqlx::query_as(select_requests!("WHERE state = 'pending' AND approve_at <= ? ORDER BY submitted_at"))
+            .bind(now)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Approves a pending request. Returns whether it was pending.
+    pub async fn approve(&self, id: TransactionId, approval: &Approval) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE requests SET state = 'approved', serial_number = ?, not_before = ?, not_after = ?, decided_at = ? \
+             WHERE transaction_id = ? AND state = 'pending'",
+        )
+        .bind(&approval.serial_number)
+        .bind(approval.not_before)
+        .bind(approval.not_after)
+        .bind(approval.decided_at)
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Rejects a pending request. Returns whether it was pending.
+    pub async fn reject(&self, id: TransactionId, reason: &str, decided_at: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE requests SET state = 'rejected', rejection_reason = ?, decided_at = ? \
+             WHERE transaction_id = ? AND state = 'pending'",
+        )
+        .bind(reason)
+        .bind(decided_at)
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The requests that are approved and not yet issued, oldest first.
+    pub async fn approved(&self) -> Result<Vec<ApprovedRequest>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT transaction_id, certification_request, email_address, serial_number, not_before, not_after \
+             FROM requests WHERE state = 'approved' ORDER BY submitted_at",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Keeps the certificate of an approved request. Returns whether it was not there yet.
+    pub async fn issue(&self, id: TransactionId, certificate: &[u8]) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE requests SET state = 'issued', certificate = ? WHERE transaction_id = ? AND state = 'approved'",
+        )
+        .bind(certificate)
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The certificate of a request, if it was issued, as DER.
+    pub async fn certificate(&self, id: TransactionId) -> Result<Option<Vec<u8>>, StoreError> {
+        let certificate: Option<Option<Vec<u8>>> =
+            sqlx::query_scalar("SELECT certificate FROM requests WHERE transaction_id = ?")
+                .bind(id.to_string())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(certificate.flatten())
+    }
+
+    /// The current CRL of the issuer whose certificate has this SHA-256.
+    pub async fn crl(&self, issuer: &[u8]) -> Result<Option<Crl>, StoreError> {
+        Ok(sqlx::query_as("SELECT number, this_update, crl FROM crls WHERE issuer = ?")
+            .bind(issuer)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// Keeps the CRL of an issuer in place of the one before, unless that one's number is as great.
+    pub async fn replace_crl(&self, issuer: &[u8], crl: &Crl) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO crls (issuer, number, this_update, crl) VALUES (?, ?, ?, ?) ON CONFLICT (issuer) DO UPDATE \
+             SET number = excluded.number, this_update = excluded.this_update, crl = excluded.crl \
+             WHERE excluded.number > number",
+        )
+        .bind(issuer)
+        .bind(crate::clock::from_unsigned(crl.number))
+        .bind(crl.this_update)
+        .bind(&crl.crl)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! The embedded CA's files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use keyside_gateway::config::CA_PASSPHRASE_VARIABLE;
+
+use crate::harness::{Gateway, Site, good_request, openssl};
+
+const KEYS: [&str; 2] = ["root-key.pem", "issuing-key.pem"];
+
+/// Starts a gateway that does not come up, and gives what it says.
+fn fault(site: &Site, passphrase: Option<&str>) -> String {
+    let mut command = site.serve(&[]);
+    if let Some(passphrase) = passphrase {
+        command.env(CA_PASSPHRASE_VARIABLE, passphrase);
+    }
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn only_the_owner_can_read_them() {
+    let site = Site::without_ca();
+    drop(site.start(&[]));
+    let mode = |name: &str| fs::metadata(site.data().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(""), 0o700);
+    assert_eq!(mode("ca"), 0o700);
+    for key in KEYS {
+        assert_eq!(mode(&format!("ca/{key}")), 0o600);
+    }
+    assert_eq!(mode("keyside.sqlite"), 0o600);
+}
+
+#[test]
+fn keys_are_encrypted_under_a_configured_passphrase() {
+    let site = Site::without_ca();
+    let start = || {
+        let mut command = site.serve(&[]);
+        command.env(CA_PASSPHRASE_VARIABLE, "Correct-4-horse");
+        Gateway::spawn(command)
+    };
+    drop(start());
+    drop(start());
+    let ca = site.data().join("ca");
+    for key in KEYS {
+        let text = fs::read_to_string(ca.join(key)).unwrap();
+        assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+        openssl(&["pkey", "-in", key, "-passin", "pass:Correct-4-horse", "-noout"], &ca);
+    }
+    assert!(fault(&site, None).contains("is encrypted; give its passphrase"));
+    assert!(fault(&site, Some("wrong")).contains("the passphrase does not open this key"));
+
+    // From a file, it is the same passphrase.
+    fs::write(site.path("passphrase"), "Correct-4-horse\n").unwrap();
+    let file = site.path("passphrase").display().to_string();
+    let site =
+        site.configure("# passphrase_file = \"/etc/keyside/ca-passphrase\"", &format!("passphrase_file = \"{file}\""));
+    drop(site.start(&[]));
+    assert!(fault(&site, Some("Correct-4-horse")).contains("keep one"));
+}
+
+#[test]
+fn a_passphrase_for_clear_keys_is_an_error() {
+    let site = Site::new();
+    assert!(fault(&site, Some("Correct-4-horse")).contains("is not encrypted although"));
+    assert!(fault(&site, Some("")).contains("empty"));
+}
+
+#[tokio::test]
+async fn half_a_ca_is_made_anew() {
+    let site = Site::without_ca();
+    let unfinished = site.data().join("ca.unfinished");
+    fs::create_dir_all(&unfinished).unwrap();
+    fs::write(unfinished.join("root-key.pem"), "half a k").unwrap();
+    let gateway = site.start(&["--manual-approval"]);
+    gateway.submit_good(&good_request("Ada Example")).await;
+    assert!(!unfinished.exists());
+}
+
+#[test]
+fn damaged_files_are_named() {
+    let site = Site::new();
+    let path = |name: &str| site.data().join("ca").join(name);
+    let root_key = fs::read(path("root-key.pem")).unwrap();
+
+    fs::copy(path("issuing-key.pem"), path("root-key.pem")).unwrap();
+    let text = fault(&site, None);
+    assert!(text.contains("root-key.pem") && text.contains("does not belong"), "{text}");
+
+    fs::write(path("root-key.pem"), "nonsense").unwrap();
+    let text = fault(&site, None);
+    assert!(text.contains("root-key.pem") && text.contains("backup"), "{text}");
+
+    fs::write(path("root-key.pem"), root_key).unwrap();
+    fs::remove_file(path("issuing-certificate.pem")).unwrap();
+    let text = fault(&site, None);
+    assert!(text.contains("issuing-certificate.pem"), "{text}");
+}
+
+#[tokio::test]
+async fn a_lost_ca_is_not_replaced_in_silence() {
+    let site = Site::new().issuing_at_once();
+    let ca = site.data().join("ca");
+    let gateway = site.start(&[]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    gateway.issued(id).await;
+    assert!(gateway.stop().success());
+    let backup = site.path("backup");
+    fs::rename(&ca, &backup).unwrap();
+    let text = fault(&site, None);
+    assert!(text.contains("restore it from a backup"), "{text}");
+    assert!(!ca.exists());
+    fs::rename(&backup, &ca).unwrap();
+    drop(site.start(&[]));
+}
+
+#[test]
+fn certificates_never_carry_an_address_that_is_none() {
+    let site = Site::without_ca();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyside-gateway"));
+    let output = command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(site.data()).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("set public_url"));
+    assert!(!site.data().join("ca").exists());
+}

@@ -1,0 +1,303 @@
+//! A real gateway in a process of its own, and what is sent to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use der::Encode;
+use der::asn1::Ia5String;
+use keyside::api::{Base64Bytes, NewRequest, Problem, REQUESTS_PATH, RequestState, RequestStatus};
+use keyside::api::{certificate_path, request_path};
+use keyside::domain::key_size::KeySize;
+use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::key_pair::KeyPair;
+use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
+use keyside_gateway::data::DataDirectory;
+use keyside_gateway::store::Store;
+use rsa::pkcs1v15::{Signature, SigningKey};
+use sha2::Sha256;
+use tempfile::TempDir;
+use x509_cert::builder::Builder;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use x509_cert::request::RequestBuilder;
+
+/// The binary under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
+/// How long anything may take. Far more than it does: only a test that fails waits so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a state is asked for that cannot be waited on.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A data folder and a configuration file, gone when dropped.
+pub(crate) struct Site {
+    directory: TempDir,
+}
+
+impl Site {
+    /// A site whose CA is there already: every site of a run has the same, because making one takes seconds.
+    pub(crate) fn new() -> Self {
+        static CA: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
+        let files = CA.get_or_init(|| {
+            let site = Self::without_ca();
+            drop(site.start(&[]));
+            fs::read_dir(site.data().join("ca"))
+                .unwrap()
+                .map(|entry| {
+                    let entry = entry.unwrap();
+                    let name = entry.file_name().into_string().unwrap();
+                    (name, fs::read(entry.path()).unwrap())
+                })
+                .collect()
+        });
+        let site = Self::without_ca();
+        let ca = site.data().join("ca");
+        fs::create_dir_all(&ca).unwrap();
+        for (name, contents) in files {
+            fs::write(ca.join(name), contents).unwrap();
+        }
+        site
+    }
+
+    /// A site at which nothing was ever started.
+    pub(crate) fn without_ca() -> Self {
+        let site = Self { directory: tempfile::tempdir().unwrap() };
+        fs::write(site.config(), EXAMPLE).unwrap();
+        site
+    }
+
+    /// Changes the configuration, which begins as the annotated example.
+    pub(crate) fn configure(self, from: &str, to: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(self.config(), text.replace(from, to)).unwrap();
+        self
+    }
+
+    /// Lets the gateway issue at once.
+    pub(crate) fn issuing_at_once(self) -> Self {
+        self.configure("after_seconds = 5", "after_seconds = 0")
+    }
+
+    /// A file or folder of the site.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path("keyside.toml")
+    }
+
+    /// The command `keyside-gateway serve` for this site.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(self.data())
+            .arg("--config")
+            .arg(self.config())
+            .args(arguments)
+            .env_remove(CA_PASSPHRASE_VARIABLE)
+            // Standard error goes straight to the terminal, past the test runner: only errors belong there.
+            .env("RUST_LOG", "error");
+        command
+    }
+
+    /// Starts the gateway with further arguments.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Gateway {
+        Gateway::spawn(self.serve(arguments))
+    }
+
+    /// Runs `keyside-gateway requests` to its end.
+    pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).arg("requests").args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    /// Changes the database behind the gateway's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.data().join("keyside.sqlite"));
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// The site's store, beside the running gateway.
+    pub(crate) async fn store(&self) -> Store {
+        let database = DataDirectory::new(&self.data()).database();
+        Store::open(&database).await.unwrap()
+    }
+}
+
+/// A running gateway, killed when dropped.
+pub(crate) struct Gateway {
+    process: Child,
+    /// Where it listens, without a slash at the end.
+    pub(crate) url: String,
+    http: reqwest::Client,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Gateway {
+    /// Starts `command` and waits for its line.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line
+            .strip_prefix("Keyside is at ")
+            .and_then(|rest| rest.strip_suffix("/\n"))
+            .unwrap_or_else(|| panic!("the gateway printed {line:?}"))
+            .to_owned();
+        Self { process, url, http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap() }
+    }
+
+    /// Tells it to stop (SIGTERM), and waits until it has.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let id = self.process.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(told.success());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the gateway does not stop");
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// A request, to be sent.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.request(reqwest::Method::GET, path).send().await.unwrap()
+    }
+
+    /// Posts a body of JSON to the requests.
+    pub(crate) async fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        self.request(reqwest::Method::POST, REQUESTS_PATH)
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Submits a certification request for the type `participants`.
+    pub(crate) async fn submit(&self, certification_request: &[u8]) -> reqwest::Response {
+        self.post(submission("participants", certification_request)).await
+    }
+
+    /// Submits a certification request that is taken.
+    pub(crate) async fn submit_good(&self, certification_request: &[u8]) -> TransactionId {
+        let response = self.submit(certification_request).await;
+        assert!(response.status().is_success(), "{:?}", response.text().await);
+        response.json::<RequestStatus>().await.unwrap().transaction_id
+    }
+
+    pub(crate) async fn state(&self, id: TransactionId) -> RequestState {
+        let response = self.get(&request_path(&id)).await;
+        response.json::<RequestStatus>().await.unwrap().state
+    }
+
+    /// Waits until the certificate is there, and fetches it as DER.
+    pub(crate) async fn issued(&self, id: TransactionId) -> Vec<u8> {
+        eventually(async || self.state(id).await == RequestState::Issued).await;
+        let response =
+            self.request(reqwest::Method::GET, &certificate_path(&id)).header("accept", "application/pkix-cert");
+        response.send().await.unwrap().bytes().await.unwrap().into()
+    }
+}
+
+/// Waits until `happened`.
+pub(crate) async fn eventually(mut happened: impl AsyncFnMut() -> bool) {
+    let mut interval = tokio::time::interval(POLL_INTERVAL);
+    let deadline = Instant::now() + PATIENCE;
+    while !happened().await {
+        assert!(Instant::now() < deadline, "it does not happen");
+        interval.tick().await;
+    }
+}
+
+/// The problem that a response is, checked for its form.
+pub(crate) async fn problem(response: reqwest::Response) -> Problem {
+    let status = response.status().as_u16();
+    assert_eq!(header(&response, "content-type"), "application/problem+json");
+    let problem: Problem = response.json().await.unwrap();
+    assert_eq!(problem.status, status);
+    assert_eq!(problem.status, problem.kind.status());
+    assert!(!problem.detail.is_empty());
+    problem
+}
+
+/// A header's value, empty if it is not there.
+pub(crate) fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+/// The body of a submission.
+pub(crate) fn submission(certificate_type: &str, certification_request: &[u8]) -> String {
+    let new = NewRequest {
+        certificate_type: certificate_type.into(),
+        certification_request: Base64Bytes(certification_request.to_vec()).into(),
+    };
+    serde_json::to_string(&new).unwrap()
+}
+
+/// A user's key, the same for a whole run.
+pub(crate) fn key() -> SigningKey<Sha256> {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key()
+}
+
+/// The subject that the type `participants` asks for.
+pub(crate) fn subject(common_name: &str) -> Name {
+    Name::from_str(&format!("CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US")).unwrap()
+}
+
+pub(crate) fn email(address: &str) -> GeneralName {
+    GeneralName::Rfc822Name(Ia5String::new(address).unwrap())
+}
+
+/// A certification request, DER.
+pub(crate) fn certification_request(key: &SigningKey<Sha256>, subject: Name, names: Vec<GeneralName>) -> Vec<u8> {
+    let mut builder = RequestBuilder::new(subject).unwrap();
+    if !names.is_empty() {
+        builder.add_extension(&SubjectAltName(names)).unwrap();
+    }
+    builder.build::<_, Signature>(key).unwrap().to_der().unwrap()
+}
+
+/// A certification request that is taken.
+pub(crate) fn good_request(common_name: &str) -> Vec<u8> {
+    certification_request(&key(), subject(common_name), vec![email("ada@example.com")])
+}
+
+/// Runs `openssl`, which must be installed and succeed.
+pub(crate) fn openssl(arguments: &[&str], directory: &Path) -> String {
+    let output = Command::new("openssl")
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("these tests need the program openssl");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "openssl {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}

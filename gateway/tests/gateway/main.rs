@@ -1,0 +1,20 @@
+//! The gateway from outside: the real program, its real database, real HTTP on a port that the system chose.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop where it fails"
+)]
+
+mod ca_files;
+mod command_line;
+mod connections;
+mod crashes;
+mod harness;
+mod issuance;
+mod openapi;
+mod page;
+mod refusals;
+mod trust;

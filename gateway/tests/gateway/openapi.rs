@@ -1,0 +1,54 @@
+//! The API's description says what is there.
+
+use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::harness::{Site, problem};
+
+/// Every reference in `value`.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_path_of_the_description_is_there_and_every_reference_leads_somewhere() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let description: Value = gateway.get("/api/v1/openapi.json").await.json().await.unwrap();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3."));
+
+    let paths = description["paths"].as_object().unwrap();
+    let one = format!("{REQUESTS_PATH}/{{transaction_id}}");
+    let certificate = format!("{one}/certificate");
+    let mut described: Vec<_> = paths.keys().map(String::as_str).collect();
+    described.sort_unstable();
+    let mut expected = [REQUESTS_PATH, &one, &certificate, CONFIGURATION_PATH, CA_PATH];
+    expected.sort_unstable();
+    assert_eq!(described, expected);
+    for (path, operations) in paths {
+        for method in operations.as_object().unwrap().keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let answer = gateway.request(method, &path.replace("{transaction_id}", "none")).send().await.unwrap();
+            if !answer.status().is_success() {
+                let kind = problem(answer).await.kind;
+                assert!(!matches!(kind, ProblemKind::NotFound | ProblemKind::MethodNotAllowed), "{path}: {kind:?}");
+            }
+        }
+    }
+
+    let mut found = Vec::new();
+    references(&description, &mut found);
+    assert!(found.len() > 5, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(description.pointer(pointer).is_some(), "{reference}");
+    }
+}

@@ -1,0 +1,68 @@
+// Keeps the page's own files for use without a network. The network always comes first, so nobody is left on an old version; the API is
+// never answered from here.
+const CACHE = 'keyside';
+const scope = new URL(self.registration.scope);
+// The worker's files have no hash in their names, and the document does not mention them.
+const WORKER_FILES = ['worker_loader.js', 'worker.js', 'worker_bg.wasm'];
+
+// Brings the cache to what `document` needs. Files with a hash in their names never change, so those that are kept stay.
+const keep = async (document) => {
+    const cache = await caches.open(CACHE);
+    const html = await document.clone().text();
+    // Another answer than the page, such as a proxy's notice or a file that was opened by itself, must not take its place.
+    if (!html.includes('name="keyside-gateway"')) {
+        return;
+    }
+    const mentioned = [...html.matchAll(/(?:href|src)="([^"#]+)"/g)].map((match) => match[1]);
+    const address = (file) => new URL(file, scope).href;
+    const wanted = new Set([...mentioned, ...WORKER_FILES].map(address).filter((url) => url.startsWith(scope.origin)));
+    wanted.delete(scope.href);
+    const changing = new Set(WORKER_FILES.map(address));
+    const kept = new Set((await cache.keys()).map((request) => request.url));
+    const missing = [...wanted].filter((url) => changing.has(url) || !kept.has(url));
+    await cache.addAll(missing.map((url) => new Request(url, { cache: 'no-cache' })));
+    await cache.put(scope.href, document);
+    wanted.add(scope.href);
+    await Promise.all([...kept].filter((url) => !wanted.has(url)).map((url) => cache.delete(url)));
+};
+
+const install = async () => {
+    await keep(await fetch(scope, { cache: 'no-cache' }));
+    await self.skipWaiting();
+};
+
+self.addEventListener('install', (event) => event.waitUntil(install()));
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener('fetch', (event) => {
+    const { request } = event;
+    const url = new URL(request.url);
+    const own = url.origin === scope.origin && url.pathname.startsWith(scope.pathname);
+    const elsewhere = /^(api|pki|problems)\//.test(url.pathname.slice(scope.pathname.length));
+    if (request.method !== 'GET' || !own || elsewhere) {
+        return;
+    }
+    const isDocument = request.mode === 'navigate';
+    const answer = async () => {
+        const kept = async () => (await caches.open(CACHE)).match(isDocument ? scope.href : request.url);
+        try {
+            const response = await fetch(request);
+            // A proxy in front of a server that is down answers in its place.
+            if ([502, 503, 504].includes(response.status)) {
+                return (await kept()) ?? response;
+            }
+            if (isDocument && response.ok) {
+                // Not waited for: the page comes first. What cannot be kept now is kept next time.
+                event.waitUntil(keep(response.clone()).catch(() => undefined));
+            }
+            return response;
+        } catch (error) {
+            const response = await kept();
+            if (response) {
+                return response;
+            }
+            throw error;
+        }
+    };
+    event.respondWith(answer());
+});

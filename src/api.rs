@@ -1,0 +1,318 @@
+//! The RA API: what the page and the gateway say to each other.
+//!
+//! A small JSON resource with HTTP's own semantics (RFC 9110); errors are problem details (RFC 9457).
+//!
+//! | | |
+//! |---|---|
+//! | `POST /api/v1/requests` | [`NewRequest`] → 202 (or 201 when issued at once) with `Location` and [`RequestStatus`] |
+//! | `GET /api/v1/requests/{transaction_id}` | [`RequestStatus`], with `Retry-After` while it waits |
+//! | `GET /api/v1/requests/{transaction_id}/certificate` | the certificate, in the media type asked for |
+//! | `GET /api/v1/configuration` | [`Configuration`] |
+//! | `GET /api/v1/ca` | [`CaCertificates`] |
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::key_size::KeySize;
+use crate::domain::passphrase::PassphrasePolicy;
+use crate::domain::transaction_id::TransactionId;
+pub use crate::domain::{base64_bytes::Base64Bytes, enrollment::RequestState};
+
+/// Where certification requests are sent and looked up.
+pub const REQUESTS_PATH: &str = "/api/v1/requests";
+/// Where [`Configuration`] is read.
+pub const CONFIGURATION_PATH: &str = "/api/v1/configuration";
+/// Where [`CaCertificates`] are read.
+pub const CA_PATH: &str = "/api/v1/ca";
+
+/// The media type of [`Problem`] (RFC 9457, section 6.1).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// A certificate and its chain as PEM, leaf first (RFC 8555, section 9.1).
+pub const PEM_CERTIFICATE_CHAIN: &str = "application/pem-certificate-chain";
+/// One certificate as DER (RFC 5280, section 4.2.1.13 and RFC 2585, section 4.1).
+pub const PKIX_CERT: &str = "application/pkix-cert";
+/// A certs-only CMS SignedData (RFC 8551, section 3.8).
+pub const PKCS7_CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
+
+/// The largest certification request that is looked at, in bytes of DER. A 4096-bit request takes about 1,300.
+pub const MAXIMUM_CERTIFICATION_REQUEST_SIZE: usize = 16 * 1024;
+
+/// The path of one request.
+pub fn request_path(id: &TransactionId) -> String {
+    format!("{REQUESTS_PATH}/{id}")
+}
+
+/// The path of one request's certificate.
+pub fn certificate_path(id: &TransactionId) -> String {
+    format!("{REQUESTS_PATH}/{id}/certificate")
+}
+
+/// What the page needs to know of this registration authority.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The name of the site, shown in the page's header.
+    pub site_name: String,
+    /// A word such as "Test" that marks an environment which is not production; absent in production.
+    pub badge: Option<String>,
+    /// The certificate types on offer, in the order to show them in.
+    pub certificate_types: Vec<CertificateType>,
+    /// The RSA key sizes on offer.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<u16>))]
+    pub key_sizes: Vec<KeySize>,
+    /// The rules for pickup passphrases.
+    pub passphrase_policy: PassphrasePolicy,
+    /// Whom to ask, in one sentence.
+    pub contact: String,
+    /// Links to show on the Help page.
+    pub links: Vec<Link>,
+}
+
+/// A kind of certificate that can be asked for ("Policy Name" on the step "Choose Certificate Type").
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertificateType {
+    /// A short name for machines, unique among the types.
+    pub id: String,
+    /// The name that people see.
+    pub name: String,
+    /// Who this type is for, in one sentence.
+    pub description: String,
+    /// The subject as an RFC 4514 string in which the value `{common_name}` stands for the Common Name. See
+    /// [`SubjectTemplate`](crate::domain::distinguished_name::SubjectTemplate).
+    pub subject_template: String,
+}
+
+/// A link with its text.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The link's text.
+    pub text: String,
+    /// Where it leads.
+    pub url: String,
+}
+
+/// A new request for a certificate. Sending the same certification request again gives the same transaction.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRequest {
+    /// The [`CertificateType::id`] asked for.
+    pub certificate_type: String,
+    /// The PKCS#10 CertificationRequest (RFC 2986), base64 of its DER. A string, so that the gateway can tell a body
+    /// that is not JSON from a value that is not base64.
+    pub certification_request: String,
+}
+
+/// How a request stands.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestStatus {
+    /// The request's name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub transaction_id: TransactionId,
+    /// When the gateway took it, in seconds since 1970-01-01T00:00:00Z.
+    pub submitted_at: u64,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: RequestState,
+}
+
+/// The certification authority's own certificates, and what else its users need to trust it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaCertificates {
+    /// The roots that users' certificates must lead to, DER.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub trust_anchors: Vec<Base64Bytes>,
+    /// The issuing certificates between a root and a user's certificate, DER.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub intermediates: Vec<Base64Bytes>,
+    /// The documents that say how it works, in the order to show them in.
+    #[serde(default)]
+    pub documents: Vec<Document>,
+    /// The certification authorities that came before it. Nothing may be trusted because it stands here.
+    #[serde(default)]
+    pub retired: Vec<RetiredCa>,
+}
+
+/// A document that says how the certification authority works.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// What it is called.
+    pub title: String,
+    /// Where it is.
+    pub url: String,
+    /// What it is; absent for any other link.
+    pub kind: Option<DocumentKind>,
+}
+
+/// What a document is (RFC 3647, sections 3.1, 3.4 and 3.6).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DocumentKind {
+    /// A certificate policy (CP).
+    Policy,
+    /// A certification practice statement (CPS).
+    PracticeStatement,
+    /// An agreement, such as a subscriber's.
+    Agreement,
+}
+
+/// A certification authority that is no longer used.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetiredCa {
+    /// What people call it.
+    pub name: String,
+    /// When it ended, for people to read: a date such as 2024-11-30, or words.
+    pub ended: String,
+    /// What that means for those who still meet its certificates.
+    pub note: String,
+    /// Its certificate, DER.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub certificate: Option<Base64Bytes>,
+}
+
+/// An error's details (RFC 9457).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which kind of problem, as a relative reference: `/problems/` and the kind's slug.
+    #[serde(rename = "type")]
+    pub kind: ProblemKind,
+    /// The kind in a few words.
+    pub title: String,
+    /// The HTTP status code.
+    pub status: u16,
+    /// What is wrong with this request, and what to do about it.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem of `kind`, with `detail` naming the fault and the way out.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, title: kind.title().into(), status: kind.status(), detail: detail.into() }
+    }
+}
+
+/// Defines [`ProblemKind`]: a slug, a status and a title for each.
+macro_rules! problem_kinds {
+    ($($(#[$doc:meta])+ $name:ident = $slug:literal, $status:literal, $title:literal;)+) => {
+        /// The kinds of problems that the API answers with.
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum ProblemKind {
+            $($(#[$doc])+ #[serde(rename = $slug)] $name,)+
+        }
+
+        impl ProblemKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The value of the member `type`: a relative reference that the gateway serves a description at.
+            pub fn reference(self) -> &'static str {
+                match self { $(Self::$name => $slug),+ }
+            }
+
+            /// The HTTP status code that goes with it.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status),+ }
+            }
+
+            /// The kind in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),+ }
+            }
+        }
+    };
+}
+
+problem_kinds! {
+    /// There is nothing at this path.
+    NotFound = "/problems/not-found", 404, "Nothing is here";
+    /// The path does not take this method.
+    MethodNotAllowed = "/problems/method-not-allowed", 405, "This method is not allowed here";
+    /// None of the media types asked for can be given.
+    NotAcceptable = "/problems/not-acceptable", 406, "No such media type";
+    /// The body is not `application/json`.
+    UnsupportedMediaType = "/problems/unsupported-media-type", 415, "The body's media type is not supported";
+    /// The body is larger than any request.
+    BodyTooLarge = "/problems/body-too-large", 413, "The body is too large";
+    /// The body is empty, not JSON, or not the JSON expected.
+    MalformedBody = "/problems/malformed-body", 400, "The body cannot be read";
+    /// The certification request is not base64.
+    NotBase64 = "/problems/not-base64", 400, "The certification request is not base64";
+    /// The certification request is larger than [`MAXIMUM_CERTIFICATION_REQUEST_SIZE`].
+    CertificationRequestTooLarge = "/problems/certification-request-too-large", 413, "The certification request is too large";
+    /// The certification request is not the DER of a PKCS#10 CertificationRequest.
+    CertificationRequestMalformed = "/problems/certification-request-malformed", 422, "The certification request cannot be read";
+    /// The certification request's signature does not fit its public key.
+    SignatureInvalid = "/problems/signature-invalid", 422, "The certification request's signature is wrong";
+    /// The public key or the signature is not RSA with SHA-2.
+    AlgorithmNotAllowed = "/problems/algorithm-not-allowed", 422, "The algorithm is not allowed";
+    /// The RSA modulus is shorter or longer than allowed.
+    KeySizeNotAllowed = "/problems/key-size-not-allowed", 422, "The key size is not allowed";
+    /// The RSA public exponent is not allowed.
+    PublicExponentNotAllowed = "/problems/public-exponent-not-allowed", 422, "The public exponent is not allowed";
+    /// The certificate type is not one of the configured ones.
+    UnknownCertificateType = "/problems/unknown-certificate-type", 422, "Unknown certificate type";
+    /// The subject does not follow the type's template.
+    SubjectNotAllowed = "/problems/subject-not-allowed", 422, "The subject is not allowed";
+    /// There is not exactly one well-formed e-mail address in the subjectAltName.
+    EmailAddressNotAllowed = "/problems/email-address-not-allowed", 422, "The e-mail address is not allowed";
+    /// The text in the path is not a transaction ID.
+    MalformedTransactionId = "/problems/malformed-transaction-id", 404, "This is not a transaction ID";
+    /// There is no request with this transaction ID.
+    UnknownTransactionId = "/problems/unknown-transaction-id", 404, "No request has this transaction ID";
+    /// The request was not issued a certificate, or not yet.
+    NotIssued = "/problems/not-issued", 409, "There is no certificate for this request";
+    /// The gateway or its CA cannot answer now.
+    Unavailable = "/problems/unavailable", 503, "The service cannot answer now";
+    /// The gateway failed.
+    Internal = "/problems/internal", 500, "The gateway failed";
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use super::*;
+
+    #[test]
+    fn a_problem_names_its_type_as_a_reference() -> Result<(), serde_json::Error> {
+        for &kind in ProblemKind::ALL {
+            let json = serde_json::to_value(Problem::new(kind, "what to do"))?;
+            assert_eq!(json["type"], kind.reference());
+            assert_eq!(json["status"], kind.status());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_gateway_may_say_no_more_than_its_certificates() -> Result<(), serde_json::Error> {
+        let json = r#"{"trust_anchors": ["Zg=="], "intermediates": []}"#;
+        let ca: CaCertificates = serde_json::from_str(json)?;
+        assert!(ca.documents.is_empty() && ca.retired.is_empty());
+        let document = r#"{"title": "CPS", "url": "https://www.example.com/cps.pdf", "kind": "practice-statement"}"#;
+        assert_eq!(serde_json::from_str::<Document>(document)?.kind, Some(DocumentKind::PracticeStatement));
+        Ok(())
+    }
+
+    #[test]
+    fn the_state_stands_beside_the_transaction_id() -> Result<(), Box<dyn core::error::Error>> {
+        let status = RequestStatus {
+            transaction_id: "000-000-000-000-000-000-000-000-011".parse()?,
+            submitted_at: 1,
+            state: RequestState::Rejected { reason: "unknown person".into() },
+        };
+        let json = serde_json::to_value(&status)?;
+        assert_eq!(json["state"], "rejected");
+        assert_eq!(json["reason"], "unknown person");
+        assert_eq!(serde_json::from_value::<RequestStatus>(json)?, status);
+        Ok(())
+    }
+}

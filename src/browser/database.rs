@@ -1,0 +1,77 @@
+//! The page's database in IndexedDB: its schema, its transactions, its errors.
+
+use indexed_db_futures::database::Database;
+use indexed_db_futures::error::{DomException, Error, OpenDbError};
+use indexed_db_futures::prelude::*;
+use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
+
+use crate::ports::StoreError;
+
+/// The database's name.
+const DATABASE: &str = "keyside";
+/// The schema's version.
+const SCHEMA_VERSION: u32 = 1;
+/// The object store of the enrollments; its keys are key IDs.
+pub(super) const ENROLLMENTS: &str = "enrollments";
+/// The object store of what was typed and not submitted yet.
+pub(super) const DRAFTS: &str = "drafts";
+
+/// Opens the database, and makes it where there is none.
+pub(super) async fn open() -> Result<Database, StoreError> {
+    Database::open(DATABASE)
+        .with_version(SCHEMA_VERSION)
+        .with_on_upgrade_needed(|event, database| {
+            if event.old_version() < 1.0 {
+                database.create_object_store(ENROLLMENTS).build()?;
+                database.create_object_store(DRAFTS).build()?;
+            }
+            Ok(())
+        })
+        .await
+        .map_err(|error| match error {
+            OpenDbError::Base(error) => store_error(error),
+            // What the library makes of whatever the browser throws at the call itself, since the version is not zero.
+            OpenDbError::VersionZero => StoreError::Unusable("it does not open its database".into()),
+            other => StoreError::Unusable(other.to_string()),
+        })
+}
+
+/// A transaction whose commit is on the disk when it is reported (`durability: "strict"`).
+pub(super) fn read_write<'a>(database: &'a Database, store: &str) -> Result<Transaction<'a>, StoreError> {
+    let mut options = TransactionOptions::new();
+    options.set_durability(TransactionDurability::Strict);
+    database.transaction(store).with_mode(TransactionMode::Readwrite).with_options(options).build().map_err(store_error)
+}
+
+/// Writes a record, reads it back, and deletes it.
+pub(super) async fn try_out() -> Result<(), StoreError> {
+    const KEY: &str = "try-out";
+    let database = open().await?;
+    let transaction = read_write(&database, DRAFTS)?;
+    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
+    store.put(KEY).with_key(KEY).without_key_type().await.map_err(store_error)?;
+    transaction.commit().await.map_err(store_error)?;
+    let transaction = read_write(&database, DRAFTS)?;
+    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
+    let read: Option<String> = store.get(KEY).await.map_err(store_error)?;
+    store.delete(KEY).build().map_err(store_error)?.await.map_err(store_error)?;
+    transaction.commit().await.map_err(store_error)?;
+    match read.as_deref() {
+        Some(KEY) => Ok(()),
+        _ => Err(StoreError::Unusable("what was written is gone".into())),
+    }
+}
+
+/// The database's error in the port's terms.
+pub(super) fn store_error(error: Error) -> StoreError {
+    match &error {
+        Error::DomException(DomException::ConstraintError(_)) => StoreError::AlreadyThere,
+        Error::DomException(DomException::Other(other)) => match other.name().as_str() {
+            "QuotaExceededError" => StoreError::Full,
+            "VersionError" => StoreError::TooNew,
+            _ => StoreError::Unusable(other.message()),
+        },
+        Error::Serialisation(error) => StoreError::Unreadable(error.to_string()),
+        _ => StoreError::Unusable(error.to_string()),
+    }
+}

@@ -1,0 +1,107 @@
+//! The registration authority over HTTP.
+
+use gloo_net::http::{Request, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use web_sys::AbortSignal;
+
+use crate::api::{
+    CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, PEM_CERTIFICATE_CHAIN, PROBLEM_JSON,
+    REQUESTS_PATH, RequestStatus, certificate_path, request_path,
+};
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::transaction_id::TransactionId;
+use crate::pki::pem;
+use crate::ports::{RaError, RegistrationAuthority};
+
+/// How long to wait for an answer, in milliseconds.
+const TIMEOUT: u32 = 20_000;
+
+/// A gateway, reached with `fetch`.
+#[derive(Clone, Debug)]
+pub struct HttpRegistrationAuthority {
+    /// What the API's paths are appended to: empty for the page's own origin.
+    base: String,
+}
+
+impl HttpRegistrationAuthority {
+    /// The gateway that the page's `<meta name="keyside-gateway">` names, or else the page's own origin.
+    pub fn of_this_page() -> Self {
+        let base = web_sys::window()
+            .and_then(|window| window.document())
+            .and_then(|document| document.query_selector("meta[name=keyside-gateway]").ok().flatten())
+            .and_then(|meta| meta.get_attribute("content"))
+            .unwrap_or_default();
+        Self { base: base.trim_end_matches('/').to_owned() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RaError> {
+        let request = limited(Request::get(&self.url(path)).header("Accept", "application/json"));
+        json(request.send().await.map_err(unreachable)?).await
+    }
+}
+
+/// Never wait forever, never answer from a cache.
+fn limited(request: RequestBuilder) -> RequestBuilder {
+    request.cache(web_sys::RequestCache::NoStore).abort_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT)))
+}
+
+fn unreachable(error: gloo_net::Error) -> RaError {
+    RaError::Unreachable(error.to_string())
+}
+
+fn unexpected(error: impl ToString) -> RaError {
+    RaError::Unexpected(error.to_string())
+}
+
+/// The response, if it is a success; or else the problem it describes.
+async fn success(response: Response) -> Result<Response, RaError> {
+    if response.ok() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let described =
+        response.headers().get("Content-Type").is_some_and(|media_type| media_type.starts_with(PROBLEM_JSON));
+    if described && let Ok(problem) = response.json().await {
+        return Err(RaError::Problem(problem));
+    }
+    // A proxy in front of a gateway that is down answers in the gateway's place.
+    if matches!(status, 502..=504) {
+        return Err(RaError::Unreachable(format!("HTTP status {status}")));
+    }
+    Err(unexpected(format!("HTTP status {status}")))
+}
+
+async fn json<T: DeserializeOwned>(response: Response) -> Result<T, RaError> {
+    success(response).await?.json().await.map_err(unexpected)
+}
+
+impl RegistrationAuthority for HttpRegistrationAuthority {
+    async fn configuration(&self) -> Result<Configuration, RaError> {
+        self.get(CONFIGURATION_PATH).await
+    }
+
+    async fn ca_certificates(&self) -> Result<CaCertificates, RaError> {
+        self.get(CA_PATH).await
+    }
+
+    async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
+        let request = limited(Request::post(&self.url(REQUESTS_PATH))).json(request).map_err(unexpected)?;
+        json(request.send().await.map_err(unreachable)?).await
+    }
+
+    async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {
+        self.get(&request_path(id)).await
+    }
+
+    async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {
+        let request = limited(Request::get(&self.url(&certificate_path(id))).header("Accept", PEM_CERTIFICATE_CHAIN));
+        let response = success(request.send().await.map_err(unreachable)?).await?;
+        let chain = response.text().await.map_err(unexpected)?;
+        let certificates = pem::decode_all(pem::CERTIFICATE, &chain).map_err(unexpected)?;
+        Ok(certificates.into_iter().map(Base64Bytes).collect())
+    }
+}

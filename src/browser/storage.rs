@@ -1,0 +1,58 @@
+//! What the browser says of its storage, and of itself.
+
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{StorageEstimate, StorageManager};
+
+use super::database;
+use super::worker_client::WebWorkers;
+use crate::domain::preflight::Facts;
+use crate::ports::{StoreError, WorkerError};
+
+/// The storage manager; browsers have it in secure contexts alone.
+fn manager() -> Option<StorageManager> {
+    let navigator = web_sys::window()?.navigator();
+    let manager = js_sys::Reflect::get(&navigator, &JsValue::from_str("storage")).ok()?;
+    manager.dyn_into().ok()
+}
+
+/// Whether the browser has promised not to delete what is stored here on its own; absent where it does not tell.
+pub async fn is_persistent() -> Option<bool> {
+    let asked = manager()?.persisted().ok()?;
+    JsFuture::from(asked).await.ok()?.as_bool()
+}
+
+/// Asks the browser for that promise; gives its answer. It may ask the user.
+pub async fn make_persistent() -> Option<bool> {
+    let asked = manager()?.persist().ok()?;
+    JsFuture::from(asked).await.ok()?.as_bool()
+}
+
+/// How many bytes may still be stored.
+async fn free_bytes() -> Option<u64> {
+    let asked = manager()?.estimate().ok()?;
+    let estimate: StorageEstimate = JsFuture::from(asked).await.ok()?.unchecked_into();
+    Some((estimate.get_quota()? - estimate.get_usage()?).max(0.0) as u64)
+}
+
+/// Finds out what registering needs: starts a worker, and writes a record and reads it back.
+pub async fn facts() -> Facts {
+    let secure_context = web_sys::window().is_some_and(|window| window.is_secure_context());
+    let navigator = web_sys::window().map(|window| window.navigator());
+    let keeps_files = navigator.is_some_and(|navigator| {
+        js_sys::Reflect::has(&navigator, &JsValue::from_str("serviceWorker")).unwrap_or(false)
+    });
+    Facts {
+        secure_context,
+        worker: WebWorkers::try_out().await.map_err(|error| match error {
+            WorkerError::Stopped(words) => words,
+            other => other.to_string(),
+        }),
+        storage: database::try_out().await.map_err(|error| match error {
+            StoreError::Unusable(words) => words,
+            other => other.to_string(),
+        }),
+        free_bytes: free_bytes().await,
+        keeps_files,
+    }
+}

@@ -1,0 +1,165 @@
+//! The page's side of the worker: one worker a job, terminated when the job is done or no longer wanted.
+
+use core::pin::pin;
+
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Array, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use zeroize::Zeroizing;
+
+use super::{file_url, words};
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::ports::{KeyWorker, WorkerError};
+use crate::protocol::{
+    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Stage, VERSION,
+};
+
+/// The worker's start script, as the build names it.
+const SCRIPT: &str = "worker_loader.js";
+
+/// How long a worker may take to load and start, in milliseconds.
+const START_TIMEOUT: u32 = 60_000;
+
+/// Workers of this page's own build.
+#[derive(Clone, Copy, Debug)]
+pub struct WebWorkers;
+
+/// A running worker; dropping it terminates it, which discards its memory and whatever it was doing.
+struct Running {
+    worker: Worker,
+    answers: UnboundedReceiver<Result<Answer, WorkerError>>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+fn stopped(error: &JsValue) -> WorkerError {
+    WorkerError::Stopped(words(error))
+}
+
+impl Running {
+    fn start() -> Result<Self, WorkerError> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let url = file_url(SCRIPT).map_err(|error| stopped(&error))?;
+        let worker = Worker::new_with_options(&url, &options).map_err(|error| stopped(&error))?;
+        let (sender, answers) = unbounded();
+        let on_message = on_message(sender.clone());
+        let on_error = Closure::new(move |event: ErrorEvent| {
+            // A script that cannot be fetched gives a plain Event, without a message.
+            let message = js_sys::Reflect::get(&event, &"message".into())
+                .ok()
+                .and_then(|message| message.as_string())
+                .unwrap_or_else(|| "its script could not be loaded".into());
+            let _ = sender.unbounded_send(Err(WorkerError::Stopped(message)));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Self { worker, answers, _on_message: on_message, _on_error: on_error })
+    }
+
+    async fn next(&mut self) -> Result<Answer, WorkerError> {
+        self.answers.next().await.unwrap_or_else(|| Err(WorkerError::Stopped("it said nothing".into())))
+    }
+
+    /// Hands `job` over: the bytes posted are the only copy, and they are transferred.
+    fn post(&self, job: &impl Serialize) -> Result<(), WorkerError> {
+        let bytes = Zeroizing::new(serde_json::to_vec(job).map_err(|error| WorkerError::Stopped(error.to_string()))?);
+        let array = Uint8Array::from(bytes.as_slice());
+        self.worker.post_message_with_transfer(&array, &Array::of1(&array.buffer())).map_err(|error| stopped(&error))
+    }
+}
+
+fn on_message(sender: UnboundedSender<Result<Answer, WorkerError>>) -> Closure<dyn FnMut(MessageEvent)> {
+    Closure::new(move |event: MessageEvent| {
+        let answer = event
+            .data()
+            .dyn_into::<Uint8Array>()
+            .map_err(|_| WorkerError::Stale)
+            .and_then(|bytes| serde_json::from_slice(&bytes.to_vec()).map_err(|_| WorkerError::Stale));
+        let _ = sender.unbounded_send(answer);
+    })
+}
+
+impl WebWorkers {
+    /// Starts a worker and ends it.
+    pub async fn try_out() -> Result<(), WorkerError> {
+        ready().await.map(drop)
+    }
+}
+
+/// A worker that has started, and speaks this version.
+async fn ready() -> Result<Running, WorkerError> {
+    let mut running = Running::start()?;
+    let answer = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
+        Either::Left((answer, _)) => answer?,
+        Either::Right(_) => return Err(WorkerError::Stopped("it did not start within a minute".into())),
+    };
+    match answer {
+        Answer::Ready { version } if version == VERSION => Ok(running),
+        _ => Err(WorkerError::Stale),
+    }
+}
+
+/// Runs `job` to its final answer.
+async fn run(job: Job, progress: impl Fn(Stage)) -> Result<Answer, WorkerError> {
+    let mut running = ready().await?;
+    running.post(&job)?;
+    loop {
+        match running.next().await? {
+            Answer::Progress(stage) => progress(stage),
+            Answer::Failed(failure) => return Err(WorkerError::Failed(failure)),
+            answer => return Ok(answer),
+        }
+    }
+}
+
+impl KeyWorker for WebWorkers {
+    async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
+        match run(Job::Generate(job), progress).await? {
+            Answer::Generated(generated) => Ok(generated),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn check(&self, job: Check) -> Result<Checked, WorkerError> {
+        match run(Job::Check(job), |_| ()).await? {
+            Answer::Checked(checked) => Ok(checked),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError> {
+        match run(Job::Export(job), |_| ()).await? {
+            Answer::Exported(file) => Ok(file.0),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError> {
+        match run(Job::ChangePassphrase(job), |_| ()).await? {
+            Answer::PassphraseChanged(sealed) => Ok(sealed),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
+        match run(Job::Prove(job), |_| ()).await? {
+            Answer::Proved => Ok(()),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+}

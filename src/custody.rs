@@ -1,0 +1,532 @@
+//! The one room where secrets live: all that touches the clear private key or the passphrase.
+//!
+//! It runs inside the worker and is tested natively. What leaves this room is sealed or public.
+
+use core::str::FromStr;
+
+use der::Encode;
+use rand::CryptoRng;
+
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::distinguished_name::SubjectTemplate;
+use crate::domain::passphrase::Passphrase;
+use crate::pki::certificate::Certificate;
+use crate::pki::certification_path::{self, PathError};
+use crate::pki::certification_request::{self, CertificationRequest};
+use crate::pki::error::Error;
+use crate::pki::key_pair::{KeyPair, key_id};
+use crate::pki::{encrypted_private_key, pem, pfx};
+use crate::protocol::{
+    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Stage,
+};
+
+/// Does a job and gives the final answer; `progress` hears of each stage as it begins.
+pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -> Answer {
+    match job {
+        Job::Generate(generate_job) => generate(&generate_job, rng, progress).map(Answer::Generated),
+        Job::Check(check_job) => check(&check_job).map(Answer::Checked),
+        Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
+        Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
+        Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
+    }
+    .unwrap_or_else(Answer::Failed)
+}
+
+/// Makes a key pair, signs the request, seals the key.
+fn generate(job: &Generate, rng: &mut impl CryptoRng, mut progress: impl FnMut(Stage)) -> Result<Generated, Failure> {
+    let subject = SubjectTemplate::from_str(&job.subject_template)
+        .map_err(unusable)?
+        .subject(&job.common_name)
+        .map_err(unusable)?;
+    check_portable(&job.passphrase)?;
+    progress(Stage::GeneratingKeyPair);
+    let key_pair = KeyPair::generate(job.key_size, rng)?;
+    progress(Stage::SigningRequest);
+    let request = certification_request::build(&key_pair, subject, &job.email_address, rng)?;
+    progress(Stage::EncryptingKey);
+    let sealed = encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, &job.passphrase, rng)?;
+    Ok(Generated {
+        key_id: key_id(&key_pair.to_subject_public_key_info()?),
+        encrypted_private_key: sealed.into(),
+        certification_request: request.into(),
+    })
+}
+
+/// Checks that the certificate is the one asked for and leads to a trust anchor.
+fn check(job: &Check) -> Result<Checked, Failure> {
+    let request = CertificationRequest::from_der(&job.certification_request.0)?;
+    let certificates = read_all(&job.certificates)?;
+    let trust_anchors = read_all(&job.trust_anchors)?;
+    let (leaf, others) = certificates.split_first().ok_or_else(|| unusable("there is no certificate"))?;
+    if leaf.parsed().tbs_certificate().subject_public_key_info() != request.subject_public_key_info() {
+        return Err(Failure::KeyMismatch);
+    }
+    let path = certification_path::build(leaf, others, &trust_anchors, job.at)?;
+    Ok(Checked {
+        certificate: leaf.summary(),
+        certification_path: path.iter().map(|c| c.der().to_vec().into()).collect(),
+    })
+}
+
+/// Unseals the key and makes a file of it and its certification path.
+fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
+    let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
+    let leaf = Certificate::from_der(&leaf.0)?;
+    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, &job.passphrase)?;
+    let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
+    if public != leaf.subject_public_key_info()? {
+        return Err(Failure::KeyMismatch);
+    }
+    let export_passphrase = job.export_passphrase.as_ref().unwrap_or(&job.passphrase);
+    check_portable(export_passphrase)?;
+    let certificates: Vec<&[u8]> = job.certification_path.iter().map(|bytes| bytes.0.as_slice()).collect();
+    let contents = pfx::Contents {
+        private_key_info: &private_key_info,
+        certificates: &certificates,
+        friendly_name: &job.friendly_name,
+    };
+    match job.format {
+        ExportFormat::Pkcs12(profile) => Ok(pfx::build(profile, &contents, export_passphrase, rng)?.into()),
+        ExportFormat::Pem => Ok(pem_text(&contents, export_passphrase, rng)?.into_bytes().into()),
+    }
+}
+
+/// The encrypted key and the certificates, one PEM block after the other. Servers and curl read as far as they need.
+fn pem_text(contents: &pfx::Contents<'_>, passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<String, Error> {
+    let sealed = encrypted_private_key::encrypt_for_export(contents.private_key_info, passphrase, rng)?;
+    let mut text = pem::encode(pem::ENCRYPTED_PRIVATE_KEY, &sealed)?;
+    for certificate in contents.certificates {
+        text.push_str(&pem::encode(pem::CERTIFICATE, certificate)?);
+    }
+    Ok(text)
+}
+
+/// Unseals the key and seals it anew, under another passphrase.
+fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
+    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, &job.passphrase)?;
+    // The result takes the place of the only copy: better to keep the old one than to seal a key that is damaged or another's.
+    let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
+    if key_id(&public) != job.key_id {
+        return Err(Failure::KeyMismatch);
+    }
+    check_portable(&job.new_passphrase)?;
+    Ok(encrypted_private_key::encrypt(&private_key_info, &job.new_passphrase, rng)?.into())
+}
+
+fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
+    if passphrase.is_portable() { Ok(()) } else { Err(Failure::PassphraseNotPortable) }
+}
+
+/// Unseals the key and compares it with the request.
+fn prove(job: &Prove) -> Result<(), Failure> {
+    let request = CertificationRequest::from_der(&job.certification_request.0)?;
+    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, &job.passphrase)?;
+    let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
+    let requested = request.subject_public_key_info().to_der().map_err(unusable)?;
+    if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
+}
+
+fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
+    certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
+}
+
+fn unusable(reason: impl ToString) -> Failure {
+    Failure::Unusable(reason.to_string())
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::WrongPassphrase => Self::WrongPassphrase,
+            other => Self::Unusable(other.to_string()),
+        }
+    }
+}
+
+impl From<PathError> for Failure {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::NotYetValid(from) => Self::NotYetValid(from),
+            PathError::Expired(at) => Self::Expired(at),
+            PathError::NoTrustAnchor => Self::NoTrustAnchor,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use std::collections::HashSet;
+    use std::sync::OnceLock;
+
+    use pkcs8::DecodePrivateKey;
+    use rsa::RsaPrivateKey;
+    use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+
+    use super::*;
+    use crate::domain::key_size::KeySize;
+    use crate::pki::pfx::Profile;
+    use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
+
+    const PASSPHRASE: &str = "Correct-4-horse";
+    const NEW_PASSPHRASE: &str = "Battery=staple 9";
+    const FORMATS: [ExportFormat; 3] =
+        [ExportFormat::Pkcs12(Profile::Modern), ExportFormat::Pkcs12(Profile::Compatible), ExportFormat::Pem];
+    /// As many bytes of a secret in a row are no coincidence.
+    const WINDOW: usize = 12;
+
+    fn passphrase() -> Passphrase {
+        Passphrase::new(PASSPHRASE.into())
+    }
+
+    fn new_passphrase() -> Passphrase {
+        Passphrase::new(NEW_PASSPHRASE.into())
+    }
+
+    fn generate_job() -> Generate {
+        Generate {
+            key_size: KeySize::Rsa2048,
+            subject_template: "CN={common_name},O=Example,C=US".into(),
+            common_name: "Ada Example".into(),
+            email_address: "ada@example.com".into(),
+            passphrase: passphrase(),
+        }
+    }
+
+    fn handled(job: Job) -> Answer {
+        handle(job, &mut rand::rng(), |_| ())
+    }
+
+    /// A sealed key pair and its request, made once for all tests of a run.
+    fn generated() -> Generated {
+        static GENERATED: OnceLock<Generated> = OnceLock::new();
+        GENERATED
+            .get_or_init(|| match handled(Job::Generate(generate_job())) {
+                Answer::Generated(generated) => generated,
+                other => panic!("{other:?}"),
+            })
+            .clone()
+    }
+
+    /// The certificate that was asked for, and the issuing CA's.
+    fn issued() -> Vec<Base64Bytes> {
+        let request = CertificationRequest::from_der(&generated().certification_request.0).unwrap();
+        let spki = request.subject_public_key_info().clone();
+        let leaf = authority().certify(request.subject().clone(), spki, NOW, NOW + YEAR);
+        vec![leaf.into(), authority().issuing.clone().into()]
+    }
+
+    fn check_job() -> Check {
+        Check {
+            certification_request: generated().certification_request,
+            certificates: issued(),
+            trust_anchors: vec![authority().root.clone().into()],
+            at: NOW,
+        }
+    }
+
+    fn export_job(format: ExportFormat) -> Export {
+        let Answer::Checked(checked) = handled(Job::Check(check_job())) else {
+            panic!("the certificate was not taken");
+        };
+        Export {
+            format,
+            encrypted_private_key: generated().encrypted_private_key,
+            certification_path: checked.certification_path,
+            friendly_name: "Ada Example".into(),
+            passphrase: passphrase(),
+            export_passphrase: None,
+        }
+    }
+
+    fn change_job() -> ChangePassphrase {
+        ChangePassphrase {
+            key_id: generated().key_id,
+            encrypted_private_key: generated().encrypted_private_key,
+            passphrase: passphrase(),
+            new_passphrase: new_passphrase(),
+        }
+    }
+
+    fn prove_job() -> Prove {
+        let Generated { encrypted_private_key, certification_request, .. } = generated();
+        Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
+    }
+
+    fn failure(job: Job) -> Failure {
+        match handled(job) {
+            Answer::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Every number that gives the private key away, and the private key itself.
+    fn secrets() -> Vec<Vec<u8>> {
+        let clear = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
+        let key = RsaPrivateKey::from_pkcs8_der(&clear).unwrap();
+        let mut secrets = vec![key.d().to_be_bytes().to_vec()];
+        secrets.extend(key.primes().iter().map(|prime| prime.to_be_bytes().to_vec()));
+        secrets.extend([key.dp(), key.dq()].map(|exponent| exponent.unwrap().to_be_bytes().to_vec()));
+        // The public modulus stands in the request as well; what is left is secret.
+        let modulus = windows(&key.n().to_be_bytes());
+        let public: HashSet<_> = windows(&generated().certification_request.0).union(&modulus).cloned().collect();
+        secrets.extend(windows(&clear).difference(&public).cloned());
+        secrets
+    }
+
+    fn windows(bytes: &[u8]) -> HashSet<Vec<u8>> {
+        bytes.windows(WINDOW).map(<[u8]>::to_vec).collect()
+    }
+
+    /// What the words of a text are as base64 or hexadecimal.
+    fn decoded_words(text: &[u8]) -> Vec<Vec<u8>> {
+        let text = String::from_utf8_lossy(text);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c));
+        words
+            .flat_map(|word| {
+                let base64 = Base64Bytes::try_from(word.to_owned()).map(|bytes| bytes.0).ok();
+                base64.into_iter().chain(base16ct::mixed::decode_vec(word))
+            })
+            .collect()
+    }
+
+    /// Whether a message gives away a part of a secret or the passphrase: as it stands, as base64 or hexadecimal, in
+    /// either byte order.
+    fn gives_away(answer: &Answer, secrets: &[Vec<u8>]) -> bool {
+        let text = serde_json::to_vec(answer).unwrap();
+        let decoded = decoded_words(&text);
+        // PEM is base64 within the message's base64.
+        let decoded_twice: Vec<_> = decoded.iter().flat_map(|bytes| decoded_words(bytes)).collect();
+        let carried = [vec![text], decoded, decoded_twice].concat();
+        let passphrases = [PASSPHRASE, NEW_PASSPHRASE]
+            .map(|text| [text.as_bytes().to_vec(), text.encode_utf16().flat_map(u16::to_be_bytes).collect()])
+            .concat();
+        let seen: HashSet<Vec<u8>> = carried.iter().flat_map(|bytes| windows(bytes)).collect();
+        let reversed = |secret: &[u8]| secret.iter().rev().copied().collect::<Vec<_>>();
+        secrets
+            .iter()
+            .any(|secret| [secret.clone(), reversed(secret)].iter().any(|secret| !seen.is_disjoint(&windows(secret))))
+            || passphrases.iter().any(|secret| !seen.is_disjoint(&windows(secret)))
+    }
+
+    #[test]
+    fn no_secret_leaves_the_room() {
+        let secrets = secrets();
+        let wrong = || Passphrase::new("wrong".into());
+        let not_portable = || Passphrase::new(format!("{NEW_PASSPHRASE}\u{7}"));
+        let mut answers = vec![
+            Answer::Generated(generated()),
+            handled(Job::Check(check_job())),
+            handled(Job::Prove(prove_job())),
+            handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
+            handled(Job::Generate(Generate { subject_template: "nonsense".into(), ..generate_job() })),
+            handled(Job::ChangePassphrase(change_job())),
+            handled(Job::ChangePassphrase(ChangePassphrase { passphrase: wrong(), ..change_job() })),
+            handled(Job::ChangePassphrase(ChangePassphrase { new_passphrase: not_portable(), ..change_job() })),
+        ];
+        for format in FORMATS {
+            answers.push(handled(Job::Export(export_job(format))));
+            answers.push(handled(Job::Export(Export { passphrase: wrong(), ..export_job(format) })));
+            for export_passphrase in [new_passphrase(), not_portable()] {
+                let export_passphrase = Some(export_passphrase);
+                answers.push(handled(Job::Export(Export { export_passphrase, ..export_job(format) })));
+            }
+        }
+        for answer in answers {
+            assert!(!gives_away(&answer, &secrets), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_leak_would_be_noticed() {
+        let secrets = secrets();
+        let clear = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
+        let backwards = secrets[1].iter().rev().copied().collect::<Vec<_>>();
+        let pem = pem::encode("PRIVATE KEY", &clear).unwrap().into_bytes();
+        for leak in [clear.to_vec(), pem, secrets[1].clone(), backwards, PASSPHRASE.into(), NEW_PASSPHRASE.into()] {
+            assert!(gives_away(&Answer::Exported(leak.into()), &secrets));
+        }
+        for leak in [PASSPHRASE.to_owned(), base16ct::lower::encode_string(&secrets[2])] {
+            assert!(gives_away(&Answer::Failed(Failure::Unusable(leak)), &secrets));
+        }
+    }
+
+    #[test]
+    fn a_job_does_not_print_its_passphrase() {
+        let export = Export { export_passphrase: Some(new_passphrase()), ..export_job(ExportFormat::Pem) };
+        for job in [
+            Job::Generate(generate_job()),
+            Job::Export(export),
+            Job::ChangePassphrase(change_job()),
+            Job::Prove(prove_job()),
+        ] {
+            let printed = format!("{job:?}");
+            assert!(!printed.contains(PASSPHRASE) && !printed.contains(NEW_PASSPHRASE), "{printed}");
+        }
+    }
+
+    #[test]
+    fn what_is_generated_belongs_together() {
+        let generated = generated();
+        let request = CertificationRequest::from_der(&generated.certification_request.0).unwrap();
+        assert_eq!(request.verify(), Ok(()));
+        assert_eq!(request.email_addresses().unwrap(), ["ada@example.com"]);
+        assert_eq!(request.subject().to_string(), "CN=Ada Example,O=Example,C=US");
+        let clear = encrypted_private_key::decrypt(&generated.encrypted_private_key.0, &passphrase()).unwrap();
+        let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
+        assert_eq!(request.subject_public_key_info().to_der().unwrap(), public);
+        assert_eq!(generated.key_id, key_id(&public));
+    }
+
+    #[test]
+    fn the_certificate_asked_for_is_taken() {
+        let job = check_job();
+        let expected = [job.certificates.clone(), job.trust_anchors.clone()].concat();
+        let Answer::Checked(checked) = handled(Job::Check(job)) else {
+            panic!("the certificate was not taken");
+        };
+        assert_eq!(checked.certification_path, expected);
+        assert_eq!(checked.certificate.issuer, "CN=Example Issuing CA,O=Example,C=US");
+    }
+
+    #[test]
+    fn other_certificates_are_not_taken() {
+        let others = vec![authority().issuing.clone().into()];
+        assert_eq!(failure(Job::Check(Check { certificates: others, ..check_job() })), Failure::KeyMismatch);
+        assert_eq!(failure(Job::Check(Check { trust_anchors: Vec::new(), ..check_job() })), Failure::NoTrustAnchor);
+        assert_eq!(failure(Job::Check(Check { at: NOW - 1, ..check_job() })), Failure::NotYetValid(NOW));
+        assert_eq!(failure(Job::Check(Check { at: NOW + YEAR + 1, ..check_job() })), Failure::Expired(NOW + YEAR));
+        for unusable in [Vec::new(), vec![Base64Bytes(b"nonsense".to_vec())]] {
+            let failure = failure(Job::Check(Check { certificates: unusable, ..check_job() }));
+            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_exported_with_its_passphrase_alone() {
+        for (format, wrong) in FORMATS.into_iter().zip(["correct-4-horse", "Correct-4-horse ", ""]) {
+            assert!(matches!(handled(Job::Export(export_job(format))), Answer::Exported(_)));
+            let passphrase = Passphrase::new(wrong.into());
+            let export_passphrase = Some(self::passphrase());
+            let job = Export { passphrase, export_passphrase, ..export_job(format) };
+            assert_eq!(failure(Job::Export(job)), Failure::WrongPassphrase);
+        }
+    }
+
+    #[test]
+    fn a_key_is_exported_with_its_own_certificate_alone() {
+        let subject = "CN=Ada Example,O=Example,C=US".parse().unwrap();
+        let other = authority().certify(subject, spki_of(&key_pair()), NOW, NOW + YEAR);
+        for format in FORMATS {
+            let certification_path = vec![other.clone().into(), authority().issuing.clone().into()];
+            let job = Export { certification_path, ..export_job(format) };
+            assert_eq!(failure(Job::Export(job)), Failure::KeyMismatch);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_exported_is_named() {
+        let cut = Base64Bytes(generated().encrypted_private_key.0[..20].to_vec());
+        for job in [
+            Export { certification_path: Vec::new(), ..export_job(ExportFormat::Pem) },
+            Export { certification_path: vec![Base64Bytes(b"nonsense".to_vec())], ..export_job(ExportFormat::Pem) },
+            Export { encrypted_private_key: cut, ..export_job(ExportFormat::Pem) },
+        ] {
+            let failure = failure(Job::Export(job));
+            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_pem_text_is_the_key_and_its_certification_path() {
+        let clear = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
+        for (export_passphrase, opens) in [(None, passphrase()), (Some(new_passphrase()), new_passphrase())] {
+            let job = Export { export_passphrase, ..export_job(ExportFormat::Pem) };
+            let path: Vec<Vec<u8>> = job.certification_path.iter().map(|der| der.0.clone()).collect();
+            let Answer::Exported(file) = handled(Job::Export(job)) else {
+                panic!("there is no file");
+            };
+            let text = String::from_utf8(file.0).unwrap();
+            assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), "{text}");
+            assert_eq!(text.matches("-----BEGIN ").count(), 4, "{text}");
+            let [key] = &pem::decode_all(pem::ENCRYPTED_PRIVATE_KEY, &text).unwrap()[..] else {
+                panic!("there is more than one key");
+            };
+            assert_eq!(encrypted_private_key::decrypt(key, &opens).unwrap(), clear);
+            assert_eq!(pem::decode_all(pem::CERTIFICATE, &text).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn nothing_is_sealed_under_a_passphrase_that_other_programs_refuse() {
+        for text in ["", "Correct-4-hörse"] {
+            let refused = || Passphrase::new(text.into());
+            let mut jobs = vec![
+                Job::Generate(Generate { passphrase: refused(), ..generate_job() }),
+                Job::ChangePassphrase(ChangePassphrase { new_passphrase: refused(), ..change_job() }),
+            ];
+            jobs.extend(
+                FORMATS.map(|format| Job::Export(Export { export_passphrase: Some(refused()), ..export_job(format) })),
+            );
+            for job in jobs {
+                assert_eq!(failure(job), Failure::PassphraseNotPortable, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_under_a_new_passphrase_is_the_same_key() {
+        let Answer::PassphraseChanged(changed) = handled(Job::ChangePassphrase(change_job())) else {
+            panic!("the passphrase was not changed");
+        };
+        let clear = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
+        assert_eq!(encrypted_private_key::decrypt(&changed.0, &new_passphrase()).unwrap(), clear);
+        assert_eq!(encrypted_private_key::decrypt(&changed.0, &passphrase()), Err(Error::WrongPassphrase));
+    }
+
+    #[test]
+    fn a_passphrase_is_changed_by_whoever_knows_it_alone() {
+        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
+            let job = ChangePassphrase { passphrase: Passphrase::new(wrong.into()), ..change_job() };
+            assert_eq!(failure(Job::ChangePassphrase(job)), Failure::WrongPassphrase);
+        }
+    }
+
+    #[test]
+    fn another_key_is_not_sealed_in_its_place() {
+        let other = key_pair().to_private_key_info().unwrap();
+        let sealed = encrypted_private_key::encrypt(&other, &passphrase(), &mut rand::rng()).unwrap();
+        let job = ChangePassphrase { encrypted_private_key: sealed.into(), ..change_job() };
+        assert_eq!(failure(Job::ChangePassphrase(job)), Failure::KeyMismatch);
+        let cut = Base64Bytes(generated().encrypted_private_key.0[..20].to_vec());
+        let failure = failure(Job::ChangePassphrase(ChangePassphrase { encrypted_private_key: cut, ..change_job() }));
+        assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+    }
+
+    #[test]
+    fn a_passphrase_is_proved_on_its_own_key_alone() {
+        assert!(matches!(handled(Job::Prove(prove_job())), Answer::Proved));
+        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
+            let passphrase = Passphrase::new(wrong.into());
+            assert_eq!(failure(Job::Prove(Prove { passphrase, ..prove_job() })), Failure::WrongPassphrase);
+        }
+        let rng = &mut rand::rng();
+        let subject = "CN=Ada Example,O=Example,C=US".parse().unwrap();
+        let other = certification_request::build(&key_pair(), subject, "ada@example.com", rng).unwrap();
+        let other = Prove { certification_request: other.into(), ..prove_job() };
+        assert_eq!(failure(Job::Prove(other)), Failure::KeyMismatch);
+    }
+
+    #[test]
+    fn what_cannot_be_proved_is_named() {
+        let nonsense = || Base64Bytes(b"nonsense".to_vec());
+        for job in [
+            Prove { encrypted_private_key: nonsense(), ..prove_job() },
+            Prove { certification_request: nonsense(), ..prove_job() },
+        ] {
+            let failure = failure(Job::Prove(job));
+            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+        }
+    }
+}

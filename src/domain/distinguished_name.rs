@@ -1,0 +1,199 @@
+//! The subject of a request: a template from the configuration, with the Common Name filled in.
+
+use core::str::FromStr;
+
+use der::asn1::{Any, PrintableStringRef, Utf8StringRef};
+use der::oid::db::rfc4519;
+use der::{Decode, Encode, Tag, Tagged};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+
+/// ub-common-name of RFC 5280, appendix A.1, in characters.
+pub const MAXIMUM_COMMON_NAME_LENGTH: usize = 64;
+/// What stands for the Common Name in a template.
+const PLACEHOLDER: &str = "{common_name}";
+
+/// Why a text cannot be a Common Name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommonNameFault {
+    /// There is nothing but white space.
+    #[error("there is no Common Name")]
+    Empty,
+    /// It is longer than [`MAXIMUM_COMMON_NAME_LENGTH`]; the characters found.
+    #[error("a Common Name has at most {MAXIMUM_COMMON_NAME_LENGTH} characters; this has {0}")]
+    TooLong(usize),
+    /// It begins or ends with white space.
+    #[error("the Common Name begins or ends with a space")]
+    Untrimmed,
+    /// It has two spaces in a row, which look like one.
+    #[error("the Common Name has two spaces in a row")]
+    DoubleSpace,
+    /// It has a control character, a format character or a space of another kind: none can be seen.
+    #[error("the Common Name has an invisible character")]
+    Invisible,
+}
+
+/// Checks that `text` can be a Common Name as it stands.
+pub fn check_common_name(text: &str) -> Result<(), CommonNameFault> {
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        Err(CommonNameFault::Empty)
+    } else if text.trim().len() != text.len() {
+        Err(CommonNameFault::Untrimmed)
+    } else if length > MAXIMUM_COMMON_NAME_LENGTH {
+        Err(CommonNameFault::TooLong(length))
+    } else if text.contains("  ") {
+        Err(CommonNameFault::DoubleSpace)
+    } else if text.chars().any(is_invisible) {
+        Err(CommonNameFault::Invisible)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a character cannot be seen, or changes how others are seen: control, format (Unicode's general category Cf) and
+/// white space but for the space itself. An officer who compares names must see what is there.
+pub(super) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || (c.is_whitespace() && c != ' ')
+        || matches!(c,
+            '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}'
+            | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0001}' | '\u{E0020}'..='\u{E007F}')
+}
+
+/// Why a text is not a subject template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectTemplateFault {
+    /// It is not an RFC 4514 string.
+    #[error("a subject template is written as RFC 4514 says, as in “CN={PLACEHOLDER},O=Example,C=US” ({0})")]
+    Syntax(der::Error),
+    /// It must have `CN={common_name}` exactly once, in a relative distinguished name of its own.
+    #[error("a subject template has CN={PLACEHOLDER} exactly once")]
+    CommonName,
+}
+
+/// A subject with a place for the Common Name, such as `CN={common_name},OU=Participants,O=Example,C=US`.
+///
+/// Written as RFC 4514 says: the most significant part last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectTemplate(RdnSequence);
+
+impl FromStr for SubjectTemplate {
+    type Err = SubjectTemplateFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rdns = RdnSequence::from_str(text).map_err(SubjectTemplateFault::Syntax)?;
+        let common_names = rdns
+            .iter()
+            .flat_map(RelativeDistinguishedName::iter)
+            .filter(|attribute| attribute.oid == rfc4519::CN)
+            .count();
+        let places = rdns.iter().filter(|rdn| is_place(rdn)).count();
+        if common_names == 1 && places == 1 { Ok(Self(rdns)) } else { Err(SubjectTemplateFault::CommonName) }
+    }
+}
+
+impl SubjectTemplate {
+    /// The subject with this Common Name.
+    pub fn subject(&self, common_name: &str) -> Result<Name, der::Error> {
+        let mut subject = RdnSequence::default();
+        for rdn in self.0.iter() {
+            subject.push(if is_place(rdn) { common_name_rdn(common_name)? } else { rdn.clone() });
+        }
+        Name::from_der(&subject.to_der()?)
+    }
+
+    /// The Common Name of `subject`, if it follows this template to the letter.
+    pub fn common_name_of(&self, subject: &Name) -> Option<String> {
+        let common_name = common_name_of(subject)?;
+        (self.subject(&common_name).ok()? == *subject).then_some(common_name)
+    }
+}
+
+/// The first Common Name of `name`, where it is a PrintableString or a UTF8String.
+pub fn common_name_of(name: &Name) -> Option<String> {
+    name.iter().find(|attribute| attribute.oid == rfc4519::CN).and_then(|attribute| text_of(&attribute.value))
+}
+
+/// Whether `rdn` is the one that stands for the Common Name.
+fn is_place(rdn: &RelativeDistinguishedName) -> bool {
+    rdn.len() == 1
+        && rdn
+            .iter()
+            .all(|attribute| attribute.oid == rfc4519::CN && text_of(&attribute.value).as_deref() == Some(PLACEHOLDER))
+}
+
+/// A relative distinguished name of one UTF8String (RFC 5280, section 4.1.2.4).
+fn common_name_rdn(common_name: &str) -> Result<RelativeDistinguishedName, der::Error> {
+    RelativeDistinguishedName::try_from(vec![AttributeTypeAndValue {
+        oid: rfc4519::CN,
+        value: Any::from(Utf8StringRef::new(common_name)?),
+    }])
+}
+
+/// The text of a directory string.
+fn text_of(value: &Any) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+
+    const TEMPLATE: &str = "CN={common_name},OU=Participants & External Users,O=Example,C=US";
+
+    #[test]
+    fn the_common_name_is_filled_in_and_found_again() {
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        for common_name in ["Ada Example", "Zoë, \"Example\" + #1", "O=Other"] {
+            let subject = template.subject(common_name).unwrap();
+            assert_eq!(subject.len(), 4);
+            assert_eq!(template.common_name_of(&subject).as_deref(), Some(common_name));
+        }
+        let subject = template.subject("Ada Example").unwrap();
+        assert!(subject.to_string().starts_with("CN=Ada Example,OU=Participants"));
+    }
+
+    #[test]
+    fn a_foreign_subject_is_not_taken() {
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        for foreign in [
+            "CN=Ada Example,OU=Participants & External Users,O=Other,C=US",
+            "CN=Ada Example,OU=Participants & External Users,O=Example",
+            "OU=Participants & External Users,O=Example,C=US",
+            "CN=Ada,CN=Ada,OU=Participants & External Users,O=Example,C=US",
+        ] {
+            let name = Name::from_str(foreign).unwrap();
+            assert_eq!(template.common_name_of(&name), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_template_has_one_place_for_the_common_name() {
+        for text in ["O=Example", "CN=fixed,O=Example", "CN={common_name},CN=fixed"] {
+            assert_eq!(text.parse::<SubjectTemplate>(), Err(SubjectTemplateFault::CommonName), "{text}");
+        }
+        assert!(matches!("nonsense".parse::<SubjectTemplate>(), Err(SubjectTemplateFault::Syntax(_))));
+    }
+
+    #[test]
+    fn common_name_faults_are_named() {
+        assert_eq!(check_common_name("Ada Example"), Ok(()));
+        assert_eq!(check_common_name("  "), Err(CommonNameFault::Empty));
+        assert_eq!(check_common_name(" Ada"), Err(CommonNameFault::Untrimmed));
+        for invisible in ["A\u{7}da", "Ada\u{200B}Example", "Ada\u{A0}Example", "Ada \u{202E}elpmaxE", "A\u{AD}da"] {
+            assert_eq!(check_common_name(invisible), Err(CommonNameFault::Invisible), "{invisible:?}");
+        }
+        assert_eq!(check_common_name("Ada  Example"), Err(CommonNameFault::DoubleSpace));
+        assert_eq!(check_common_name(&"é".repeat(64)), Ok(()));
+        assert_eq!(check_common_name(&"é".repeat(65)), Err(CommonNameFault::TooLong(65)));
+    }
+}

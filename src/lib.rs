@@ -1,0 +1,34 @@
+//! Keyside: certificate enrollment in the browser.
+//!
+//! A user's RSA key pair and PKCS#10 certification request are made inside the browser, in WebAssembly. The private key
+//! stays there, encrypted under the user's pickup passphrase; the certificate is collected by transaction ID and packed
+//! with the key into one PKCS#12 file.
+//!
+//! # The map of the house
+//!
+//! | module | what lives there | depends on |
+//! |---|---|---|
+//! | [`domain`] | what the user means: distinguished name, passphrase policy, transaction ID, enrollment record | nothing |
+//! | [`pki`] | bytes in, bytes out: one file per structure, named as its standard names it | `domain` |
+//! | [`api`] | the RA API's types, shared with the gateway | `domain` |
+//! | [`protocol`] | the versioned messages between page and worker | `domain`, `pki` |
+//! | [`custody`] | all that touches the clear private key or the passphrase; it runs inside the worker | `pki` |
+//! | [`ports`] | what the use cases need from the outside world | `domain`, `api`, `protocol` |
+//! | [`service`] | the use cases: enroll, collect, back up, restore, change the passphrase, trust | `ports`, `pki`, `domain` |
+//! | `browser` | wasm32 only: the adapters (IndexedDB, worker, HTTP, downloads) | `ports` |
+//! | `ui` | wasm32 only: routes, pages, components, messages | `service` |
+//!
+//! Everything above `browser` compiles and is tested natively. Only the binaries `app` and `worker` join ports to adapters.
+
+pub mod api;
+pub mod custody;
+pub mod domain;
+pub mod pki;
+pub mod ports;
+pub mod protocol;
+pub mod service;
+
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
+#[cfg(target_arch = "wasm32")]
+pub mod ui;

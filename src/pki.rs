@@ -1,0 +1,17 @@
+//! Bytes in, bytes out: the structures of a public key infrastructure, one file each, named as its standard names it.
+
+pub mod backup;
+pub mod certificate;
+pub mod certification_path;
+pub mod certification_request;
+pub mod certs_only;
+pub mod encrypted_private_key;
+pub mod error;
+pub mod key_pair;
+pub mod pem;
+pub mod pfx;
+mod pkcs12_pbe;
+mod signature;
+
+#[cfg(test)]
+pub(crate) mod testing;

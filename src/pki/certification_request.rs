@@ -1,0 +1,145 @@
+//! PKCS#10 CertificationRequests (RFC 2986).
+
+use der::oid::db::rfc5912::ID_EXTENSION_REQ;
+use der::{Decode, Encode};
+use rand::CryptoRng;
+use rsa::RsaPublicKey;
+use spki::SubjectPublicKeyInfoOwned;
+use x509_cert::builder::Builder;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use x509_cert::request::{CertReq, ExtensionReq, RequestBuilder};
+
+use super::error::Error;
+use super::key_pair::KeyPair;
+use super::signature;
+
+const STRUCTURE: &str = "CertificationRequest";
+
+/// Makes a CertificationRequest: `subject`, `email_address` as rfc822Name in the subjectAltName, signed with SHA-256 and RSA.
+///
+/// `rng` blinds the signature. Returns DER.
+pub fn build(
+    key_pair: &KeyPair,
+    subject: Name,
+    email_address: &str,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, Error> {
+    let address = der::asn1::Ia5String::new(email_address).map_err(Error::encoding(STRUCTURE))?;
+    let mut builder = RequestBuilder::new(subject).map_err(Error::encoding(STRUCTURE))?;
+    builder
+        .add_extension(&SubjectAltName(vec![GeneralName::Rfc822Name(address)]))
+        .map_err(Error::encoding(STRUCTURE))?;
+    let request: CertReq = builder
+        .build_with_rng::<_, rsa::pkcs1v15::Signature, _>(&key_pair.signing_key(), rng)
+        .map_err(Error::encoding(STRUCTURE))?;
+    request.to_der().map_err(Error::encoding(STRUCTURE))
+}
+
+/// A CertificationRequest that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificationRequest(CertReq);
+
+impl CertificationRequest {
+    /// Reads DER, to the last byte.
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        CertReq::from_der(der).map(Self).map_err(Error::malformed(STRUCTURE))
+    }
+
+    /// Verifies the signature with the public key inside: proof that the sender has the private key.
+    pub fn verify(&self) -> Result<(), Error> {
+        let signed = self.0.info.to_der().map_err(Error::malformed(STRUCTURE))?;
+        let signature = self.0.signature.as_bytes().ok_or(Error::SignatureInvalid)?;
+        signature::verify(&self.0.info.public_key, &self.0.algorithm, &signed, signature)
+    }
+
+    /// The subject asked for.
+    pub fn subject(&self) -> &Name {
+        &self.0.info.subject
+    }
+
+    /// The public key to be certified.
+    pub fn subject_public_key_info(&self) -> &SubjectPublicKeyInfoOwned {
+        &self.0.info.public_key
+    }
+
+    /// The public key to be certified, if it is RSA, of any size.
+    pub fn rsa_public_key(&self) -> Result<RsaPublicKey, Error> {
+        signature::rsa_public_key(&self.0.info.public_key)
+    }
+
+    /// The names in the subjectAltName asked for (RFC 5280, section 4.2.1.6; RFC 2985, section 5.4.2).
+    pub fn subject_alt_names(&self) -> Result<Vec<GeneralName>, Error> {
+        let mut names = Vec::new();
+        for attribute in self.0.info.attributes.iter() {
+            if attribute.oid != ID_EXTENSION_REQ {
+                continue;
+            }
+            for value in attribute.values.iter() {
+                let ExtensionReq(extensions) = value.decode_as().map_err(Error::malformed("ExtensionRequest"))?;
+                for extension in extensions {
+                    if extension.extn_id == der::oid::db::rfc5912::ID_CE_SUBJECT_ALT_NAME {
+                        let SubjectAltName(found) = SubjectAltName::from_der(extension.extn_value.as_bytes())
+                            .map_err(Error::malformed("SubjectAltName"))?;
+                        names.extend(found);
+                    }
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// The rfc822Names in the subjectAltName asked for.
+    pub fn email_addresses(&self) -> Result<Vec<String>, Error> {
+        Ok(self
+            .subject_alt_names()?
+            .into_iter()
+            .filter_map(|name| match name {
+                GeneralName::Rfc822Name(address) => Some(address.to_string()),
+                _ => None,
+            })
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use core::str::FromStr;
+
+    use super::*;
+    use crate::pki::testing::key_pair;
+
+    #[test]
+    fn what_is_asked_for_is_read_back() {
+        let subject = Name::from_str("CN=Ada Example,O=Example,C=US").unwrap();
+        let der = build(&key_pair(), subject.clone(), "ada@example.com", &mut rand::rng()).unwrap();
+        let request = CertificationRequest::from_der(&der).unwrap();
+        assert_eq!(request.verify(), Ok(()));
+        assert_eq!(request.subject(), &subject);
+        assert_eq!(request.email_addresses().unwrap(), ["ada@example.com"]);
+        assert_eq!(
+            request.subject_public_key_info().to_der().unwrap(),
+            key_pair().to_subject_public_key_info().unwrap()
+        );
+    }
+
+    #[test]
+    fn every_flipped_byte_is_noticed() {
+        let subject = Name::from_str("CN=Ada Example").unwrap();
+        let good = build(&key_pair(), subject, "ada@example.com", &mut rand::rng()).unwrap();
+        for place in 0..good.len() {
+            let mut bad = good.clone();
+            bad[place] ^= 0x01;
+            let verdict = CertificationRequest::from_der(&bad).and_then(|r| r.verify());
+            assert!(verdict.is_err(), "byte {place}");
+        }
+        let mut longer = good.clone();
+        longer.push(0);
+        assert!(CertificationRequest::from_der(&longer).is_err());
+        assert!(CertificationRequest::from_der(&good[..good.len() - 1]).is_err());
+        assert!(CertificationRequest::from_der(&[]).is_err());
+    }
+}

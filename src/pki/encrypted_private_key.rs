@@ -1,0 +1,185 @@
+//! PKCS#8 EncryptedPrivateKeyInfo (RFC 5208, section 6): how a private key rests.
+//!
+//! PBES2 (RFC 8018, section 6.2) with scrypt (RFC 7914) and AES-256 in CBC mode. N = 2^14, r = 8, p = 5 is the strongest of
+//! OWASP's equals that `openssl pkcs8` still reads, so that nobody is locked in. Java and GnuTLS know no scrypt: a key that
+//! leaves for other programs is encrypted with PBKDF2 instead.
+
+use der::asn1::OctetString;
+use der::{Decode, Encode};
+use pkcs5::EncryptionScheme;
+use pkcs5::pbes2::{Kdf, Parameters};
+use pkcs5::scrypt;
+use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef};
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use crate::domain::passphrase::Passphrase;
+
+const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
+
+/// scrypt's cost parameter N, as a power of two.
+const SCRYPT_LOG2_N: u8 = 14;
+/// scrypt's block size r.
+const SCRYPT_R: u32 = 8;
+/// scrypt's parallelization p.
+const SCRYPT_P: u32 = 5;
+/// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
+const PBKDF2_ITERATIONS: u32 = 600_000;
+/// Salt in bytes.
+const SALT_SIZE: usize = 16;
+
+/// The most memory (128·N·r) that a derivation may ask for, in bytes.
+const MAXIMUM_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
+/// The most work (128·N·r·p) that a derivation may ask for, in bytes.
+const MAXIMUM_SCRYPT_WORK: u64 = 8 * MAXIMUM_SCRYPT_MEMORY;
+/// The most iterations that a PBKDF2 derivation may ask for.
+const MAXIMUM_PBKDF2_ITERATIONS: u32 = 10_000_000;
+
+/// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER.
+pub fn encrypt(private_key_info: &[u8], passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
+    let mut salt = [0; SALT_SIZE];
+    let mut iv = [0; 16];
+    rng.fill_bytes(&mut salt);
+    rng.fill_bytes(&mut iv);
+    let costs = scrypt::Params::new(SCRYPT_LOG2_N, SCRYPT_R, SCRYPT_P).map_err(Error::encoding(STRUCTURE))?;
+    let scheme: EncryptionScheme =
+        Parameters::generate_scrypt_aes256cbc(costs, &salt, iv).map_err(Error::encoding(STRUCTURE))?.into();
+    encrypt_with(scheme, private_key_info, passphrase)
+}
+
+/// Encrypts a PrivateKeyInfo under a passphrase, for other programs: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode. Returns DER.
+///
+/// Tried with OpenSSL 3.0, GnuTLS 3.7, Java 17 and Python's `cryptography`; scrypt fails in GnuTLS and Java.
+pub fn encrypt_for_export(
+    private_key_info: &[u8],
+    passphrase: &Passphrase,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, Error> {
+    encrypt_with(pbkdf2_scheme(PBKDF2_ITERATIONS, rng)?, private_key_info, passphrase)
+}
+
+/// PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, under fresh salt and IV.
+pub(super) fn pbkdf2_scheme(iterations: u32, rng: &mut impl CryptoRng) -> Result<EncryptionScheme, Error> {
+    let mut salt = [0; SALT_SIZE];
+    let mut iv = [0; 16];
+    rng.fill_bytes(&mut salt);
+    rng.fill_bytes(&mut iv);
+    Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, &salt, iv)
+        .map(EncryptionScheme::from)
+        .map_err(Error::encoding(STRUCTURE))
+}
+
+/// Encrypts a PrivateKeyInfo with `scheme`. Returns DER.
+fn encrypt_with(scheme: EncryptionScheme, private_key_info: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, Error> {
+    let encrypted = scheme.encrypt(passphrase.expose(), private_key_info).map_err(Error::encoding(STRUCTURE))?;
+    EncryptedPrivateKeyInfoOwned {
+        encryption_algorithm: scheme,
+        encrypted_data: OctetString::new(encrypted).map_err(Error::encoding(STRUCTURE))?,
+    }
+    .to_der()
+    .map_err(Error::encoding(STRUCTURE))
+}
+
+/// Decrypts an EncryptedPrivateKeyInfo. Returns the PrivateKeyInfo in the clear, wiped when dropped.
+pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let info =
+        EncryptedPrivateKeyInfoOwned::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
+    check_costs(&info.encryption_algorithm)?;
+    let clear = info
+        .encryption_algorithm
+        .decrypt(passphrase.expose(), info.encrypted_data.as_bytes())
+        .map(Zeroizing::new)
+        .map_err(|_| Error::WrongPassphrase)?;
+    // One wrong passphrase in about 256 leaves padding that looks right.
+    PrivateKeyInfoRef::try_from(clear.as_slice()).map_err(|_| Error::WrongPassphrase)?;
+    Ok(clear)
+}
+
+/// Refuses parameters that would bring a browser down: a file from elsewhere names its own.
+fn check_costs(scheme: &EncryptionScheme) -> Result<(), Error> {
+    let affordable = match scheme.pbes2().map(|parameters| &parameters.kdf) {
+        Some(Kdf::Scrypt(scrypt)) => {
+            let memory = 128 * u128::from(scrypt.cost_parameter) * u128::from(scrypt.block_size);
+            memory <= u128::from(MAXIMUM_SCRYPT_MEMORY)
+                && memory * u128::from(scrypt.parallelization) <= u128::from(MAXIMUM_SCRYPT_WORK)
+        }
+        Some(Kdf::Pbkdf2(pbkdf2)) => pbkdf2.iteration_count <= MAXIMUM_PBKDF2_ITERATIONS,
+        // PBES1 and whatever comes next: decrypt says that it is not supported.
+        _ => true,
+    };
+    if affordable { Ok(()) } else { Err(Error::DerivationTooCostly) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use super::*;
+    use crate::pki::testing::key_pair;
+
+    fn passphrase() -> Passphrase {
+        Passphrase::new("Correct-4-horse".into())
+    }
+
+    #[test]
+    fn a_key_comes_back_under_its_passphrase_alone() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let sealed = encrypt(&clear, &passphrase(), &mut rand::rng()).unwrap();
+        assert_eq!(decrypt(&sealed, &passphrase()).unwrap(), clear);
+        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
+            assert_eq!(decrypt(&sealed, &Passphrase::new(wrong.into())), Err(Error::WrongPassphrase));
+        }
+    }
+
+    #[test]
+    fn the_same_key_never_looks_the_same() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let seal = || encrypt(&clear, &passphrase(), &mut rand::rng()).unwrap();
+        assert_ne!(seal(), seal());
+        let export = || encrypt_for_export(&clear, &passphrase(), &mut rand::rng()).unwrap();
+        assert_ne!(export(), export());
+    }
+
+    #[test]
+    fn a_key_for_other_programs_has_a_derivation_that_they_know() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let exported = encrypt_for_export(&clear, &passphrase(), &mut rand::rng()).unwrap();
+        assert_eq!(decrypt(&exported, &passphrase()).unwrap(), clear);
+        assert_eq!(decrypt(&exported, &Passphrase::new("wrong".into())), Err(Error::WrongPassphrase));
+        let info = EncryptedPrivateKeyInfoOwned::from_der(&exported).unwrap();
+        let derivation = &info.encryption_algorithm.pbes2().unwrap().kdf;
+        assert!(matches!(derivation, Kdf::Pbkdf2(pbkdf2) if pbkdf2.iteration_count == 600_000), "{derivation:?}");
+    }
+
+    #[test]
+    fn padding_that_looks_right_is_no_proof() {
+        let scheme: EncryptionScheme =
+            Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[0; SALT_SIZE], [0; 16]).unwrap().into();
+        let sealed = encrypt_with(scheme, b"not a private key", &passphrase()).unwrap();
+        assert_eq!(decrypt(&sealed, &passphrase()), Err(Error::WrongPassphrase));
+    }
+
+    #[test]
+    fn ruinous_parameters_are_refused() {
+        let costs = scrypt::Params::new(24, 8, 1).unwrap();
+        let scrypt = Parameters::generate_scrypt_aes256cbc(costs, &[0; SALT_SIZE], [0; 16]);
+        let pbkdf2 = Parameters::generate_pbkdf2_sha256_aes256cbc(100_000_000, &[0; SALT_SIZE], [0; 16]);
+        for parameters in [scrypt.unwrap(), pbkdf2.unwrap()] {
+            let info = EncryptedPrivateKeyInfoOwned {
+                encryption_algorithm: parameters.into(),
+                encrypted_data: OctetString::new([0; 32]).unwrap(),
+            };
+            assert_eq!(decrypt(&info.to_der().unwrap(), &passphrase()), Err(Error::DerivationTooCostly));
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let sealed = encrypt(&clear, &passphrase(), &mut rand::rng()).unwrap();
+        for length in [0, 1, 20, sealed.len() - 1] {
+            assert!(decrypt(&sealed[..length], &passphrase()).is_err());
+        }
+    }
+}

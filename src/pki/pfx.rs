@@ -1,0 +1,358 @@
+//! PFX, the outermost structure of PKCS#12 (RFC 7292): a private key and its chain in one file.
+//!
+//! Written here and not by a crate because readers are particular, and the writers at hand do not do what they need: the friendlyName
+//! must be the Common Name on both the key and the leaf (or Java's alias is "1" and NSS shows the whole subject), and the
+//! localKeyID must stand on exactly these two (Apple's readers refuse it elsewhere).
+
+use cms::content_info::{CmsVersion, ContentInfo};
+use cms::encrypted_data::EncryptedData;
+use cms::enveloped_data::EncryptedContentInfo;
+use der::Encode;
+use der::asn1::{Any, BmpString, OctetString, SetOfVec};
+use der::oid::ObjectIdentifier;
+use der::oid::db::rfc5911::{ID_DATA, ID_ENCRYPTED_DATA};
+use der::oid::db::rfc5912::{ID_SHA_1, ID_SHA_256};
+use hmac::digest::FixedOutputReset;
+use hmac::digest::block_api::BlockSizeUser;
+use hmac::{KeyInit, Mac, SimpleHmac};
+use pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
+use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
+use pkcs12::pfx::{Pfx, Version};
+use pkcs12::safe_bag::SafeContents;
+use pkcs12::{CertBag, DigestInfo, MacData, SafeBag};
+use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use spki::AlgorithmIdentifierOwned;
+use x509_cert::attr::Attribute;
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use super::{encrypted_private_key, pkcs12_pbe};
+use crate::domain::passphrase::Passphrase;
+
+const STRUCTURE: &str = "PFX";
+
+/// PKCS#9 friendlyName (RFC 2985, section 5.5.1).
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+/// PKCS#9 localKeyId (RFC 2985, section 5.5.2).
+const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
+
+/// Iterations of each derivation: the count that old readers accept (Java 11's default, and Microsoft's upper usual one).
+const ITERATIONS: u16 = 10_000;
+/// The MAC's salt in bytes: some versions of macOS refuse 16.
+const MAC_SALT_SIZE: usize = 8;
+
+/// How a PFX is protected, and so who can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// AES-256 and SHA-256 (PBES2, RFC 8018).
+    ///
+    /// OpenSSL 1.1, Java 8u301, Windows 10 1709, NSS 3.12 and later read it.
+    Modern,
+    /// Triple DES and SHA-1 (RFC 7292, appendix C), for key and certificates alike.
+    ///
+    /// For what refuses the other: Windows Server 2016, and older macOS, iOS and Android. Whoever can read the other should get that.
+    Compatible,
+}
+
+/// What goes into the file.
+pub struct Contents<'a> {
+    /// The PKCS#8 PrivateKeyInfo, in the clear.
+    pub private_key_info: &'a [u8],
+    /// The certificate of that key and the chain above it, each DER, leaf first.
+    pub certificates: &'a [&'a [u8]],
+    /// The name to show: the Common Name.
+    pub friendly_name: &'a str,
+}
+
+/// Makes a PFX, the same passphrase for privacy and integrity. Returns DER.
+pub fn build(
+    profile: Profile,
+    contents: &Contents<'_>,
+    passphrase: &Passphrase,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, Error> {
+    let encoding = Error::encoding::<der::Error>(STRUCTURE);
+    let leaf = contents.certificates.first().ok_or_else(|| Error::encoding(STRUCTURE)("there is no certificate"))?;
+    let attributes = key_attributes(contents.friendly_name, leaf).map_err(&encoding)?;
+
+    let mut certificate_bags = SafeContents::new();
+    for (i, certificate) in contents.certificates.iter().enumerate() {
+        let bag = CertBag {
+            cert_id: pkcs12::PKCS_12_X509_CERT_OID,
+            cert_value: OctetString::new(*certificate).map_err(&encoding)?,
+        };
+        certificate_bags.push(SafeBag {
+            bag_id: pkcs12::PKCS_12_CERT_BAG_OID,
+            bag_value: bag.to_der().map_err(&encoding)?,
+            bag_attributes: (i == 0).then(|| attributes.clone()),
+        });
+    }
+    let (algorithm, encrypted) = profile.encrypt(contents.private_key_info, passphrase, rng)?;
+    let shrouded_key = EncryptedPrivateKeyInfo { encryption_algorithm: algorithm, encrypted_data: encrypted };
+    let key_bags: SafeContents = vec![SafeBag {
+        bag_id: pkcs12::PKCS_12_PKCS8_KEY_BAG_OID,
+        bag_value: shrouded_key.to_der().map_err(&encoding)?,
+        bag_attributes: Some(attributes),
+    }];
+
+    let authenticated_safe = vec![
+        encrypted_data(profile, &certificate_bags.to_der().map_err(&encoding)?, passphrase, rng)?,
+        data(&key_bags.to_der().map_err(&encoding)?).map_err(&encoding)?,
+    ]
+    .to_der()
+    .map_err(&encoding)?;
+
+    Pfx {
+        version: Version::V3,
+        mac_data: Some(profile.mac_data(&authenticated_safe, passphrase, rng)?),
+        auth_safe: data(&authenticated_safe).map_err(&encoding)?,
+    }
+    .to_der()
+    .map_err(&encoding)
+}
+
+/// friendlyName and localKeyID for the key and the leaf.
+fn key_attributes(friendly_name: &str, leaf: &[u8]) -> der::Result<SetOfVec<Attribute>> {
+    // A BMPString holds the Basic Multilingual Plane only.
+    let name: String = friendly_name.chars().map(|c| if c > '\u{FFFF}' { '\u{FFFD}' } else { c }).collect();
+    let name = Any::encode_from(&BmpString::from_utf8(&name)?)?;
+    let id = Any::encode_from(&OctetString::new(Sha256::digest(leaf).as_slice())?)?;
+    SetOfVec::try_from(vec![
+        Attribute { oid: FRIENDLY_NAME, values: SetOfVec::try_from(vec![name])? },
+        Attribute { oid: LOCAL_KEY_ID, values: SetOfVec::try_from(vec![id])? },
+    ])
+}
+
+impl Profile {
+    /// Encrypts under a fresh salt. Returns the algorithm with its parameters, and the ciphertext.
+    fn encrypt(
+        self,
+        clear: &[u8],
+        passphrase: &Passphrase,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(AlgorithmIdentifierOwned, OctetString), Error> {
+        let encoding = Error::encoding::<der::Error>(STRUCTURE);
+        let (algorithm, encrypted) = match self {
+            Self::Modern => {
+                let scheme = encrypted_private_key::pbkdf2_scheme(ITERATIONS.into(), rng)?;
+                let encrypted = scheme.encrypt(passphrase.expose(), clear).map_err(Error::encoding(STRUCTURE))?;
+                (Any::encode_from(&scheme).and_then(|any| any.decode_as()).map_err(&encoding)?, encrypted)
+            }
+            Self::Compatible => pkcs12_pbe::encrypt(clear, passphrase, ITERATIONS.into(), rng)?,
+        };
+        Ok((algorithm, OctetString::new(encrypted).map_err(&encoding)?))
+    }
+
+    /// The HMAC over the AuthenticatedSafe (RFC 7292, section 4 and appendix B).
+    fn mac_data(
+        self,
+        authenticated_safe: &[u8],
+        passphrase: &Passphrase,
+        rng: &mut impl CryptoRng,
+    ) -> Result<MacData, Error> {
+        let mut salt = [0; MAC_SALT_SIZE];
+        rng.fill_bytes(&mut salt);
+        let (oid, mac) = match self {
+            Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, passphrase, &salt)),
+            Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, passphrase, &salt)),
+        };
+        Ok(MacData {
+            mac: DigestInfo {
+                algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) },
+                digest: mac?,
+            },
+            mac_salt: OctetString::new(salt).map_err(Error::encoding(STRUCTURE))?,
+            iterations: ITERATIONS.into(),
+        })
+    }
+}
+
+/// The HMAC of `bytes` with the digest `D`, under a key derived with the same digest.
+fn mac<D>(bytes: &[u8], passphrase: &Passphrase, salt: &[u8]) -> Result<OctetString, Error>
+where
+    D: Digest + FixedOutputReset + BlockSizeUser,
+{
+    let encoding = Error::encoding::<der::Error>(STRUCTURE);
+    let size = <D as Digest>::output_size();
+    let key = derive_key_utf8::<D>(passphrase.expose(), salt, Pkcs12KeyType::Mac, ITERATIONS.into(), size)
+        .map(Zeroizing::new)
+        .map_err(&encoding)?;
+    let mut mac = SimpleHmac::<D>::new_from_slice(&key).map_err(Error::encoding(STRUCTURE))?;
+    mac.update(bytes);
+    OctetString::new(mac.finalize().into_bytes().as_slice()).map_err(&encoding)
+}
+
+/// A ContentInfo of type Data (RFC 5652, section 4).
+fn data(content: &[u8]) -> der::Result<ContentInfo> {
+    Ok(ContentInfo { content_type: ID_DATA, content: Any::encode_from(&OctetString::new(content)?)? })
+}
+
+/// A ContentInfo of type EncryptedData (RFC 5652, section 8).
+fn encrypted_data(
+    profile: Profile,
+    content: &[u8],
+    passphrase: &Passphrase,
+    rng: &mut impl CryptoRng,
+) -> Result<ContentInfo, Error> {
+    let (algorithm, encrypted) = profile.encrypt(content, passphrase, rng)?;
+    let encrypted_data = EncryptedData {
+        version: CmsVersion::V0,
+        enc_content_info: EncryptedContentInfo {
+            content_type: ID_DATA,
+            content_enc_alg: algorithm,
+            encrypted_content: Some(encrypted),
+        },
+        unprotected_attrs: None,
+    };
+    let content = Any::encode_from(&encrypted_data).map_err(Error::encoding(STRUCTURE))?;
+    Ok(ContentInfo { content_type: ID_ENCRYPTED_DATA, content })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use der::Decode;
+    use pkcs5::EncryptionScheme;
+    use pkcs5::pbes2::{Kdf, PBES2_OID};
+    use pkcs12::pbe_params::Pkcs12PbeParams;
+
+    use super::*;
+    use crate::pki::testing::key_pair;
+
+    const LEAF: &[u8] = include_bytes!("../../tests/vectors/certification_path/leaf.der");
+    const ISSUING: &[u8] = include_bytes!("../../tests/vectors/certification_path/issuing.der");
+    const ROOT: &[u8] = include_bytes!("../../tests/vectors/certification_path/root.der");
+
+    fn passphrase() -> Passphrase {
+        Passphrase::new("Correct-4-horse".into())
+    }
+
+    const PROFILES: [Profile; 2] = [Profile::Modern, Profile::Compatible];
+
+    fn built(profile: Profile, friendly_name: &str) -> Pfx {
+        let private_key_info = key_pair().to_private_key_info().unwrap();
+        let certificates = [LEAF, ISSUING, ROOT];
+        let contents = Contents { private_key_info: &private_key_info, certificates: &certificates, friendly_name };
+        Pfx::from_der(&build(profile, &contents, &passphrase(), &mut rand::rng()).unwrap()).unwrap()
+    }
+
+    fn decrypted(algorithm: &AlgorithmIdentifierOwned, encrypted: &OctetString) -> Vec<u8> {
+        match EncryptionScheme::from_der(&algorithm.to_der().unwrap()) {
+            Ok(scheme) if scheme.pbes2().is_some() => {
+                scheme.decrypt(passphrase().expose(), encrypted.as_bytes()).unwrap()
+            }
+            _ => pkcs12_pbe::testing::decrypt(algorithm, encrypted.as_bytes(), &passphrase()),
+        }
+    }
+
+    /// The certificate bags, in order, and the key bag; with the algorithms that they were encrypted with.
+    fn bags(pfx: &Pfx) -> (SafeContents, SafeBag, [AlgorithmIdentifierOwned; 2]) {
+        let safe: OctetString = pfx.auth_safe.content.decode_as().unwrap();
+        let safe = Vec::<ContentInfo>::from_der(safe.as_bytes()).unwrap();
+        let encrypted: EncryptedData = safe[0].content.decode_as().unwrap();
+        let encrypted = encrypted.enc_content_info;
+        let certificates = decrypted(&encrypted.content_enc_alg, &encrypted.encrypted_content.unwrap());
+        let keys: OctetString = safe[1].content.decode_as().unwrap();
+        let keys = SafeContents::from_der(keys.as_bytes()).unwrap();
+        assert_eq!((safe.len(), keys.len()), (2, 1));
+        let shrouded = Any::from_der(&keys[0].bag_value).unwrap();
+        let shrouded = EncryptedPrivateKeyInfo::from_der(shrouded.value()).unwrap();
+        let clear = decrypted(&shrouded.encryption_algorithm, &shrouded.encrypted_data);
+        assert_eq!(clear, *key_pair().to_private_key_info().unwrap());
+        let algorithms = [encrypted.content_enc_alg, shrouded.encryption_algorithm];
+        (SafeContents::from_der(&certificates).unwrap(), keys[0].clone(), algorithms)
+    }
+
+    fn attribute(bag: &SafeBag, oid: ObjectIdentifier) -> Option<Any> {
+        let attributes = bag.bag_attributes.as_ref()?;
+        attributes.iter().find(|attribute| attribute.oid == oid).and_then(|found| found.values.get(0).cloned())
+    }
+
+    fn friendly_name(bag: &SafeBag) -> Option<String> {
+        attribute(bag, FRIENDLY_NAME).map(|value| value.decode_as::<BmpString>().unwrap().to_string())
+    }
+
+    #[test]
+    fn key_and_leaf_are_named_and_tied_and_nothing_else() {
+        for profile in PROFILES {
+            let (certificates, key, _) = bags(&built(profile, "Ada Example"));
+            for (bag, der) in certificates.iter().zip([LEAF, ISSUING, ROOT]) {
+                // The bag's value stands in an explicit [0].
+                let explicit = Any::from_der(&bag.bag_value).unwrap();
+                assert!(explicit.value().ends_with(der), "leaf first, then the chain");
+            }
+            let leaf = &certificates[0];
+            assert_eq!(friendly_name(leaf).as_deref(), Some("Ada Example"));
+            assert_eq!(friendly_name(&key).as_deref(), Some("Ada Example"));
+            assert!(attribute(leaf, LOCAL_KEY_ID).is_some());
+            assert_eq!(attribute(leaf, LOCAL_KEY_ID), attribute(&key, LOCAL_KEY_ID));
+            assert_eq!(certificates.len(), 3);
+            assert!(certificates[1..].iter().all(|bag| bag.bag_attributes.is_none()));
+        }
+    }
+
+    #[test]
+    fn a_name_beyond_the_basic_multilingual_plane_is_written_as_far_as_it_goes() {
+        let (_, key, _) = bags(&built(Profile::Modern, "Zoë 漢字 🔑"));
+        assert_eq!(friendly_name(&key).as_deref(), Some("Zoë 漢字 \u{FFFD}"));
+    }
+
+    #[test]
+    fn key_and_certificates_are_encrypted_as_the_profile_says() {
+        for (profile, oid) in
+            [(Profile::Modern, PBES2_OID), (Profile::Compatible, pkcs12::PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC)]
+        {
+            let (.., algorithms) = bags(&built(profile, "Ada Example"));
+            assert_eq!(algorithms.map(|algorithm| algorithm.oid), [oid, oid], "{profile:?}");
+        }
+    }
+
+    #[test]
+    fn the_derivations_cost_what_old_readers_accept() {
+        for (profile, digest, size) in [(Profile::Modern, ID_SHA_256, 32), (Profile::Compatible, ID_SHA_1, 20)] {
+            let pfx = built(profile, "Ada Example");
+            let mac = pfx.mac_data.as_ref().unwrap();
+            assert_eq!(mac.iterations, 10_000);
+            assert_eq!(mac.mac_salt.as_bytes().len(), 8);
+            assert_eq!(mac.mac.algorithm.oid, digest);
+            assert_eq!(mac.mac.digest.as_bytes().len(), size);
+        }
+        let (.., compatible) = bags(&built(Profile::Compatible, "Ada Example"));
+        for algorithm in compatible {
+            let parameters: Pkcs12PbeParams = algorithm.parameters.unwrap().decode_as().unwrap();
+            assert_eq!((parameters.salt.as_bytes().len(), parameters.iterations), (8, 10_000));
+        }
+        let (.., modern) = bags(&built(Profile::Modern, "Ada Example"));
+        for algorithm in modern {
+            let scheme = EncryptionScheme::from_der(&algorithm.to_der().unwrap()).unwrap();
+            let derivation = &scheme.pbes2().unwrap().kdf;
+            assert!(matches!(derivation, Kdf::Pbkdf2(pbkdf2) if pbkdf2.iteration_count == 10_000), "{derivation:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_contents_never_look_the_same() {
+        for profile in PROFILES {
+            let (one, other) = (built(profile, "Ada Example"), built(profile, "Ada Example"));
+            assert_ne!(one.mac_data.unwrap().mac_salt, other.mac_data.unwrap().mac_salt);
+            assert_ne!(one.auth_safe, other.auth_safe);
+        }
+    }
+
+    #[test]
+    fn a_key_without_a_certificate_is_not_packed() {
+        let private_key_info = key_pair().to_private_key_info().unwrap();
+        let contents =
+            Contents { private_key_info: &private_key_info, certificates: &[], friendly_name: "Ada Example" };
+        for profile in PROFILES {
+            assert!(matches!(
+                build(profile, &contents, &passphrase(), &mut rand::rng()),
+                Err(Error::Encoding { structure: STRUCTURE, .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The messages between the page and the worker.
+//!
+//! A worker lives for one job: it says [`Answer::Ready`], takes one [`Job`], reports progress, answers once, and is terminated, which
+//! discards its memory. Messages travel as bytes (JSON), so that the sender can hand over the only copy. The page gets
+//! ciphertext, the request and the finished file; never a private key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::key_size::KeySize;
+use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
+use crate::pki::certificate::CertificateSummary;
+use crate::pki::pfx::Profile;
+
+/// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the page asks of a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Job {
+    /// Make a key pair and a request.
+    Generate(Generate),
+    /// Check an issued certificate.
+    Check(Check),
+    /// Make a file of key and certificate, for other programs.
+    Export(Export),
+    /// Seal a key anew, under another passphrase.
+    ChangePassphrase(ChangePassphrase),
+    /// Prove that a passphrase opens a key.
+    Prove(Prove),
+}
+
+/// Make a key pair, seal it under the passphrase, and make the CertificationRequest.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Generate {
+    /// The size of the RSA key.
+    pub key_size: KeySize,
+    /// The certificate type's subject template.
+    pub subject_template: String,
+    /// The Common Name to fill in.
+    pub common_name: String,
+    /// The e-mail address for the subjectAltName.
+    pub email_address: String,
+    /// What to seal the private key under.
+    pub passphrase: Passphrase,
+}
+
+/// Check that an issued certificate belongs to the key and leads to a trust anchor.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// The CertificationRequest that was sent, DER.
+    pub certification_request: Base64Bytes,
+    /// The certificate and whatever came along with it, leaf first, DER.
+    pub certificates: Vec<Base64Bytes>,
+    /// The configured trust anchors, DER.
+    pub trust_anchors: Vec<Base64Bytes>,
+    /// The time to check at, in seconds since 1970-01-01T00:00:00Z.
+    pub at: u64,
+}
+
+/// Unseal the private key and make a file of it and its certification path.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Export {
+    /// What file to make.
+    pub format: ExportFormat,
+    /// The sealed private key, DER.
+    pub encrypted_private_key: Base64Bytes,
+    /// The certification path, leaf first, DER.
+    pub certification_path: Vec<Base64Bytes>,
+    /// The name that keystores show; PEM has no place for one.
+    pub friendly_name: String,
+    /// What the key is sealed under.
+    pub passphrase: Passphrase,
+    /// What the file will open with; [`Self::passphrase`] if absent.
+    pub export_passphrase: Option<Passphrase>,
+}
+
+/// A file of a private key, its certificate and the chain above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExportFormat {
+    /// PKCS#12 (RFC 7292), DER.
+    Pkcs12(Profile),
+    /// PEM (RFC 7468), one text: the EncryptedPrivateKeyInfo, then the certification path, leaf first.
+    Pem,
+}
+
+/// Unseal the private key and seal it anew, under another passphrase.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ChangePassphrase {
+    /// Whose key it must be: see [`Enrollment::key_id`](crate::domain::enrollment::Enrollment::key_id).
+    pub key_id: String,
+    /// The sealed private key, DER.
+    pub encrypted_private_key: Base64Bytes,
+    /// What it is sealed under.
+    pub passphrase: Passphrase,
+    /// What it will be sealed under.
+    pub new_passphrase: Passphrase,
+}
+
+/// Unseal the private key and compare it with the request: proof that the passphrase opens it, and that it is the request's.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Prove {
+    /// The sealed private key, DER.
+    pub encrypted_private_key: Base64Bytes,
+    /// The CertificationRequest whose key it should be, DER.
+    pub certification_request: Base64Bytes,
+    /// What the key should be sealed under.
+    pub passphrase: Passphrase,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Prime numbers are being looked for: the long part.
+    GeneratingKeyPair,
+    /// The request is being signed.
+    SigningRequest,
+    /// The private key is being encrypted.
+    EncryptingKey,
+}
+
+/// What a worker says.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// It has started and speaks this version.
+    Ready {
+        /// Its [`VERSION`].
+        version: String,
+    },
+    /// The job goes on.
+    Progress(Stage),
+    /// [`Job::Generate`] is done.
+    Generated(Generated),
+    /// [`Job::Check`] is done.
+    Checked(Checked),
+    /// [`Job::Export`] is done: the file's bytes.
+    Exported(Base64Bytes),
+    /// [`Job::ChangePassphrase`] is done: the PKCS#8 EncryptedPrivateKeyInfo under the new passphrase, DER.
+    PassphraseChanged(Base64Bytes),
+    /// [`Job::Prove`] is done: the passphrase opens the key, and the key is the request's.
+    Proved,
+    /// The job cannot be done.
+    Failed(Failure),
+}
+
+/// A sealed key pair and its request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generated {
+    /// See [`Enrollment::key_id`](crate::domain::enrollment::Enrollment::key_id).
+    pub key_id: String,
+    /// PKCS#8 EncryptedPrivateKeyInfo, DER.
+    pub encrypted_private_key: Base64Bytes,
+    /// PKCS#10 CertificationRequest, DER.
+    pub certification_request: Base64Bytes,
+}
+
+/// A certificate that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// The certification path, leaf first and trust anchor last, DER.
+    pub certification_path: Vec<Base64Bytes>,
+    /// What to show of the leaf.
+    pub certificate: CertificateSummary,
+}
+
+/// Why a job cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Failure {
+    /// The passphrase does not open the key.
+    #[error("the passphrase does not open this key")]
+    WrongPassphrase,
+    /// Other programs would refuse to open what is sealed under the new passphrase.
+    #[error("a passphrase has 1 to {MAXIMUM_LENGTH} characters, all of them printable ASCII")]
+    PassphraseNotPortable,
+    /// The certificate, the request or the name is another public key's.
+    #[error("this is another key's")]
+    KeyMismatch,
+    /// The certificate does not lead to a configured CA.
+    #[error("the certificate does not lead to a configured certification authority")]
+    NoTrustAnchor,
+    /// The certificate is not valid yet; from when, in seconds since 1970-01-01T00:00:00Z.
+    #[error("the certificate is not valid yet")]
+    NotYetValid(u64),
+    /// The certificate has expired; when, in seconds since 1970-01-01T00:00:00Z.
+    #[error("the certificate has expired")]
+    Expired(u64),
+    /// Something that was given cannot be read or worked with.
+    #[error("{0}")]
+    Unusable(String),
+}

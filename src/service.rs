@@ -1,0 +1,107 @@
+//! The use cases. Each takes the ports it needs and leaves the store in a state from which the job can go on.
+
+pub mod back_up;
+pub mod change_passphrase;
+pub mod collect;
+pub mod enroll;
+pub mod restore;
+pub mod trust;
+
+use crate::domain::enrollment::Enrollment;
+use crate::pki::certificate::{Certificate, CertificateSummary};
+
+/// The particulars of the certificate that `enrollment` holds, once it was collected.
+pub fn certificate_of(enrollment: &Enrollment) -> Option<CertificateSummary> {
+    let leaf = enrollment.certification_path.as_ref()?.first()?;
+    Certificate::from_der(&leaf.0).ok().map(|certificate| certificate.summary())
+}
+
+#[cfg(test)]
+mod testing {
+    //! What the tests of several use cases share.
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use std::sync::OnceLock;
+
+    use pollster::block_on;
+
+    use super::collect::{Wanted, collect};
+    use super::enroll::{self, EnrollError};
+    use crate::api::CertificateType;
+    use crate::domain::enrollment::{Application, Enrollment};
+    use crate::domain::key_size::KeySize;
+    use crate::domain::passphrase::Passphrase;
+    use crate::pki::pfx::Profile;
+    use crate::pki::testing::{NOW, YEAR};
+    use crate::ports::memory::{MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker, certificate_type};
+    use crate::ports::{Clock, KeyStore, KeyWorker};
+    use crate::protocol::{ExportFormat, Stage};
+
+    pub(super) const PASSPHRASE: &str = "Correct-4-horse";
+
+    /// A PKCS#12 file under the pickup passphrase.
+    pub(super) fn wanted() -> Wanted {
+        Wanted { format: ExportFormat::Pkcs12(Profile::Modern), passphrase: None }
+    }
+
+    pub(super) fn application() -> Application {
+        Application {
+            certificate_type: certificate_type().id,
+            certificate_type_name: certificate_type().name,
+            common_name: "Ada Example".into(),
+            email_address: "ada@example.com".into(),
+            key_size: KeySize::Rsa2048,
+        }
+    }
+
+    /// Makes a key pair and a request, and commits both.
+    pub(super) async fn prepare(
+        worker: &impl KeyWorker,
+        store: &impl KeyStore,
+        clock: &impl Clock,
+        certificate_type: &CertificateType,
+        application: Application,
+        passphrase: Passphrase,
+        progress: impl Fn(Stage),
+    ) -> Result<Enrollment, EnrollError> {
+        let generated = enroll::generate(worker, certificate_type, &application, passphrase, progress).await?;
+        enroll::save(store, clock, application, generated).await
+    }
+
+    /// An enrollment that was prepared and not sent, made once for all tests of a run.
+    pub(super) fn enrollment() -> Enrollment {
+        static ENROLLMENT: OnceLock<Enrollment> = OnceLock::new();
+        ENROLLMENT
+            .get_or_init(|| {
+                block_on(prepare(
+                    &MemoryWorker::default(),
+                    &MemoryKeyStore::default(),
+                    &MemoryClock::default(),
+                    &certificate_type(),
+                    application(),
+                    Passphrase::new(PASSPHRASE.into()),
+                    |_| (),
+                ))
+                .unwrap()
+            })
+            .clone()
+    }
+
+    /// [`enrollment`] sent, issued for a year and collected, once for all tests of a run.
+    pub(super) fn collected() -> Enrollment {
+        static COLLECTED: OnceLock<Enrollment> = OnceLock::new();
+        COLLECTED
+            .get_or_init(|| {
+                let (store, authority) = (MemoryKeyStore::default(), MemoryAuthority::default());
+                block_on(store.insert(&enrollment())).unwrap();
+                let id = block_on(enroll::submit(&store, &authority, &enrollment())).unwrap().transaction_id().unwrap();
+                authority.issue(id, NOW, NOW + YEAR);
+                let (worker, clock, passphrase) =
+                    (MemoryWorker::default(), MemoryClock::default(), Passphrase::new(PASSPHRASE.into()));
+                block_on(collect(&worker, &store, &authority, &clock, &id.to_string(), passphrase, wanted()))
+                    .unwrap()
+                    .enrollment
+            })
+            .clone()
+    }
+}

@@ -1,0 +1,481 @@
+//! Restoring: what a backup holds is brought into this browser, and nothing that is there is lost.
+
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::enrollment::Enrollment;
+use crate::domain::passphrase::Passphrase;
+use crate::pki::backup::{self, BackupError};
+use crate::pki::certificate::Certificate;
+use crate::pki::certification_path;
+use crate::ports::{Clock, KeyStore, KeyWorker, StoreError, WorkerError};
+use crate::protocol::{Failure, Prove};
+
+/// A backup that was read: whole, and consistent in itself. Its passphrase is still to be proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup(Enrollment);
+
+impl Backup {
+    /// What it holds.
+    pub fn enrollment(&self) -> &Enrollment {
+        &self.0
+    }
+}
+
+/// What to do where this browser has the same key sealed otherwise, as after a change of the passphrase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SealedOtherwise {
+    /// Keep it as it is here: it opens with the passphrase that it has here.
+    #[default]
+    Keep,
+    /// Replace it: it opens with the backup's passphrase from then on, and with no other.
+    Replace,
+}
+
+/// What a restore did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The enrollment was not in this browser; now it is.
+    Inserted,
+    /// All that the backup holds was here. Nothing was changed.
+    AlreadyThere,
+    /// What was missing here was added; nothing that was here was changed.
+    Completed,
+    /// The key here is sealed otherwise than the backup's and was kept, so its passphrase may be another one. What was
+    /// missing besides was added.
+    KeptSealedOtherwise,
+    /// The key here was sealed otherwise, and was replaced by the backup's. What was missing besides was added.
+    Replaced,
+}
+
+/// An enrollment that was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// As it is kept now.
+    pub enrollment: Enrollment,
+    /// What was done.
+    pub outcome: Outcome,
+    /// Whether the backup's certificates were left out, because they do not form a certification path. The certificate can be
+    /// collected again.
+    pub certificates_left_out: bool,
+}
+
+/// Why nothing was restored. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The passphrase does not open the backup's key.
+    #[error("the passphrase does not open the key")]
+    WrongPassphrase,
+    /// The backup's key is not the one of its request.
+    #[error("the private key does not belong to the request")]
+    KeyMismatch,
+    /// The worker could not prove the passphrase.
+    #[error(transparent)]
+    Worker(WorkerError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WorkerError> for RestoreError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
+            WorkerError::Failed(Failure::KeyMismatch) => Self::KeyMismatch,
+            other => Self::Worker(other),
+        }
+    }
+}
+
+/// Reads a backup. Nothing is saved.
+pub fn read(text: &str) -> Result<Backup, BackupError> {
+    backup::decode(text).map(Backup)
+}
+
+/// Brings a backup into this browser, once `passphrase` has opened its key.
+pub async fn restore(
+    worker: &impl KeyWorker,
+    store: &impl KeyStore,
+    clock: &impl Clock,
+    backup: Backup,
+    passphrase: Passphrase,
+    sealed_otherwise: SealedOtherwise,
+) -> Result<Restored, RestoreError> {
+    let Backup(mut backup) = backup;
+    worker
+        .prove(Prove {
+            encrypted_private_key: backup.encrypted_private_key.clone(),
+            certification_request: backup.certification_request.clone(),
+            passphrase,
+        })
+        .await?;
+    let path = backup.certification_path.as_deref().and_then(|certificates| checked_path(certificates, clock.now()));
+    let certificates_left_out = backup.certification_path.is_some() && path.is_none();
+    backup.certification_path = path;
+    let restored = |enrollment, outcome| Restored { enrollment, outcome, certificates_left_out };
+
+    match store.insert(&backup).await {
+        Ok(()) => return Ok(restored(backup, Outcome::Inserted)),
+        Err(StoreError::AlreadyThere) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let kept = store.get(&backup.key_id).await?.ok_or(StoreError::NotThere)?;
+    let (merged, mut outcome) = merge(&kept, &backup, sealed_otherwise);
+    if merged == kept {
+        return Ok(restored(kept, outcome));
+    }
+    // Another tab may have changed it in between: what counts is what the transaction finds.
+    let enrollment = store
+        .update(&backup.key_id, |kept| {
+            (*kept, outcome) = merge(kept, &backup, sealed_otherwise);
+        })
+        .await?;
+    Ok(restored(enrollment, outcome))
+}
+
+/// What is kept, with what the backup knows beyond it.
+fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwise) -> (Enrollment, Outcome) {
+    let mut merged = Enrollment {
+        submission: kept.submission.clone().or_else(|| backup.submission.clone()),
+        certification_path: kept.certification_path.clone().or_else(|| backup.certification_path.clone()),
+        ..kept.clone()
+    };
+    let outcome = if kept.encrypted_private_key != backup.encrypted_private_key {
+        match sealed_otherwise {
+            SealedOtherwise::Keep => Outcome::KeptSealedOtherwise,
+            SealedOtherwise::Replace => {
+                merged.encrypted_private_key = backup.encrypted_private_key.clone();
+                Outcome::Replaced
+            }
+        }
+    } else if merged == *kept {
+        Outcome::AlreadyThere
+    } else {
+        Outcome::Completed
+    };
+    (merged, outcome)
+}
+
+/// The certification path that the certificates form, with the last one as trust anchor: the one that was trusted when they
+/// were collected. `now` is in seconds since 1970-01-01T00:00:00Z.
+fn checked_path(certificates: &[Base64Bytes], now: u64) -> Option<Vec<Base64Bytes>> {
+    let certificates: Result<Vec<_>, _> = certificates.iter().map(|der| Certificate::from_der(&der.0)).collect();
+    let Ok([leaf, intermediates @ .., trust_anchor]) = certificates.as_deref() else {
+        return None;
+    };
+    let (not_before, not_after) = leaf.validity();
+    // A certificate that has expired is still this key's certificate, and a wrong clock is no reason to leave it out.
+    let at = now.min(not_after).max(not_before);
+    let path = certification_path::build(leaf, intermediates, core::slice::from_ref(trust_anchor), at).ok()?;
+    Some(path.iter().map(|certificate| certificate.der().to_vec().into()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::domain::enrollment::{RequestState, Standing, Submission};
+    use crate::pki::backup::Damage;
+    use crate::pki::certification_request::{self, CertificationRequest};
+    use crate::pki::encrypted_private_key;
+    use crate::pki::testing::{NOW, YEAR, authority, key_pair};
+    use crate::ports::Held;
+    use crate::ports::memory::{MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
+    use crate::service::collect::collect;
+    use crate::service::testing::{PASSPHRASE, collected, enrollment, wanted};
+
+    const OTHER_PASSPHRASE: &str = "Wrong-5-donkey";
+
+    /// A browser to restore into.
+    #[derive(Default)]
+    struct Site {
+        worker: MemoryWorker,
+        store: MemoryKeyStore,
+        clock: MemoryClock,
+    }
+
+    impl Site {
+        fn holding(enrollment: &Enrollment) -> Self {
+            let site = Self::default();
+            block_on(site.store.insert(enrollment)).unwrap();
+            site
+        }
+
+        fn restore_with(
+            &self,
+            enrollment: &Enrollment,
+            passphrase: &str,
+            sealed_otherwise: SealedOtherwise,
+        ) -> Result<Restored, RestoreError> {
+            let backup = read(&backup::encode(enrollment).unwrap()).unwrap();
+            let passphrase = Passphrase::new(passphrase.into());
+            block_on(restore(&self.worker, &self.store, &self.clock, backup, passphrase, sealed_otherwise))
+        }
+
+        fn restore(&self, enrollment: &Enrollment) -> Result<Restored, RestoreError> {
+            self.restore_with(enrollment, PASSPHRASE, SealedOtherwise::Keep)
+        }
+
+        fn kept(&self) -> Option<Enrollment> {
+            block_on(self.store.get(&enrollment().key_id)).unwrap()
+        }
+
+        /// Lets no more be written.
+        fn fill(&self) {
+            *self.store.write_fault.borrow_mut() = Some(StoreError::Full);
+        }
+    }
+
+    fn pending() -> Enrollment {
+        let submission =
+            collected().submission.map(|submission| Submission { state: RequestState::Pending, ..submission });
+        Enrollment { submission, ..enrollment() }
+    }
+
+    /// The same under [`OTHER_PASSPHRASE`].
+    fn sealed_otherwise(enrollment: Enrollment) -> Enrollment {
+        let passphrase = |text: &str| Passphrase::new(text.into());
+        let clear =
+            encrypted_private_key::decrypt(&enrollment.encrypted_private_key.0, &passphrase(PASSPHRASE)).unwrap();
+        let sealed = encrypted_private_key::encrypt(&clear, &passphrase(OTHER_PASSPHRASE), &mut rand::rng()).unwrap();
+        Enrollment { encrypted_private_key: sealed.into(), ..enrollment }
+    }
+
+    /// [`collected`] with another certificate for the same key.
+    fn issued_again() -> Enrollment {
+        let request = CertificationRequest::from_der(&enrollment().certification_request.0).unwrap();
+        let spki = request.subject_public_key_info().clone();
+        let leaf = authority().certify(request.subject().clone(), spki, NOW, NOW + YEAR);
+        let path = [leaf, authority().issuing.clone(), authority().root.clone()].map(Base64Bytes);
+        Enrollment { certification_path: Some(path.into()), ..collected() }
+    }
+
+    #[test]
+    fn another_browser_gets_all_of_it() {
+        for enrollment in [enrollment(), pending(), collected()] {
+            let site = Site::default();
+            let restored = site.restore(&enrollment).unwrap();
+            assert_eq!(restored.outcome, Outcome::Inserted);
+            assert!(!restored.certificates_left_out);
+            assert_eq!(restored.enrollment, enrollment);
+            assert_eq!(site.kept(), Some(enrollment));
+        }
+    }
+
+    #[test]
+    fn a_restored_certificate_is_collected_without_a_network() {
+        let site = Site::default();
+        let id = site.restore(&collected()).unwrap().enrollment.transaction_id().unwrap().to_string();
+        let (authority, passphrase) = (MemoryAuthority::default(), Passphrase::new(PASSPHRASE.into()));
+        assert!(
+            block_on(collect(&site.worker, &site.store, &authority, &site.clock, &id, passphrase, wanted())).is_ok()
+        );
+        assert_eq!(authority.take_calls(), []);
+    }
+
+    #[test]
+    fn the_passphrase_comes_first() {
+        for site in [Site::default(), Site::holding(&enrollment())] {
+            let before = site.kept();
+            for wrong in [OTHER_PASSPHRASE, "correct-4-horse", ""] {
+                for choice in [SealedOtherwise::Keep, SealedOtherwise::Replace] {
+                    let error = site.restore_with(&collected(), wrong, choice);
+                    assert_eq!(error, Err(RestoreError::WrongPassphrase));
+                }
+            }
+            assert_eq!(site.kept(), before);
+        }
+    }
+
+    #[test]
+    fn the_passphrase_is_the_backups() {
+        let site = Site::holding(&enrollment());
+        let backup = sealed_otherwise(enrollment());
+        let keep = SealedOtherwise::Keep;
+        assert_eq!(site.restore_with(&backup, PASSPHRASE, keep), Err(RestoreError::WrongPassphrase));
+        assert!(site.restore_with(&backup, OTHER_PASSPHRASE, keep).is_ok());
+    }
+
+    #[test]
+    fn a_key_of_another_request_is_not_restored() {
+        let subject = "CN=Ada Example,O=Example,C=US".parse().unwrap();
+        let rng = &mut rand::rng();
+        let request = certification_request::build(&key_pair(), subject, "ada@example.com", rng).unwrap();
+        let site = Site::default();
+        let foreign = Enrollment { certification_request: request.into(), ..enrollment() };
+        assert_eq!(site.restore(&foreign), Err(RestoreError::KeyMismatch));
+        assert_eq!(block_on(site.store.list()).unwrap().enrollments, []);
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_touched() {
+        for (kept, backup) in [
+            (enrollment(), enrollment()),
+            (pending(), enrollment()),
+            (collected(), enrollment()),
+            (collected(), pending()),
+            (collected(), collected()),
+            (collected(), issued_again()),
+        ] {
+            let site = Site::holding(&kept);
+            let restored = site.restore_with(&backup, PASSPHRASE, SealedOtherwise::Replace).unwrap();
+            assert_eq!(restored.outcome, Outcome::AlreadyThere);
+            assert_eq!(restored.enrollment, kept);
+            assert_eq!(site.kept(), Some(kept));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_added() {
+        for (kept, backup, submission) in [
+            (enrollment(), pending(), pending().submission),
+            (enrollment(), collected(), collected().submission),
+            // What is there is not overwritten, even where the backup seems to be newer.
+            (pending(), collected(), pending().submission),
+        ] {
+            let site = Site::holding(&kept);
+            let restored = site.restore(&backup).unwrap();
+            assert_eq!(restored.outcome, Outcome::Completed);
+            let expected = Enrollment { submission, certification_path: backup.certification_path, ..kept };
+            assert_eq!(restored.enrollment, expected);
+            assert_eq!(site.kept(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_the_user_asked_for_is_not_overwritten() {
+        let site = Site::holding(&enrollment());
+        let mut backup = collected();
+        backup.created_at += 1;
+        backup.application.common_name = "Somebody Else".into();
+        let restored = site.restore(&backup).unwrap().enrollment;
+        assert_eq!(restored.standing(), Standing::Collected);
+        assert_eq!((restored.created_at, restored.application), (enrollment().created_at, enrollment().application));
+    }
+
+    #[test]
+    fn a_key_under_another_passphrase_is_replaced_only_when_that_was_chosen() {
+        let kept = sealed_otherwise(enrollment());
+        let site = Site::holding(&kept);
+        let restored = site.restore(&enrollment()).unwrap();
+        assert_eq!(restored.outcome, Outcome::KeptSealedOtherwise);
+        assert_eq!(site.kept(), Some(kept.clone()));
+
+        let restored = site.restore(&collected()).unwrap();
+        assert_eq!(restored.outcome, Outcome::KeptSealedOtherwise);
+        let completed = Enrollment { encrypted_private_key: kept.encrypted_private_key, ..collected() };
+        assert_eq!(site.kept(), Some(completed), "what was missing is added all the same");
+
+        let restored = site.restore_with(&enrollment(), PASSPHRASE, SealedOtherwise::Replace).unwrap();
+        assert_eq!(restored.outcome, Outcome::Replaced);
+        assert_eq!(restored.enrollment, collected());
+        assert_eq!(site.kept(), Some(collected()));
+    }
+
+    /// A store that another tab changes right after it was read.
+    struct ReadTooEarly<'a> {
+        store: &'a MemoryKeyStore,
+        read: Enrollment,
+    }
+
+    impl KeyStore for ReadTooEarly<'_> {
+        async fn remove(&self, key_id: &str) -> Result<(), StoreError> {
+            self.store.remove(key_id).await
+        }
+
+        async fn list(&self) -> Result<Held, StoreError> {
+            self.store.list().await
+        }
+
+        async fn get(&self, _: &str) -> Result<Option<Enrollment>, StoreError> {
+            Ok(Some(self.read.clone()))
+        }
+
+        async fn insert(&self, enrollment: &Enrollment) -> Result<(), StoreError> {
+            self.store.insert(enrollment).await
+        }
+
+        async fn update(&self, key_id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError> {
+            self.store.update(key_id, change).await
+        }
+    }
+
+    #[test]
+    fn what_another_tab_did_in_between_is_not_overwritten() {
+        let Site { worker, store, clock } = Site::holding(&collected());
+        let store = ReadTooEarly { store: &store, read: enrollment() };
+        let (backup, passphrase) = (Backup(pending()), Passphrase::new(PASSPHRASE.into()));
+        let restored = block_on(restore(&worker, &store, &clock, backup, passphrase, SealedOtherwise::Keep)).unwrap();
+        assert_eq!((restored.outcome, restored.enrollment), (Outcome::AlreadyThere, collected()));
+    }
+
+    #[test]
+    fn certificates_that_form_no_path_are_left_out() {
+        let path = collected().certification_path.unwrap();
+        let [leaf, issuing, root] = <[Base64Bytes; 3]>::try_from(path).unwrap();
+        let mut tampered = leaf.clone();
+        *tampered.0.last_mut().unwrap() ^= 1;
+        let unrelated = include_bytes!("../../tests/vectors/certification_path/unrelated_root.der").to_vec();
+        for certificates in [
+            vec![leaf.clone()],
+            vec![leaf.clone(), root.clone()],
+            vec![tampered, issuing.clone(), root.clone()],
+            vec![leaf.clone(), issuing.clone(), unrelated.into()],
+        ] {
+            let bad = Enrollment { certification_path: Some(certificates), ..collected() };
+            let site = Site::default();
+            let restored = site.restore(&bad).unwrap();
+            assert_eq!(restored.outcome, Outcome::Inserted);
+            assert!(restored.certificates_left_out);
+            assert_eq!(restored.enrollment.standing(), Standing::Issued, "it can be collected again");
+            assert_eq!(site.kept(), Some(restored.enrollment));
+
+            let restored = Site::holding(&collected()).restore(&bad).unwrap();
+            assert_eq!((restored.outcome, restored.enrollment), (Outcome::AlreadyThere, collected()));
+        }
+        let unordered = vec![leaf, authority().root.clone().into(), issuing, root];
+        let unordered = Enrollment { certification_path: Some(unordered), ..collected() };
+        assert_eq!(Site::default().restore(&unordered).unwrap().enrollment, collected(), "the path alone is kept");
+    }
+
+    #[test]
+    fn a_certificate_is_restored_whatever_the_clock_says() {
+        for now in [0, NOW - 1, NOW + YEAR + 1, NOW + 50 * YEAR] {
+            let site = Site::default();
+            site.clock.0.set(now);
+            let restored = site.restore(&collected()).unwrap();
+            assert_eq!(restored.enrollment, collected());
+            assert!(!restored.certificates_left_out);
+        }
+    }
+
+    #[test]
+    fn a_full_store_is_named_and_loses_nothing() {
+        let site = Site::default();
+        site.fill();
+        assert_eq!(site.restore(&collected()), Err(RestoreError::Store(StoreError::Full)));
+        assert_eq!(site.kept(), None);
+
+        let site = Site::holding(&enrollment());
+        site.fill();
+        assert_eq!(site.restore(&collected()), Err(RestoreError::Store(StoreError::Full)));
+        assert_eq!(site.kept(), Some(enrollment()));
+    }
+
+    #[test]
+    fn a_worker_that_stops_is_named() {
+        let site = Site::default();
+        site.worker.stopped.set(true);
+        assert!(matches!(site.restore(&collected()), Err(RestoreError::Worker(WorkerError::Stopped(_)))));
+        assert_eq!(site.kept(), None);
+    }
+
+    #[test]
+    fn other_texts_are_not_read() {
+        let text = backup::encode(&collected()).unwrap();
+        assert_eq!(read(&text).unwrap().enrollment(), &collected());
+        assert_eq!(read("nonsense"), Err(BackupError::NotABackup));
+        assert_eq!(read(text.trim_end_matches(|c| c != ':')), Err(BackupError::Damaged(Damage::Checksum)));
+    }
+}

@@ -1,0 +1,100 @@
+//! The user interface: routes, pages, components, and the words for every state and error.
+//!
+//! Pages call the use cases in [`crate::service`]; the adapters reach them through [`context::Context`], which the binary fills.
+
+pub mod backup;
+pub mod components;
+pub mod context;
+pub mod form;
+pub mod format;
+pub mod manage;
+pub mod messages;
+pub mod pages;
+pub mod requests;
+
+use leptos::prelude::*;
+use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::path;
+
+use components::focus_main;
+use context::Context;
+
+/// The whole page.
+#[component]
+pub fn App(
+    /// The adapters that the pages work with.
+    context: Context,
+) -> impl IntoView {
+    provide_context(context);
+    context.load_configuration();
+    view! {
+        <Router base=context::base_path()>
+            <a
+                class="skip-link"
+                href="#main"
+                on:click=|event| {
+                    event.prevent_default();
+                    focus_main();
+                }
+            >
+                "Skip to the content"
+            </a>
+            <Header/>
+            <main id="main" tabindex="-1">
+                <Routes fallback=pages::not_found::NotFound>
+                    <Route path=path!("/") view=pages::home::Home/>
+                    <Route path=path!("/register") view=pages::register::ChooseType/>
+                    <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
+                    <Route path=path!("/requests/:key_id") view=pages::submitted::Submitted/>
+                    <Route path=path!("/collect") view=pages::collect::Collect/>
+                    <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
+                    <Route path=path!("/trust") view=pages::trust::Trust/>
+                    <Route path=path!("/help") view=pages::help::Help/>
+                    <Route path=path!("/about") view=pages::about::About/>
+                </Routes>
+            </main>
+            <footer class="page-footer">
+                <p>"Your private key is made in this browser. It leaves it only in the files that you download, encrypted."</p>
+            </footer>
+        </Router>
+    }
+}
+
+/// The site's name, the badge and the navigation.
+#[component]
+fn Header() -> impl IntoView {
+    let context = Context::here();
+    let site_name = move || {
+        context.configuration().map(|configuration| configuration.site_name).unwrap_or_else(|| "Keyside".into())
+    };
+    let badge = move || {
+        context
+            .configuration()
+            .and_then(|configuration| configuration.badge)
+            .map(|badge| view! { <span class="badge">{badge}</span> })
+    };
+    view! {
+        <header class="page-header">
+            <div class="page-header-inner">
+                <p class="site-name">
+                    <svg class="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+                        <path d="M14.5 2a7.5 7.5 0 0 0-7.2 9.6L2 16.9V22h5.1v-2.6h2.6v-2.6h2.5l.6-.6A7.5 7.5 0 1 0 14.5 2Zm2.4 7.2a2.1 2.1 0 1 1 0-4.2 2.1 2.1 0 0 1 0 4.2Z"/>
+                    </svg>
+                    <span>{site_name}</span>
+                    {badge}
+                </p>
+                <nav aria-label="Main">
+                    <ul>
+                        <li><A href="/" exact=true>"Home"</A></li>
+                        <li><A href="/register">"Register"</A></li>
+                        <li><A href="/collect">"Collect"</A></li>
+                        <li><A href="/certificates">"My Certificates"</A></li>
+                        <li><A href="/trust">"Trust"</A></li>
+                        <li><A href="/help">"Help"</A></li>
+                        <li><A href="/about">"About"</A></li>
+                    </ul>
+                </nav>
+            </div>
+        </header>
+    }
+}

@@ -1,0 +1,267 @@
+//! Parts that several pages use.
+
+use std::cell::Cell;
+
+use leptos::ev::MouseEvent;
+use leptos::html;
+use leptos::prelude::*;
+use leptos::task::spawn_local_scoped_with_cancellation;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
+
+use super::context::Context;
+use super::format::{date_and_time, pairs};
+use super::messages::{self, Message};
+use crate::browser::{download, storage};
+use crate::domain::enrollment::Standing;
+use crate::domain::preflight::{self, Finding};
+use crate::pki::certificate::CertificateSummary;
+use crate::ports::RaError;
+
+thread_local! {
+    /// Whether a page of this site was open before: the browser itself announces the first one.
+    static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has the browser save a file; gives what to say when it does not.
+pub fn save(bytes: &[u8], media_type: &str, file_name: &str) -> &'static str {
+    match download::save(bytes, media_type, file_name) {
+        Ok(()) => "",
+        Err(error) => {
+            leptos::logging::error!("{error:?}");
+            "The browser did not take the file. Allow downloads for this site, then try again."
+        }
+    }
+}
+
+/// Moves the focus to the page's content.
+pub fn focus_main() {
+    focus("main");
+}
+
+/// Moves the focus to the element with this id.
+pub fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        let _ = element.unchecked_into::<HtmlElement>().focus();
+    }
+}
+
+/// Moves the focus to an element that the next rendering brings.
+pub fn focus_soon(id: &'static str) {
+    request_animation_frame(move || focus(id));
+}
+
+/// The page's heading. Takes the focus when the page is opened from another one, so that a screen reader announces it, and sets the
+/// document's title.
+#[component]
+pub fn PageHeading(
+    /// The heading, and the first part of the title.
+    #[prop(into)]
+    text: Signal<String>,
+) -> impl IntoView {
+    let context = Context::here();
+    let heading: NodeRef<html::H1> = NodeRef::new();
+    Effect::new(move || {
+        let configuration = context.configuration();
+        let mut title = text.get();
+        if let Some(configuration) = &configuration {
+            title = format!("{title} – {}", configuration.site_name);
+        }
+        if let Some(badge) = configuration.and_then(|configuration| configuration.badge) {
+            title = format!("[{badge}] {title}");
+        }
+        document().set_title(&title);
+    });
+    heading.on_load(|heading| {
+        if ANOTHER_PAGE_WAS_OPEN.replace(true) {
+            request_animation_frame(move || {
+                let _ = heading.focus();
+            });
+        }
+    });
+    view! { <h1 tabindex="-1" node_ref=heading>{text}</h1> }
+}
+
+/// The steps of registering.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Certificate Type.
+    CertificateType,
+    /// Certificate Request.
+    CertificateRequest,
+    /// Certificate Request Submitted.
+    Submitted,
+}
+
+/// The step trail.
+#[component]
+pub fn StepTrail(
+    /// Where the user is.
+    current: Step,
+) -> impl IntoView {
+    let steps = [
+        (Step::CertificateType, "Certificate Type"),
+        (Step::CertificateRequest, "Certificate Request"),
+        (Step::Submitted, "Certificate Request Submitted"),
+    ];
+    view! {
+        <ol class="step-trail" aria-label="Steps">
+            {steps
+                .map(|(step, name)| {
+                    let here = (step == current).then_some("step");
+                    view! { <li aria-current=here>{name}</li> }
+                })
+                .collect_view()}
+        </ol>
+    }
+}
+
+/// A message with its way out. It takes the focus when it appears.
+#[component]
+pub fn MessageBox(
+    /// The message.
+    message: Message,
+    /// The look: `error`, `wait` or `done`.
+    #[prop(default = "error")]
+    kind: &'static str,
+    /// What else to offer.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    let element: NodeRef<html::Section> = NodeRef::new();
+    element.on_load(|element| {
+        let _ = element.focus();
+    });
+    view! {
+        <section class=format!("message {kind}") tabindex="-1" aria-labelledby="message-title" node_ref=element>
+            <h2 id="message-title">{message.title}</h2>
+            <p>{message.way_out}</p>
+            {children.map(|children| children())}
+        </section>
+    }
+}
+
+/// What to show when the registration authority gives no answer that helps: the message, and a button to try again.
+#[component]
+pub fn AnswerMissing(
+    /// Why.
+    error: RaError,
+    /// Asks again.
+    #[prop(into)]
+    try_again: Callback<()>,
+) -> impl IntoView {
+    view! {
+        <MessageBox message=messages::registration_authority(&error)>
+            <button type="button" on:click=move |_: MouseEvent| try_again.run(())>
+                "Try again"
+            </button>
+        </MessageBox>
+    }
+}
+
+/// The same for the configuration.
+#[component]
+pub fn ConfigurationMissing(
+    /// Why.
+    error: RaError,
+) -> impl IntoView {
+    let context = Context::here();
+    view! { <AnswerMissing error try_again=move || context.load_configuration()/> }
+}
+
+/// Tries out whether this browser can do the job, and says what stands in the way.
+#[component]
+pub fn Preflight(
+    /// Whether to say nothing when all is well.
+    #[prop(optional)]
+    quiet: bool,
+) -> impl IntoView {
+    let found: RwSignal<Option<Vec<Finding>>> = RwSignal::new(None);
+    spawn_local_scoped_with_cancellation(async move {
+        let facts = storage::facts().await;
+        found.set(Some(preflight::findings(&facts)));
+    });
+    view! {
+        <div role="status">
+            {move || match found.get() {
+                found if quiet && found.as_ref().is_none_or(Vec::is_empty) => ().into_any(),
+                None => view! { <p class="quiet">"Trying out whether this browser can make and keep your key…"</p> }.into_any(),
+                Some(findings) if findings.is_empty() => {
+                    view! { <p class="quiet">"This browser can make and keep your key."</p> }.into_any()
+                }
+                Some(findings) => {
+                    findings
+                        .iter()
+                        .map(|finding| {
+                            let message = messages::finding(finding);
+                            let class = if finding.is_obstacle() { "message error" } else { "message wait" };
+                            view! {
+                                <div class=class>
+                                    <p><strong>{message.title} "."</strong></p>
+                                    <p>{message.way_out}</p>
+                                </div>
+                            }
+                        })
+                        .collect_view()
+                        .into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+/// What tells a certificate from all others.
+#[component]
+pub fn CertificateParticulars(
+    /// The certificate.
+    certificate: CertificateSummary,
+) -> impl IntoView {
+    view! {
+        <dl class="particulars">
+            <dt>"Subject"</dt>
+            <dd>{certificate.subject}</dd>
+            <dt>"Issuer"</dt>
+            <dd>{certificate.issuer}</dd>
+            <dt>"Serial number"</dt>
+            <dd class="code">{pairs(&certificate.serial_number)}</dd>
+            <dt>"Valid from"</dt>
+            <dd>{date_and_time(certificate.not_before)}</dd>
+            <dt>"Valid until"</dt>
+            <dd>{date_and_time(certificate.not_after)}</dd>
+            <dt>"SHA-256 fingerprint"</dt>
+            <dd class="code">{pairs(&certificate.sha256_fingerprint)}</dd>
+            <dt>"SHA-1 fingerprint"</dt>
+            <dd class="code">{pairs(&certificate.sha1_fingerprint)}</dd>
+        </dl>
+    }
+}
+
+/// The switch that shows what is typed into a passphrase field.
+#[component]
+pub fn ShowPassphrase(
+    /// The field's label.
+    of: &'static str,
+    /// Whether it is shown.
+    shown: RwSignal<bool>,
+) -> impl IntoView {
+    view! {
+        <label class="choice show">
+            <input type="checkbox" autocomplete="off" bind:checked=shown/>
+            <span>"Show"<span class="visually-hidden">" the "{of}</span></span>
+        </label>
+    }
+}
+
+/// A state in one word, with a mark that does not depend on colour.
+#[component]
+pub fn StandingMark(
+    /// The state.
+    standing: Standing,
+) -> impl IntoView {
+    let class = match standing {
+        Standing::NotSent | Standing::Pending => "standing waiting",
+        Standing::Rejected(_) => "standing failed",
+        Standing::Issued | Standing::Collected => "standing done",
+    };
+    view! { <span class=class>{messages::standing(&standing)}</span> }
+}

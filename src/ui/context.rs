@@ -1,0 +1,77 @@
+//! What every page can reach: the adapters and the registration authority's configuration.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::api::Configuration;
+use crate::browser::clock::SystemClock;
+use crate::browser::key_store::IndexedDbKeyStore;
+use crate::browser::registration_authority::HttpRegistrationAuthority;
+use crate::browser::worker_client::WebWorkers;
+use crate::ports::{RaError, RegistrationAuthority};
+
+/// The adapters, and the configuration as far as it is known.
+#[derive(Clone, Copy)]
+pub struct Context {
+    /// Where enrollments rest.
+    pub store: IndexedDbKeyStore,
+    /// What does the work with secrets.
+    pub workers: WebWorkers,
+    /// What time it is.
+    pub clock: SystemClock,
+    authority: StoredValue<HttpRegistrationAuthority>,
+    configuration: RwSignal<Option<Result<Configuration, RaError>>>,
+}
+
+impl Context {
+    /// Joins the adapters.
+    pub fn new(authority: HttpRegistrationAuthority) -> Self {
+        Self {
+            store: IndexedDbKeyStore,
+            workers: WebWorkers,
+            clock: SystemClock,
+            authority: StoredValue::new(authority),
+            configuration: RwSignal::new(None),
+        }
+    }
+
+    /// The context of the running page.
+    pub fn here() -> Self {
+        expect_context()
+    }
+
+    /// The registration authority.
+    pub fn authority(&self) -> HttpRegistrationAuthority {
+        self.authority.get_value()
+    }
+
+    /// The configuration, once it was read.
+    pub fn configuration(&self) -> Option<Configuration> {
+        self.configuration.get().and_then(Result::ok)
+    }
+
+    /// How reading the configuration went; `None` while it is being read.
+    pub fn configuration_result(&self) -> Option<Result<Configuration, RaError>> {
+        self.configuration.get()
+    }
+
+    /// Reads the configuration, again where it failed before.
+    pub fn load_configuration(self) {
+        self.configuration.set(None);
+        spawn_local(async move {
+            let result = self.authority().configuration().await;
+            self.configuration.set(Some(result));
+        });
+    }
+}
+
+/// The path that the page is served under, without a slash at its end.
+pub fn base_path() -> String {
+    document()
+        .base_uri()
+        .ok()
+        .flatten()
+        .and_then(|base| web_sys::Url::new(&base).ok())
+        .map(|base| base.pathname().trim_end_matches('/').to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,370 @@
+//! The words for errors and states: what happened, and what to do next.
+
+use crate::domain::distinguished_name::CommonNameFault;
+use crate::domain::email_address::EmailAddressFault;
+use crate::domain::enrollment::Standing;
+use crate::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule};
+use crate::domain::preflight::Finding;
+use crate::domain::transaction_id::MalformedTransactionId;
+use crate::pki::backup::BackupError;
+use crate::ports::{RaError, StoreError, WorkerError};
+use crate::protocol::Stage;
+use crate::service::back_up::BackUpError;
+use crate::service::change_passphrase::ChangePassphraseError;
+use crate::service::collect::CollectError;
+use crate::service::enroll::EnrollError;
+use crate::service::restore::{Outcome, RestoreError, Restored};
+use crate::ui::format::{self, date_and_time};
+
+/// A message: what happened, and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What happened, in a few words.
+    pub title: String,
+    /// Why, and what to do next.
+    pub way_out: String,
+}
+
+impl Message {
+    /// The message as running text.
+    pub fn in_one_line(&self) -> String {
+        format!("{}. {}", self.title, self.way_out)
+    }
+}
+
+fn message(title: &str, way_out: impl Into<String>) -> Message {
+    Message { title: title.into(), way_out: way_out.into() }
+}
+
+/// A passphrase rule as a list item.
+pub fn rule(rule: PassphraseRule, policy: PassphrasePolicy) -> String {
+    match rule {
+        PassphraseRule::Length => format!("{} to {MAXIMUM_LENGTH} characters", policy.minimum_length()),
+        PassphraseRule::Uppercase => "an uppercase character (A to Z)".into(),
+        PassphraseRule::Lowercase => "a lowercase character (a to z)".into(),
+        PassphraseRule::Digit => "a digit (0 to 9)".into(),
+        PassphraseRule::Punctuation => "a punctuation character, such as - . ! $".into(),
+        PassphraseRule::PrintableAscii => {
+            "only plain characters: no accents, no tabs, so that every program can open the file".into()
+        }
+    }
+}
+
+/// What is wrong with a Common Name.
+pub fn common_name_fault(fault: CommonNameFault) -> String {
+    match fault {
+        CommonNameFault::Empty => {
+            "Enter the Common Name, exactly as your New User Notification e-mail gives it.".into()
+        }
+        CommonNameFault::TooLong(found) => {
+            format!("The Common Name may have at most 64 characters; this has {found}.")
+        }
+        CommonNameFault::Untrimmed => "Remove the spaces around the Common Name.".into(),
+        CommonNameFault::DoubleSpace => "The Common Name has two spaces in a row: use one.".into(),
+        CommonNameFault::Invisible => {
+            "The Common Name has a character that cannot be seen, perhaps from pasting or in an emoji: type the name instead.".into()
+        }
+    }
+}
+
+/// What is wrong with an e-mail address.
+pub fn email_address_fault(fault: EmailAddressFault) -> String {
+    match fault {
+        EmailAddressFault::Empty => "Enter your e-mail address.".into(),
+        EmailAddressFault::NotAscii => {
+            "Certificates hold e-mail addresses without accents or other special characters only.".into()
+        }
+        EmailAddressFault::Control => {
+            "The e-mail address has a character that cannot be seen: type the address instead of pasting it.".into()
+        }
+        EmailAddressFault::Malformed => "Enter the e-mail address in the form name@example.com.".into(),
+    }
+}
+
+/// How an enrollment stands, in a few words.
+pub fn standing(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::NotSent => "Not sent yet",
+        Standing::Pending => "Waiting for approval",
+        Standing::Rejected(_) => "Rejected",
+        Standing::Issued => "Ready to collect",
+        Standing::Collected => "Ready to download",
+    }
+}
+
+/// What the worker is doing.
+pub fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::GeneratingKeyPair => "Looking for two large prime numbers for your key pair…",
+        Stage::SigningRequest => "Signing the certificate request…",
+        Stage::EncryptingKey => "Encrypting the private key under your passphrase…",
+    }
+}
+
+/// Why the registration authority did not help.
+pub fn registration_authority(error: &RaError) -> Message {
+    match error {
+        RaError::Unreachable(_) => message(
+            "The registration authority cannot be reached",
+            "Check your network connection, then try again. Nothing that is saved in this browser is lost.",
+        ),
+        RaError::Problem(problem) => message(&problem.title, problem.detail.clone()),
+        RaError::Unexpected(detail) => message(
+            "The registration authority gave an answer that this page does not understand",
+            format!("Reload the page and try again. If it happens again, tell your support: {detail}."),
+        ),
+    }
+}
+
+/// Why the browser's storage failed.
+pub fn store(error: &StoreError) -> Message {
+    match error {
+        StoreError::AlreadyThere => {
+            message("This key is already saved", "Open Home to see the request that it belongs to.")
+        }
+        StoreError::NotThere => message(
+            "This request is not saved in this browser",
+            "Requests are kept in the browser and on the computer in which they were made. Open this page there.",
+        ),
+        StoreError::Full => message(
+            "The browser's storage is full",
+            "Free some disk space, or remove the stored data of other sites, then try again.",
+        ),
+        StoreError::TooNew => message(
+            "A newer version of this page has been used in this browser",
+            "Reload the page. Your requests are still there.",
+        ),
+        StoreError::Unreadable(detail) => message(
+            "What is saved of this request cannot be read",
+            format!(
+                "It is damaged, or another version of this page wrote it. It is left as it is. Reload the page; if that does not help, tell your support: {detail}."
+            ),
+        ),
+        StoreError::Unusable(detail) => message(
+            "This browser does not let the page store anything",
+            format!(
+                "Allow storage for this site in the browser's settings, and if this is a private window, use another one; then reload. The browser says: {detail}."
+            ),
+        ),
+    }
+}
+
+/// Why the worker did not do its job.
+pub fn worker(error: &WorkerError) -> Message {
+    match error {
+        WorkerError::Failed(failure) => message(
+            "The request cannot be worked on",
+            format!("{failure}. Nothing was lost; tell your support what this page says."),
+        ),
+        WorkerError::Stopped(detail) => message(
+            "The background worker stopped",
+            format!(
+                "Reload the page and try again; what is saved in this browser is still there. The browser says: {detail}."
+            ),
+        ),
+        WorkerError::Stale => message(
+            "This page has been updated in the meantime",
+            "Reload the page and try again; what is saved in this browser is still there.",
+        ),
+    }
+}
+
+/// Why an enrollment did not get to its end.
+pub fn enroll(error: &EnrollError) -> Message {
+    match error {
+        EnrollError::Worker(error) => worker(error),
+        EnrollError::Store(error) => store(error),
+        EnrollError::RegistrationAuthority(error) => registration_authority(error),
+    }
+}
+
+/// Something to know of this browser before registering.
+pub fn finding(finding: &Finding) -> Message {
+    match finding {
+        Finding::InsecureContext => message(
+            "This page did not come over a secure connection",
+            "Browsers then withhold what is needed to make a key. Open its address with https:// in front, or ask your support for it.",
+        ),
+        Finding::NoWorker(detail) => message(
+            "This browser does not start the background worker that makes the key",
+            format!(
+                "Reload the page. If that does not help, use a current version of Chrome, Edge, Firefox or Safari, or allow scripts and WebAssembly for this site. The browser says: {detail}."
+            ),
+        ),
+        Finding::NoStorage(detail) => message(
+            "This browser does not let the page store anything",
+            format!(
+                "Your key would be lost. Allow storage for this site in the browser's settings, and if this is a private window, use another one; then reload. The browser says: {detail}."
+            ),
+        ),
+        Finding::LittleStorage(free) => message(
+            "This browser has little storage left",
+            format!("It offers {} more. Free some disk space before you register.", format::megabytes(*free)),
+        ),
+        Finding::PerhapsPrivate => message(
+            "This looks like a private window",
+            "A private window forgets your key when it is closed, and then the certificate cannot be collected. Use an ordinary window, or save a backup at once after Submit.",
+        ),
+    }
+}
+
+/// Why the passphrase was not changed.
+pub fn change_passphrase(error: &ChangePassphraseError) -> Message {
+    match error {
+        ChangePassphraseError::WrongPassphrase => message(
+            "The present passphrase is wrong",
+            "It does not open your key, and nothing was changed. Try again as often as you like; upper and lower case and spaces matter.",
+        ),
+        ChangePassphraseError::ChangedElsewhere => message(
+            "The passphrase was changed elsewhere in the meantime",
+            "Nothing was changed here. Reload the page: the passphrase of the other tab is in force.",
+        ),
+        ChangePassphraseError::Worker(error) => worker(error),
+        ChangePassphraseError::Store(error) => store(error),
+    }
+}
+
+/// Why there is no backup.
+pub fn back_up(error: &BackUpError) -> Message {
+    match error {
+        BackUpError::Store(error) => store(error),
+        BackUpError::Encoding(detail) => {
+            message("The backup cannot be written", format!("Tell your support: {detail}."))
+        }
+        BackUpError::Damaged(detail) => message(
+            "What is saved here is damaged, so a backup of it could not be restored",
+            format!("Tell your support: {detail}."),
+        ),
+    }
+}
+
+/// Why a file is no backup to restore.
+pub fn backup(error: &BackupError) -> Message {
+    match error {
+        BackupError::NotABackup => message(
+            "This file is not a backup",
+            "Pick the text file that “Save a backup” gave you; its name ends in “backup.txt”.",
+        ),
+        BackupError::Newer(_) => message(
+            "This backup was made by a newer version of this page",
+            "Reload the page, so that it is the newest, and try again.",
+        ),
+        BackupError::Damaged(damage) => message(
+            "This backup is damaged",
+            format!("Nothing was restored. Try another copy of the file; this one cannot be used: {damage}."),
+        ),
+    }
+}
+
+/// Why nothing was restored.
+pub fn restore(error: &RestoreError) -> Message {
+    match error {
+        RestoreError::WrongPassphrase => message(
+            "The passphrase is wrong",
+            "It does not open the backup's key, and nothing was restored. It is the passphrase that the key had when the backup was saved. Try again as often as you like; upper and lower case and spaces matter.",
+        ),
+        RestoreError::KeyMismatch => message(
+            "The backup's key is not the one of its request",
+            "Nothing was restored. Try another copy of the file.",
+        ),
+        RestoreError::Worker(error) => worker(error),
+        RestoreError::Store(error) => store(error),
+    }
+}
+
+/// What a restore did.
+pub fn restored(restored: &Restored) -> Message {
+    let certificates = if restored.certificates_left_out {
+        " The certificate in the backup could not be used; collect it again."
+    } else {
+        ""
+    };
+    let (title, way_out) = match restored.outcome {
+        Outcome::Inserted => ("Restored", "The request and its key are in this browser now."),
+        Outcome::AlreadyThere => ("Already here", "All that the backup holds is in this browser; nothing was changed."),
+        Outcome::Completed => ("Completed", "What was missing here was added from the backup."),
+        Outcome::KeptSealedOtherwise => (
+            "This browser has the same key under another passphrase, or encrypted at another time",
+            "The key here was kept, and opens with the passphrase that it has here.",
+        ),
+        Outcome::Replaced => ("Replaced", "The key here opens with the backup's passphrase now."),
+    };
+    message(title, format!("{way_out}{certificates}"))
+}
+
+/// Why there is no file of key and certificate (yet).
+pub fn collect(error: &CollectError) -> Message {
+    match error {
+        CollectError::MalformedTransactionId(fault) => message(
+            "This is not a transaction ID",
+            format!("{}. Compare it with the one that you noted.", transaction_id_fault(*fault)),
+        ),
+        CollectError::UnknownTransactionId => message(
+            "No request has this transaction ID",
+            "The registration authority does not know it. Compare it with the one that you noted.",
+        ),
+        CollectError::KeyNotHere => message(
+            "The key of this request is not on this computer",
+            "The request exists, but its private key is kept in the browser in which you registered. Open this page in that browser, on that computer, and collect there.",
+        ),
+        CollectError::KeyNotHereUnconfirmed(_) => message(
+            "No key in this browser belongs to this transaction ID",
+            "The registration authority cannot be reached, so it is not known whether the ID is mistyped or the key is on another computer. Compare the ID with the one that you noted, check your connection, then try again.",
+        ),
+        CollectError::Pending => message(
+            "The request is waiting for approval",
+            "Nothing is wrong. Come back later: the transaction ID and the key stay in this browser.",
+        ),
+        CollectError::Rejected { reason } => message(
+            "The request was rejected",
+            format!("The reason given: {reason}. Ask your User Access Administrator, then register again."),
+        ),
+        CollectError::WrongPassphrase => message(
+            "The passphrase is wrong",
+            "It does not open the private key. Try again as often as you like; upper and lower case and spaces matter. Nobody can recover a forgotten passphrase: then you need a new certificate.",
+        ),
+        CollectError::KeyMismatch => message(
+            "The certificate does not belong to your key",
+            "The certificate that was issued is for another public key, so no file was made. Tell your User Access Administrator, and quote the transaction ID.",
+        ),
+        CollectError::NoTrustAnchor => message(
+            "The certificate does not lead to the expected certification authority",
+            "Its chain does not end at a root that this site names, so no file was made. Do not use the certificate; tell your User Access Administrator, and quote the transaction ID.",
+        ),
+        CollectError::NotYetValid(from) => message(
+            "The certificate is not valid yet",
+            format!(
+                "It becomes valid on {}. If that is in the past, this computer's clock is wrong: set it and try again.",
+                date_and_time(*from)
+            ),
+        ),
+        CollectError::Expired(at) => message(
+            "The certificate has expired",
+            format!(
+                "It was valid until {}. Register for a new certificate. If that is in the future, this computer's clock is wrong: set it and try again.",
+                date_and_time(*at)
+            ),
+        ),
+        CollectError::Unreachable(_) => message(
+            "The registration authority cannot be reached",
+            "The certificate has not been fetched yet, so a connection is needed. Check it and try again; your key and your request are safe in this browser.",
+        ),
+        CollectError::RegistrationAuthority(error) => registration_authority(error),
+        CollectError::Worker(error) => worker(error),
+        CollectError::Store(error) => store(error),
+    }
+}
+
+/// What is wrong with a transaction ID.
+fn transaction_id_fault(fault: MalformedTransactionId) -> String {
+    match fault {
+        MalformedTransactionId::Length(0) => "Enter the transaction ID".into(),
+        MalformedTransactionId::Length(found) => {
+            format!("A transaction ID has 27 letters and digits; this has {found}")
+        }
+        MalformedTransactionId::Character(found) => {
+            format!("The character “{found}” is in no transaction ID")
+        }
+        MalformedTransactionId::Check => "A letter or digit of it is mistyped".into(),
+    }
+}

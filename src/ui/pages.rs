@@ -1,0 +1,11 @@
+//! The pages, one file each.
+
+pub mod about;
+pub mod certificates;
+pub mod collect;
+pub mod help;
+pub mod home;
+pub mod not_found;
+pub mod register;
+pub mod submitted;
+pub mod trust;

@@ -1,0 +1,18 @@
+//! My Certificates: what this browser holds, pending and issued.
+
+use leptos::prelude::*;
+
+use crate::ui::components::PageHeading;
+use crate::ui::requests::Requests;
+
+/// The page.
+#[component]
+pub fn MyCertificates() -> impl IntoView {
+    view! {
+        <PageHeading text="My Certificates"/>
+        <p class="lead">
+            "What this browser holds. Open the details to back up, change the passphrase, save a reminder, or remove."
+        </p>
+        <Requests/>
+    }
+}

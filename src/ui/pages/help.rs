@@ -1,0 +1,124 @@
+//! Help: what each step means, what is stored where, and what to do when something is lost.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use crate::ui::components::PageHeading;
+use crate::ui::context::Context;
+
+/// The help page.
+#[component]
+pub fn Help() -> impl IntoView {
+    let context = Context::here();
+    view! {
+        <PageHeading text="Help"/>
+        <section aria-labelledby="the-steps">
+            <h2 id="the-steps">"The steps"</h2>
+            <h3>"Before you begin"</h3>
+            <p>
+                "Your User Access Administrator (UAA) authorises you first. You then receive a New User Notification e-mail with your Common Name. "
+                "Use the computer and the browser in which you will collect the certificate later, and not a private window: its storage is deleted when you close it."
+            </p>
+            <h3>"Register"</h3>
+            <p>
+                "Choose the certificate type. Unless you are an ISO employee or contractor, that is Participants & External Users. "
+                "Enter the Common Name exactly as the e-mail gives it, your e-mail address, and a pickup passphrase that you choose. "
+                "When you press Submit, the browser makes your key pair, saves it encrypted, and only then sends the request."
+            </p>
+            <h3>"The transaction ID"</h3>
+            <p>
+                "It is the name of your request. Copy, print or save it: you cannot collect your certificate without it. "
+                "This browser remembers it too, on Home. It is no secret on its own, because the private key never leaves your computer."
+            </p>
+            <h3>"Approval"</h3>
+            <p>
+                "The registration authority checks your request. This can take up to two business days. You may close the browser; "
+                "Home shows how the request stands. If it is rejected, the reason is shown."
+            </p>
+            <h3>"Backup"</h3>
+            <p>
+                "After Submit and again after Collect you can save a backup: a text file with the encrypted key and all that belongs to it. Keep it apart from the passphrase. "
+                "Restore it on Home or on Collect, in another browser or on another computer."
+            </p>
+            <h3>"Collect"</h3>
+            <p>
+                "Enter the transaction ID and your pickup passphrase. The page fetches the certificate, checks that it belongs to your key and leads to the right certification authority, "
+                "and packs both with the certificate chain into one file: PKCS#12 (.p12) for keystores, Modern or Compatible, or PEM for scripts. You can do that again for as long as it is valid, also without a network once the certificate has been fetched."
+            </p>
+        </section>
+        <section aria-labelledby="import">
+            <h2 id="import">"Importing the file"</h2>
+            <dl class="particulars">
+                <dt>"Windows"</dt>
+                <dd>"Double-click the file and follow the Certificate Import Wizard. Choose Current User; leave the store to be selected automatically. Edge and Chrome use it from there."</dd>
+                <dt>"macOS"</dt>
+                <dd>"Double-click the file; Keychain Access adds it to the login keychain. Versions before macOS 15 report a wrong password for the Modern file: collect the Compatible one for them."</dd>
+                <dt>"Firefox"</dt>
+                <dd>"Settings, Privacy & Security, Certificates, View Certificates, Your Certificates, Import."</dd>
+                <dt>"Linux (Chrome, Chromium)"</dt>
+                <dd>"Settings, Privacy and security, Security, Manage certificates, Import; or: pk12util -d sql:$HOME/.pki/nssdb -i FILE.p12"</dd>
+                <dt>"Java"</dt>
+                <dd>"Use the file as a keystore of the type PKCS12; the alias is your Common Name."</dd>
+                <dt>"API clients"</dt>
+                <dd>"curl --cert-type P12 --cert FILE.p12 https://… (curl asks for the passphrase)"</dd>
+            </dl>
+        </section>
+        <section aria-labelledby="not-trusted">
+            <h2 id="not-trusted">"“The root certificate is not trusted”"</h2>
+            <p>
+                "A program that says so does not know the certification authority yet. " <A href="/trust">"Trust"</A>
+                " has its certificates: compare the root's fingerprint, download it, and add it to the program's trusted root certificates. "
+                "The file that you collected holds the chain, but a program trusts a root only when somebody tells it to."
+            </p>
+        </section>
+        <section aria-labelledby="stored">
+            <h2 id="stored">"What is stored where"</h2>
+            <dl class="particulars">
+                <dt>"In this browser"</dt>
+                <dd>"Your private key, encrypted under the passphrase; the certificate request; the transaction ID; and, once collected, the certificate with its chain. Clearing this site's data deletes them for good."</dd>
+                <dt>"At the registration authority"</dt>
+                <dd>"The certificate request (name, e-mail address, public key), its state, and the certificate. Never the private key, never the passphrase."</dd>
+                <dt>"In a backup"</dt>
+                <dd>"The same as in this browser, in one text file. OpenSSL reads it, too."</dd>
+                <dt>"In the file that you download"</dt>
+                <dd>"The private key, the certificate and its chain, encrypted under the passphrase. The file is as safe as the passphrase is strong: keep it where only you can read it."</dd>
+            </dl>
+        </section>
+        <section aria-labelledby="lost">
+            <h2 id="lost">"When something is lost"</h2>
+            <h3>"The passphrase"</h3>
+            <p>
+                "Nobody can recover it, and nobody can open your key without it. If you remember parts of it, try as often as you like. "
+                "If it is gone, tell your UAA, quote the transaction ID, and register again."
+            </p>
+            <h3>"The transaction ID"</h3>
+            <p>"Home lists the requests that this browser holds, with their transaction IDs. Collect fills it in for you."</p>
+            <h3>"The computer, or the browser's data"</h3>
+            <p>
+                "If you have saved a backup, restore it on Home, in any browser. Without one the key is gone: it was there and nowhere else, so the certificate cannot be used. Tell your UAA, who has it revoked, and register again. "
+                "Some browsers delete a site's data when it is not visited for a while (Safari: after seven days of use without a visit): collect soon after the approval, and keep the downloaded file."
+            </p>
+        </section>
+        <section aria-labelledby="contact">
+            <h2 id="contact">"Whom to ask"</h2>
+            {move || {
+                context
+                    .configuration()
+                    .map(|configuration| {
+                        view! {
+                            <p>{configuration.contact}</p>
+                            <ul>
+                                {configuration
+                                    .links
+                                    .into_iter()
+                                    .map(|link| {
+                                        view! { <li><a href=link.url rel="noopener">{link.text}</a></li> }
+                                    })
+                                    .collect_view()}
+                            </ul>
+                        }
+                    })
+            }}
+        </section>
+    }
+}

@@ -1,0 +1,392 @@
+//! Register: choose the certificate type, fill in the request, and have the key pair made.
+
+use futures_util::future::{AbortHandle, abortable};
+use leptos::ev::{MouseEvent, SubmitEvent};
+use leptos::prelude::*;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
+use leptos_router::NavigateOptions;
+use leptos_router::components::A;
+use leptos_router::hooks::{use_navigate, use_params_map};
+
+use crate::api::{CertificateType, Configuration};
+use crate::browser::draft::{self, Draft};
+use crate::domain::distinguished_name::check_common_name;
+use crate::domain::email_address;
+use crate::domain::enrollment::Application;
+use crate::domain::key_size::KeySize;
+use crate::domain::passphrase::{Passphrase, PassphrasePolicy};
+use crate::protocol::Stage;
+use crate::service::enroll::{self, EnrollError};
+use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, Preflight, Step, StepTrail, focus_soon};
+use crate::ui::context::Context;
+use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
+use crate::ui::messages;
+
+/// The first step: the certificate types on offer.
+#[component]
+pub fn ChooseType() -> impl IntoView {
+    let context = Context::here();
+    view! {
+        <StepTrail current=Step::CertificateType/>
+        <PageHeading text="Choose Certificate Type"/>
+        <Preflight/>
+        {move || match context.configuration_result() {
+            None => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
+            Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
+            Some(Ok(configuration)) => {
+                view! {
+                    <ul class="types" aria-label="Policy Name">
+                        {configuration
+                            .certificate_types
+                            .into_iter()
+                            .map(|certificate_type| {
+                                view! {
+                                    <li>
+                                        <A href=format!("/register/{}", certificate_type.id)>
+                                            {certificate_type.name}
+                                        </A>
+                                        <p>{certificate_type.description}</p>
+                                    </li>
+                                }
+                            })
+                            .collect_view()}
+                    </ul>
+                    <p class="quiet">
+                        "Unless you are an ISO employee or contractor, choose Participants & External Users. "
+                        {configuration.contact}
+                    </p>
+                }
+                    .into_any()
+            }
+        }}
+    }
+}
+
+/// The second step: the request.
+#[component]
+pub fn CertificateRequest() -> impl IntoView {
+    let context = Context::here();
+    let parameters = use_params_map();
+    view! {
+        <StepTrail current=Step::CertificateRequest/>
+        <PageHeading text="Certificate Request"/>
+        <Preflight quiet=true/>
+        {move || {
+            let id = parameters.read().get("type").unwrap_or_default();
+            match context.configuration_result() {
+                None => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
+                Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
+                Some(Ok(configuration)) => {
+                    let chosen = configuration
+                        .certificate_types
+                        .iter()
+                        .find(|certificate_type| certificate_type.id == id)
+                        .cloned();
+                    match chosen {
+                        Some(certificate_type) => {
+                            view! { <RequestForm configuration certificate_type/> }.into_any()
+                        }
+                        None => {
+                            view! {
+                                <p>
+                                    "There is no such certificate type. "
+                                    <A href="/register">"Choose another"</A> "."
+                                </p>
+                            }
+                                .into_any()
+                        }
+                    }
+                }
+            }
+        }}
+    }
+}
+
+/// The form's fields, by the id of their element.
+const COMMON_NAME: &str = "common-name";
+const EMAIL_ADDRESS: &str = "email-address";
+const PASSPHRASE: &str = "pickup-passphrase";
+const CONFIRMATION: &str = "pickup-passphrase-confirmation";
+
+/// What was typed.
+#[derive(Clone, Copy)]
+struct Form {
+    common_name: RwSignal<String>,
+    email_address: RwSignal<String>,
+    key_size: RwSignal<KeySize>,
+    passphrase: RwSignal<String>,
+    confirmation: RwSignal<String>,
+}
+
+impl Form {
+    fn new() -> Self {
+        Self {
+            common_name: RwSignal::default(),
+            email_address: RwSignal::default(),
+            key_size: RwSignal::default(),
+            passphrase: RwSignal::default(),
+            confirmation: RwSignal::default(),
+        }
+    }
+
+    /// Fills in what was typed before a reload or a crash, and from then on keeps what is typed. A browser that keeps nothing is no
+    /// reason to stop: registering itself says so, if it comes to that.
+    fn keep(self) {
+        spawn_local_scoped_with_cancellation(async move {
+            if let Ok(Some(draft)) = draft::load().await {
+                let untouched = self.common_name.with_untracked(String::is_empty)
+                    && self.email_address.with_untracked(String::is_empty);
+                if untouched {
+                    self.common_name.set(draft.common_name);
+                    self.email_address.set(draft.email_address);
+                    self.key_size.set(draft.key_size);
+                }
+            }
+        });
+        Effect::watch(
+            move || Draft {
+                common_name: self.common_name.get(),
+                email_address: self.email_address.get(),
+                key_size: self.key_size.get(),
+            },
+            |draft, _, _| {
+                let draft = draft.clone();
+                spawn_local(async move {
+                    let _ = draft::save(&draft).await;
+                });
+            },
+            false,
+        );
+    }
+
+    /// The wrong entries: field and text, in the fields' order.
+    fn faults(&self, policy: PassphrasePolicy) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Err(fault) = check_common_name(self.common_name.get().trim()) {
+            faults.push((COMMON_NAME, messages::common_name_fault(fault)));
+        }
+        if let Err(fault) = email_address::check(self.email_address.get().trim()) {
+            faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
+        }
+        let (passphrase, confirmation) = (self.passphrase.get(), self.confirmation.get());
+        faults.extend(form::passphrase_faults(policy, (PASSPHRASE, &passphrase), (CONFIRMATION, &confirmation)));
+        faults
+    }
+}
+
+/// How making the request goes.
+#[derive(Clone)]
+enum Progress {
+    Idle,
+    Working(Stage),
+    Sending,
+    Failed(EnrollError),
+}
+
+#[component]
+fn RequestForm(configuration: Configuration, certificate_type: CertificateType) -> impl IntoView {
+    let context = Context::here();
+    let navigate = use_navigate();
+    let form = Form::new();
+    form.keep();
+    let policy = configuration.passphrase_policy;
+    let attempted = RwSignal::new(false);
+    let faults = Memo::new(move |_| if attempted.get() { form.faults(policy) } else { Vec::new() });
+    let progress = RwSignal::new(Progress::Idle);
+    let running: StoredValue<Option<AbortHandle>> = StoredValue::new(None);
+    let stop = move || {
+        if let Some(handle) = running.try_update_value(Option::take).flatten() {
+            handle.abort();
+        }
+    };
+    on_cleanup(stop);
+    let type_name = certificate_type.name.clone();
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if matches!(progress.get_untracked(), Progress::Working(_) | Progress::Sending) {
+            return;
+        }
+        attempted.set(true);
+        if !faults.with_untracked(Vec::is_empty) {
+            focus_soon("error-summary");
+            return;
+        }
+        let application = Application {
+            certificate_type: certificate_type.id.clone(),
+            certificate_type_name: certificate_type.name.clone(),
+            common_name: form.common_name.get_untracked().trim().to_owned(),
+            email_address: form.email_address.get_untracked().trim().to_owned(),
+            key_size: form.key_size.get_untracked(),
+        };
+        let passphrase = Passphrase::new(form.passphrase.get_untracked());
+        let certificate_type = certificate_type.clone();
+        let navigate = navigate.clone();
+        progress.set(Progress::Working(Stage::GeneratingKeyPair));
+        focus_soon("progress");
+        spawn_local(async move {
+            let on_stage = |stage| {
+                let _ = progress.try_set(Progress::Working(stage));
+            };
+            let (generating, handle) =
+                abortable(enroll::generate(&context.workers, &certificate_type, &application, passphrase, on_stage));
+            running.try_set_value(Some(handle));
+            let generated = match generating.await {
+                Ok(Ok(generated)) => generated,
+                Ok(Err(error)) => {
+                    let _ = progress.try_set(Progress::Failed(error));
+                    return;
+                }
+                Err(_) => return,
+            };
+            // From here on there is no Cancel: what has begun to be saved is saved.
+            let _ = progress.try_set(Progress::Sending);
+            let saved = enroll::save(&context.store, &context.clock, application.clone(), generated).await;
+            let enrollment = match saved {
+                Ok(enrollment) => enrollment,
+                Err(error) => {
+                    let _ = progress.try_set(Progress::Failed(error));
+                    return;
+                }
+            };
+            // The request is saved now, so the draft has done its work.
+            let _ = draft::clear().await;
+            // Whatever the answer, the request is saved: its own page shows how it stands, and sends it again if need be.
+            let _ = enroll::submit(&context.store, &context.authority(), &enrollment).await;
+            let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
+            navigate(&format!("/requests/{}", enrollment.key_id), options);
+        });
+    };
+    let cancel = move |_: MouseEvent| {
+        stop();
+        progress.set(Progress::Idle);
+        focus_soon("submit");
+    };
+    let working = move || matches!(progress.get(), Progress::Working(_) | Progress::Sending);
+    view! {
+        <p class="lead">{type_name}</p>
+        {move || match progress.get() {
+            Progress::Idle => ().into_any(),
+            Progress::Working(stage) => view! { <Working stage on_cancel=cancel/> }.into_any(),
+            Progress::Sending => {
+                view! {
+                    <div class="message wait" role="status">
+                        <p>"Saving your key in this browser, and sending the certificate request…"</p>
+                        <progress aria-label="Sending"></progress>
+                    </div>
+                }
+                    .into_any()
+            }
+            Progress::Failed(error) => {
+                view! { <MessageBox message=messages::enroll(&error)/> }.into_any()
+            }
+        }}
+        <ErrorSummary faults/>
+        <form on:submit=submit novalidate class="card" class:hidden=working>
+            <TextField
+                id=COMMON_NAME
+                label="Common Name"
+                hint="Exactly as your New User Notification e-mail gives it."
+                input_type="text"
+                autocomplete="off"
+                value=form.common_name
+                faults
+            />
+            <TextField
+                id=EMAIL_ADDRESS
+                label="Email Address"
+                hint="It becomes part of the certificate."
+                input_type="email"
+                autocomplete="email"
+                value=form.email_address
+                faults
+            />
+            <KeyAlgorithm sizes=configuration.key_sizes chosen=form.key_size/>
+            <div class="field">
+                <span class="label" id="provider-label">"Cryptographic Provider"</span>
+                <p class="read-only" role="group" aria-labelledby="provider-label">
+                    "Keyside, in this browser"
+                </p>
+            </div>
+            <TextField
+                id=PASSPHRASE
+                label="Pickup Passphrase"
+                hint="Remember this passphrase: it is required for collecting the certificate, and nobody can recover it."
+                input_type="password"
+                autocomplete="new-password"
+                value=form.passphrase
+                faults
+            />
+            <Rules policy passphrase=form.passphrase/>
+            <TextField
+                id=CONFIRMATION
+                label="Pickup Passphrase Confirmation"
+                hint="The same passphrase once more."
+                input_type="password"
+                autocomplete="new-password"
+                value=form.confirmation
+                faults
+            />
+            <p class="actions">
+                <button type="submit" id="submit">"Submit"</button>
+            </p>
+        </form>
+    }
+}
+
+/// What is being done, for how long, and the way to stop it.
+#[component]
+fn Working(stage: Stage, on_cancel: impl Fn(MouseEvent) + 'static) -> impl IntoView {
+    view! {
+        <section class="message wait" id="progress" tabindex="-1" aria-labelledby="progress-title">
+            <h2 id="progress-title">"Making your key pair"</h2>
+            <p role="status">{messages::stage(stage)}</p>
+            <progress aria-label="Making your key pair"></progress>
+            <p class="quiet">
+                "This takes a few seconds for 2048 bits and up to a minute or two for 4096. Keep this page open; you can use other tabs."
+            </p>
+            <p class="actions">
+                <button type="button" class="secondary" on:click=on_cancel>"Cancel"</button>
+            </p>
+        </section>
+    }
+}
+
+/// The key sizes on offer.
+#[component]
+fn KeyAlgorithm(sizes: Vec<KeySize>, chosen: RwSignal<KeySize>) -> impl IntoView {
+    let on_offer = sizes.clone();
+    Effect::new(move || {
+        // A draft may name a size that is not on offer any more.
+        if !on_offer.contains(&chosen.get())
+            && let Some(&first) = on_offer.first()
+        {
+            chosen.set(first);
+        }
+    });
+    view! {
+        <fieldset class="field">
+            <legend>"Key Algorithm"</legend>
+            <p class="hint">"RSA. A longer key takes longer to make; 2048 bits are accepted everywhere."</p>
+            <div class="choices">
+                {sizes
+                    .into_iter()
+                    .map(|size| {
+                        view! {
+                            <label class="choice">
+                                <input
+                                    type="radio"
+                                    name="key-size"
+                                    value=size.to_string()
+                                    prop:checked=move || chosen.get() == size
+                                    on:change=move |_| chosen.set(size)
+                                />
+                                "RSA "
+                                {size.to_string()}
+                            </label>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+        </fieldset>
+    }
+}

@@ -1,0 +1,474 @@
+//! "Certificate Request Submitted": the transaction ID, and how the request stands.
+
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::browser::file_url;
+use crate::domain::enrollment::{Enrollment, Standing};
+use crate::domain::file_name::FileName;
+use crate::domain::reminder::Reminder;
+use crate::pki::certificate::CertificateSummary;
+use crate::pki::{certs_only, pem};
+use crate::ports::{Clock, KeyStore, RaError, StoreError};
+use crate::service::certificate_of;
+use crate::service::enroll::{self, EnrollError};
+use crate::ui::backup::BackUp;
+use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, StandingMark, Step, StepTrail};
+use crate::ui::context::Context;
+use crate::ui::format::{date_and_time, validity};
+use crate::ui::manage::{ChangePassphrasePanel, RemovePanel};
+use crate::ui::messages;
+
+/// How long to wait before asking again, in milliseconds: soon at first, then less and less often.
+fn interval(asked: u32) -> u32 {
+    match asked {
+        0..30 => 2_000,
+        30..60 => 10_000,
+        _ => 60_000,
+    }
+}
+
+/// The request that the address names.
+#[component]
+pub fn Submitted() -> impl IntoView {
+    let parameters = use_params_map();
+    // Going from one request to another changes the address alone: each gets a view of its own.
+    move || view! { <OneRequest key_id=parameters.read().get("key_id").unwrap_or_default()/> }
+}
+
+#[component]
+fn OneRequest(key_id: String) -> impl IntoView {
+    let context = Context::here();
+    let enrollment: RwSignal<Option<Result<Enrollment, EnrollError>>> = RwSignal::new(None);
+    let trouble: RwSignal<Option<EnrollError>> = RwSignal::new(None);
+    spawn_local_scoped_with_cancellation(async move {
+        let held = context
+            .store
+            .get(&key_id)
+            .await
+            .and_then(|held| held.ok_or(StoreError::NotThere))
+            .map_err(EnrollError::from);
+        let missing = held.is_err();
+        enrollment.set(Some(held));
+        if missing {
+            return;
+        }
+        for asked in 0.. {
+            let authority = context.authority();
+            match enroll::refresh(&context.store, &authority, &key_id).await {
+                Ok(refreshed) => {
+                    let settled = !matches!(refreshed.standing(), Standing::NotSent | Standing::Pending);
+                    trouble.set(None);
+                    let refreshed = Some(Ok(refreshed));
+                    if enrollment.with_untracked(|shown| *shown != refreshed) {
+                        enrollment.set(refreshed);
+                    }
+                    if settled {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let refused = error.is_refusal();
+                    trouble.set(Some(error));
+                    if refused {
+                        return;
+                    }
+                }
+            }
+            TimeoutFuture::new(interval(asked)).await;
+        }
+    });
+    let heading = Signal::derive(move || match enrollment.get() {
+        Some(Ok(enrollment)) => match enrollment.standing() {
+            Standing::NotSent => "Certificate Request Saved",
+            Standing::Rejected(_) => "Certificate Request Rejected",
+            Standing::Pending | Standing::Issued | Standing::Collected => "Certificate Request Submitted",
+        }
+        .to_owned(),
+        Some(Err(_)) => "Certificate Request".to_owned(),
+        None => "Certificate Request Submitted".to_owned(),
+    });
+    // What is shown changes in place as the request's state does, so that the status region stays and its changes are announced.
+    let held = Memo::new(move |_| enrollment.get().and_then(Result::ok));
+    let missing = Memo::new(move |_| enrollment.get().and_then(Result::err));
+    view! {
+        <StepTrail current=Step::Submitted/>
+        <PageHeading text=heading/>
+        {move || {
+            missing
+                .get()
+                .map(|error| {
+                    view! {
+                        <MessageBox message=messages::enroll(&error)>
+                            <p><A href="/">"Go to Home"</A></p>
+                        </MessageBox>
+                    }
+                })
+        }}
+        <TransactionIdPanel held/>
+        <State held trouble/>
+        <CertificatePanel held/>
+        <BackupPanel held/>
+        <Particulars held/>
+        <Manage held/>
+    }
+}
+
+/// How the request stands.
+#[component]
+fn State(held: Memo<Option<Enrollment>>, trouble: RwSignal<Option<EnrollError>>) -> impl IntoView {
+    let standing = Memo::new(move |_| held.get().map(|enrollment| enrollment.standing()));
+    let trouble_text = move || {
+        trouble.get().map(|error| {
+            let message = messages::enroll(&error);
+            let unreachable = matches!(error, EnrollError::RegistrationAuthority(RaError::Unreachable(_)));
+            view! {
+                <p class="trouble">
+                    <strong>{message.title} ". "</strong>
+                    {(!unreachable).then_some(message.way_out)}
+                    {if error.is_refusal() {
+                        view! { " This request cannot be accepted: " <A href="/register">"register again"</A> "." }.into_any()
+                    } else {
+                        " This page keeps trying. You may also close it: Home goes on when you open it again.".into_any()
+                    }}
+                </p>
+            }
+        })
+    };
+    let next = move || {
+        let ready = matches!(standing.get(), Some(Standing::Issued | Standing::Collected));
+        held.get().and_then(|enrollment| enrollment.transaction_id()).filter(|_| ready).map(|id| {
+            view! {
+                <p class="actions no-print">
+                    <A href=format!("/collect?id={id}") attr:class="button">"Collect the certificate"</A>
+                </p>
+            }
+        })
+    };
+    view! {
+        <section class="card" aria-labelledby="state" class:hidden=move || standing.get().is_none()>
+            <h2 id="state">"State"</h2>
+            <div role="status" class="state">
+                {move || {
+                    standing
+                        .get()
+                        .map(|standing| view! { <StandingMark standing=standing.clone()/> <StandingText standing/> })
+                }}
+                {trouble_text}
+            </div>
+            {next}
+        </section>
+    }
+}
+
+/// The certificate, once it is here.
+#[component]
+fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
+    let context = Context::here();
+    move || {
+        let enrollment = held.get()?;
+        let certificate = certificate_of(&enrollment)?;
+        let common_name = enrollment.application.common_name.clone();
+        let said = RwSignal::new("");
+        let names = certificate.clone();
+        let left = validity(certificate.not_after, context.clock.now());
+        let remind = {
+            let certificate = certificate.clone();
+            move |_| {
+                let url = file_url("").unwrap_or_default();
+                let reminder = Reminder {
+                    uid: &certificate.sha256_fingerprint,
+                    common_name: &common_name,
+                    not_after: certificate.not_after,
+                    now: context.clock.now(),
+                    url: &url,
+                };
+                let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
+                let file_name = FileName {
+                    common_name: &common_name,
+                    serial_number: &certificate.serial_number,
+                    not_after: certificate.not_after,
+                    badge: badge.as_deref(),
+                };
+                said.set(match reminder.to_ics() {
+                    Some(text) => components::save(text.as_bytes(), "text/calendar", &file_name.with_extension("ics")),
+                    None => "No calendar goes as far as this certificate is valid.",
+                });
+            }
+        };
+        Some(view! {
+            <section class="card" aria-labelledby="certificate">
+                <h2 id="certificate">"Certificate"</h2>
+                <p>{left} "."</p>
+                <CertificateParticulars certificate/>
+                {(!enrollment.downloads.is_empty())
+                    .then(|| {
+                        view! {
+                            <h3>"Downloaded from here"</h3>
+                            <ul>
+                                {enrollment
+                                    .downloads
+                                    .iter()
+                                    .map(|download| {
+                                        view! { <li>{download.file_name.clone()} " on " {date_and_time(download.at)}</li> }
+                                    })
+                                    .collect_view()}
+                            </ul>
+                        }
+                    })}
+                <p class="actions no-print">
+                    {[CertificateFile::Der, CertificateFile::Pem, CertificateFile::P7b]
+                        .map(|file| {
+                            let (enrollment, names) = (enrollment.clone(), names.clone());
+                            let save = move |_| {
+                                let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
+                                said.set(file.save(&enrollment, &names, badge.as_deref()));
+                            };
+                            view! {
+                                <button type="button" class="secondary" on:click=save>{file.label()}</button>
+                            }
+                        })
+                        .collect_view()}
+                    <button type="button" class="secondary" on:click=remind>"Save a reminder for your calendar"</button>
+                    <span role="status" class="quiet">{said}</span>
+                </p>
+            </section>
+        })
+    }
+}
+
+/// A file of certificates alone, without the key.
+#[derive(Clone, Copy)]
+enum CertificateFile {
+    Der,
+    Pem,
+    P7b,
+}
+
+impl CertificateFile {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Der => "Certificate as DER",
+            Self::Pem => "With its chain as PEM",
+            Self::P7b => "With its chain as P7B",
+        }
+    }
+
+    /// Has the browser save it; gives what to say when that fails.
+    fn save(self, enrollment: &Enrollment, certificate: &CertificateSummary, badge: Option<&str>) -> &'static str {
+        let path = enrollment.certification_path.as_deref().unwrap_or_default();
+        let chain: Vec<&[u8]> = path.iter().map(|der| der.0.as_slice()).collect();
+        let (bytes, media_type, extension) = match self {
+            Self::Der => (chain.first().map(|leaf| leaf.to_vec()), "application/pkix-cert", "cer"),
+            Self::Pem => {
+                let blocks: Result<String, _> = chain.iter().map(|der| pem::encode(pem::CERTIFICATE, der)).collect();
+                (blocks.ok().map(String::into_bytes), "application/x-pem-file", "pem")
+            }
+            Self::P7b => (certs_only::encode(&chain).ok(), "application/x-pkcs7-certificates", "p7b"),
+        };
+        let name = FileName {
+            common_name: &enrollment.application.common_name,
+            serial_number: &certificate.serial_number,
+            not_after: certificate.not_after,
+            badge,
+        };
+        // What is kept here was read and checked when it came.
+        bytes.map_or("The certificate cannot be written: tell your support.", |bytes| {
+            components::save(&bytes, media_type, &name.with_extension(extension))
+        })
+    }
+}
+
+/// What can be done with it.
+#[component]
+fn Manage(held: Memo<Option<Enrollment>>) -> impl IntoView {
+    // Not made anew as the state changes: what was typed stays.
+    let managed = Memo::new(move |_| {
+        let enrollment = held.get()?;
+        let has_use = !matches!(enrollment.standing(), Standing::Rejected(_));
+        Some((enrollment.key_id, enrollment.application.common_name, has_use))
+    });
+    let standing = Memo::new(move |_| held.get().map(|enrollment| enrollment.standing()));
+    move || {
+        managed.get().map(|(key_id, common_name, has_use)| {
+            let (key, name) = (key_id.clone(), common_name.clone());
+            view! {
+                {has_use.then(|| view! { <ChangePassphrasePanel key_id=key common_name=name/> })}
+                <RemovePanel key_id common_name standing/>
+            }
+        })
+    }
+}
+
+/// The way to a backup, for what is worth one.
+#[component]
+fn BackupPanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
+    let whose = Memo::new(move |_| {
+        let enrollment = held.get()?;
+        let is_lost = matches!(enrollment.standing(), Standing::Rejected(_));
+        (!is_lost).then_some((enrollment.key_id, enrollment.application.common_name))
+    });
+    move || {
+        whose.get().map(|(key_id, common_name)| {
+            view! {
+                <section class="card no-print" aria-labelledby="backup">
+                    <h2 id="backup">"Backup"</h2>
+                    <BackUp key_id common_name/>
+                </section>
+            }
+        })
+    }
+}
+
+/// What was asked for.
+#[component]
+fn Particulars(held: Memo<Option<Enrollment>>) -> impl IntoView {
+    move || {
+        held.get().map(|enrollment| {
+            let application = enrollment.application;
+            view! {
+                <section aria-labelledby="particulars">
+                    <h2 id="particulars">"What was asked for"</h2>
+                    <dl class="particulars">
+                        <dt>"Certificate Type"</dt>
+                        <dd>{application.certificate_type_name}</dd>
+                        <dt>"Common Name"</dt>
+                        <dd>{application.common_name}</dd>
+                        <dt>"Email Address"</dt>
+                        <dd>{application.email_address}</dd>
+                        <dt>"Key Algorithm"</dt>
+                        <dd>"RSA " {application.key_size.to_string()}</dd>
+                        <dt>"Made on"</dt>
+                        <dd>{date_and_time(enrollment.created_at)}</dd>
+                    </dl>
+                </section>
+            }
+        })
+    }
+}
+
+/// What a state means, and what comes next.
+#[component]
+fn StandingText(standing: Standing) -> impl IntoView {
+    match standing {
+        Standing::NotSent => view! {
+            <p>
+                "Your key and your request are saved in this browser. The registration authority has not confirmed the request yet."
+            </p>
+        }
+        .into_any(),
+        Standing::Pending => view! {
+            <p>"The certificate request has been forwarded to the CA for approval."</p>
+            <p>
+                "The certificate should be ready shortly. Use the "
+                <strong>"Collect"</strong>
+                " command to retrieve it."
+            </p>
+        }
+        .into_any(),
+        Standing::Issued => view! { <p>"The certificate has been issued."</p> }.into_any(),
+        Standing::Collected => {
+            view! { <p>"The certificate is in this browser. You can collect it again for as long as it is valid."</p> }
+                .into_any()
+        }
+        Standing::Rejected(reason) => view! {
+            <p>"The reason given: " <strong>{reason}</strong></p>
+            <p>"Ask your User Access Administrator, then " <A href="/register">"register again"</A> "."</p>
+        }
+        .into_any(),
+    }
+}
+
+/// The transaction ID, once there is one, with every way to keep it.
+#[component]
+fn TransactionIdPanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
+    let id = Memo::new(move |_| held.get().and_then(|enrollment| enrollment.transaction_id()));
+    let shown = Memo::new(move |_| {
+        held.get().and_then(|enrollment| {
+            let former: Vec<String> = enrollment.former_transaction_ids.iter().map(ToString::to_string).collect();
+            let waits = matches!(enrollment.standing(), Standing::Pending | Standing::Issued);
+            Some((enrollment.transaction_id()?, former, waits))
+        })
+    });
+    let outcome = RwSignal::new("");
+    let copy = move |_| {
+        let Some(id) = id.get_untracked() else { return };
+        spawn_local(async move {
+            let promise = window().navigator().clipboard().write_text(&id.to_string());
+            let answer = match JsFuture::from(promise).await {
+                Ok(_) => "Copied.",
+                Err(_) => "The browser does not allow copying here: select the ID and copy it.",
+            };
+            let _ = outcome.try_set(answer);
+        });
+    };
+    let save = move |_| {
+        let text = held.get_untracked().map(|enrollment| as_text(&enrollment)).unwrap_or_default();
+        outcome.set(components::save(text.as_bytes(), "text/plain", "transaction-id.txt"));
+    };
+    let print = move |_| {
+        outcome.set("");
+        let _ = window().print();
+    };
+    move || {
+        shown.get().map(|(id, former, waits)| {
+            view! {
+                <div class="card transaction">
+                    <p class="note">"Note the transaction ID of your request for later certificate retrieval:"</p>
+                    <label for="transaction-id" class="label">"Transaction ID"</label>
+                    <output id="transaction-id" class="transaction-id">{id.to_string()}</output>
+                    <p>"You cannot collect your certificate without the transaction ID number."</p>
+                    {(!former.is_empty())
+                        .then(|| {
+                            view! {
+                                <p class="trouble">
+                                    "The registration authority did not know this request any more, so it was sent again and has a new transaction ID. "
+                                    "Note the new one. The former still works in this browser: "
+                                    <span class="code">{former.join(", ")}</span>
+                                </p>
+                            }
+                        })}
+                    {waits
+                        .then(|| {
+                            view! {
+                                <p>
+                                    "Collect it in this browser, on this computer: the private key is kept here. Do not clear the data of this site until then."
+                                </p>
+                            }
+                        })}
+                    <p class="actions no-print">
+                        <button type="button" class="secondary" on:click=copy>"Copy"</button>
+                        <button type="button" class="secondary" on:click=print>"Print"</button>
+                        <button type="button" class="secondary" on:click=save>"Save as text"</button>
+                        <span role="status" class="quiet">{outcome}</span>
+                    </p>
+                </div>
+            }
+        })
+    }
+}
+
+/// What "Save as text" saves.
+fn as_text(enrollment: &Enrollment) -> String {
+    let application = &enrollment.application;
+    let id = enrollment.transaction_id().map(|id| id.to_string()).unwrap_or_default();
+    [
+        "Keyside certificate request",
+        "",
+        &format!("Transaction ID: {id}"),
+        &format!("Certificate Type: {}", application.certificate_type_name),
+        &format!("Common Name: {}", application.common_name),
+        &format!("Email Address: {}", application.email_address),
+        &format!("Made on: {}", date_and_time(enrollment.created_at)),
+        "",
+        "You cannot collect your certificate without the transaction ID number.",
+        "Collect it with the same browser on the same computer, with your pickup passphrase:",
+        &file_url("collect").unwrap_or_default(),
+        "",
+    ]
+    .join("\r\n")
+}

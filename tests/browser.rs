@@ -1,0 +1,183 @@
+//! The adapters and the core inside a real browser: `wasm-pack test --headless --chrome -- --test browser`.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+
+use futures_util::future::join;
+use indexed_db_futures::database::Database;
+use indexed_db_futures::prelude::*;
+use indexed_db_futures::transaction::TransactionMode;
+use keyside::browser::draft::{self, Draft};
+use keyside::browser::key_store::IndexedDbKeyStore;
+use keyside::browser::registration_authority::HttpRegistrationAuthority;
+use keyside::browser::worker_client::WebWorkers;
+use keyside::custody;
+use keyside::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
+use keyside::domain::key_size::KeySize;
+use keyside::domain::passphrase::Passphrase;
+use keyside::pki::certification_request::CertificationRequest;
+use keyside::pki::encrypted_private_key;
+use keyside::pki::key_pair::{KeyPair, key_id};
+use keyside::ports::{KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
+use keyside::protocol::{Answer, Generate, Generated, Job, Stage};
+use keyside::ui::format::pairs;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+const PASSPHRASE: &str = "Correct-4-horse!";
+
+fn job() -> Generate {
+    Generate {
+        key_size: KeySize::Rsa2048,
+        subject_template: "CN={common_name},O=Example,C=US".into(),
+        common_name: "Zoë Example".into(),
+        email_address: "zoe@example.com".into(),
+        passphrase: Passphrase::new(PASSPHRASE.into()),
+    }
+}
+
+/// An enrollment whose key has this name; the store does not look inside.
+fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
+    Enrollment {
+        key_id: key_id.into(),
+        created_at,
+        application: Application {
+            certificate_type: "participants".into(),
+            certificate_type_name: "Participants & External Users".into(),
+            common_name: "Zoë Example".into(),
+            email_address: "zoe@example.com".into(),
+            key_size: KeySize::Rsa3072,
+        },
+        encrypted_private_key: vec![0, 1, 254, 255].into(),
+        certification_request: vec![48].into(),
+        submission: None,
+        former_transaction_ids: Vec::new(),
+        certification_path: None,
+        downloads: Vec::new(),
+    }
+}
+
+#[wasm_bindgen_test]
+fn custody_makes_a_sealed_key_and_its_request() {
+    let mut stages = Vec::new();
+    let answer = custody::handle(Job::Generate(job()), &mut rand::rng(), |stage| stages.push(stage));
+    let Answer::Generated(Generated { key_id: id, encrypted_private_key: sealed, certification_request }) = answer
+    else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(stages, [Stage::GeneratingKeyPair, Stage::SigningRequest, Stage::EncryptingKey]);
+    let request = CertificationRequest::from_der(&certification_request.0).unwrap();
+    assert_eq!(request.verify(), Ok(()));
+    assert_eq!(request.email_addresses().unwrap(), ["zoe@example.com"]);
+    let clear = encrypted_private_key::decrypt(&sealed.0, &Passphrase::new(PASSPHRASE.into())).unwrap();
+    let key_pair = KeyPair::from_private_key_info(&clear).unwrap();
+    assert_eq!(key_id(&key_pair.to_subject_public_key_info().unwrap()), id);
+}
+
+#[wasm_bindgen_test]
+async fn an_enrollment_is_kept_as_it_was_and_never_overwritten() {
+    let store = IndexedDbKeyStore;
+    let mut kept = enrollment("kept", 1_800_000_000);
+    kept.submission = Some(Submission {
+        transaction_id: "000-000-000-000-000-000-000-000-011".parse().unwrap(),
+        submitted_at: 1_800_000_001,
+        state: RequestState::Rejected { reason: "unknown person".into() },
+    });
+    kept.certification_path = Some(vec![vec![48, 0].into(), vec![48, 1].into()]);
+    store.insert(&kept).await.unwrap();
+    assert_eq!(store.get("kept").await.unwrap(), Some(kept.clone()));
+    assert_eq!(store.insert(&enrollment("kept", 1)).await, Err(StoreError::AlreadyThere));
+    assert_eq!(store.get("kept").await.unwrap(), Some(kept));
+    assert_eq!(store.get("another").await.unwrap(), None);
+}
+
+#[wasm_bindgen_test]
+async fn enrollments_are_listed_newest_first() {
+    let store = IndexedDbKeyStore;
+    for (key_id, created_at) in [("oldest", 10), ("newest", 4_000_000_000), ("middle", 20)] {
+        store.insert(&enrollment(key_id, created_at)).await.unwrap();
+    }
+    let listed = store.list().await.unwrap().enrollments;
+    let place = |key_id| listed.iter().position(|enrollment| enrollment.key_id == key_id).unwrap();
+    assert!(place("newest") < place("middle") && place("middle") < place("oldest"));
+}
+
+#[wasm_bindgen_test]
+async fn a_record_that_cannot_be_read_hides_no_other() {
+    let store = IndexedDbKeyStore;
+    store.insert(&enrollment("readable", 40)).await.unwrap();
+    let database = Database::open("keyside").await.unwrap();
+    let transaction = database.transaction("enrollments").with_mode(TransactionMode::Readwrite).build().unwrap();
+    let records = transaction.object_store("enrollments").unwrap();
+    records.put("not an enrollment").with_key("damaged").without_key_type().await.unwrap();
+    transaction.commit().await.unwrap();
+    let held = store.list().await.unwrap();
+    assert_eq!(held.unreadable, 1);
+    assert!(held.enrollments.iter().any(|enrollment| enrollment.key_id == "readable"));
+    let damaged = store.get("damaged").await;
+    assert!(matches!(damaged, Err(StoreError::Unreadable(_))), "{damaged:?}");
+}
+
+#[wasm_bindgen_test]
+async fn two_changes_at_once_do_not_undo_each_other() {
+    let store = IndexedDbKeyStore;
+    store.insert(&enrollment("changed", 30)).await.unwrap();
+    let submission = Submission {
+        transaction_id: "000-000-000-000-000-000-000-000-011".parse().unwrap(),
+        submitted_at: 31,
+        state: RequestState::Issued,
+    };
+    let (first, second) = join(
+        store.update("changed", |enrollment| enrollment.submission = Some(submission.clone())),
+        store.update("changed", |enrollment| enrollment.certification_path = Some(Vec::new())),
+    )
+    .await;
+    first.unwrap();
+    second.unwrap();
+    let changed = store.get("changed").await.unwrap().unwrap();
+    assert_eq!(changed.submission, Some(submission));
+    assert_eq!(changed.standing(), Standing::Collected);
+    let missing = store.update("missing", |enrollment| enrollment.created_at = 0).await;
+    assert_eq!(missing, Err(StoreError::NotThere));
+}
+
+#[wasm_bindgen_test]
+async fn what_is_removed_is_gone_and_nothing_else() {
+    let store = IndexedDbKeyStore;
+    for key_id in ["removed", "beside it"] {
+        store.insert(&enrollment(key_id, 50)).await.unwrap();
+    }
+    assert_eq!(store.remove("removed").await, Ok(()));
+    assert_eq!(store.get("removed").await, Ok(None));
+    assert_eq!(store.remove("removed").await, Ok(()));
+    assert!(store.get("beside it").await.unwrap().is_some());
+}
+
+#[wasm_bindgen_test]
+async fn a_draft_is_kept_and_forgotten() {
+    let typed =
+        Draft { common_name: "Zoë".into(), email_address: "zoe@example.com".into(), key_size: KeySize::Rsa4096 };
+    draft::save(&typed).await.unwrap();
+    assert_eq!(draft::load().await, Ok(Some(typed)));
+    draft::clear().await.unwrap();
+    assert_eq!(draft::load().await, Ok(None));
+}
+
+#[wasm_bindgen_test]
+async fn a_worker_that_does_not_start_is_an_error_not_a_wait() {
+    // The test server has no such script.
+    let outcome = WebWorkers.generate(job(), |_| ()).await;
+    assert!(matches!(outcome, Err(WorkerError::Stopped(_))), "{outcome:?}");
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_from_something_else_is_told_from_silence() {
+    // The test server knows nothing of the API.
+    let outcome = HttpRegistrationAuthority::of_this_page().configuration().await;
+    assert!(matches!(outcome, Err(RaError::Unexpected(_))), "{outcome:?}");
+}
+
+#[wasm_bindgen_test]
+fn fingerprints_are_shown_in_pairs() {
+    assert_eq!(pairs("00ab1f"), "00:AB:1F");
+}

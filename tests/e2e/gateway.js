@@ -1,0 +1,71 @@
+// A real gateway on a port that the system chooses, with its data in a temporary folder.
+import { spawn, execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const binary = required('KEYSIDE_GATEWAY');
+const page = required('KEYSIDE_PAGE');
+
+export function required(name) {
+    const value = process.env[name];
+    if (!value) throw new Error(`${name} is not set: run these tests with \`cargo xtask test --only e2e\``);
+    return value;
+}
+
+export class Gateway {
+    /** Starts a gateway; with `manual`, requests wait until `approve` or `reject`. */
+    static async start({ manual = false } = {}) {
+        const gateway = new Gateway();
+        gateway.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
+        gateway.manual = manual;
+        await gateway.listen('127.0.0.1:0');
+        return gateway;
+    }
+
+    async listen(address) {
+        const manual = this.manual ? ['--manual-approval'] : [];
+        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', page, ...manual], {
+            stdio: ['ignore', 'pipe', 'pipe'],
+        });
+        this.child = child;
+        this.log = '';
+        child.stderr.on('data', (chunk) => (this.log += chunk));
+        for await (const line of createInterface({ input: child.stdout })) {
+            this.url = line.match(/http:\/\/[^ ]+/)?.[0];
+            if (this.url) break;
+        }
+        if (!this.url) throw new Error(`the gateway did not start:\n${this.log}`);
+        this.address = new URL(this.url).host;
+    }
+
+    /** Ends the process at once, as a power cut would. */
+    async kill() {
+        const gone = once(this.child, 'exit');
+        this.child.kill('SIGKILL');
+        await gone;
+    }
+
+    /** Starts it again on the same address with the same data. */
+    restart() {
+        return this.listen(this.address);
+    }
+
+    async requests(...command) {
+        const { stdout } = await run(binary, ['requests', ...command, '--data', this.data]);
+        return stdout;
+    }
+
+    async stop() {
+        if (this.child.exitCode === null && this.child.signalCode === null) {
+            const gone = once(this.child, 'exit');
+            this.child.kill('SIGTERM');
+            await gone;
+        }
+        await rm(this.data, { recursive: true, force: true });
+    }
+}

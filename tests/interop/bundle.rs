@@ -1,0 +1,149 @@
+//! What Keyside makes for a user, from the key pair to the files for other programs, by the same code that runs in the browser's worker.
+
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use keyside::custody;
+use keyside::domain::enrollment::{Application, Enrollment, RequestState, Submission};
+use keyside::domain::key_size::KeySize;
+use keyside::domain::passphrase::Passphrase;
+use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::pfx::Profile;
+use keyside::protocol::{Answer, Check, Export, ExportFormat, Generate, Job};
+
+use crate::authority::authority;
+
+/// The e-mail address in every request.
+pub(crate) const EMAIL_ADDRESS: &str = "ada@example.com";
+/// A passphrase that opens nothing.
+pub(crate) const WRONG_PASSPHRASE: &str = "correct-4-horse";
+
+/// One user's material; DER throughout.
+pub(crate) struct Bundle {
+    pub(crate) common_name: String,
+    pub(crate) passphrase: String,
+    pub(crate) key_id: String,
+    pub(crate) encrypted_private_key: Vec<u8>,
+    pub(crate) certification_request: Vec<u8>,
+    /// Leaf, issuing CA, root.
+    pub(crate) certification_path: Vec<Vec<u8>>,
+    /// The PKCS#12 file with today's cryptography.
+    pub(crate) modern: Exported,
+    /// The PKCS#12 file for old readers; it has a passphrase of its own.
+    pub(crate) compatible: Exported,
+    /// Key and certificates as one PEM text.
+    pub(crate) pem: Exported,
+}
+
+/// A file, and what it opens with.
+pub(crate) struct Exported {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) passphrase: String,
+}
+
+/// Users with plain and with awkward names and passphrases, made once a run.
+pub(crate) fn bundles() -> &'static [Bundle] {
+    static BUNDLES: OnceLock<Vec<Bundle>> = OnceLock::new();
+    BUNDLES.get_or_init(|| {
+        let printable_ascii: String = (' '..='~').collect();
+        let longest = "aB3$".repeat(32);
+        [
+            ("Ada Example", "Correct-4-horse", &*longest),
+            (r#"O'Brien, "Bo" \ <b> #1; A+B=C / x:y"#, &printable_ascii, "Correct-4-horse"),
+            ("Zoë Ødegård Ελένη 漢字", "Correct 4 horse,  twice", &printable_ascii),
+            ("Maximiliane Annemarie Featherstonehaugh-Cholmondeley 1234567890A", &longest, "Correct 4 horse,  twice"),
+        ]
+        .map(|(common_name, passphrase, other_passphrase)| Bundle::make(common_name, passphrase, other_passphrase))
+        .into()
+    })
+}
+
+impl Bundle {
+    fn make(common_name: &str, passphrase: &str, other_passphrase: &str) -> Self {
+        let job = Generate {
+            key_size: KeySize::Rsa2048,
+            subject_template: "CN={common_name},OU=Participants & External Users,O=Example,C=US".into(),
+            common_name: common_name.into(),
+            email_address: EMAIL_ADDRESS.into(),
+            passphrase: Passphrase::new(passphrase.into()),
+        };
+        let Answer::Generated(generated) = handle(Job::Generate(job)) else {
+            panic!("no key pair for {common_name}");
+        };
+        let leaf = authority().issue(&generated.certification_request.0);
+        let job = Check {
+            certification_request: generated.certification_request.clone(),
+            certificates: vec![leaf.into(), authority().issuing.clone().into()],
+            trust_anchors: vec![authority().root.clone().into()],
+            at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(),
+        };
+        let Answer::Checked(checked) = handle(Job::Check(job)) else {
+            panic!("the certificate of {common_name} was not taken");
+        };
+        let export = |format, export_passphrase: Option<&str>| {
+            let job = Export {
+                format,
+                encrypted_private_key: generated.encrypted_private_key.clone(),
+                certification_path: checked.certification_path.clone(),
+                friendly_name: common_name.into(),
+                passphrase: Passphrase::new(passphrase.into()),
+                export_passphrase: export_passphrase.map(|text| Passphrase::new(text.into())),
+            };
+            let Answer::Exported(file) = handle(Job::Export(job)) else {
+                panic!("no {format:?} for {common_name}");
+            };
+            Exported { bytes: file.0, passphrase: export_passphrase.unwrap_or(passphrase).into() }
+        };
+        Self {
+            common_name: common_name.into(),
+            passphrase: passphrase.into(),
+            key_id: generated.key_id.clone(),
+            encrypted_private_key: generated.encrypted_private_key.0.clone(),
+            certification_request: generated.certification_request.0.clone(),
+            certification_path: checked.certification_path.iter().map(|der| der.0.clone()).collect(),
+            modern: export(ExportFormat::Pkcs12(Profile::Modern), None),
+            compatible: export(ExportFormat::Pkcs12(Profile::Compatible), Some(other_passphrase)),
+            pem: export(ExportFormat::Pem, None),
+        }
+    }
+
+    /// The PKCS#12 files.
+    pub(crate) fn pkcs12(&self) -> [&Exported; 2] {
+        [&self.modern, &self.compatible]
+    }
+
+    /// What the user's browser holds, once the certificate was collected.
+    pub(crate) fn enrollment(&self) -> Enrollment {
+        Enrollment {
+            key_id: self.key_id.clone(),
+            created_at: 1_800_000_000,
+            application: Application {
+                certificate_type: "participants".into(),
+                // Longer than what OpenSSL reads of a line at once.
+                certificate_type_name: "Participants & External Users ".repeat(20),
+                common_name: self.common_name.clone(),
+                email_address: EMAIL_ADDRESS.into(),
+                key_size: KeySize::Rsa2048,
+            },
+            encrypted_private_key: self.encrypted_private_key.clone().into(),
+            certification_request: self.certification_request.clone().into(),
+            submission: Some(Submission {
+                transaction_id: TransactionId::random(&mut rand::rng()),
+                submitted_at: 1_800_000_001,
+                state: RequestState::Issued,
+            }),
+            former_transaction_ids: Vec::new(),
+            certification_path: Some(self.certification_path.iter().cloned().map(Into::into).collect()),
+            downloads: Vec::new(),
+        }
+    }
+
+    /// The user's certificate.
+    pub(crate) fn leaf(&self) -> &[u8] {
+        &self.certification_path[0]
+    }
+}
+
+fn handle(job: Job) -> Answer {
+    custody::handle(job, &mut rand::rng(), |_| ())
+}

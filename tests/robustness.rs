@@ -1,0 +1,163 @@
+//! Whatever bytes arrive, the parsers answer: every prefix and thousands of random variants of each vector.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+use std::fs;
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use keyside::api::NewRequest;
+use keyside::domain::distinguished_name::SubjectTemplate;
+use keyside::domain::passphrase::Passphrase;
+use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::certificate::Certificate;
+use keyside::pki::certification_request::CertificationRequest;
+use keyside::pki::key_pair::KeyPair;
+use keyside::pki::{backup, certification_path, certs_only, encrypted_private_key, pem};
+use keyside::protocol::{Answer, Job};
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+use sha2::{Digest, Sha256};
+
+const VARIANTS: usize = 2_000;
+/// A time at which the vectors are valid: 2027-01-15T08:00:00Z.
+const AT: u64 = 1_800_000_000;
+
+/// The DER files in a folder of `tests/vectors`.
+fn vectors(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(folder);
+    let vectors: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "der"))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    assert!(!vectors.is_empty(), "{} is empty", folder.display());
+    vectors
+}
+
+/// Gives every prefix and [`VARIANTS`] random variants of `good` to `parse`; a panic shows the bytes.
+fn batter<T>(name: &str, good: &[u8], parse: impl Fn(&[u8]) -> T) {
+    // The same variants in every run.
+    let mut rng = StdRng::seed_from_u64(good.len() as u64);
+    let prefixes = (0..=good.len()).map(|length| good[..length].to_vec());
+    let variants = (0..VARIANTS).map(|_| variant(good, &mut rng));
+    for bytes in prefixes.chain(variants) {
+        let parsed = catch_unwind(AssertUnwindSafe(|| {
+            black_box(parse(&bytes));
+        }));
+        assert!(parsed.is_ok(), "{name} panics on {}", base16ct::lower::encode_string(&bytes));
+    }
+}
+
+/// `good` with one to three bytes changed, added or taken away.
+fn variant(good: &[u8], rng: &mut impl Rng) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for _ in 0..rng.random_range(1..=3) {
+        let place = rng.random_range(0..bytes.len());
+        match rng.random_range(0..6) {
+            0 => bytes.insert(place, rng.random()),
+            1 => drop(bytes.remove(place)),
+            2 => bytes[place] = [0x00, 0x7f, 0x80, 0xff][rng.random_range(0..4)],
+            3 => bytes[place] ^= 1 << rng.random_range(0..8),
+            _ => bytes[place] = rng.random(),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn certificates() {
+    let read = |name: &str| {
+        let bytes = fs::read(format!("{}/tests/vectors/certification_path/{name}.der", env!("CARGO_MANIFEST_DIR")));
+        Certificate::from_der(&bytes.unwrap()).unwrap()
+    };
+    let (leaf, intermediates, trust_anchors) = (read("leaf"), [read("issuing")], [read("root")]);
+    for (path, good) in vectors("certification_path") {
+        assert!(Certificate::from_der(&good).is_ok(), "{}", path.display());
+        batter(&path.display().to_string(), &good, |bytes| {
+            let _ = certs_only::encode(&[bytes]);
+            let certificate = Certificate::from_der(bytes)?;
+            let _ = (certificate.summary(), certificate.subject_public_key_info());
+            let _ = certification_path::build(&certificate, &intermediates, &trust_anchors, AT);
+            let this = std::slice::from_ref(&certificate);
+            let _ = certification_path::build(&leaf, this, &trust_anchors, AT);
+            let _ = certification_path::build(&leaf, &intermediates, this, AT);
+            Ok::<_, keyside::pki::error::Error>(())
+        });
+    }
+}
+
+#[test]
+fn certification_requests() {
+    for (path, good) in vectors("certification_request") {
+        let parse = |bytes: &[u8]| {
+            let request = CertificationRequest::from_der(bytes)?;
+            let template: SubjectTemplate = "CN={common_name},O=Example,C=US".parse().unwrap();
+            let _ = (request.email_addresses(), request.rsa_public_key(), template.common_name_of(request.subject()));
+            request.verify()
+        };
+        assert_eq!(parse(&good), Ok(()), "{}", path.display());
+        batter(&path.display().to_string(), &good, parse);
+    }
+}
+
+#[test]
+fn encrypted_private_keys() {
+    let passphrase = Passphrase::new("Correct-4-horse".into());
+    for (path, good) in vectors("encrypted_private_key") {
+        let clear = encrypted_private_key::decrypt(&good, &passphrase).unwrap();
+        assert!(KeyPair::from_private_key_info(&clear).is_ok());
+        batter(&path.display().to_string(), &good, |bytes| encrypted_private_key::decrypt(bytes, &passphrase));
+    }
+}
+
+#[test]
+fn private_keys_in_the_clear() {
+    let passphrase = Passphrase::new("Correct-4-horse".into());
+    let (_, sealed) = vectors("encrypted_private_key").remove(0);
+    let clear = encrypted_private_key::decrypt(&sealed, &passphrase).unwrap();
+    batter("PrivateKeyInfo", &clear, KeyPair::from_private_key_info);
+}
+
+#[test]
+fn backups() {
+    let good =
+        fs::read_to_string(format!("{}/tests/vectors/backup/collected.txt", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(backup::decode(&good).is_ok());
+    batter("backup", good.as_bytes(), |bytes| backup::decode(&String::from_utf8_lossy(bytes)));
+    // With a checksum that fits, the reader gets to what stands behind it.
+    let with_checksum = |contents: &str| {
+        let contents: String = contents.trim().lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        format!("{contents}SHA-256: {}\n", base16ct::lower::encode_string(&Sha256::digest(&contents)))
+    };
+    let (contents, _) = good.rsplit_once("SHA-256: ").unwrap();
+    assert_eq!(with_checksum(contents), good);
+    batter("backup with a checksum that fits", contents.as_bytes(), |bytes| {
+        backup::decode(&with_checksum(&String::from_utf8_lossy(bytes)))
+    });
+}
+
+#[test]
+fn texts() {
+    let (_, certificate) = vectors("certification_path").remove(0);
+    let chain = pem::encode(pem::CERTIFICATE, &certificate).unwrap().repeat(2);
+    batter("PEM", chain.as_bytes(), |bytes| pem::decode_all(pem::CERTIFICATE, &String::from_utf8_lossy(bytes)));
+    batter("transaction ID", b"000-000-000-000-000-000-000-000-011", |bytes| {
+        String::from_utf8_lossy(bytes).parse::<TransactionId>().map(|id| id.to_string())
+    });
+    batter("subject template", b"CN={common_name},OU=Participants \\26 Users,O=#0c0141,C=US", |bytes| {
+        let template: SubjectTemplate = String::from_utf8_lossy(bytes).parse().ok()?;
+        template.subject("Ada Example").ok()
+    });
+    batter("request", br#"{"certificate_type":"participants","certification_request":"MIIB"}"#, |bytes| {
+        serde_json::from_slice::<NewRequest>(bytes)
+    });
+    batter(
+        "job",
+        br#"{"Check":{"certification_request":"MIIB","certificates":["MIIB"],"trust_anchors":[],"at":1}}"#,
+        |bytes| serde_json::from_slice::<Job>(bytes),
+    );
+    batter("answer", br#"{"Failed":{"Unusable":"nonsense"}}"#, |bytes| serde_json::from_slice::<Answer>(bytes));
+}

@@ -1,0 +1,103 @@
+//! Keyside's developer commands: `cargo xtask serve|build|test|lint`.
+//!
+//! Each command first sees to it that the tools it needs are there ([`toolbox`], [`tool`]), then runs them ([`process`]).
+
+mod error;
+mod folders;
+mod install;
+mod lint;
+mod page;
+mod process;
+mod progress;
+mod serve;
+mod test;
+mod tool;
+mod toolbox;
+mod wasm_toolchain;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+use crate::test::Suite;
+use crate::tool::Tool;
+use crate::toolbox::Toolbox;
+
+/// Keyside's developer commands.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the page and the gateway, and run the gateway on 127.0.0.1 until Ctrl-C.
+    Serve(serve::Options),
+    /// Build the page (into dist/, compressed ahead of time) and the gateway, both in release mode.
+    Build {
+        #[command(flatten)]
+        installing: Installing,
+    },
+    /// Run lint and every test suite.
+    Test {
+        /// Run this suite alone; may be given several times.
+        #[arg(long, value_name = "SUITE")]
+        only: Vec<Suite>,
+        #[command(flatten)]
+        installing: Installing,
+    },
+    /// Check formatting, clippy on the native target and on wasm32, and the dependencies.
+    Lint {
+        #[command(flatten)]
+        installing: Installing,
+    },
+}
+
+/// What to do about tools that are missing.
+#[derive(clap::Args, Clone, Copy)]
+struct Installing {
+    /// Install nothing: fail with the list of what is missing.
+    #[arg(long)]
+    no_install: bool,
+}
+
+impl Installing {
+    /// A toolbox with as many of `tools` as can be had.
+    fn toolbox(self, tools: &[Tool]) -> Result<Toolbox> {
+        if self.no_install { Toolbox::found(tools) } else { Toolbox::installed(tools) }
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Build { installing } => build(installing),
+        Command::Test { only, installing } => test::run(&only, installing),
+        Command::Lint { installing } => test::run(&[Suite::Lint], installing),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build(installing: Installing) -> Result<()> {
+    let toolbox = installing.toolbox(page::TOOLS)?;
+    toolbox.require(page::TOOLS)?;
+    let built = page::build(&toolbox)?;
+    println!("The page is in {}, the gateway is {}.", built.page.display(), built.gateway.display());
+    Ok(())
+}
+
+/// Where the repository is: the folder above this package.
+fn repository() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.parent().map(PathBuf::from).unwrap_or(package)
+}
