@@ -14,6 +14,14 @@ pub enum Error {
         /// Where and how it fails.
         source: der::Error,
     },
+    /// The structure is whole, but not of the kind that is worked with.
+    #[error("this {structure} cannot be used: {what}")]
+    Unexpected {
+        /// The structure's name in its standard.
+        structure: &'static str,
+        /// What is the matter with it.
+        what: &'static str,
+    },
     /// The text is not PEM (RFC 7468) with the label expected.
     #[error("this is not PEM with the label {0}")]
     MalformedPem(&'static str),

@@ -50,6 +50,8 @@ pub fn Collect() -> impl IntoView {
     let format = RwSignal::new(ExportFormat::Pkcs12(recommended()));
     let another = AnotherPassphrase::new();
     let held: RwSignal<Vec<Enrollment>> = RwSignal::default();
+    // Whoever has begun to type an ID does not have another one put into it.
+    let id_touched = RwSignal::new(false);
 
     spawn_local_scoped_with_cancellation(async move {
         // The newest request that was not collected yet is the one to expect, or else the newest.
@@ -63,7 +65,7 @@ pub fn Collect() -> impl IntoView {
             .or_else(|| listed.enrollments.first());
         if let Some(id) = expected.and_then(|enrollment| enrollment.transaction_id()) {
             transaction_id.update(|shown| {
-                if shown.is_empty() {
+                if shown.is_empty() && !id_touched.get_untracked() {
                     *shown = id.to_string();
                 }
             });
@@ -158,6 +160,7 @@ pub fn Collect() -> impl IntoView {
                     autocapitalize="characters"
                     spellcheck="false"
                     aria-describedby="collect-id-hint collect-id-whose"
+                    on:focus=move |_| id_touched.set(true)
                     bind:value=transaction_id
                 />
                 <p class="hint" id="collect-id-whose">
