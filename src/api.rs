@@ -7,6 +7,7 @@
 //! | `POST /api/v1/requests` | [`NewRequest`] → 202 (or 201 when issued at once) with `Location` and [`RequestStatus`] |
 //! | `GET /api/v1/requests/{transaction_id}` | [`RequestStatus`], with `Retry-After` while it waits |
 //! | `GET /api/v1/requests/{transaction_id}/certificate` | the certificate, in the media type asked for |
+//! | `POST /api/v1/requests/{transaction_id}/revocation` | [`NewRevocation`] in, 202 with [`RequestStatus`] |
 //! | `GET /api/v1/configuration` | [`Configuration`] |
 //! | `GET /api/v1/ca` | [`CaCertificates`] |
 
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
+use crate::domain::revocation::RevocationReason;
 use crate::domain::transaction_id::TransactionId;
-pub use crate::domain::{base64_bytes::Base64Bytes, enrollment::RequestState};
+pub use crate::domain::{base64_bytes::Base64Bytes, enrollment::RequestState, revocation::Revocation};
 
 /// Where certification requests are sent and looked up.
 pub const REQUESTS_PATH: &str = "/api/v1/requests";
@@ -33,12 +35,20 @@ pub const PKIX_CERT: &str = "application/pkix-cert";
 /// A certs-only CMS SignedData (RFC 8551, section 3.8).
 pub const PKCS7_CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
 
+/// A full PKI request, which asks for a renewal (RFC 5272, section 3.2.1.2; RFC 5273, section 2).
+pub const PKCS7_CMC_REQUEST: &str = "application/pkcs7-mime; smime-type=CMC-request";
+
 /// The largest certification request that is looked at, in bytes of DER. A 4096-bit request takes about 1,300.
 pub const MAXIMUM_CERTIFICATION_REQUEST_SIZE: usize = 16 * 1024;
 
 /// The path of one request.
 pub fn request_path(id: &TransactionId) -> String {
     format!("{REQUESTS_PATH}/{id}")
+}
+
+/// The path of the revocation of one request's certificate.
+pub fn revocation_path(id: &TransactionId) -> String {
+    format!("{REQUESTS_PATH}/{id}/revocation")
 }
 
 /// The path of one request's certificate.
@@ -80,6 +90,27 @@ pub struct CertificateType {
     /// The subject as an RFC 4514 string in which the value `{common_name}` stands for the Common Name. See
     /// [`SubjectTemplate`](crate::domain::distinguished_name::SubjectTemplate).
     pub subject_template: String,
+    /// How its certificates are renewed; absent if they are not.
+    #[serde(default)]
+    pub renewal: Option<RenewalPolicy>,
+}
+
+/// How certificates of a type are renewed.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenewalPolicy {
+    /// How many days before its end a certificate can be renewed, up to its end.
+    pub window_days: u32,
+    /// Whether the new certificate may be for the same key.
+    pub same_key: bool,
+}
+
+impl RenewalPolicy {
+    /// The first second of the window of a certificate that ends at `not_after`; both since 1970-01-01T00:00:00Z.
+    pub fn opens_at(&self, not_after: u64) -> u64 {
+        not_after.saturating_sub(u64::from(self.window_days) * 24 * 60 * 60)
+    }
 }
 
 /// A link with its text.
@@ -116,6 +147,18 @@ pub struct RequestStatus {
     /// Where it stands.
     #[serde(flatten)]
     pub state: RequestState,
+    /// Whether its certificate was revoked, or somebody has asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<Revocation>,
+}
+
+/// Asks for the revocation of an issued certificate. Whoever has the transaction ID may ask; an officer decides.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRevocation {
+    /// Why.
+    pub reason: RevocationReason,
 }
 
 /// The certification authority's own certificates, and what else its users need to trust it.
@@ -270,6 +313,18 @@ problem_kinds! {
     UnknownTransactionId = "/problems/unknown-transaction-id", 404, "No request has this transaction ID";
     /// The request was not issued a certificate, or not yet.
     NotIssued = "/problems/not-issued", 409, "There is no certificate for this request";
+    /// The renewal is not the DER of a full PKI request with one PKCS#10 request and one signer.
+    RenewalMalformed = "/problems/renewal-malformed", 422, "The renewal request cannot be read";
+    /// The renewal's signature does not fit the certificate to be renewed.
+    RenewalSignatureInvalid = "/problems/renewal-signature-invalid", 422, "The renewal request's signature is wrong";
+    /// The certificate to be renewed was not issued here, or is not valid now.
+    CertificateNotAccepted = "/problems/certificate-not-accepted", 422, "The current certificate is not accepted";
+    /// The certificate to be renewed was revoked.
+    CertificateRevoked = "/problems/certificate-revoked", 422, "The current certificate was revoked";
+    /// Certificates of this type are not renewed, or not yet.
+    RenewalNotAllowed = "/problems/renewal-not-allowed", 422, "This certificate cannot be renewed now";
+    /// The renewal is for the same key, and its type does not allow that.
+    KeyReuseNotAllowed = "/problems/key-reuse-not-allowed", 422, "A renewal needs a new key";
     /// The gateway or its CA cannot answer now.
     Unavailable = "/problems/unavailable", 503, "The service cannot answer now";
     /// The gateway failed.
@@ -308,6 +363,7 @@ mod tests {
             transaction_id: "000-000-000-000-000-000-000-000-011".parse()?,
             submitted_at: 1,
             state: RequestState::Rejected { reason: "unknown person".into() },
+            revocation: None,
         };
         let json = serde_json::to_value(&status)?;
         assert_eq!(json["state"], "rejected");

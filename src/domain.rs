@@ -9,5 +9,6 @@ pub mod key_size;
 pub mod passphrase;
 pub mod preflight;
 pub mod reminder;
+pub mod revocation;
 pub mod transaction_id;
 pub mod user_agent;

@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use crate::store::RevokedCertificate;
+
 pub mod embedded;
 
 /// A CA engine. Its functions may take long (they sign, or ask a machine elsewhere): call them off the async threads.
@@ -55,6 +57,8 @@ pub struct CrlOrder {
     pub this_update: i64,
     /// When the next one is there at the latest.
     pub next_update: i64,
+    /// The certificates on it.
+    pub revoked: Vec<RevokedCertificate>,
 }
 
 /// Why a CA engine cannot do its work.

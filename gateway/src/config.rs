@@ -122,6 +122,8 @@ pub struct CertificateType {
     pub subject_template: (String, SubjectTemplate),
     /// How long a certificate is valid.
     pub validity_days: u32,
+    /// See [`api::CertificateType::renewal`].
+    pub renewal: Option<api::RenewalPolicy>,
 }
 
 /// What the Trust page shows besides the CA's certificates.
@@ -308,6 +310,13 @@ impl Config {
             )?;
             require(ids.insert(&kind.id), &key, "there is more than one type with this id")?;
             require_validity(&format!("{key}, validity_days"), kind.validity_days)?;
+            if let Some(renewal) = kind.renewal {
+                require(
+                    (1..=kind.validity_days).contains(&renewal.window_days),
+                    &format!("{key}, renewal.window_days"),
+                    "must lie between 1 and the type's validity_days",
+                )?;
+            }
         }
 
         for document in &self.trust.documents {
@@ -354,6 +363,7 @@ impl Config {
                     name: kind.name.clone(),
                     description: kind.description.clone(),
                     subject_template: kind.subject_template.0.clone(),
+                    renewal: kind.renewal,
                 })
                 .collect(),
             key_sizes: self.key_sizes.clone(),

@@ -1,8 +1,9 @@
-//! Approving and rejecting: what an officer decides, or the gateway in the officer's place.
+//! Approving, rejecting and revoking: what an officer decides, or the gateway in the officer's place.
 //!
 //! An approval only fixes what the certificate will say. Signing is left to the server, which notices approved requests
 //! within a second, or at its next start: so the CA's keys and their passphrase are needed in one place alone.
 
+use keyside::domain::revocation::RevocationReason;
 use keyside::domain::transaction_id::TransactionId;
 
 use crate::clock::{self, BACKDATING, DAY};
@@ -18,6 +19,9 @@ pub enum DecisionError {
     /// It was decided before.
     #[error("the request {0} is {1} already")]
     Decided(TransactionId, &'static str),
+    /// There is no certificate to revoke.
+    #[error("the request {0} is {1}: only a certificate that was issued can be revoked")]
+    NotIssued(TransactionId, &'static str),
     /// The reason is empty.
     #[error("say why: the user reads the reason")]
     NoReason,
@@ -54,6 +58,20 @@ pub async fn reject(store: &Store, id: TransactionId, reason: &str) -> Result<()
     }
     tracing::info!(%id, common_name = request.common_name, "rejected");
     Ok(())
+}
+
+/// Revokes the certificate of the request `id`. It is on the next CRL, and stays there.
+pub async fn revoke(store: &Store, id: TransactionId, reason: RevocationReason) -> Result<(), DecisionError> {
+    if store.revoke(id, reason, clock::now()).await? {
+        tracing::info!(%id, %reason, "revoked");
+        return Ok(());
+    }
+    let request = find(store, id).await?;
+    Err(if request.revoked.at.is_some() {
+        DecisionError::Decided(id, "revoked")
+    } else {
+        DecisionError::NotIssued(id, request.state.name())
+    })
 }
 
 async fn find(store: &Store, id: TransactionId) -> Result<Request, DecisionError> {

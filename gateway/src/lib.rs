@@ -5,8 +5,8 @@
 //! | [`config`] | the configuration: one TOML file |
 //! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`] | HTTP |
 //! | [`service`] | what the registration authority does |
-//! | [`policy`] | what a certification request must be |
-//! | [`decision`] | approving and rejecting, shared by the server and the command line |
+//! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
+//! | [`decision`] | approving, rejecting and revoking, shared by the server and the command line |
 //! | [`store`], [`data`], [`private_files`] | what is kept, and where |
 //! | [`ca`] | the CA engine, and the embedded one |
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
@@ -39,6 +39,7 @@ pub mod page;
 pub mod policy;
 pub mod private_files;
 pub mod problem;
+pub mod renewal;
 pub mod routes;
 pub mod security_headers;
 pub mod serial_number;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use der::DateTime;
+use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use keyside_gateway::clock;
 use keyside_gateway::config::EXAMPLE;
@@ -83,6 +84,16 @@ enum RequestsCommand {
         /// Why, for the user to read.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Revoke the certificate of an issued request, for good. It is on the CRL from then on.
+    Revoke {
+        /// The transaction ID.
+        transaction_id: TransactionId,
+        /// Why: unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation, privilege-withdrawn.
+        #[arg(long)]
+        reason: RevocationReason,
         #[command(flatten)]
         data: Data,
     },
@@ -168,7 +179,10 @@ async fn requests(command: RequestsCommand) -> Result<(), Error> {
         RequestsCommand::List { data } => {
             let store = data.store().await?;
             let mut stdout = io::stdout().lock();
-            writeln!(stdout, "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address")?;
+            writeln!(
+                stdout,
+                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\trenews\trevocation"
+            )?;
             for request in store.list().await? {
                 writeln!(stdout, "{}", line(&request)?)?;
             }
@@ -184,20 +198,40 @@ async fn requests(command: RequestsCommand) -> Result<(), Error> {
             decision::reject(&store, transaction_id, &reason).await?;
             store.close().await;
         }
+        RequestsCommand::Revoke { transaction_id, reason, data } => {
+            let store = data.store().await?;
+            decision::revoke(&store, transaction_id, reason).await?;
+            store.close().await;
+        }
     }
     Ok(())
+}
+
+/// A serial number in lowercase hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn revocation(revocation: Revocation) -> String {
+    let state = match revocation.state {
+        RevocationState::Requested => "asked for",
+        RevocationState::Revoked => "revoked",
+    };
+    format!("{state}: {}", revocation.reason)
 }
 
 /// A request as one line; tabs between the columns, which none of the values can have.
 fn line(request: &Request) -> Result<String, Error> {
     let submitted = std::time::Duration::from_secs(clock::to_unsigned(request.submitted_at));
     Ok(format!(
-        "{}\t{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         request.transaction_id,
         request.state.name(),
         DateTime::from_unix_duration(submitted)?,
         request.certificate_type,
         request.common_name,
         request.email_address,
+        request.renews.as_deref().map(hex).unwrap_or_default(),
+        request.revocation().map(revocation).unwrap_or_default(),
     ))
 }

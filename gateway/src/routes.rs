@@ -41,6 +41,7 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
         .route(REQUESTS_PATH, post(requests::submit))
         .route(&format!("{REQUESTS_PATH}/{{transaction_id}}"), get(requests::status))
         .route(&format!("{REQUESTS_PATH}/{{transaction_id}}/certificate"), get(requests::certificate))
+        .route(&format!("{REQUESTS_PATH}/{{transaction_id}}/revocation"), post(requests::revoke))
         .route(CONFIGURATION_PATH, get(configuration::read))
         .route(CA_PATH, get(ca::read))
         .route(openapi::PATH, get(openapi::read))

@@ -10,8 +10,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyside::api::{CaCertificates, Configuration, NewRequest, ProblemKind, RequestState, RequestStatus};
+use keyside::api::{
+    CaCertificates, Configuration, NewRequest, NewRevocation, ProblemKind, RequestState, RequestStatus,
+};
 use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::certification_request::CertificationRequest;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -21,8 +24,9 @@ use crate::ca::{Authority, CaEngine, CertificateOrder, CrlOrder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config};
 use crate::decision;
-use crate::policy;
+use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
+use crate::renewal;
 use crate::store::{ApprovedRequest, Crl, Request, State, Store};
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
@@ -91,17 +95,73 @@ impl Service {
     /// Takes a new request, or finds the transaction of one that came before.
     pub async fn submit(&self, new: NewRequest) -> Result<Submission, Refusal> {
         let der = policy::decode(&new.certification_request)?;
-        let sha256 = Sha256::digest(&der).to_vec();
-        if let Some(request) = self.store.find_by_certification_request(&sha256).await? {
-            return Ok(Submission { standing: self.standing(&request), is_new: false });
+        let submission_sha256 = Sha256::digest(&der).to_vec();
+        if let Some(known) = self.known(&submission_sha256).await? {
+            return Ok(known);
         }
-
         let kind = self.certificate_type(&new.certificate_type)?;
-        let (checked, der) = {
-            let template = kind.subject_template.1.clone();
-            let key_sizes = self.config.key_sizes.clone();
-            spawn_blocking(move || policy::check(&der, &template, &key_sizes).map(|checked| (checked, der))).await??
-        };
+        let (checked, der) = self.check(der, kind).await?;
+        self.take(kind, checked, der, submission_sha256, None).await
+    }
+
+    /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
+    pub async fn renew(&self, der: Vec<u8>) -> Result<Submission, Refusal> {
+        let now = clock::now();
+        let ca = Arc::clone(&self.ca);
+        let renewal = spawn_blocking(move || {
+            renewal::read(&der, ca.certificate(Authority::Root), ca.certificate(Authority::Issuing), now)
+        })
+        .await??;
+        let current = renewal.signer();
+        // With the certificate, because a request for the same key is the same each time.
+        let submission_sha256 =
+            Sha256::new().chain_update(renewal.certification_request()).chain_update(current.der()).finalize().to_vec();
+        if let Some(known) = self.known(&submission_sha256).await? {
+            return Ok(known);
+        }
+        let issued = self.store.find_issued(current.serial_number()).await?;
+        let issued = issued.filter(|issued| issued.certificate == current.der()).ok_or_else(|| {
+            Refusal::new(
+                ProblemKind::CertificateNotAccepted,
+                "This registration authority has no record of it: register for a new one.",
+            )
+        })?;
+        if issued.revoked_at.is_some() {
+            return Err(Refusal::new(
+                ProblemKind::CertificateRevoked,
+                "A revoked certificate is not renewed: register for a new one.",
+            ));
+        }
+        let kind = self.certificate_type(&issued.certificate_type)?;
+        let renewal_policy = renewal::check_window(current, kind.renewal, now)?;
+        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind).await?;
+        let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
+        renewal::check_same(current, &issued.email_address, &request, &checked, renewal_policy)?;
+        self.take(kind, checked, der, submission_sha256, Some(current.serial_number().to_vec())).await
+    }
+
+    /// The transaction of what was submitted before.
+    async fn known(&self, submission_sha256: &[u8]) -> Result<Option<Submission>, Refusal> {
+        let request = self.store.find_by_submission(submission_sha256).await?;
+        Ok(request.map(|request| Submission { standing: self.standing(&request), is_new: false }))
+    }
+
+    /// Checks a certification request, which is handed back.
+    async fn check(&self, der: Vec<u8>, kind: &CertificateType) -> Result<(CheckedRequest, Vec<u8>), Refusal> {
+        let template = kind.subject_template.1.clone();
+        let key_sizes = self.config.key_sizes.clone();
+        spawn_blocking(move || policy::check(&der, &template, &key_sizes).map(|checked| (checked, der))).await?
+    }
+
+    /// Keeps a checked request, and approves it where nobody else is to.
+    async fn take(
+        &self,
+        kind: &CertificateType,
+        checked: CheckedRequest,
+        der: Vec<u8>,
+        submission_sha256: Vec<u8>,
+        renews: Option<Vec<u8>>,
+    ) -> Result<Submission, Refusal> {
         let submitted_at = clock::now();
         let row = crate::store::NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
@@ -109,7 +169,8 @@ impl Service {
             common_name: checked.common_name,
             email_address: checked.email_address,
             certification_request: der,
-            certification_request_sha256: sha256,
+            submission_sha256,
+            renews,
             validity_days: kind.validity_days,
             submitted_at,
             // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.
@@ -127,7 +188,7 @@ impl Service {
         }
         let request = self
             .store
-            .find_by_certification_request(&row.certification_request_sha256)
+            .find_by_submission(&row.submission_sha256)
             .await?
             .ok_or_else(|| Refusal::internal(&"a request is gone from the store"))?;
         Ok(Submission { standing: self.standing(&request), is_new })
@@ -159,17 +220,39 @@ impl Service {
         let _signing = self.crl_signing.lock().await;
         let now = clock::now();
         let last = self.store.crl(&issuer).await?;
+        let entries = self.entries(authority).await?;
         let number = match last {
-            Some(last) if now < last.this_update + CRL_REFRESH => return Ok(last.crl),
+            Some(last) if now < last.this_update + CRL_REFRESH && last.entries == entries => return Ok(last.crl),
             Some(last) => last.number + 1,
             None => 1,
         };
-        let order = CrlOrder { authority, number, this_update: now - BACKDATING, next_update: now + CRL_VALIDITY };
+        // Read after they were counted: one that is revoked in between is on this CRL, and the next one is signed all the same.
+        let revoked = if entries > 0 { self.store.revoked().await? } else { Vec::new() };
+        let this_update = now - BACKDATING;
+        let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
         let ca = Arc::clone(&self.ca);
         let crl = spawn_blocking(move || ca.sign_crl(&order)).await??;
-        let crl = Crl { number, this_update: now - BACKDATING, crl };
+        let crl = Crl { number, this_update, entries, crl };
         self.store.replace_crl(&issuer, &crl).await?;
         Ok(crl.crl)
+    }
+
+    /// How many certificates of `authority` are revoked: users' certificates are all the issuing one's.
+    async fn entries(&self, authority: Authority) -> Result<i64, Refusal> {
+        match authority {
+            Authority::Root => Ok(0),
+            Authority::Issuing => Ok(self.store.count_revoked().await?),
+        }
+    }
+
+    /// Notes that somebody has asked for the revocation of the request's certificate.
+    pub async fn request_revocation(&self, id: TransactionId, new: NewRevocation) -> Result<Standing, Refusal> {
+        if !self.store.request_revocation(id, new.reason, clock::now()).await? {
+            self.find(id).await?;
+            return Err(Refusal::new(ProblemKind::NotIssued, "There is no certificate to revoke."));
+        }
+        tracing::info!(%id, reason = %new.reason, "revocation asked for");
+        self.status(id).await
     }
 
     /// Approves what is due and issues what is approved, over and over. Ends when it is dropped.
@@ -262,6 +345,7 @@ impl Service {
                 transaction_id: request.transaction_id,
                 submitted_at: clock::to_unsigned(request.submitted_at),
                 state,
+                revocation: request.revocation(),
             },
             retry_after: retry_after.map(clock::to_unsigned),
         }

@@ -6,10 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::clock;
 use crate::private_files;
 
 /// How long one writer waits for another.
@@ -83,8 +85,10 @@ pub struct NewRequest {
     pub email_address: String,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Vec<u8>,
-    /// Its SHA-256: a certification request is kept once.
-    pub certification_request_sha256: Vec<u8>,
+    /// The SHA-256 of what was submitted, which is kept once.
+    pub submission_sha256: Vec<u8>,
+    /// The serial number of the certificate that it renews, if it renews one.
+    pub renews: Option<Vec<u8>>,
     /// How many days the certificate will be valid.
     pub validity_days: u32,
     /// When it came. This and all times here are in seconds since 1970-01-01T00:00:00Z.
@@ -115,6 +119,77 @@ pub struct Request {
     pub state: State,
     /// Why it was rejected, if it was.
     pub rejection_reason: Option<String>,
+    /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
+    pub renews: Option<Vec<u8>>,
+    /// When somebody has asked for the revocation of its certificate, and why.
+    #[sqlx(flatten)]
+    pub revocation_requested: RevocationRequested,
+    /// When its certificate was revoked, and why.
+    #[sqlx(flatten)]
+    pub revoked: Revoked,
+}
+
+/// That somebody has asked for a revocation.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RevocationRequested {
+    /// When, if ever.
+    #[sqlx(rename = "revocation_requested_at")]
+    pub at: Option<i64>,
+    #[sqlx(rename = "revocation_requested_reason")]
+    reason: Option<String>,
+}
+
+/// That a certificate was revoked.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Revoked {
+    /// When, if ever.
+    #[sqlx(rename = "revoked_at")]
+    pub at: Option<i64>,
+    #[sqlx(rename = "revocation_reason")]
+    reason: Option<String>,
+}
+
+/// A certificate that was revoked, as a CRL names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedCertificate {
+    /// The serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// When it was revoked.
+    pub revoked_at: i64,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+/// A certificate that was issued.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct IssuedCertificate {
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// The id of its type.
+    pub certificate_type: String,
+    /// The e-mail address in it.
+    pub email_address: String,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<i64>,
+}
+
+impl Request {
+    /// Whether its certificate was revoked, or somebody has asked for that.
+    pub fn revocation(&self) -> Option<Revocation> {
+        let revocation = |state, at: Option<i64>, reason: &Option<String>| {
+            let reason = reason_of(reason.as_deref().unwrap_or_default());
+            at.map(|at| Revocation { state, since: clock::to_unsigned(at), reason })
+        };
+        revocation(RevocationState::Revoked, self.revoked.at, &self.revoked.reason).or_else(|| {
+            let RevocationRequested { at, reason } = &self.revocation_requested;
+            revocation(RevocationState::Requested, *at, reason)
+        })
+    }
+}
+
+/// A reason as it is kept. A name that is not known any more says nothing.
+fn reason_of(name: &str) -> RevocationReason {
+    name.parse().unwrap_or(RevocationReason::Unspecified)
 }
 
 /// What an approval fixes for good.
@@ -156,6 +231,8 @@ pub struct Crl {
     pub number: u64,
     /// When it was made.
     pub this_update: i64,
+    /// How many certificates are on it.
+    pub entries: i64,
     /// Its DER.
     pub crl: Vec<u8>,
 }
@@ -165,7 +242,8 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason FROM requests ",
+             state, rejection_reason, renews, revocation_requested_at, revocation_requested_reason, revoked_at, \
+             revocation_reason FROM requests ",
             $rest
         )
     };
@@ -219,15 +297,16 @@ impl Store {
     pub async fn insert(&self, new: &NewRequest) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
-             certification_request_sha256, validity_days, submitted_at, approve_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (certification_request_sha256) DO NOTHING",
+             submission_sha256, renews, validity_days, submitted_at, approve_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (submission_sha256) DO NOTHING",
         )
         .bind(new.transaction_id.to_string())
         .bind(&new.certificate_type)
         .bind(&new.common_name)
         .bind(&new.email_address)
         .bind(&new.certification_request)
-        .bind(&new.certification_request_sha256)
+        .bind(&new.submission_sha256)
+        .bind(&new.renews)
         .bind(new.validity_days)
         .bind(new.submitted_at)
         .bind(new.approve_at)
@@ -244,9 +323,9 @@ impl Store {
             .await?)
     }
 
-    /// The request whose certification request has this SHA-256.
-    pub async fn find_by_certification_request(&self, sha256: &[u8]) -> Result<Option<Request>, StoreError> {
-        Ok(sqlx::query_as(select_requests!("WHERE certification_request_sha256 = ?"))
+    /// The request whose submission has this SHA-256.
+    pub async fn find_by_submission(&self, sha256: &[u8]) -> Result<Option<Request>, StoreError> {
+        Ok(sqlx::query_as(select_requests!("WHERE submission_sha256 = ?"))
             .bind(sha256)
             .fetch_optional(&self.pool)
             .await?)
@@ -334,9 +413,78 @@ impl Store {
         Ok(certificate.flatten())
     }
 
+    /// The certificate with this serial number, unsigned, most significant byte first, if it was issued.
+    pub async fn find_issued(&self, serial_number: &[u8]) -> Result<Option<IssuedCertificate>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT certificate, certificate_type, email_address, revoked_at FROM requests \
+             WHERE serial_number = ? AND state = 'issued'",
+        )
+        .bind(serial_number)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and who asks
+    /// about one that is revoked changes nothing. Returns whether the certificate is there.
+    pub async fn request_revocation(
+        &self,
+        id: TransactionId,
+        reason: RevocationReason,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, ?), \
+             revocation_requested_reason = coalesce(revocation_requested_reason, ?) \
+             WHERE transaction_id = ? AND state = 'issued'",
+        )
+        .bind(now)
+        .bind(reason.name())
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Revokes an issued certificate. Returns whether it was issued, and not revoked before.
+    pub async fn revoke(&self, id: TransactionId, reason: RevocationReason, now: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE requests SET revoked_at = ?, revocation_reason = ? \
+             WHERE transaction_id = ? AND state = 'issued' AND revoked_at IS NULL",
+        )
+        .bind(now)
+        .bind(reason.name())
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The certificates that were revoked, in the order in which they were.
+    pub async fn revoked(&self) -> Result<Vec<RevokedCertificate>, StoreError> {
+        let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(
+            "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
+             ORDER BY revoked_at, serial_number",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let certificates = rows.into_iter().map(|(serial_number, revoked_at, reason)| RevokedCertificate {
+            serial_number,
+            revoked_at,
+            reason: reason_of(&reason),
+        });
+        Ok(certificates.collect())
+    }
+
+    /// How many certificates were revoked.
+    pub async fn count_revoked(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL")
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
     /// The current CRL of the issuer whose certificate has this SHA-256.
     pub async fn crl(&self, issuer: &[u8]) -> Result<Option<Crl>, StoreError> {
-        Ok(sqlx::query_as("SELECT number, this_update, crl FROM crls WHERE issuer = ?")
+        Ok(sqlx::query_as("SELECT number, this_update, entries, crl FROM crls WHERE issuer = ?")
             .bind(issuer)
             .fetch_optional(&self.pool)
             .await?)
@@ -345,13 +493,15 @@ impl Store {
     /// Keeps the CRL of an issuer in place of the one before, unless that one's number is as great.
     pub async fn replace_crl(&self, issuer: &[u8], crl: &Crl) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO crls (issuer, number, this_update, crl) VALUES (?, ?, ?, ?) ON CONFLICT (issuer) DO UPDATE \
-             SET number = excluded.number, this_update = excluded.this_update, crl = excluded.crl \
+            "INSERT INTO crls (issuer, number, this_update, entries, crl) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, this_update = excluded.this_update, \
+             entries = excluded.entries, crl = excluded.crl \
              WHERE excluded.number > number",
         )
         .bind(issuer)
-        .bind(crate::clock::from_unsigned(crl.number))
+        .bind(clock::from_unsigned(crl.number))
         .bind(crl.this_update)
+        .bind(crl.entries)
         .bind(&crl.crl)
         .execute(&self.pool)
         .await?;

@@ -64,6 +64,12 @@ impl Certificate {
         (validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs())
     }
 
+    /// The serial number, unsigned, most significant byte first: without the zero byte that DER puts before a set first bit.
+    pub fn serial_number(&self) -> &[u8] {
+        let bytes = self.parsed.tbs_certificate().serial_number().as_bytes();
+        bytes.strip_prefix(&[0]).unwrap_or(bytes)
+    }
+
     /// Whether it may sign certificates with `below` further CA certificates between it and the leaf
     /// (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
     pub fn may_issue(&self, below: usize) -> bool {
@@ -106,12 +112,10 @@ impl Certificate {
     /// What people compare when they ask "which certificate is this?".
     pub fn summary(&self) -> CertificateSummary {
         let (not_before, not_after) = self.validity();
-        // DER puts a zero byte before a serial number whose first bit is set; viewers do not show it.
-        let serial_number = hex(self.parsed.tbs_certificate().serial_number().as_bytes());
         CertificateSummary {
             subject: self.subject().to_string(),
             issuer: self.issuer().to_string(),
-            serial_number: serial_number.strip_prefix("00").map(str::to_owned).unwrap_or(serial_number),
+            serial_number: hex(self.serial_number()),
             not_before,
             not_after,
             sha256_fingerprint: hex(&Sha256::digest(&self.der)),

@@ -179,7 +179,7 @@ impl Installer<'_> {
         }
     }
 
-    /// Installs Debian packages; the package lists are fetched only when the installing fails without.
+    /// Installs Debian packages, or brings them up to date.
     ///
     /// # Errors
     /// Where there is no apt-get, with `elsewhere` as the way out; where it may not be run, with the command to run.
@@ -203,13 +203,11 @@ impl Installer<'_> {
             command.args(words);
             command
         };
-        let listed = packages.join(" ");
-        if self.step(&format!("apt-get install {listed}"), &mut apt_get(&install)).is_ok() {
-            return Ok(());
-        }
-        println!("  Perhaps the package lists are out of date: fetching them and trying once more.");
-        self.step("apt-get update", &mut apt_get(&["update"]))?;
-        self.step(&format!("apt-get install {listed}"), &mut apt_get(&install))
+        // With old lists it would install an old browser, or ask for one that the mirrors do not have any more. Where lists
+        // cannot be fetched, those at hand may do.
+        let updated = self.step("apt-get update", &mut apt_get(&["update"]));
+        let installed = self.step(&format!("apt-get install {}", packages.join(" ")), &mut apt_get(&install));
+        installed.map_err(|error| updated.err().unwrap_or(error))
     }
 }
 

@@ -190,7 +190,8 @@ impl Tool {
                 purpose: "one of the two browsers that the tests use",
                 programs: &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"],
                 version_arguments: &["--version"],
-                wanted: AtLeast("128.0.0"),
+                // The end-to-end tests size its window in a way that older ones do not know.
+                wanted: AtLeast("153.0.0"),
                 source: System {
                     packages: &["firefox-esr"],
                     elsewhere: "install Firefox: https://www.mozilla.org/firefox/",

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use der::asn1::{Ia5String, OctetString};
-use der::oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION};
+use der::oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_CRL_REASONS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION};
 use der::referenced::OwnedToRef;
 use der::{DateTime, Encode};
 use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::Passphrase;
+use keyside::domain::revocation::RevocationReason;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::certification_request::CertificationRequest;
 use keyside::pki::encrypted_private_key;
@@ -24,12 +25,12 @@ use sha2::Sha256;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
 use x509_cert::certificate::{TbsCertificate, Version};
-use x509_cert::crl::{CertificateList, TbsCertList};
+use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
     AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
-    CrlNumber, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
+    CrlNumber, CrlReason, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
@@ -45,6 +46,7 @@ use crate::clock::{self, BACKDATING, DAY};
 use crate::config;
 use crate::private_files;
 use crate::serial_number;
+use crate::store::RevokedCertificate;
 
 /// The size of the authorities' keys.
 const KEY_SIZE: KeySize = KeySize::Rsa3072;
@@ -175,7 +177,7 @@ impl CaEngine for EmbeddedCa {
             issuer: extensions.subject.clone(),
             this_update: time(order.this_update)?,
             next_update: Some(time(order.next_update)?),
-            revoked_certificates: None,
+            revoked_certificates: revoked_certificates(&order.revoked)?,
             crl_extensions: Some(extensions.list),
         };
         let signature = signer.key.try_sign(&tbs_cert_list.to_der()?)?;
@@ -183,6 +185,34 @@ impl CaEngine for EmbeddedCa {
             CertificateList { tbs_cert_list, signature_algorithm, signature: signature.to_bitstring()? };
         Ok(crl.to_der()?)
     }
+}
+
+/// A CRL's entries; absent where there are none (RFC 5280, section 5.1.2.6).
+fn revoked_certificates(revoked: &[RevokedCertificate]) -> Result<Option<Vec<RevokedCert>>, CaError> {
+    if revoked.is_empty() {
+        return Ok(None);
+    }
+    let entry = |certificate: &RevokedCertificate| {
+        let reason = match certificate.reason {
+            // RFC 5280, section 5.3.1: left out where nothing is said.
+            RevocationReason::Unspecified => None,
+            RevocationReason::KeyCompromise => Some(CrlReason::KeyCompromise),
+            RevocationReason::AffiliationChanged => Some(CrlReason::AffiliationChanged),
+            RevocationReason::Superseded => Some(CrlReason::Superseded),
+            RevocationReason::CessationOfOperation => Some(CrlReason::CessationOfOperation),
+            RevocationReason::PrivilegeWithdrawn => Some(CrlReason::PrivilegeWithdrawn),
+        };
+        let extension = |reason: CrlReason| {
+            let extn_value = OctetString::new(reason.to_der()?)?;
+            Ok::<_, CaError>(vec![Extension { extn_id: ID_CE_CRL_REASONS, critical: false, extn_value }])
+        };
+        Ok(RevokedCert {
+            serial_number: SerialNumber::new(&certificate.serial_number)?,
+            revocation_date: time(certificate.revoked_at)?,
+            crl_entry_extensions: reason.map(extension).transpose()?,
+        })
+    };
+    revoked.iter().map(entry).collect::<Result<Vec<_>, CaError>>().map(Some)
 }
 
 impl Signer {

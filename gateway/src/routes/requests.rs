@@ -8,12 +8,13 @@ use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use keyside::api::{
-    NewRequest, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKIX_CERT, Problem, ProblemKind, RequestState, RequestStatus,
-    request_path,
+    NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKCS7_CMC_REQUEST, PKIX_CERT, Problem,
+    ProblemKind, RequestState, RequestStatus, request_path,
 };
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::{certs_only, pem};
 use mediatype::MediaType;
+use serde::de::DeserializeOwned;
 
 use super::{App, NO_STORE, accept};
 use crate::ca::Authority;
@@ -23,11 +24,14 @@ use crate::service::Standing;
 /// The media types that a certificate can be had in, the usual one first.
 const OFFERS: [&str; 3] = [PEM_CERTIFICATE_CHAIN, PKIX_CERT, PKCS7_CERTS_ONLY];
 
-/// Takes a request.
+/// Takes a request, or a renewal: a PKCS#10 request signed by the holder of the current certificate (RFC 5272, section 3.2.1.2).
 #[utoipa::path(
     post,
     path = "/api/v1/requests",
-    request_body = NewRequest,
+    request_body(content(
+        (NewRequest = "application/json"),
+        (Vec<u8> = "application/pkcs7-mime; smime-type=CMC-request"),
+    )),
     responses(
         (status = 202, description = "Taken; Location names it, Retry-After says when to ask", body = RequestStatus),
         (status = 201, description = "Taken, and issued at once", body = RequestStatus),
@@ -36,8 +40,23 @@ const OFFERS: [&str; 3] = [PEM_CERTIFICATE_CHAIN, PKIX_CERT, PKCS7_CERTS_ONLY];
     )
 )]
 pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Result<Response, Refusal> {
-    let new = read_new_request(request, app.limits.body_bytes).await?;
-    let submission = app.service.submit(new).await?;
+    let media_type = essence(&request);
+    let body = read_body(request.into_body(), app.limits.body_bytes).await?;
+    let submission = match media_type.as_str() {
+        "application/json" => {
+            app.service.submit(read_json(&body, "certificate_type and certification_request")?).await?
+        }
+        "application/pkcs7-mime" => app.service.renew(body).await?,
+        _ => {
+            return Err(Refusal::new(
+                ProblemKind::UnsupportedMediaType,
+                format!(
+                    "Send a new request as JSON, with the header “Content-Type: application/json”, and a renewal as \
+                     “{PKCS7_CMC_REQUEST}”."
+                ),
+            ));
+        }
+    };
     let status = match (&submission.standing.status.state, submission.is_new) {
         (RequestState::Pending, _) => StatusCode::ACCEPTED,
         (_, true) => StatusCode::CREATED,
@@ -134,33 +153,56 @@ impl<S: Send + Sync> FromRequestParts<S> for TransactionIdInPath {
     }
 }
 
-/// Reads the body of a submission.
-async fn read_new_request(request: Request<Body>, limit: usize) -> Result<NewRequest, Refusal> {
-    let is_json = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| MediaType::parse(value).ok())
-        .is_some_and(|media_type| media_type.essence().to_string().eq_ignore_ascii_case("application/json"));
-    let body = read_body(request.into_body(), limit).await?;
-    if !is_json {
+/// Asks for the revocation of the certificate. An officer decides.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{transaction_id}/revocation",
+    params(("transaction_id" = String, Path, description = "The transaction ID")),
+    request_body = NewRevocation,
+    responses(
+        (status = 202, description = "Noted for an officer, or known already", body = RequestStatus),
+        (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not issued", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn revoke(
+    State(app): State<App>,
+    TransactionIdInPath(id): TransactionIdInPath,
+    request: Request<Body>,
+) -> Result<Response, Refusal> {
+    let media_type = essence(&request);
+    let body = read_body(request.into_body(), app.limits.body_bytes).await?;
+    if media_type != "application/json" {
         return Err(Refusal::new(
             ProblemKind::UnsupportedMediaType,
             "Send the body as JSON, with the header “Content-Type: application/json”.",
         ));
     }
+    let standing = app.service.request_revocation(id, read_json(&body, "reason")?).await?;
+    Ok((StatusCode::ACCEPTED, respond(standing)).into_response())
+}
+
+/// The body's media type in lowercase, without its parameters; empty if it is not told.
+fn essence(request: &Request<Body>) -> String {
+    request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| MediaType::parse(value).ok())
+        .map(|media_type| media_type.essence().to_string().to_ascii_lowercase())
+        .unwrap_or_default()
+}
+
+/// Reads a body of JSON, an object with these `members`.
+fn read_json<T: DeserializeOwned>(body: &[u8], members: &str) -> Result<T, Refusal> {
     if body.is_empty() {
-        return Err(Refusal::new(
-            ProblemKind::MalformedBody,
-            "The body is empty; it must have certificate_type and certification_request.",
-        ));
+        return Err(Refusal::new(ProblemKind::MalformedBody, format!("The body is empty; it must have {members}.")));
     }
-    serde_json::from_slice(&body).map_err(|error| {
+    serde_json::from_slice(body).map_err(|error| {
         Refusal::new(
             ProblemKind::MalformedBody,
-            format!(
-                "The body is not the JSON expected, an object with certificate_type and certification_request: {error}."
-            ),
+            format!("The body is not the JSON expected, an object with {members}: {error}."),
         )
     })
 }

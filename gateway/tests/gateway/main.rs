@@ -17,4 +17,6 @@ mod issuance;
 mod openapi;
 mod page;
 mod refusals;
+mod renewal;
+mod revocation;
 mod trust;

@@ -27,10 +27,10 @@ async fn every_path_of_the_description_is_there_and_every_reference_leads_somewh
 
     let paths = description["paths"].as_object().unwrap();
     let one = format!("{REQUESTS_PATH}/{{transaction_id}}");
-    let certificate = format!("{one}/certificate");
+    let [certificate, revocation] = ["certificate", "revocation"].map(|part| format!("{one}/{part}"));
     let mut described: Vec<_> = paths.keys().map(String::as_str).collect();
     described.sort_unstable();
-    let mut expected = [REQUESTS_PATH, &one, &certificate, CONFIGURATION_PATH, CA_PATH];
+    let mut expected = [REQUESTS_PATH, &one, &certificate, &revocation, CONFIGURATION_PATH, CA_PATH];
     expected.sort_unstable();
     assert_eq!(described, expected);
     for (path, operations) in paths {

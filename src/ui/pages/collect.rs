@@ -156,7 +156,8 @@ pub fn Collect() -> impl IntoView {
                     id="collect-id"
                     class="wide code"
                     type="text"
-                    autocomplete="off"
+                    // Password managers name by it what they keep of the passphrases below.
+                    autocomplete="username"
                     autocapitalize="characters"
                     spellcheck="false"
                     aria-describedby="collect-id-hint collect-id-whose"
@@ -284,8 +285,6 @@ fn AnotherPassphraseFields(another: AnotherPassphrase) -> impl IntoView {
                 .get()
                 .then(|| {
                     view! {
-                        // Password managers name what they keep by it.
-                        <input type="text" autocomplete="username" hidden value="Keyside"/>
                         <TextField
                             id=FILE_PASSPHRASE
                             label="Passphrase of the file"

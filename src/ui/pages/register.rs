@@ -143,20 +143,35 @@ impl Form {
                 }
             }
         });
+        // One after the other: what is typed while the last one is being saved is saved next.
+        let [saving, changed] = [(); 2].map(|()| StoredValue::new(false));
         Effect::watch(
-            move || Draft {
-                common_name: self.common_name.get(),
-                email_address: self.email_address.get(),
-                key_size: self.key_size.get(),
-            },
-            |draft, _, _| {
-                let draft = draft.clone();
+            move || self.draft(),
+            move |_, _, _| {
+                changed.set_value(true);
+                if saving.get_value() {
+                    return;
+                }
+                saving.set_value(true);
                 spawn_local(async move {
-                    let _ = draft::save(&draft).await;
+                    while changed.try_get_value() == Some(true) {
+                        changed.set_value(false);
+                        let _ = draft::save(&untrack(|| self.draft())).await;
+                    }
+                    saving.try_set_value(false);
                 });
             },
             false,
         );
+    }
+
+    /// What is kept of it: no passphrase.
+    fn draft(self) -> Draft {
+        Draft {
+            common_name: self.common_name.get(),
+            email_address: self.email_address.get(),
+            key_size: self.key_size.get(),
+        }
     }
 
     /// The wrong entries: field and text, in the fields' order.
@@ -178,6 +193,7 @@ impl Form {
 #[derive(Clone)]
 enum Progress {
     Idle,
+    Preparing,
     Working(Stage),
     Sending,
     Failed(EnrollError),
@@ -203,7 +219,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let type_name = certificate_type.name.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        if matches!(progress.get_untracked(), Progress::Working(_) | Progress::Sending) {
+        if !matches!(progress.get_untracked(), Progress::Idle | Progress::Failed(_)) {
             return;
         }
         attempted.set(true);
@@ -221,9 +237,14 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         let passphrase = Passphrase::new(form.passphrase.get_untracked());
         let certificate_type = certificate_type.clone();
         let navigate = navigate.clone();
-        progress.set(Progress::Working(Stage::GeneratingKeyPair));
-        focus_soon("progress");
+        progress.set(Progress::Preparing);
         spawn_local(async move {
+            // Before the long part: whatever happens to the browser in it, what was typed is there afterwards.
+            let _ = draft::save(&untrack(|| form.draft())).await;
+            if progress.try_set(Progress::Working(Stage::GeneratingKeyPair)).is_some() {
+                return;
+            }
+            focus_soon("progress");
             let on_stage = |stage| {
                 let _ = progress.try_set(Progress::Working(stage));
             };
@@ -265,7 +286,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     view! {
         <p class="lead">{type_name}</p>
         {move || match progress.get() {
-            Progress::Idle => ().into_any(),
+            Progress::Idle | Progress::Preparing => ().into_any(),
             Progress::Working(stage) => view! { <Working stage on_cancel=cancel/> }.into_any(),
             Progress::Sending => {
                 view! {

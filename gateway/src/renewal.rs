@@ -1,0 +1,94 @@
+//! What a renewal must be before anybody is asked to approve it: signed by the holder of a certificate that was issued here,
+//! is valid, and is about to end; for the same names.
+
+use keyside::api::{ProblemKind, RenewalPolicy};
+use keyside::pki::certificate::Certificate;
+use keyside::pki::certification_path::{self, PathError};
+use keyside::pki::certification_request::CertificationRequest;
+use keyside::pki::error::Error;
+use keyside::pki::full_pki_request::FullPkiRequest;
+
+use crate::clock;
+use crate::policy::CheckedRequest;
+use crate::problem::Refusal;
+
+/// Reads a full PKI request and checks that the holder of a valid certificate of `root` and `issuing` has signed it. `now` is
+/// in seconds since 1970-01-01T00:00:00Z.
+pub fn read(der: &[u8], root: &[u8], issuing: &[u8], now: i64) -> Result<FullPkiRequest, Refusal> {
+    let request = FullPkiRequest::from_der(der)
+        .map_err(|error| Refusal::new(ProblemKind::RenewalMalformed, format!("{error}.")))?;
+    let authority = |der| Certificate::from_der(der).map_err(|error| Refusal::internal(&error));
+    certification_path::build(request.signer(), &[authority(issuing)?], &[authority(root)?], clock::to_unsigned(now))
+        .map_err(|fault| {
+        Refusal::new(
+            ProblemKind::CertificateNotAccepted,
+            match fault {
+                PathError::Expired(_) => "It has ended: register for a new one.",
+                PathError::NotYetValid(_) => "It is not valid yet.",
+                _ => "It was not issued here: register for a new one.",
+            },
+        )
+    })?;
+    request.verify().map_err(|error| {
+        Refusal::new(
+            ProblemKind::RenewalSignatureInvalid,
+            match error {
+                Error::UnsupportedAlgorithm(_) => format!("{error}: sign with RSA and SHA-256, SHA-384 or SHA-512."),
+                _ => "It must be made with the private key of the current certificate.".into(),
+            },
+        )
+    })?;
+    Ok(request)
+}
+
+/// Checks that the time for a renewal has come.
+pub fn check_window(current: &Certificate, policy: Option<RenewalPolicy>, now: i64) -> Result<RenewalPolicy, Refusal> {
+    let refuse = |detail: String| Refusal::new(ProblemKind::RenewalNotAllowed, detail);
+    let Some(policy) = policy else {
+        return Err(refuse("Certificates of this type are not renewed: register for a new one.".into()));
+    };
+    let opens_at = policy.opens_at(current.validity().1);
+    if clock::to_unsigned(now) < opens_at {
+        let days = (opens_at - clock::to_unsigned(now)).div_ceil(clock::to_unsigned(clock::DAY));
+        return Err(refuse(format!(
+            "It can be renewed in the last {} days before it ends: come back in {days} days.",
+            policy.window_days
+        )));
+    }
+    Ok(policy)
+}
+
+/// Checks that what is asked for is the same again: names, and e-mail address; the key only where `policy` allows it.
+pub fn check_same(
+    current: &Certificate,
+    current_email_address: &str,
+    request: &CertificationRequest,
+    checked: &CheckedRequest,
+    policy: RenewalPolicy,
+) -> Result<(), Refusal> {
+    if request.subject() != current.subject() {
+        return Err(Refusal::new(
+            ProblemKind::SubjectNotAllowed,
+            format!(
+                "The subject must be the current certificate's: “{}”. For another one, register.",
+                current.subject()
+            ),
+        ));
+    }
+    if checked.email_address != current_email_address {
+        return Err(Refusal::new(
+            ProblemKind::EmailAddressNotAllowed,
+            format!(
+                "The e-mail address must be the current certificate's: “{current_email_address}”. For another one, register."
+            ),
+        ));
+    }
+    let is_same_key = request.subject_public_key_info() == current.parsed().tbs_certificate().subject_public_key_info();
+    if is_same_key && !policy.same_key {
+        return Err(Refusal::new(
+            ProblemKind::KeyReuseNotAllowed,
+            "The request is for the current certificate's key: make a new one.",
+        ));
+    }
+    Ok(())
+}
