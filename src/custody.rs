@@ -6,6 +6,7 @@ use core::str::FromStr;
 
 use der::Encode;
 use rand::CryptoRng;
+use x509_cert::name::Name;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::SubjectTemplate;
@@ -15,9 +16,10 @@ use crate::pki::certification_path::{self, PathError};
 use crate::pki::certification_request::{self, CertificationRequest};
 use crate::pki::error::Error;
 use crate::pki::key_pair::{KeyPair, key_id};
-use crate::pki::{encrypted_private_key, pem, pfx};
+use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Stage,
+    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
+    Renewed, Stage,
 };
 
 /// Does a job and gives the final answer; `progress` hears of each stage as it begins.
@@ -27,6 +29,7 @@ pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -
         Job::Check(check_job) => check(&check_job).map(Answer::Checked),
         Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
+        Job::Renew(renew_job) => renew(&renew_job, rng, progress).map(Answer::Renewed),
         Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
     }
     .unwrap_or_else(Answer::Failed)
@@ -41,15 +44,62 @@ fn generate(job: &Generate, rng: &mut impl CryptoRng, mut progress: impl FnMut(S
     check_portable(&job.passphrase)?;
     progress(Stage::GeneratingKeyPair);
     let key_pair = KeyPair::generate(job.key_size, rng)?;
+    request_and_seal(&key_pair, subject, &job.email_address, &job.passphrase, rng, progress)
+}
+
+/// Signs the request for a key pair, and seals its private half.
+fn request_and_seal(
+    key_pair: &KeyPair,
+    subject: Name,
+    email_address: &str,
+    passphrase: &Passphrase,
+    rng: &mut impl CryptoRng,
+    mut progress: impl FnMut(Stage),
+) -> Result<Generated, Failure> {
     progress(Stage::SigningRequest);
-    let request = certification_request::build(&key_pair, subject, &job.email_address, rng)?;
+    let request = certification_request::build(key_pair, subject, email_address, rng)?;
     progress(Stage::EncryptingKey);
-    let sealed = encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, &job.passphrase, rng)?;
+    let sealed = encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, passphrase, rng)?;
     Ok(Generated {
         key_id: key_id(&key_pair.to_subject_public_key_info()?),
         encrypted_private_key: sealed.into(),
         certification_request: request.into(),
     })
+}
+
+/// Unseals the current key, makes a new one unless the same is wanted, requests and seals it, and signs the request as the
+/// holder of the current certificate.
+fn renew(job: &Renew, rng: &mut impl CryptoRng, mut progress: impl FnMut(Stage)) -> Result<Renewed, Failure> {
+    let certificate = Certificate::from_der(&job.certificate.0)?;
+    let email_addresses = certificate.email_addresses()?;
+    let [email_address] = email_addresses.as_slice() else {
+        return Err(unusable("the current certificate has not exactly one e-mail address"));
+    };
+    let current = open_for(&certificate, &job.encrypted_private_key, &job.passphrase)?;
+    let passphrase = job.new_passphrase.as_ref().unwrap_or(&job.passphrase);
+    check_portable(passphrase)?;
+    let new = match job.new_key {
+        Some(size) => {
+            progress(Stage::GeneratingKeyPair);
+            Some(KeyPair::generate(size, rng)?)
+        }
+        None => None,
+    };
+    let key_pair = new.as_ref().unwrap_or(&current);
+    let generated =
+        request_and_seal(key_pair, certificate.subject().clone(), email_address, passphrase, rng, progress)?;
+    let signed = full_pki_request::build(&generated.certification_request.0, &certificate, &current, rng)?;
+    Ok(Renewed { generated, full_pki_request: signed.into() })
+}
+
+/// Unseals the key of `certificate`.
+fn open_for(certificate: &Certificate, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
+    let key_pair = KeyPair::from_private_key_info(&encrypted_private_key::decrypt(&sealed.0, passphrase)?)?;
+    if key_pair.to_subject_public_key_info()? == certificate.subject_public_key_info()? {
+        Ok(key_pair)
+    } else {
+        Err(Failure::KeyMismatch)
+    }
 }
 
 /// Checks that the certificate is the one asked for and leads to a trust anchor.
@@ -249,6 +299,16 @@ mod tests {
         }
     }
 
+    fn renew_job(new_key: Option<KeySize>) -> Renew {
+        Renew {
+            certificate: issued().remove(0),
+            encrypted_private_key: generated().encrypted_private_key,
+            passphrase: passphrase(),
+            new_key,
+            new_passphrase: Some(new_passphrase()),
+        }
+    }
+
     fn prove_job() -> Prove {
         let Generated { encrypted_private_key, certification_request, .. } = generated();
         Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
@@ -321,6 +381,9 @@ mod tests {
             handled(Job::Prove(prove_job())),
             handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
             handled(Job::Generate(Generate { subject_template: "nonsense".into(), ..generate_job() })),
+            handled(Job::Renew(renew_job(None))),
+            handled(Job::Renew(Renew { passphrase: wrong(), ..renew_job(None) })),
+            handled(Job::Renew(Renew { new_passphrase: Some(not_portable()), ..renew_job(None) })),
             handled(Job::ChangePassphrase(change_job())),
             handled(Job::ChangePassphrase(ChangePassphrase { passphrase: wrong(), ..change_job() })),
             handled(Job::ChangePassphrase(ChangePassphrase { new_passphrase: not_portable(), ..change_job() })),
@@ -359,6 +422,7 @@ mod tests {
             Job::Generate(generate_job()),
             Job::Export(export),
             Job::ChangePassphrase(change_job()),
+            Job::Renew(renew_job(None)),
             Job::Prove(prove_job()),
         ] {
             let printed = format!("{job:?}");

@@ -7,7 +7,9 @@ use crate::api::{CaCertificates, Configuration, NewRequest, Problem, RequestStat
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
-use crate::protocol::{ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Prove, Stage};
+use crate::protocol::{
+    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Prove, Renew, Renewed, Stage,
+};
 
 #[cfg(test)]
 pub(crate) mod memory;
@@ -16,14 +18,14 @@ pub(crate) mod memory;
 pub trait KeyStore {
     /// Every enrollment.
     async fn list(&self) -> Result<Held, StoreError>;
-    /// One enrollment.
-    async fn get(&self, key_id: &str) -> Result<Option<Enrollment>, StoreError>;
-    /// Adds one. When this returns, it is committed. An enrollment with the same key is never overwritten.
+    /// One enrollment, by its [`Enrollment::id`].
+    async fn get(&self, id: &str) -> Result<Option<Enrollment>, StoreError>;
+    /// Adds one. When this returns, it is committed. One with the same ID is never overwritten.
     async fn insert(&self, enrollment: &Enrollment) -> Result<(), StoreError>;
     /// Changes one, in one transaction, so that two tabs cannot undo each other's changes. Returns it as it is now.
-    async fn update(&self, key_id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError>;
+    async fn update(&self, id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError>;
     /// Removes one for good, if it is there.
-    async fn remove(&self, key_id: &str) -> Result<(), StoreError>;
+    async fn remove(&self, id: &str) -> Result<(), StoreError>;
 }
 
 /// What a store holds.
@@ -38,10 +40,10 @@ pub struct Held {
 /// Why the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// An enrollment with this key is there already.
+    /// An enrollment with this ID is there already.
     #[error("this key is already saved")]
     AlreadyThere,
-    /// There is no enrollment with this key.
+    /// There is no enrollment with this ID.
     #[error("this key is not saved here")]
     NotThere,
     /// The browser's storage is full.
@@ -66,6 +68,8 @@ pub trait RegistrationAuthority {
     async fn ca_certificates(&self) -> Result<CaCertificates, RaError>;
     /// Sends a request; the same request again gives the same transaction.
     async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError>;
+    /// Sends a renewal, a full PKI request as DER; the same renewal again gives the same transaction.
+    async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError>;
     /// How a request stands.
     async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError>;
     /// The issued certificate and its chain, leaf first, DER.
@@ -96,6 +100,8 @@ pub trait KeyWorker {
     async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError>;
     /// Seals a key under another passphrase; returns the EncryptedPrivateKeyInfo, DER.
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError>;
+    /// Makes a request for a renewal.
+    async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError>;
     /// Proves that a passphrase opens a key, and that the key is a request's.
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
 }

@@ -26,6 +26,8 @@ pub enum Job {
     Export(Export),
     /// Seal a key anew, under another passphrase.
     ChangePassphrase(ChangePassphrase),
+    /// Make a request for a renewal.
+    Renew(Renew),
     /// Prove that a passphrase opens a key.
     Prove(Prove),
 }
@@ -97,6 +99,21 @@ pub struct ChangePassphrase {
     pub new_passphrase: Passphrase,
 }
 
+/// Make a request for a renewal: for a new key pair or the same one, signed by the holder of the current certificate.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Renew {
+    /// The current certificate, DER: subject and e-mail address are taken from it.
+    pub certificate: Base64Bytes,
+    /// Its sealed private key, DER.
+    pub encrypted_private_key: Base64Bytes,
+    /// What that is sealed under.
+    pub passphrase: Passphrase,
+    /// The size of the new RSA key; absent for the same key.
+    pub new_key: Option<KeySize>,
+    /// What the request's key will be sealed under; [`Self::passphrase`] if absent.
+    pub new_passphrase: Option<Passphrase>,
+}
+
 /// Unseal the private key and compare it with the request: proof that the passphrase opens it, and that it is the request's.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Prove {
@@ -137,6 +154,8 @@ pub enum Answer {
     Exported(Base64Bytes),
     /// [`Job::ChangePassphrase`] is done: the PKCS#8 EncryptedPrivateKeyInfo under the new passphrase, DER.
     PassphraseChanged(Base64Bytes),
+    /// [`Job::Renew`] is done.
+    Renewed(Renewed),
     /// [`Job::Prove`] is done: the passphrase opens the key, and the key is the request's.
     Proved,
     /// The job cannot be done.
@@ -152,6 +171,15 @@ pub struct Generated {
     pub encrypted_private_key: Base64Bytes,
     /// PKCS#10 CertificationRequest, DER.
     pub certification_request: Base64Bytes,
+}
+
+/// A request for a renewal, and the sealed key pair that it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// The key pair and the bare request.
+    pub generated: Generated,
+    /// The request, signed by the holder of the current certificate: a full PKI request, DER.
+    pub full_pki_request: Base64Bytes,
 }
 
 /// A certificate that was checked.

@@ -11,7 +11,7 @@ use crate::ports::StoreError;
 const DATABASE: &str = "keyside";
 /// The schema's version.
 const SCHEMA_VERSION: u32 = 1;
-/// The object store of the enrollments; its keys are key IDs.
+/// The object store of the enrollments; its keys are their IDs.
 pub(super) const ENROLLMENTS: &str = "enrollments";
 /// The object store of what was typed and not submitted yet.
 pub(super) const DRAFTS: &str = "drafts";

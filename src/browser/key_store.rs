@@ -1,4 +1,4 @@
-//! The key store in IndexedDB: one record an enrollment, under its key ID.
+//! The key store in IndexedDB: one record an enrollment, under its ID.
 
 use indexed_db_futures::error::Error;
 use indexed_db_futures::prelude::*;
@@ -28,11 +28,11 @@ impl KeyStore for IndexedDbKeyStore {
         Ok(held)
     }
 
-    async fn get(&self, key_id: &str) -> Result<Option<Enrollment>, StoreError> {
+    async fn get(&self, id: &str) -> Result<Option<Enrollment>, StoreError> {
         let database = open().await?;
         let transaction = database.transaction(ENROLLMENTS).build().map_err(store_error)?;
         let store = transaction.object_store(ENROLLMENTS).map_err(store_error)?;
-        store.get::<Enrollment, _, _>(key_id).serde().map_err(store_error)?.await.map_err(store_error)
+        store.get::<Enrollment, _, _>(id).serde().map_err(store_error)?.await.map_err(store_error)
     }
 
     async fn insert(&self, enrollment: &Enrollment) -> Result<(), StoreError> {
@@ -41,7 +41,7 @@ impl KeyStore for IndexedDbKeyStore {
         let store = transaction.object_store(ENROLLMENTS).map_err(store_error)?;
         store
             .add(enrollment)
-            .with_key(enrollment.key_id.as_str())
+            .with_key(enrollment.id())
             .without_key_type()
             .serde()
             .map_err(store_error)?
@@ -50,12 +50,12 @@ impl KeyStore for IndexedDbKeyStore {
         transaction.commit().await.map_err(store_error)
     }
 
-    async fn update(&self, key_id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError> {
+    async fn update(&self, id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError> {
         let database = open().await?;
         let transaction = read_write(&database, ENROLLMENTS)?;
         let store = transaction.object_store(ENROLLMENTS).map_err(store_error)?;
         let mut enrollment = store
-            .get::<Enrollment, _, _>(key_id)
+            .get::<Enrollment, _, _>(id)
             .serde()
             .map_err(store_error)?
             .await
@@ -64,7 +64,7 @@ impl KeyStore for IndexedDbKeyStore {
         change(&mut enrollment);
         store
             .put(&enrollment)
-            .with_key(key_id)
+            .with_key(id)
             .without_key_type()
             .serde()
             .map_err(store_error)?
@@ -74,11 +74,11 @@ impl KeyStore for IndexedDbKeyStore {
         Ok(enrollment)
     }
 
-    async fn remove(&self, key_id: &str) -> Result<(), StoreError> {
+    async fn remove(&self, id: &str) -> Result<(), StoreError> {
         let database = open().await?;
         let transaction = read_write(&database, ENROLLMENTS)?;
         let store = transaction.object_store(ENROLLMENTS).map_err(store_error)?;
-        store.delete(key_id).build().map_err(store_error)?.await.map_err(store_error)?;
+        store.delete(id).build().map_err(store_error)?.await.map_err(store_error)?;
         transaction.commit().await.map_err(store_error)
     }
 }

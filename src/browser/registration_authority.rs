@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use web_sys::AbortSignal;
 
 use crate::api::{
-    CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, PEM_CERTIFICATE_CHAIN, PROBLEM_JSON,
-    REQUESTS_PATH, RequestStatus, certificate_path, request_path,
+    CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, PEM_CERTIFICATE_CHAIN, PKCS7_CMC_REQUEST,
+    PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path,
 };
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::transaction_id::TransactionId;
@@ -90,6 +90,14 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
 
     async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
         let request = limited(Request::post(&self.url(REQUESTS_PATH))).json(request).map_err(unexpected)?;
+        json(request.send().await.map_err(unreachable)?).await
+    }
+
+    async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
+        let request = limited(Request::post(&self.url(REQUESTS_PATH)))
+            .header("Content-Type", PKCS7_CMC_REQUEST)
+            .body(js_sys::Uint8Array::from(full_pki_request))
+            .map_err(unexpected)?;
         json(request.send().await.map_err(unreachable)?).await
     }
 

@@ -17,7 +17,7 @@ use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Stage, VERSION,
+    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Renew, Renewed, Stage, VERSION,
 };
 
 /// The worker's start script, as the build names it.
@@ -152,6 +152,13 @@ impl KeyWorker for WebWorkers {
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError> {
         match run(Job::ChangePassphrase(job), |_| ()).await? {
             Answer::PassphraseChanged(sealed) => Ok(sealed),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
+        match run(Job::Renew(job), progress).await? {
+            Answer::Renewed(renewed) => Ok(renewed),
             _ => Err(WorkerError::Stale),
         }
     }

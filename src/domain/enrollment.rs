@@ -49,6 +49,20 @@ pub struct Submission {
     pub state: RequestState,
 }
 
+/// What a renewal is, beyond a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// What is sent in place of the bare request: the full PKI request that the holder of the current certificate has signed
+    /// (RFC 5272, section 3.2.1.2), DER.
+    pub full_pki_request: Base64Bytes,
+    /// The current certificate's serial number, in lowercase hexadecimal.
+    pub serial_number: String,
+    /// The last second of the current certificate's validity, since 1970-01-01T00:00:00Z.
+    pub not_after: u64,
+    /// Whether the new certificate is for the same key.
+    pub same_key: bool,
+}
+
 /// A file that was downloaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Download {
@@ -61,7 +75,7 @@ pub struct Download {
 /// What this browser holds of one request. Nothing in it is secret without the passphrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrollment {
-    /// The SHA-256 of the SubjectPublicKeyInfo, in lowercase hexadecimal: the record's key.
+    /// The SHA-256 of the SubjectPublicKeyInfo, in lowercase hexadecimal.
     pub key_id: String,
     /// When the key pair was made, in seconds since 1970-01-01T00:00:00Z.
     pub created_at: u64,
@@ -71,6 +85,9 @@ pub struct Enrollment {
     pub encrypted_private_key: Base64Bytes,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Base64Bytes,
+    /// The certificate that this one renews, where it renews one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
     /// What the registration authority said; absent until it has answered once.
     pub submission: Option<Submission>,
     /// Transaction IDs that the registration authority gave earlier and did not know any more when the request was sent again.
@@ -99,6 +116,14 @@ pub enum Standing {
 }
 
 impl Enrollment {
+    /// The record's name in this browser: that of its key. A renewal with the same key has the old serial number beside it.
+    pub fn id(&self) -> String {
+        match &self.renewal {
+            Some(Renewal { same_key: true, serial_number, .. }) => format!("{}-{serial_number}", self.key_id),
+            _ => self.key_id.clone(),
+        }
+    }
+
     /// How it stands.
     pub fn standing(&self) -> Standing {
         match (&self.certification_path, &self.submission) {
@@ -144,6 +169,7 @@ mod tests {
             },
             encrypted_private_key: Base64Bytes(vec![1]),
             certification_request: Base64Bytes(vec![2]),
+            renewal: None,
             submission: state.map(|state| Submission {
                 transaction_id: "000-000-000-000-000-000-000-000-011".parse().unwrap(),
                 submitted_at: 1_800_000_001,

@@ -78,8 +78,8 @@ fn is_device(file_name: &str) -> bool {
     is_numbered || DEVICES.contains(&stem.as_str())
 }
 
-/// The day in UTC, as ISO 8601 writes it; nothing after the year 9999.
-fn day(seconds: u64) -> Option<String> {
+/// The day in UTC of a time in seconds since 1970-01-01T00:00:00Z, as ISO 8601 writes it; nothing after the year 9999.
+pub fn day(seconds: u64) -> Option<String> {
     let date = DateTime::from_unix_duration(Duration::from_secs(seconds)).ok()?;
     Some(format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
 }

@@ -7,7 +7,7 @@
 //! Common Name: Ada Example
 //! …more headers…
 //! -----BEGIN ENCRYPTED PRIVATE KEY-----
-//! …, the CERTIFICATE REQUEST and, once collected, each CERTIFICATE, leaf first…
+//! …, the CERTIFICATE REQUEST, for a renewal the CMS that was sent and, once collected, each CERTIFICATE, leaf first…
 //! SHA-256: …of every line above it, each ended by one line feed, in lowercase hexadecimal…
 //! ```
 //!
@@ -21,16 +21,16 @@ use core::time::Duration;
 
 use der::{DateTime, Encode};
 use pkcs8::EncryptedPrivateKeyInfoRef;
-use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256};
 
 use super::certificate::Certificate;
 use super::certification_request::CertificationRequest;
 use super::error::Error;
+use super::full_pki_request::FullPkiRequest;
 use super::key_pair::{hex, key_id};
 use super::pem;
 use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::enrollment::{Application, Enrollment, RequestState, Submission};
+use crate::domain::enrollment::{Application, Enrollment, Renewal, RequestState, Submission};
 use crate::domain::key_size::KeySize;
 use crate::domain::transaction_id::TransactionId;
 
@@ -145,6 +145,7 @@ pub fn encode(enrollment: &Enrollment) -> Result<String, Error> {
         (pem::CERTIFICATE_REQUEST, &enrollment.certification_request),
     ]
     .into_iter()
+    .chain(enrollment.renewal.iter().map(|renewal| (pem::CMS, &renewal.full_pki_request)))
     .chain(certificates)
     {
         lines.push(String::new());
@@ -250,6 +251,7 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         created_at: seconds(headers, CREATED_AT)?,
         application,
         encrypted_private_key: encrypted_private_key.into(),
+        renewal: read_renewal(blocks, &certification_request)?,
         certification_request: certification_request.into(),
         submission: read_submission(headers)?,
         former_transaction_ids: read_former_transaction_ids(headers)?,
@@ -262,11 +264,24 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
 fn read_request(der: &[u8], key_size: KeySize) -> Result<CertificationRequest, Damage> {
     let malformed = |_| Damage::Block(pem::CERTIFICATE_REQUEST);
     let request = CertificationRequest::from_der(der).map_err(malformed)?;
-    if request.rsa_public_key().map_err(malformed)?.n().bits() != u32::from(key_size.bits()) {
+    request.rsa_public_key().map_err(malformed)?;
+    if request.key_size() != Ok(key_size) {
         return Err(Damage::Header(KEY_SIZE));
     }
     request.verify().map_err(|_| Damage::SignatureInvalid)?;
     Ok(request)
+}
+
+fn read_renewal(blocks: &str, certification_request: &[u8]) -> Result<Option<Renewal>, Damage> {
+    if !blocks.contains("-----BEGIN CMS-----") {
+        return Ok(None);
+    }
+    let der = single(blocks, pem::CMS)?;
+    let request = FullPkiRequest::from_der(&der).map_err(|_| Damage::Block(pem::CMS))?;
+    if request.certification_request() != certification_request || request.verify().is_err() {
+        return Err(Damage::Block(pem::CMS));
+    }
+    Renewal::try_from(&request).map(Some).map_err(|_| Damage::Block(pem::CMS))
 }
 
 fn read_submission(headers: &str) -> Result<Option<Submission>, Damage> {
@@ -354,7 +369,7 @@ mod tests {
     use crate::domain::enrollment::Standing;
     use crate::domain::passphrase::Passphrase;
     use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
-    use crate::pki::{certification_request, encrypted_private_key};
+    use crate::pki::{certification_request, encrypted_private_key, full_pki_request};
 
     /// A backup that was made without Keyside. Users hold files like it: whoever changes the format must still read it.
     const VECTOR: &str = include_str!("../../tests/vectors/backup/collected.txt");
@@ -382,6 +397,7 @@ mod tests {
                     certification_request: certification_request::build(&key_pair(), subject, "zoe@example.com", rng)
                         .unwrap()
                         .into(),
+                    renewal: None,
                     submission: None,
                     former_transaction_ids: Vec::new(),
                     certification_path: None,
@@ -439,6 +455,25 @@ mod tests {
             let text = encode(&enrollment).unwrap();
             assert_eq!(decode(&text), Ok(enrollment), "{text}");
         }
+    }
+
+    #[test]
+    fn a_renewal_is_written_with_what_was_sent() {
+        let current = authority().certify("CN=Zoë Example".parse().unwrap(), spki_of(&key_pair()), NOW, NOW + YEAR);
+        let current = Certificate::from_der(&current).unwrap();
+        let sign = |request: &Base64Bytes| {
+            let signed = full_pki_request::build(&request.0, &current, &key_pair(), &mut rand::rng()).unwrap();
+            Renewal::try_from(&FullPkiRequest::from_der(&signed).unwrap()).unwrap()
+        };
+        let renewal = Enrollment { renewal: Some(sign(&not_sent().certification_request)), ..not_sent() };
+        let text = encode(&renewal).unwrap();
+        assert_eq!(decode(&text).unwrap(), renewal);
+        assert_eq!(renewal.id(), format!("{}-{}", renewal.key_id, current.summary().serial_number));
+
+        let subject = "CN=Another".parse().unwrap();
+        let other = certification_request::build(&key_pair(), subject, "a@example.com", &mut rand::rng()).unwrap();
+        let mixed = encode(&Enrollment { renewal: Some(sign(&other.into())), ..not_sent() }).unwrap();
+        assert_eq!(decode(&mixed), Err(Damage::Block(pem::CMS).into()));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use der::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 
 use super::error::Error;
@@ -68,6 +69,19 @@ impl Certificate {
     pub fn serial_number(&self) -> &[u8] {
         let bytes = self.parsed.tbs_certificate().serial_number().as_bytes();
         bytes.strip_prefix(&[0]).unwrap_or(bytes)
+    }
+
+    /// The rfc822Names in the subjectAltName (RFC 5280, section 4.2.1.6).
+    pub fn email_addresses(&self) -> Result<Vec<String>, Error> {
+        let names = self.parsed.tbs_certificate().get_extension::<SubjectAltName>();
+        let names = names.map_err(Error::malformed("SubjectAltName"))?.map(|(_, names)| names.0).unwrap_or_default();
+        Ok(names
+            .into_iter()
+            .filter_map(|name| match name {
+                GeneralName::Rfc822Name(address) => Some(address.to_string()),
+                _ => None,
+            })
+            .collect())
     }
 
     /// Whether it may sign certificates with `below` further CA certificates between it and the leaf

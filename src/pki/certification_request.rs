@@ -4,6 +4,7 @@ use der::oid::db::rfc5912::ID_EXTENSION_REQ;
 use der::{Decode, Encode};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
+use rsa::traits::PublicKeyParts;
 use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -14,6 +15,7 @@ use x509_cert::request::{CertReq, ExtensionReq, RequestBuilder};
 use super::error::Error;
 use super::key_pair::KeyPair;
 use super::signature;
+use crate::domain::key_size::KeySize;
 
 const STRUCTURE: &str = "CertificationRequest";
 
@@ -67,6 +69,15 @@ impl CertificationRequest {
     /// The public key to be certified, if it is RSA, of any size.
     pub fn rsa_public_key(&self) -> Result<RsaPublicKey, Error> {
         signature::rsa_public_key(&self.0.info.public_key)
+    }
+
+    /// The size of the public key, if it is RSA of a size that Keyside works with.
+    pub fn key_size(&self) -> Result<KeySize, Error> {
+        let bits = self.rsa_public_key()?.n().bits();
+        u16::try_from(bits)
+            .ok()
+            .and_then(|bits| KeySize::try_from(bits).ok())
+            .ok_or_else(|| Error::UnusableKey(format!("it has {bits} bits")))
     }
 
     /// The names in the subjectAltName asked for (RFC 5280, section 4.2.1.6; RFC 2985, section 5.4.2).

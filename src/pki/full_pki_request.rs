@@ -22,9 +22,11 @@ use spki::{AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier};
 use x509_cert::attr::Attribute;
 
 use super::certificate::Certificate;
+use super::certification_request::CertificationRequest;
 use super::error::Error;
 use super::key_pair::KeyPair;
 use super::signature;
+use crate::domain::enrollment::Renewal;
 
 const STRUCTURE: &str = "full PKI request";
 
@@ -126,6 +128,7 @@ fn identifier(certificate: &Certificate) -> IssuerAndSerialNumber {
 /// A full PKI request that was read: one CertificationRequest, signed by the holder of one certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FullPkiRequest {
+    der: Vec<u8>,
     content: Vec<u8>,
     signer_info: SignerInfo,
     signer: Certificate,
@@ -160,7 +163,7 @@ impl FullPkiRequest {
             return Err(Error::Unexpected { structure: STRUCTURE, what: "it has not exactly one request" });
         };
         let certification_request = request.certification_request.to_der().map_err(&malformed)?;
-        Ok(Self { content, signer_info: signer_info.clone(), signer, certification_request })
+        Ok(Self { der: der.to_vec(), content, signer_info: signer_info.clone(), signer, certification_request })
     }
 
     /// The certificate whose holder has signed.
@@ -199,6 +202,23 @@ impl FullPkiRequest {
         let signed = attributes.to_der().map_err(Error::malformed(STRUCTURE))?;
         let public_key = self.signer.parsed().tbs_certificate().subject_public_key_info();
         signature::verify(public_key, &algorithm, &signed, self.signer_info.signature.as_bytes())
+    }
+}
+
+/// What is kept of a renewal.
+impl TryFrom<&FullPkiRequest> for Renewal {
+    type Error = Error;
+
+    fn try_from(request: &FullPkiRequest) -> Result<Self, Error> {
+        let certificate = request.signer().summary();
+        let requested = CertificationRequest::from_der(&request.certification_request)?;
+        let certified = request.signer.parsed().tbs_certificate().subject_public_key_info();
+        Ok(Self {
+            full_pki_request: request.der.clone().into(),
+            serial_number: certificate.serial_number,
+            not_after: certificate.not_after,
+            same_key: requested.subject_public_key_info() == certified,
+        })
     }
 }
 

@@ -8,6 +8,8 @@ use super::error::Error;
 pub const CERTIFICATE: &str = "CERTIFICATE";
 /// The label of a PKCS#10 CertificationRequest (RFC 7468, section 7).
 pub const CERTIFICATE_REQUEST: &str = "CERTIFICATE REQUEST";
+/// The label of a CMS structure (RFC 7468, section 9).
+pub const CMS: &str = "CMS";
 /// The label of a PKCS#8 EncryptedPrivateKeyInfo (RFC 7468, section 11).
 pub const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";
 

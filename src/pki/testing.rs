@@ -4,13 +4,14 @@
 use core::time::Duration;
 use std::sync::OnceLock;
 
-use der::asn1::{GeneralizedTime, UtcTime};
+use der::asn1::{GeneralizedTime, Ia5String, UtcTime};
 use der::{Decode, Encode};
 use spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
@@ -24,6 +25,9 @@ use crate::domain::key_size::KeySize;
 pub(crate) const NOW: u64 = 1_800_000_000;
 /// A year in seconds, to the day.
 pub(crate) const YEAR: u64 = 365 * 24 * 60 * 60;
+
+/// The e-mail address in every user's certificate.
+pub(crate) const EMAIL_ADDRESS: &str = "ada@example.com";
 
 /// A key pair, generated once for all tests of a run.
 pub(crate) fn key_pair() -> KeyPair {
@@ -109,10 +113,15 @@ impl BuilderProfile for Profile {
     ) -> x509_cert::builder::Result<Vec<Extension>> {
         let usage = if self.is_ca { KeyUsages::KeyCertSign } else { KeyUsages::DigitalSignature };
         let basic_constraints = BasicConstraints { ca: self.is_ca, path_len_constraint: None };
-        Ok(vec![
+        let mut extensions = vec![
             basic_constraints.to_extension(tbs.subject(), &[])?,
             KeyUsage(usage.into()).to_extension(tbs.subject(), &[])?,
-        ])
+        ];
+        if !self.is_ca {
+            let address = GeneralName::Rfc822Name(Ia5String::new(EMAIL_ADDRESS)?);
+            extensions.push(SubjectAltName(vec![address]).to_extension(tbs.subject(), &[])?);
+        }
+        Ok(extensions)
     }
 }
 

@@ -5,7 +5,9 @@
 use core::cell::{Cell, RefCell};
 
 use super::{Clock, Held, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
-use crate::api::{CaCertificates, CertificateType, Configuration, NewRequest, Problem, ProblemKind, RequestStatus};
+use crate::api::{
+    CaCertificates, CertificateType, Configuration, NewRequest, Problem, ProblemKind, RenewalPolicy, RequestStatus,
+};
 use crate::custody;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::{Enrollment, RequestState};
@@ -13,9 +15,10 @@ use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::certification_request::CertificationRequest;
+use crate::pki::full_pki_request::FullPkiRequest;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Job, Prove, Stage,
+    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Job, Prove, Renew, Renewed, Stage,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -54,30 +57,30 @@ impl KeyStore for MemoryKeyStore {
         Ok(Held { enrollments, unreadable: 0 })
     }
 
-    async fn get(&self, key_id: &str) -> Result<Option<Enrollment>, StoreError> {
-        Ok(self.enrollments.borrow().iter().find(|kept| kept.key_id == key_id).cloned())
+    async fn get(&self, id: &str) -> Result<Option<Enrollment>, StoreError> {
+        Ok(self.enrollments.borrow().iter().find(|kept| kept.id() == id).cloned())
     }
 
     async fn insert(&self, enrollment: &Enrollment) -> Result<(), StoreError> {
         self.write()?;
-        if self.get(&enrollment.key_id).await?.is_some() {
+        if self.get(&enrollment.id()).await?.is_some() {
             return Err(StoreError::AlreadyThere);
         }
         self.enrollments.borrow_mut().push(enrollment.clone());
         Ok(())
     }
 
-    async fn update(&self, key_id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError> {
+    async fn update(&self, id: &str, change: impl FnOnce(&mut Enrollment)) -> Result<Enrollment, StoreError> {
         self.write()?;
         let mut enrollments = self.enrollments.borrow_mut();
-        let kept = enrollments.iter_mut().find(|kept| kept.key_id == key_id).ok_or(StoreError::NotThere)?;
+        let kept = enrollments.iter_mut().find(|kept| kept.id() == id).ok_or(StoreError::NotThere)?;
         change(kept);
         Ok(kept.clone())
     }
 
-    async fn remove(&self, key_id: &str) -> Result<(), StoreError> {
+    async fn remove(&self, id: &str) -> Result<(), StoreError> {
         self.write()?;
-        self.enrollments.borrow_mut().retain(|kept| kept.key_id != key_id);
+        self.enrollments.borrow_mut().retain(|kept| kept.id() != id);
         Ok(())
     }
 }
@@ -136,6 +139,13 @@ impl KeyWorker for MemoryWorker {
         }
     }
 
+    async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
+        match self.work(&Job::Renew(job), progress)? {
+            Answer::Renewed(renewed) => Ok(renewed),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
         match self.work(&Job::Prove(job), |_| ())? {
             Answer::Proved => Ok(()),
@@ -150,6 +160,7 @@ pub(crate) enum Call {
     Configuration,
     CaCertificates,
     Submit,
+    Renew,
     Status,
     Certificate,
 }
@@ -165,7 +176,10 @@ pub(crate) enum Fault {
 
 /// A request as the registration authority holds it.
 struct Received {
-    certification_request: String,
+    /// What tells it from others: the request, or for a renewal the request and the current certificate.
+    submission: Vec<u8>,
+    /// PKCS#10, DER.
+    certification_request: Vec<u8>,
     status: RequestStatus,
     certificate: Option<Vec<u8>>,
 }
@@ -227,7 +241,7 @@ impl MemoryAuthority {
         let der = {
             let requests = self.requests.borrow();
             let held = requests.iter().find(|held| held.status.transaction_id == id).unwrap();
-            Base64Bytes::try_from(held.certification_request.clone()).unwrap().0
+            held.certification_request.clone()
         };
         let request = CertificationRequest::from_der(&der).unwrap();
         let spki = request.subject_public_key_info().clone();
@@ -237,6 +251,26 @@ impl MemoryAuthority {
     /// Issues a certificate that was made elsewhere.
     pub(crate) fn issue_this(&self, id: TransactionId, certificate: Vec<u8>) {
         self.decide(id, RequestState::Issued, Some(certificate));
+    }
+
+    /// Takes a request, or finds what was submitted before.
+    fn take(&self, submission: Vec<u8>, certification_request: Vec<u8>) -> Result<RequestStatus, RaError> {
+        let mut requests = self.requests.borrow_mut();
+        if let Some(held) = requests.iter().find(|held| held.submission == submission) {
+            return Ok(held.status.clone());
+        }
+        CertificationRequest::from_der(&certification_request)
+            .map_err(|_| problem(ProblemKind::CertificationRequestMalformed))?
+            .verify()
+            .map_err(|_| problem(ProblemKind::SignatureInvalid))?;
+        let status = RequestStatus {
+            transaction_id: TransactionId::random(&mut rand::rng()),
+            submitted_at: NOW,
+            state: RequestState::Pending,
+            revocation: None,
+        };
+        requests.push(Received { submission, certification_request, status: status.clone(), certificate: None });
+        Ok(status)
     }
 
     fn decide(&self, id: TransactionId, state: RequestState, certificate: Option<Vec<u8>>) {
@@ -281,6 +315,7 @@ pub(crate) fn certificate_type() -> CertificateType {
         name: "Participants & External Users".into(),
         description: "For users of the ISO's applications outside the ISO.".into(),
         subject_template: "CN={common_name},OU=Participants & External Users,O=Example,C=US".into(),
+        renewal: Some(RenewalPolicy { window_days: 90, same_key: true }),
     }
 }
 
@@ -305,28 +340,19 @@ impl RegistrationAuthority for MemoryAuthority {
 
     async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
         self.answer(Call::Submit, || {
-            let mut requests = self.requests.borrow_mut();
-            let known = requests.iter().find(|held| held.certification_request == request.certification_request);
-            if let Some(held) = known {
-                return Ok(held.status.clone());
-            }
             let der = Base64Bytes::try_from(request.certification_request.clone())
                 .map_err(|_| problem(ProblemKind::NotBase64))?;
-            CertificationRequest::from_der(&der.0)
-                .map_err(|_| problem(ProblemKind::CertificationRequestMalformed))?
-                .verify()
-                .map_err(|_| problem(ProblemKind::SignatureInvalid))?;
-            let status = RequestStatus {
-                transaction_id: TransactionId::random(&mut rand::rng()),
-                submitted_at: NOW,
-                state: RequestState::Pending,
-            };
-            requests.push(Received {
-                certification_request: request.certification_request.clone(),
-                status: status.clone(),
-                certificate: None,
-            });
-            Ok(status)
+            self.take(der.0.clone(), der.0)
+        })
+    }
+
+    async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
+        self.answer(Call::Renew, || {
+            let renewal =
+                FullPkiRequest::from_der(full_pki_request).map_err(|_| problem(ProblemKind::RenewalMalformed))?;
+            renewal.verify().map_err(|_| problem(ProblemKind::RenewalSignatureInvalid))?;
+            let request = renewal.certification_request().to_vec();
+            self.take([&request, renewal.signer().der()].concat(), request)
         })
     }
 

@@ -44,9 +44,9 @@ impl BackedUp {
     }
 }
 
-/// Writes the backup of the enrollment with this key.
-pub async fn back_up(store: &impl KeyStore, key_id: &str) -> Result<BackedUp, BackUpError> {
-    let enrollment = store.get(key_id).await?.ok_or(StoreError::NotThere)?;
+/// Writes the backup of the enrollment with this ID.
+pub async fn back_up(store: &impl KeyStore, id: &str) -> Result<BackedUp, BackUpError> {
+    let enrollment = store.get(id).await?.ok_or(StoreError::NotThere)?;
     let text = backup::encode(&enrollment)?;
     // A backup that cannot be restored is worse than none, and this is the last moment to notice.
     backup::decode(&text).map_err(BackUpError::Damaged)?;

@@ -49,7 +49,7 @@ pub async fn change_passphrase(
     let sealed = worker.change_passphrase(job).await?;
     // What counts is what the transaction finds: a key that was sealed anew in between keeps its newer passphrase.
     let kept = store
-        .update(&enrollment.key_id, |kept| {
+        .update(&enrollment.id(), |kept| {
             if kept.encrypted_private_key == *opened {
                 kept.encrypted_private_key = sealed.clone();
             }

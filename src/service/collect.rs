@@ -3,7 +3,7 @@
 use crate::api::ProblemKind;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::{Enrollment, RequestState, Standing};
-use crate::domain::file_name::FileName;
+use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
 use crate::pki::certificate::CertificateSummary;
@@ -165,12 +165,21 @@ pub async fn collect(
             format,
             encrypted_private_key: enrollment.encrypted_private_key.clone(),
             certification_path: enrollment.certification_path.clone().unwrap_or_default(),
-            friendly_name: enrollment.application.common_name.clone(),
+            friendly_name: friendly_name(&enrollment, &certificate),
             passphrase,
             export_passphrase: wanted.passphrase,
         })
         .await?;
     Ok(Collected { enrollment, certificate, format, file })
+}
+
+/// The name that keystores show: the Common Name, with the last day where it renews another certificate of that name.
+fn friendly_name(enrollment: &Enrollment, certificate: &CertificateSummary) -> String {
+    let common_name = &enrollment.application.common_name;
+    match file_name::day(certificate.not_after).filter(|_| enrollment.renewal.is_some()) {
+        Some(day) => format!("{common_name} (until {day})"),
+        None => common_name.clone(),
+    }
 }
 
 /// The enrollment with this transaction ID, if its key is in this browser.
@@ -216,7 +225,7 @@ async fn fetch_and_check(
         })
         .await?;
     let enrollment = store
-        .update(&enrollment.key_id, |kept| {
+        .update(&enrollment.id(), |kept| {
             kept.certification_path = Some(checked.certification_path);
         })
         .await?;

@@ -58,6 +58,7 @@ pub async fn save(
         application,
         encrypted_private_key: generated.encrypted_private_key,
         certification_request: generated.certification_request,
+        renewal: None,
         submission: None,
         former_transaction_ids: Vec::new(),
         certification_path: None,
@@ -73,30 +74,34 @@ pub async fn submit(
     authority: &impl RegistrationAuthority,
     enrollment: &Enrollment,
 ) -> Result<Enrollment, EnrollError> {
-    let status = authority.submit(&new_request(enrollment)).await?;
-    note(store, &enrollment.key_id, status).await
+    let status = send(authority, enrollment).await?;
+    note(store, &enrollment.id(), status).await
 }
 
-/// What is sent of an enrollment.
-fn new_request(enrollment: &Enrollment) -> NewRequest {
-    NewRequest {
+/// Sends what an enrollment asks for: a renewal signed by the holder of the current certificate, any other request as it is.
+async fn send(authority: &impl RegistrationAuthority, enrollment: &Enrollment) -> Result<RequestStatus, RaError> {
+    if let Some(renewal) = &enrollment.renewal {
+        return authority.renew(&renewal.full_pki_request.0).await;
+    }
+    let request = NewRequest {
         certificate_type: enrollment.application.certificate_type.clone(),
         certification_request: enrollment.certification_request.clone().into(),
-    }
+    };
+    authority.submit(&request).await
 }
 
 /// Asks how a request stands and notes the answer; sends it first where it was never confirmed, or is not known any more.
 pub async fn refresh(
     store: &impl KeyStore,
     authority: &impl RegistrationAuthority,
-    key_id: &str,
+    id: &str,
 ) -> Result<Enrollment, EnrollError> {
-    let enrollment = store.get(key_id).await?.ok_or(StoreError::NotThere)?;
+    let enrollment = store.get(id).await?.ok_or(StoreError::NotThere)?;
     if !matches!(enrollment.standing(), Standing::NotSent | Standing::Pending) {
         return Ok(enrollment);
     }
     ask(store, authority, &enrollment).await?;
-    Ok(store.get(key_id).await?.ok_or(StoreError::NotThere)?)
+    Ok(store.get(id).await?.ok_or(StoreError::NotThere)?)
 }
 
 /// Asks how a request stands, whatever is known of it, and notes the answer; gives the answer.
@@ -111,20 +116,20 @@ pub(super) async fn ask(
             Err(RaError::Problem(problem)) if problem.kind == ProblemKind::UnknownTransactionId => {}
             Err(error) => return Err(error.into()),
             Ok(status) => {
-                note(store, &enrollment.key_id, status.clone()).await?;
+                note(store, &enrollment.id(), status.clone()).await?;
                 return Ok(status);
             }
         }
     }
-    let status = authority.submit(&new_request(enrollment)).await?;
-    note(store, &enrollment.key_id, status.clone()).await?;
+    let status = send(authority, enrollment).await?;
+    note(store, &enrollment.id(), status.clone()).await?;
     Ok(status)
 }
 
 /// Notes what the registration authority said.
-async fn note(store: &impl KeyStore, key_id: &str, status: RequestStatus) -> Result<Enrollment, EnrollError> {
+async fn note(store: &impl KeyStore, id: &str, status: RequestStatus) -> Result<Enrollment, EnrollError> {
     let noted = store
-        .update(key_id, |enrollment| {
+        .update(id, |enrollment| {
             let late = status.state == RequestState::Pending
                 && enrollment.submission.as_ref().is_some_and(|known| known.state != RequestState::Pending);
             // Another tab may have heard the newer answer first: a request never becomes pending again.
@@ -196,6 +201,10 @@ mod tests {
         async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
             *self.seen.borrow_mut() = self.store.list().await.unwrap().enrollments;
             self.authority.submit(request).await
+        }
+
+        async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
+            self.authority.renew(full_pki_request).await
         }
 
         async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {

@@ -117,14 +117,14 @@ pub async fn restore(
         Err(StoreError::AlreadyThere) => {}
         Err(error) => return Err(error.into()),
     }
-    let kept = store.get(&backup.key_id).await?.ok_or(StoreError::NotThere)?;
+    let kept = store.get(&backup.id()).await?.ok_or(StoreError::NotThere)?;
     let (merged, mut outcome) = merge(&kept, &backup, sealed_otherwise);
     if merged == kept {
         return Ok(restored(kept, outcome));
     }
     // Another tab may have changed it in between: what counts is what the transaction finds.
     let enrollment = store
-        .update(&backup.key_id, |kept| {
+        .update(&backup.id(), |kept| {
             (*kept, outcome) = merge(kept, &backup, sealed_otherwise);
         })
         .await?;

@@ -127,6 +127,7 @@ impl Bundle {
             },
             encrypted_private_key: self.encrypted_private_key.clone().into(),
             certification_request: self.certification_request.clone().into(),
+            renewal: None,
             submission: Some(Submission {
                 transaction_id: TransactionId::random(&mut rand::rng()),
                 submitted_at: 1_800_000_001,

@@ -1,0 +1,362 @@
+//! Renewing: the holder of a certificate that is about to end asks for the next one, for the same names.
+
+use crate::api::{CertificateType, Configuration};
+use crate::domain::distinguished_name::SubjectTemplate;
+use crate::domain::enrollment::{Application, Enrollment};
+use crate::domain::key_size::KeySize;
+use crate::domain::passphrase::Passphrase;
+use crate::pki::certificate::Certificate;
+use crate::pki::certification_request::CertificationRequest;
+use crate::pki::full_pki_request::FullPkiRequest;
+use crate::ports::{Clock, KeyStore, KeyWorker, WorkerError};
+use crate::protocol::{Failure, Generated, Renew, Renewed, Stage};
+use crate::service::enroll::EnrollError;
+
+/// A certificate with its sealed key: one that this browser holds, or one that came in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Current {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Its private key: PKCS#8 EncryptedPrivateKeyInfo, DER.
+    pub encrypted_private_key: Vec<u8>,
+}
+
+impl Current {
+    /// The certificate that `enrollment` holds, if it was collected.
+    pub fn of(enrollment: &Enrollment) -> Option<Self> {
+        let leaf = enrollment.certification_path.as_ref()?.first()?;
+        Some(Self {
+            certificate: Certificate::from_der(&leaf.0).ok()?,
+            encrypted_private_key: enrollment.encrypted_private_key.0.clone(),
+        })
+    }
+}
+
+/// A certificate that can be renewed now, and what its renewal will say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Renewable {
+    current: Current,
+    certificate_type: CertificateType,
+    /// The Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// Whether the new certificate may be for the same key.
+    pub same_key_allowed: bool,
+}
+
+impl Renewable {
+    /// The certificate that is to be renewed.
+    pub fn certificate(&self) -> &Certificate {
+        &self.current.certificate
+    }
+
+    /// The type that its subject belongs to.
+    pub fn certificate_type(&self) -> &CertificateType {
+        &self.certificate_type
+    }
+}
+
+/// Why a certificate cannot be renewed, or not now. Times are in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRenewable {
+    /// Its subject is not one of this registration authority's, or it has not exactly one e-mail address.
+    #[error("the certificate is of no type that this registration authority offers")]
+    Foreign,
+    /// Certificates of its type are not renewed.
+    #[error("certificates of this type are not renewed")]
+    NotOffered,
+    /// It is too early; when the window opens.
+    #[error("it is too early to renew this certificate")]
+    TooEarly(u64),
+    /// It has ended; when.
+    #[error("the certificate has ended")]
+    Expired(u64),
+}
+
+/// Whether `current` can be renewed at `now`, in seconds since 1970-01-01T00:00:00Z.
+pub fn renewable(current: Current, configuration: &Configuration, now: u64) -> Result<Renewable, NotRenewable> {
+    let subject = current.certificate.subject();
+    let (certificate_type, common_name) = configuration
+        .certificate_types
+        .iter()
+        .find_map(|kind| {
+            let template: SubjectTemplate = kind.subject_template.parse().ok()?;
+            Some((kind.clone(), template.common_name_of(subject)?))
+        })
+        .ok_or(NotRenewable::Foreign)?;
+    let email_addresses = current.certificate.email_addresses().map_err(|_| NotRenewable::Foreign)?;
+    let [email_address] = <[_; 1]>::try_from(email_addresses).map_err(|_| NotRenewable::Foreign)?;
+    let policy = certificate_type.renewal.ok_or(NotRenewable::NotOffered)?;
+    let (_, not_after) = current.certificate.validity();
+    if now > not_after {
+        return Err(NotRenewable::Expired(not_after));
+    }
+    let opens_at = policy.opens_at(not_after);
+    if now < opens_at {
+        return Err(NotRenewable::TooEarly(opens_at));
+    }
+    Ok(Renewable { current, certificate_type, common_name, email_address, same_key_allowed: policy.same_key })
+}
+
+/// What a renewal is made with.
+#[derive(Debug)]
+pub struct Wanted {
+    /// What the current key is sealed under.
+    pub passphrase: Passphrase,
+    /// The size of the new key; absent for the same key.
+    pub new_key: Option<KeySize>,
+    /// What the request's key will be sealed under; [`Self::passphrase`] if absent.
+    pub new_passphrase: Option<Passphrase>,
+}
+
+/// Why no renewal was made. Nothing is saved, and the current certificate is as it was.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RenewError {
+    /// The passphrase does not open the current key.
+    #[error("the passphrase does not open the current key")]
+    WrongPassphrase,
+    /// Other programs would refuse to open what is sealed under the passphrase.
+    #[error("the passphrase has characters that other programs refuse")]
+    PassphraseNotPortable,
+    /// The current key is not the current certificate's.
+    #[error("the current key does not belong to the current certificate")]
+    KeyMismatch,
+    /// It could not be made or saved.
+    #[error(transparent)]
+    Enroll(EnrollError),
+}
+
+impl From<WorkerError> for RenewError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
+            WorkerError::Failed(Failure::PassphraseNotPortable) => Self::PassphraseNotPortable,
+            WorkerError::Failed(Failure::KeyMismatch) => Self::KeyMismatch,
+            other => Self::Enroll(other.into()),
+        }
+    }
+}
+
+/// Makes the request. Nothing is saved, so this is the part that may be cancelled.
+pub async fn generate(
+    worker: &impl KeyWorker,
+    renewable: &Renewable,
+    wanted: Wanted,
+    progress: impl Fn(Stage),
+) -> Result<Renewed, RenewError> {
+    let job = Renew {
+        certificate: renewable.certificate().der().to_vec().into(),
+        encrypted_private_key: renewable.current.encrypted_private_key.clone().into(),
+        passphrase: wanted.passphrase,
+        new_key: wanted.new_key,
+        new_passphrase: wanted.new_passphrase,
+    };
+    Ok(worker.renew(job, progress).await?)
+}
+
+/// Commits the request and its key. Nothing is sent: [`submit`](super::enroll::submit) does that. To be run to its end.
+pub async fn save(
+    store: &impl KeyStore,
+    clock: &impl Clock,
+    renewable: &Renewable,
+    renewed: Renewed,
+) -> Result<Enrollment, EnrollError> {
+    let unusable = |reason: String| EnrollError::Worker(WorkerError::Failed(Failure::Unusable(reason)));
+    let request = FullPkiRequest::from_der(&renewed.full_pki_request.0).map_err(|error| unusable(error.to_string()))?;
+    let renewal = (&request).try_into().map_err(|error: crate::pki::error::Error| unusable(error.to_string()))?;
+    let Generated { key_id, encrypted_private_key, certification_request } = renewed.generated;
+    let requested = CertificationRequest::from_der(&certification_request.0).and_then(|request| request.key_size());
+    let key_size = requested.map_err(|error| unusable(error.to_string()))?;
+    let enrollment = Enrollment {
+        key_id,
+        created_at: clock.now(),
+        application: Application {
+            certificate_type: renewable.certificate_type.id.clone(),
+            certificate_type_name: renewable.certificate_type.name.clone(),
+            common_name: renewable.common_name.clone(),
+            email_address: renewable.email_address.clone(),
+            key_size,
+        },
+        encrypted_private_key,
+        certification_request,
+        renewal: Some(renewal),
+        submission: None,
+        former_transaction_ids: Vec::new(),
+        certification_path: None,
+        downloads: Vec::new(),
+    };
+    store.insert(&enrollment).await?;
+    Ok(enrollment)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::api::{ProblemKind, RenewalPolicy};
+    use crate::domain::enrollment::Standing;
+    use crate::pki::testing::{NOW, YEAR};
+    use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
+    use crate::ports::{RaError, RegistrationAuthority};
+    use crate::service::testing::{PASSPHRASE, collected, wanted as pkcs12};
+    use crate::service::{collect, enroll};
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    fn configuration() -> Configuration {
+        block_on(MemoryAuthority::default().configuration()).unwrap()
+    }
+
+    fn current() -> Current {
+        Current::of(&collected()).unwrap()
+    }
+
+    /// Ten days before the end.
+    fn in_the_window() -> u64 {
+        NOW + YEAR - 10 * DAY
+    }
+
+    fn due() -> Renewable {
+        renewable(current(), &configuration(), in_the_window()).unwrap()
+    }
+
+    fn wanted(new_key: Option<KeySize>) -> Wanted {
+        Wanted { passphrase: Passphrase::new(PASSPHRASE.into()), new_key, new_passphrase: None }
+    }
+
+    fn made(new_key: Option<KeySize>) -> Renewed {
+        block_on(generate(&MemoryWorker::default(), &due(), wanted(new_key), |_| ())).unwrap()
+    }
+
+    /// A browser that holds the current certificate.
+    fn store() -> MemoryKeyStore {
+        let store = MemoryKeyStore::default();
+        block_on(store.insert(&collected())).unwrap();
+        store
+    }
+
+    #[test]
+    fn the_subject_is_carried_over() {
+        let due = due();
+        assert_eq!((due.common_name.as_str(), due.email_address.as_str()), ("Ada Example", "ada@example.com"));
+        let renewed = made(Some(KeySize::Rsa2048));
+        let request = FullPkiRequest::from_der(&renewed.full_pki_request.0).unwrap();
+        assert_eq!(request.verify(), Ok(()));
+        assert_eq!(request.signer(), due.certificate());
+        let requested = CertificationRequest::from_der(request.certification_request()).unwrap();
+        assert_eq!(requested.subject(), due.certificate().subject());
+        assert_eq!(requested.email_addresses().unwrap(), ["ada@example.com"]);
+        assert_ne!(renewed.generated.key_id, collected().key_id);
+    }
+
+    #[test]
+    fn the_window_is_the_last_days_of_the_validity() {
+        let at = |now| renewable(current(), &configuration(), now).map(|_| ());
+        let end = NOW + YEAR;
+        assert_eq!(at(end - 90 * DAY - 1), Err(NotRenewable::TooEarly(end - 90 * DAY)));
+        assert_eq!(at(end - 90 * DAY), Ok(()));
+        assert_eq!(at(end), Ok(()));
+        assert_eq!(at(end + 1), Err(NotRenewable::Expired(end)));
+    }
+
+    #[test]
+    fn a_certificate_of_another_kind_is_told_apart() {
+        let mut other = configuration();
+        other.certificate_types.iter_mut().for_each(|kind| kind.renewal = None);
+        assert_eq!(renewable(current(), &other, in_the_window()), Err(NotRenewable::NotOffered));
+        other.certificate_types.iter_mut().for_each(|kind| kind.subject_template = "CN={common_name},C=AT".into());
+        assert_eq!(renewable(current(), &other, in_the_window()), Err(NotRenewable::Foreign));
+    }
+
+    #[test]
+    fn a_renewal_stands_beside_the_old_certificate_and_is_collected_like_any_other() {
+        for new_key in [Some(KeySize::Rsa2048), None] {
+            let (store, authority, clock) = (store(), MemoryAuthority::default(), MemoryClock::default());
+            clock.0.set(in_the_window());
+            let saved = block_on(save(&store, &clock, &due(), made(new_key))).unwrap();
+            assert_eq!(saved.standing(), Standing::NotSent);
+            assert_eq!(saved.key_id == collected().key_id, new_key.is_none());
+            assert_ne!(saved.id(), collected().id());
+            // The answer is lost, and the renewal is sent again: it is the same one.
+            authority.fail(Call::Renew, Fault::AnswerLost);
+            assert!(block_on(enroll::submit(&store, &authority, &saved)).is_err());
+            authority.recover();
+            let sent = block_on(enroll::refresh(&store, &authority, &saved.id())).unwrap();
+            assert_eq!((sent.standing(), authority.held()), (Standing::Pending, 1));
+            let id = sent.transaction_id().unwrap();
+            authority.issue(id, in_the_window(), in_the_window() + YEAR);
+            let (worker, passphrase) = (MemoryWorker::default(), Passphrase::new(PASSPHRASE.into()));
+            let id = id.to_string();
+            let got =
+                block_on(collect::collect(&worker, &store, &authority, &clock, &id, passphrase, pkcs12())).unwrap();
+            assert_eq!(got.enrollment.standing(), Standing::Collected);
+            let held = block_on(store.list()).unwrap().enrollments;
+            assert!(held.contains(&collected()) && held.contains(&got.enrollment), "the old one is as it was");
+        }
+    }
+
+    #[test]
+    fn a_wrong_passphrase_changes_nothing() {
+        let wrong = Wanted { passphrase: Passphrase::new("wrong".into()), ..wanted(Some(KeySize::Rsa2048)) };
+        let outcome = block_on(generate(&MemoryWorker::default(), &due(), wrong, |_| ()));
+        assert_eq!(outcome, Err(RenewError::WrongPassphrase));
+        let not_portable = Some(Passphrase::new("pässphrase".into()));
+        let wanted = Wanted { new_passphrase: not_portable, ..wanted(Some(KeySize::Rsa2048)) };
+        let outcome = block_on(generate(&MemoryWorker::default(), &due(), wanted, |_| ()));
+        assert_eq!(outcome, Err(RenewError::PassphraseNotPortable));
+    }
+
+    #[test]
+    fn the_key_of_another_certificate_is_refused() {
+        let other = made(Some(KeySize::Rsa2048)).generated.encrypted_private_key.0;
+        let mixed = Current { encrypted_private_key: other, ..current() };
+        let mixed = renewable(mixed, &configuration(), in_the_window()).unwrap();
+        let outcome = block_on(generate(&MemoryWorker::default(), &mixed, wanted(None), |_| ()));
+        assert_eq!(outcome, Err(RenewError::KeyMismatch));
+    }
+
+    #[test]
+    fn the_new_key_opens_with_the_new_passphrase_alone() {
+        let wanted = Wanted {
+            new_passphrase: Some(Passphrase::new("Another-5-donkeys".into())),
+            ..wanted(Some(KeySize::Rsa2048))
+        };
+        let worker = MemoryWorker::default();
+        let renewed = block_on(generate(&worker, &due(), wanted, |_| ())).unwrap();
+        let opens = |passphrase: &str| {
+            let prove = crate::protocol::Prove {
+                encrypted_private_key: renewed.generated.encrypted_private_key.clone(),
+                certification_request: renewed.generated.certification_request.clone(),
+                passphrase: Passphrase::new(passphrase.into()),
+            };
+            block_on(worker.prove(prove)).is_ok()
+        };
+        assert!(opens("Another-5-donkeys") && !opens(PASSPHRASE));
+    }
+
+    #[test]
+    fn a_refusal_leaves_the_saved_request() {
+        let (store, authority, clock) = (store(), MemoryAuthority::default(), MemoryClock::default());
+        let mut saved = block_on(save(&store, &clock, &due(), made(None))).unwrap();
+        let renewal = saved.renewal.as_mut().unwrap();
+        renewal.full_pki_request.0.pop();
+        match block_on(enroll::submit(&store, &authority, &saved)) {
+            Err(EnrollError::RegistrationAuthority(RaError::Problem(problem))) => {
+                assert_eq!(problem.kind, ProblemKind::RenewalMalformed);
+            }
+            other => unreachable!("{other:?}"),
+        }
+        assert!(block_on(store.get(&saved.id())).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_policy_counts_back_from_the_end() {
+        let policy = RenewalPolicy { window_days: 90, same_key: false };
+        assert_eq!(policy.opens_at(100 * DAY), 10 * DAY);
+        assert_eq!(policy.opens_at(DAY), 0);
+    }
+}
