@@ -7,6 +7,7 @@ pub mod components;
 pub mod context;
 pub mod form;
 pub mod format;
+pub mod key_making;
 pub mod manage;
 pub mod messages;
 pub mod pages;
@@ -45,8 +46,9 @@ pub fn App(
                     <Route path=path!("/") view=pages::home::Home/>
                     <Route path=path!("/register") view=pages::register::ChooseType/>
                     <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
-                    <Route path=path!("/requests/:key_id") view=pages::submitted::Submitted/>
+                    <Route path=path!("/requests/:enrollment_id") view=pages::submitted::Submitted/>
                     <Route path=path!("/collect") view=pages::collect::Collect/>
+                    <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
                     <Route path=path!("/trust") view=pages::trust::Trust/>
                     <Route path=path!("/help") view=pages::help::Help/>

@@ -22,18 +22,18 @@ use crate::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise};
 /// Why to have a backup, and the button that saves one.
 #[component]
 pub fn BackUp(
-    /// The enrollment's key.
-    key_id: String,
+    /// The enrollment's ID.
+    enrollment_id: String,
     /// Whose it is.
     common_name: String,
 ) -> impl IntoView {
     let context = Context::here();
     let outcome = RwSignal::new(String::new());
     let save = move |_| {
-        let key_id = key_id.clone();
+        let enrollment_id = enrollment_id.clone();
         let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
         spawn_local(async move {
-            let said = match back_up(&context.store, &key_id).await {
+            let said = match back_up(&context.store, &enrollment_id).await {
                 Ok(backup) => {
                     let file_name = backup.file_name(badge.as_deref());
                     match components::save(backup.text.as_bytes(), "text/plain", &file_name) {
@@ -103,7 +103,7 @@ enum Progress {
     Read(Backup),
     Working(Backup),
     Failed(Option<Backup>, Message),
-    Done(Backup, Restored),
+    Done(Backup, Box<Restored>),
 }
 
 impl Progress {
@@ -175,7 +175,7 @@ pub fn RestorePanel(
                         passphrase.try_set(String::new());
                     }
                     on_restored.run(restored.enrollment.clone());
-                    Progress::Done(backup, restored)
+                    Progress::Done(backup, Box::new(restored))
                 }
                 Err(error) => Progress::Failed(Some(backup), messages::restore(&error)),
             });
@@ -281,7 +281,7 @@ fn Said(progress: Progress) -> impl IntoView {
         }
         Progress::Done(_, restored) => {
             let message = messages::restored(&restored);
-            let details = format!("/requests/{}", restored.enrollment.key_id);
+            let details = format!("/requests/{}", restored.enrollment.id());
             view! {
                 <p>
                     <strong>{message.title} ". "</strong>

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use super::components::{ShowPassphrase, focus};
+use super::context::Context;
 use super::messages;
-use crate::domain::passphrase::{PassphrasePolicy, PassphraseRule};
+use crate::domain::passphrase::{Passphrase, PassphrasePolicy, PassphraseRule};
 
 /// A wrong entry: the id of its field, and what is wrong.
 pub type Fault = (&'static str, String);
@@ -142,5 +143,127 @@ pub fn Rules(
                 })
                 .collect_view()}
         </ul>
+    }
+}
+
+/// The fields of another passphrase, by the id of their element.
+const ANOTHER_PASSPHRASE: &str = "another-passphrase";
+const ANOTHER_CONFIRMATION: &str = "another-passphrase-confirmation";
+
+/// Another passphrase than the pickup passphrase, if the user wants one.
+#[derive(Clone, Copy)]
+pub struct AnotherPassphrase {
+    wanted: RwSignal<bool>,
+    passphrase: RwSignal<String>,
+    confirmation: RwSignal<String>,
+    attempted: RwSignal<bool>,
+    policy: Memo<PassphrasePolicy>,
+    /// What is wrong with it, once the form was sent.
+    pub faults: Memo<Vec<Fault>>,
+}
+
+/// What another passphrase is called.
+#[derive(Clone, Copy)]
+pub struct AnotherPassphraseWords {
+    /// The label of the choice to have one.
+    pub choice: &'static str,
+    /// What it is good for.
+    pub hint: &'static str,
+    /// The field's label.
+    pub field: &'static str,
+    /// The label of the field that confirms it.
+    pub confirmation: &'static str,
+}
+
+impl AnotherPassphrase {
+    /// None is wanted at first.
+    pub fn new() -> Self {
+        let context = Context::here();
+        let [wanted, attempted] = [(); 2].map(|()| RwSignal::new(false));
+        let [passphrase, confirmation] = [(); 2].map(|()| RwSignal::new(String::new()));
+        let policy = Memo::new(move |_| {
+            context.configuration().map(|configuration| configuration.passphrase_policy).unwrap_or_default()
+        });
+        let faults = Memo::new(move |_| {
+            if !(wanted.get() && attempted.get()) {
+                return Vec::new();
+            }
+            let (passphrase, confirmation) = (passphrase.get(), confirmation.get());
+            passphrase_faults(policy.get(), (ANOTHER_PASSPHRASE, &passphrase), (ANOTHER_CONFIRMATION, &confirmation))
+        });
+        Self { wanted, passphrase, confirmation, attempted, policy, faults }
+    }
+
+    /// The form is sent: from now on what is wrong is named. Returns whether nothing is.
+    pub fn attempt(self) -> bool {
+        self.attempted.set(true);
+        self.faults.with_untracked(Vec::is_empty)
+    }
+
+    /// The passphrase, if one is wanted.
+    pub fn typed(self) -> Option<Passphrase> {
+        self.wanted.get_untracked().then(|| Passphrase::new(self.passphrase.get_untracked()))
+    }
+
+    /// Forgets what was typed.
+    pub fn clear(self) {
+        self.attempted.try_set(false);
+        for field in [self.passphrase, self.confirmation] {
+            field.try_set(String::new());
+        }
+        self.wanted.try_set(false);
+    }
+}
+
+impl Default for AnotherPassphrase {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The choice to have another passphrase, and its fields.
+#[component]
+pub fn AnotherPassphraseFields(
+    /// What is typed.
+    another: AnotherPassphrase,
+    /// What it is called.
+    words: AnotherPassphraseWords,
+) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label class="choice">
+                <input type="checkbox" bind:checked=another.wanted/>
+                {words.choice}
+            </label>
+            <p class="hint">{words.hint}</p>
+        </div>
+        {move || {
+            another
+                .wanted
+                .get()
+                .then(|| {
+                    view! {
+                        <TextField
+                            id=ANOTHER_PASSPHRASE
+                            label=words.field
+                            hint="Remember it: nobody can recover it."
+                            input_type="password"
+                            autocomplete="new-password"
+                            value=another.passphrase
+                            faults=another.faults
+                        />
+                        <Rules policy=another.policy.get() passphrase=another.passphrase/>
+                        <TextField
+                            id=ANOTHER_CONFIRMATION
+                            label=words.confirmation
+                            hint="The same once more."
+                            input_type="password"
+                            autocomplete="new-password"
+                            value=another.confirmation
+                            faults=another.faults
+                        />
+                    }
+                })
+        }}
     }
 }

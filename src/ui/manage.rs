@@ -31,8 +31,8 @@ enum Progress {
 /// Changes the pickup passphrase.
 #[component]
 pub fn ChangePassphrasePanel(
-    /// The enrollment's key.
-    key_id: String,
+    /// The enrollment's ID.
+    enrollment_id: String,
     /// Whose it is.
     common_name: String,
 ) -> impl IntoView {
@@ -61,13 +61,14 @@ pub fn ChangePassphrasePanel(
             return;
         }
         progress.set(Progress::Working);
-        let key_id = key_id.clone();
+        let enrollment_id = enrollment_id.clone();
         let [present_one, new_one] = [present, new].map(|typed| Passphrase::new(typed.get_untracked()));
         spawn_local(async move {
-            let changed = match context.store.get(&key_id).await.and_then(|held| held.ok_or(StoreError::NotThere)) {
-                Ok(held) => change_passphrase(&context.workers, &context.store, &held, present_one, new_one).await,
-                Err(error) => Err(error.into()),
-            };
+            let changed =
+                match context.store.get(&enrollment_id).await.and_then(|held| held.ok_or(StoreError::NotThere)) {
+                    Ok(held) => change_passphrase(&context.workers, &context.store, &held, present_one, new_one).await,
+                    Err(error) => Err(error.into()),
+                };
             let _ = progress.try_set(match changed {
                 Ok(_) => {
                     attempted.try_set(false);
@@ -144,8 +145,8 @@ pub fn ChangePassphrasePanel(
 /// Removes an enrollment from this browser, after asking twice.
 #[component]
 pub fn RemovePanel(
-    /// The key of what to remove.
-    key_id: String,
+    /// The enrollment's ID.
+    enrollment_id: String,
     /// Whose it is.
     common_name: String,
     /// How it stands.
@@ -165,9 +166,9 @@ pub fn RemovePanel(
         }
     };
     let remove = move |_: MouseEvent| {
-        let (key_id, navigate) = (key_id.clone(), navigate.clone());
+        let (enrollment_id, navigate) = (enrollment_id.clone(), navigate.clone());
         spawn_local(async move {
-            match context.store.remove(&key_id).await {
+            match context.store.remove(&enrollment_id).await {
                 Ok(()) => navigate("/certificates", Default::default()),
                 Err(error) => {
                     let _ = failure.try_set(Some(messages::store(&error)));

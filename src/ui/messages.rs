@@ -13,6 +13,7 @@ use crate::service::back_up::BackUpError;
 use crate::service::change_passphrase::ChangePassphraseError;
 use crate::service::collect::CollectError;
 use crate::service::enroll::EnrollError;
+use crate::service::renew::{NotRenewable, RenewError};
 use crate::service::restore::{Outcome, RestoreError, Restored};
 use crate::ui::format::{self, date_and_time};
 
@@ -166,6 +167,49 @@ pub fn worker(error: &WorkerError) -> Message {
             "This page has been updated in the meantime",
             "Reload the page and try again; what is saved in this browser is still there.",
         ),
+    }
+}
+
+/// Why a certificate cannot be renewed, or not now.
+pub fn not_renewable(fault: &NotRenewable) -> Message {
+    match fault {
+        NotRenewable::Foreign => message(
+            "This certificate cannot be renewed here",
+            "It is of no type that this registration authority offers. Renew it where you got it, or register for a new one.",
+        ),
+        NotRenewable::NotOffered => {
+            message("Certificates of this type are not renewed", "Register for a new one when this one ends.")
+        }
+        NotRenewable::TooEarly(opens_at) => message(
+            "It is too early to renew this certificate",
+            format!("It can be renewed from {} on. Until then it works as it is.", date_and_time(*opens_at)),
+        ),
+        NotRenewable::Expired(at) => message(
+            "This certificate has expired",
+            format!(
+                "It ended on {}, and a certificate that has ended cannot vouch for a new one. Register for a new one.",
+                date_and_time(*at)
+            ),
+        ),
+    }
+}
+
+/// Why no renewal was made.
+pub fn renew(error: &RenewError) -> Message {
+    match error {
+        RenewError::WrongPassphrase => message(
+            "The passphrase is wrong",
+            "It does not open the key of the current certificate. Nothing was sent. Try again as often as you like; upper and lower case and spaces matter. If it is forgotten, register for a new certificate.",
+        ),
+        RenewError::PassphraseNotPortable => message(
+            "The new key needs another passphrase",
+            "The present one is too long, or has characters that not every program can work with. Tick “Give the new key another passphrase” and choose one.",
+        ),
+        RenewError::KeyMismatch => message(
+            "The key does not belong to the certificate",
+            "This certificate cannot vouch for a new one. Register for a new certificate.",
+        ),
+        RenewError::Enroll(error) => enroll(error),
     }
 }
 

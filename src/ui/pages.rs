@@ -7,5 +7,6 @@ pub mod help;
 pub mod home;
 pub mod not_found;
 pub mod register;
+pub mod renew;
 pub mod submitted;
 pub mod trust;

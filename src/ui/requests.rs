@@ -37,16 +37,16 @@ pub fn Requests() -> impl IntoView {
         loop {
             let authority = context.authority();
             for enrollment in show().await {
-                let key_id = enrollment.key_id;
-                if refused.with_untracked(|refused| refused.contains(&key_id)) {
+                let enrollment_id = enrollment.id();
+                if refused.with_untracked(|refused| refused.contains(&enrollment_id)) {
                     continue;
                 }
                 // A request that cannot be asked about now is asked about next time; one that is decided costs nothing.
-                if let Err(error) = enroll::refresh(&context.store, &authority, &key_id).await
+                if let Err(error) = enroll::refresh(&context.store, &authority, &enrollment_id).await
                     && error.is_refusal()
                 {
                     refused.update(|refused| {
-                        refused.insert(key_id);
+                        refused.insert(enrollment_id);
                     });
                 }
             }
@@ -90,8 +90,8 @@ fn List(held: Held, refused: RwSignal<BTreeSet<String>>) -> impl IntoView {
                     .enrollments
                     .into_iter()
                     .map(|enrollment| {
-                        let key_id = enrollment.key_id.clone();
-                        let refused = Signal::derive(move || refused.with(|refused| refused.contains(&key_id)));
+                        let enrollment_id = enrollment.id();
+                        let refused = Signal::derive(move || refused.with(|refused| refused.contains(&enrollment_id)));
                         view! { <Request enrollment refused/> }
                     })
                     .collect_view()}
@@ -116,7 +116,7 @@ fn Request(enrollment: Enrollment, refused: Signal<bool>) -> impl IntoView {
     let standing = enrollment.standing();
     let certificate = certificate_of(&enrollment);
     let now = Context::here().clock.now();
-    let details = format!("/requests/{}", enrollment.key_id);
+    let details = format!("/requests/{}", enrollment.id());
     let next = match (&standing, enrollment.transaction_id()) {
         (Standing::Issued, Some(id)) => Some((format!("/collect?id={id}"), "Collect")),
         (Standing::Collected, Some(id)) => Some((format!("/collect?id={id}"), "Download")),
@@ -131,6 +131,16 @@ fn Request(enrollment: Enrollment, refused: Signal<bool>) -> impl IntoView {
                     " · made on "
                     {date_and_time(enrollment.created_at)}
                 </p>
+                {enrollment
+                    .renewal
+                    .as_ref()
+                    .map(|renewal| {
+                        view! {
+                            <p class="quiet">
+                                "Renews the certificate that ends on " {date_and_time(renewal.not_after)}
+                            </p>
+                        }
+                    })}
                 {enrollment.transaction_id().map(|id| view! { <p class="quiet code">{id.to_string()}</p> })}
                 {certificate
                     .map(|certificate| {

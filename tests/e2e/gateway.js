@@ -1,7 +1,7 @@
 // A real gateway on a port that the system chooses, with its data in a temporary folder.
 import { spawn, execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,18 +18,30 @@ export function required(name) {
 }
 
 export class Gateway {
-    /** Starts a gateway; with `manual`, requests wait until `approve` or `reject`. */
-    static async start({ manual = false } = {}) {
+    /**
+     * Starts a gateway; with `manual`, requests wait until `approve` or `reject`. Each pair of `changes` is replaced in the
+     * annotated example of the configuration.
+     */
+    static async start({ manual = false, changes = [] } = {}) {
         const gateway = new Gateway();
         gateway.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
         gateway.manual = manual;
+        if (changes.length > 0) {
+            let { stdout: text } = await run(binary, ['config', 'example']);
+            for (const [from, to] of changes) {
+                if (!text.includes(from)) throw new Error(`the example has no “${from}”`);
+                text = text.replaceAll(from, to);
+            }
+            gateway.config = ['--config', join(gateway.data, 'keyside.toml')];
+            await writeFile(gateway.config[1], text);
+        }
         await gateway.listen('127.0.0.1:0');
         return gateway;
     }
 
     async listen(address) {
         const manual = this.manual ? ['--manual-approval'] : [];
-        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', page, ...manual], {
+        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', page, ...manual, ...(this.config ?? [])], {
             stdio: ['ignore', 'pipe', 'pipe'],
         });
         this.child = child;

@@ -8,7 +8,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 
 use crate::domain::enrollment::{Download, Enrollment, Standing};
-use crate::domain::passphrase::{Passphrase, PassphrasePolicy};
+use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::TransactionId;
 use crate::domain::user_agent::takes_aes;
 use crate::pki::pfx::Profile;
@@ -18,7 +18,7 @@ use crate::service::collect::{self, CollectError, Collected, Wanted};
 use crate::ui::backup::{BackUp, RestorePanel};
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, ShowPassphrase, focus_soon};
 use crate::ui::context::Context;
-use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
+use crate::ui::form::{AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary};
 use crate::ui::format::date_and_time;
 use crate::ui::messages::{self, Message};
 
@@ -82,7 +82,7 @@ pub fn Collect() -> impl IntoView {
         if matches!(progress.get_untracked(), Progress::Busy) {
             return;
         }
-        another.attempted.set(true);
+        let another_is_right = another.attempt();
         passphrase_missing.set(passphrase.with_untracked(String::is_empty));
         if passphrase_missing.get_untracked() {
             if let Some(field) = passphrase_field.get_untracked() {
@@ -90,7 +90,7 @@ pub fn Collect() -> impl IntoView {
             }
             return;
         }
-        if !another.faults.with_untracked(Vec::is_empty) {
+        if !another_is_right {
             focus_soon("error-summary");
             return;
         }
@@ -212,7 +212,7 @@ pub fn Collect() -> impl IntoView {
                 <ShowPassphrase of="Pickup Passphrase" shown/>
             </div>
             <Formats chosen=format/>
-            <AnotherPassphraseFields another/>
+            <AnotherPassphraseFields another words=FILE_PASSPHRASE/>
             <p class="actions">
                 <button type="submit" aria-disabled=move || busy().then_some("true")>"Collect"</button>
             </p>
@@ -221,94 +221,13 @@ pub fn Collect() -> impl IntoView {
     }
 }
 
-/// The fields of a passphrase for the file alone, by the id of their element.
-const FILE_PASSPHRASE: &str = "file-passphrase";
-const FILE_CONFIRMATION: &str = "file-passphrase-confirmation";
-
-/// A passphrase for the file alone, if the user wants one.
-#[derive(Clone, Copy)]
-struct AnotherPassphrase {
-    wanted: RwSignal<bool>,
-    passphrase: RwSignal<String>,
-    confirmation: RwSignal<String>,
-    attempted: RwSignal<bool>,
-    policy: Memo<PassphrasePolicy>,
-    faults: Memo<Vec<Fault>>,
-}
-
-impl AnotherPassphrase {
-    fn new() -> Self {
-        let context = Context::here();
-        let [wanted, attempted] = [(); 2].map(|()| RwSignal::new(false));
-        let [passphrase, confirmation] = [(); 2].map(|()| RwSignal::new(String::new()));
-        let policy = Memo::new(move |_| {
-            context.configuration().map(|configuration| configuration.passphrase_policy).unwrap_or_default()
-        });
-        let faults = Memo::new(move |_| {
-            if !(wanted.get() && attempted.get()) {
-                return Vec::new();
-            }
-            let fields = ((FILE_PASSPHRASE, passphrase.get()), (FILE_CONFIRMATION, confirmation.get()));
-            form::passphrase_faults(policy.get(), (fields.0.0, &fields.0.1), (fields.1.0, &fields.1.1))
-        });
-        Self { wanted, passphrase, confirmation, attempted, policy, faults }
-    }
-
-    /// The passphrase, if one is wanted.
-    fn typed(self) -> Option<Passphrase> {
-        self.wanted.get_untracked().then(|| Passphrase::new(self.passphrase.get_untracked()))
-    }
-
-    /// Forgets what was typed.
-    fn clear(self) {
-        self.attempted.try_set(false);
-        for field in [self.passphrase, self.confirmation] {
-            field.try_set(String::new());
-        }
-        self.wanted.try_set(false);
-    }
-}
-
-#[component]
-fn AnotherPassphraseFields(another: AnotherPassphrase) -> impl IntoView {
-    view! {
-        <div class="field">
-            <label class="choice">
-                <input type="checkbox" bind:checked=another.wanted/>
-                "Give the file a passphrase of its own"
-            </label>
-            <p class="hint">"For a file that goes to another program or another person. Your pickup passphrase stays as it is."</p>
-        </div>
-        {move || {
-            another
-                .wanted
-                .get()
-                .then(|| {
-                    view! {
-                        <TextField
-                            id=FILE_PASSPHRASE
-                            label="Passphrase of the file"
-                            hint="Remember it: nobody can recover it."
-                            input_type="password"
-                            autocomplete="new-password"
-                            value=another.passphrase
-                            faults=another.faults
-                        />
-                        <Rules policy=another.policy.get() passphrase=another.passphrase/>
-                        <TextField
-                            id=FILE_CONFIRMATION
-                            label="Passphrase of the file once more"
-                            hint="The same once more."
-                            input_type="password"
-                            autocomplete="new-password"
-                            value=another.confirmation
-                            faults=another.faults
-                        />
-                    }
-                })
-        }}
-    }
-}
+/// What the passphrase of the file alone is called.
+const FILE_PASSPHRASE: AnotherPassphraseWords = AnotherPassphraseWords {
+    choice: "Give the file a passphrase of its own",
+    hint: "For a file that goes to another program or another person. Your pickup passphrase stays as it is.",
+    field: "Passphrase of the file",
+    confirmation: "Passphrase of the file once more",
+};
 
 /// The profile to recommend on this system.
 fn recommended() -> Profile {
@@ -382,8 +301,8 @@ fn Done(collected: Collected) -> impl IntoView {
         ExportFormat::Pkcs12(_) => (PKCS12, "PKCS#12"),
         ExportFormat::Pem => (PEM, "PEM"),
     };
-    let key_id = collected.enrollment.key_id.clone();
-    let downloaded_key = key_id.clone();
+    let enrollment_id = collected.enrollment.id();
+    let downloaded_key = enrollment_id.clone();
     let context = Context::here();
     let common_name = collected.enrollment.application.common_name.clone();
     let save = move |_| {
@@ -391,10 +310,10 @@ fn Done(collected: Collected) -> impl IntoView {
         outcome.set(said);
         if said.is_empty() {
             let download = Download { file_name: name.clone(), at: context.clock.now() };
-            let key_id = downloaded_key.clone();
+            let enrollment_id = downloaded_key.clone();
             spawn_local(async move {
                 // A note for the user's own memory: the file is saved whether it is kept or not.
-                let _ = context.store.update(&key_id, |kept| kept.downloads.push(download)).await;
+                let _ = context.store.update(&enrollment_id, |kept| kept.downloads.push(download)).await;
             });
         }
     };
@@ -407,7 +326,7 @@ fn Done(collected: Collected) -> impl IntoView {
             </p>
             <CertificateParticulars certificate/>
             <p>"How to import it: see " <A href="/help">"Help"</A> "."</p>
-            <BackUp key_id common_name/>
+            <BackUp enrollment_id common_name/>
         </MessageBox>
     }
 }

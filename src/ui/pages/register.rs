@@ -1,6 +1,5 @@
 //! Register: choose the certificate type, fill in the request, and have the key pair made.
 
-use futures_util::future::{AbortHandle, abortable};
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
@@ -20,6 +19,7 @@ use crate::service::enroll::{self, EnrollError};
 use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, Preflight, Step, StepTrail, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
+use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
 use crate::ui::messages;
 
 /// The first step: the certificate types on offer.
@@ -209,13 +209,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let attempted = RwSignal::new(false);
     let faults = Memo::new(move |_| if attempted.get() { form.faults(policy) } else { Vec::new() });
     let progress = RwSignal::new(Progress::Idle);
-    let running: StoredValue<Option<AbortHandle>> = StoredValue::new(None);
-    let stop = move || {
-        if let Some(handle) = running.try_update_value(Option::take).flatten() {
-            handle.abort();
-        }
-    };
-    on_cleanup(stop);
+    let making = Stoppable::new();
     let type_name = certificate_type.name.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -248,16 +242,14 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             let on_stage = |stage| {
                 let _ = progress.try_set(Progress::Working(stage));
             };
-            let (generating, handle) =
-                abortable(enroll::generate(&context.workers, &certificate_type, &application, passphrase, on_stage));
-            running.try_set_value(Some(handle));
-            let generated = match generating.await {
-                Ok(Ok(generated)) => generated,
-                Ok(Err(error)) => {
+            let generating = enroll::generate(&context.workers, &certificate_type, &application, passphrase, on_stage);
+            let generated = match making.run(generating).await {
+                Some(Ok(generated)) => generated,
+                Some(Err(error)) => {
                     let _ = progress.try_set(Progress::Failed(error));
                     return;
                 }
-                Err(_) => return,
+                None => return,
             };
             // From here on there is no Cancel: what has begun to be saved is saved.
             let _ = progress.try_set(Progress::Sending);
@@ -274,11 +266,11 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             // Whatever the answer, the request is saved: its own page shows how it stands, and sends it again if need be.
             let _ = enroll::submit(&context.store, &context.authority(), &enrollment).await;
             let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
-            navigate(&format!("/requests/{}", enrollment.key_id), options);
+            navigate(&format!("/requests/{}", enrollment.id()), options);
         });
     };
     let cancel = move |_: MouseEvent| {
-        stop();
+        making.stop();
         progress.set(Progress::Idle);
         focus_soon("submit");
     };
@@ -351,63 +343,5 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 <button type="submit" id="submit">"Submit"</button>
             </p>
         </form>
-    }
-}
-
-/// What is being done, for how long, and the way to stop it.
-#[component]
-fn Working(stage: Stage, on_cancel: impl Fn(MouseEvent) + 'static) -> impl IntoView {
-    view! {
-        <section class="message wait" id="progress" tabindex="-1" aria-labelledby="progress-title">
-            <h2 id="progress-title">"Making your key pair"</h2>
-            <p role="status">{messages::stage(stage)}</p>
-            <progress aria-label="Making your key pair"></progress>
-            <p class="quiet">
-                "This takes a few seconds for 2048 bits and up to a minute or two for 4096. Keep this page open; you can use other tabs."
-            </p>
-            <p class="actions">
-                <button type="button" class="secondary" on:click=on_cancel>"Cancel"</button>
-            </p>
-        </section>
-    }
-}
-
-/// The key sizes on offer.
-#[component]
-fn KeyAlgorithm(sizes: Vec<KeySize>, chosen: RwSignal<KeySize>) -> impl IntoView {
-    let on_offer = sizes.clone();
-    Effect::new(move || {
-        // A draft may name a size that is not on offer any more.
-        if !on_offer.contains(&chosen.get())
-            && let Some(&first) = on_offer.first()
-        {
-            chosen.set(first);
-        }
-    });
-    view! {
-        <fieldset class="field">
-            <legend>"Key Algorithm"</legend>
-            <p class="hint">"RSA. A longer key takes longer to make; 2048 bits are accepted everywhere."</p>
-            <div class="choices">
-                {sizes
-                    .into_iter()
-                    .map(|size| {
-                        view! {
-                            <label class="choice">
-                                <input
-                                    type="radio"
-                                    name="key-size"
-                                    value=size.to_string()
-                                    prop:checked=move || chosen.get() == size
-                                    on:change=move |_| chosen.set(size)
-                                />
-                                "RSA "
-                                {size.to_string()}
-                            </label>
-                        }
-                    })
-                    .collect_view()}
-            </div>
-        </fieldset>
     }
 }

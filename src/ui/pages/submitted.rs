@@ -16,10 +16,11 @@ use crate::pki::{certs_only, pem};
 use crate::ports::{Clock, KeyStore, RaError, StoreError};
 use crate::service::certificate_of;
 use crate::service::enroll::{self, EnrollError};
+use crate::service::renew::{self, Current, NotRenewable};
 use crate::ui::backup::BackUp;
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, StandingMark, Step, StepTrail};
 use crate::ui::context::Context;
-use crate::ui::format::{date_and_time, validity};
+use crate::ui::format::{date_and_time, pairs, validity};
 use crate::ui::manage::{ChangePassphrasePanel, RemovePanel};
 use crate::ui::messages;
 
@@ -37,18 +38,18 @@ fn interval(asked: u32) -> u32 {
 pub fn Submitted() -> impl IntoView {
     let parameters = use_params_map();
     // Going from one request to another changes the address alone: each gets a view of its own.
-    move || view! { <OneRequest key_id=parameters.read().get("key_id").unwrap_or_default()/> }
+    move || view! { <OneRequest enrollment_id=parameters.read().get("enrollment_id").unwrap_or_default()/> }
 }
 
 #[component]
-fn OneRequest(key_id: String) -> impl IntoView {
+fn OneRequest(enrollment_id: String) -> impl IntoView {
     let context = Context::here();
     let enrollment: RwSignal<Option<Result<Enrollment, EnrollError>>> = RwSignal::new(None);
     let trouble: RwSignal<Option<EnrollError>> = RwSignal::new(None);
     spawn_local_scoped_with_cancellation(async move {
         let held = context
             .store
-            .get(&key_id)
+            .get(&enrollment_id)
             .await
             .and_then(|held| held.ok_or(StoreError::NotThere))
             .map_err(EnrollError::from);
@@ -59,7 +60,7 @@ fn OneRequest(key_id: String) -> impl IntoView {
         }
         for asked in 0.. {
             let authority = context.authority();
-            match enroll::refresh(&context.store, &authority, &key_id).await {
+            match enroll::refresh(&context.store, &authority, &enrollment_id).await {
                 Ok(refreshed) => {
                     let settled = !matches!(refreshed.standing(), Standing::NotSent | Standing::Pending);
                     trouble.set(None);
@@ -204,6 +205,7 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
             <section class="card" aria-labelledby="certificate">
                 <h2 id="certificate">"Certificate"</h2>
                 <p>{left} "."</p>
+                <RenewalNote current=Current::of(&enrollment) enrollment_id=enrollment.id()/>
                 <CertificateParticulars certificate/>
                 {(!enrollment.downloads.is_empty())
                     .then(|| {
@@ -237,6 +239,28 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
                     <span role="status" class="quiet">{said}</span>
                 </p>
             </section>
+        })
+    }
+}
+
+/// When the certificate can be renewed, and the way there once it can.
+#[component]
+fn RenewalNote(current: Option<Current>, enrollment_id: String) -> impl IntoView {
+    let context = Context::here();
+    move || {
+        let configuration = context.configuration()?;
+        let renewable = renew::renewable(current.clone()?, &configuration, context.clock.now());
+        Some(match renewable {
+            Ok(_) => view! {
+                <p class="actions no-print">
+                    <A href=format!("/renew/{enrollment_id}") attr:class="button">"Renew the certificate"</A>
+                </p>
+            }
+            .into_any(),
+            Err(NotRenewable::TooEarly(opens_at)) => {
+                view! { <p class="quiet">"It can be renewed from " {date_and_time(opens_at)} " on."</p> }.into_any()
+            }
+            Err(fault) => view! { <p class="quiet">{messages::not_renewable(&fault).in_one_line()}</p> }.into_any(),
         })
     }
 }
@@ -290,15 +314,15 @@ fn Manage(held: Memo<Option<Enrollment>>) -> impl IntoView {
     let managed = Memo::new(move |_| {
         let enrollment = held.get()?;
         let has_use = !matches!(enrollment.standing(), Standing::Rejected(_));
-        Some((enrollment.key_id, enrollment.application.common_name, has_use))
+        Some((enrollment.id(), enrollment.application.common_name, has_use))
     });
     let standing = Memo::new(move |_| held.get().map(|enrollment| enrollment.standing()));
     move || {
-        managed.get().map(|(key_id, common_name, has_use)| {
-            let (key, name) = (key_id.clone(), common_name.clone());
+        managed.get().map(|(enrollment_id, common_name, has_use)| {
+            let (key, name) = (enrollment_id.clone(), common_name.clone());
             view! {
-                {has_use.then(|| view! { <ChangePassphrasePanel key_id=key common_name=name/> })}
-                <RemovePanel key_id common_name standing/>
+                {has_use.then(|| view! { <ChangePassphrasePanel enrollment_id=key common_name=name/> })}
+                <RemovePanel enrollment_id common_name standing/>
             }
         })
     }
@@ -310,14 +334,14 @@ fn BackupPanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
     let whose = Memo::new(move |_| {
         let enrollment = held.get()?;
         let is_lost = matches!(enrollment.standing(), Standing::Rejected(_));
-        (!is_lost).then_some((enrollment.key_id, enrollment.application.common_name))
+        (!is_lost).then_some((enrollment.id(), enrollment.application.common_name))
     });
     move || {
-        whose.get().map(|(key_id, common_name)| {
+        whose.get().map(|(enrollment_id, common_name)| {
             view! {
                 <section class="card no-print" aria-labelledby="backup">
                     <h2 id="backup">"Backup"</h2>
-                    <BackUp key_id common_name/>
+                    <BackUp enrollment_id common_name/>
                 </section>
             }
         })
@@ -342,6 +366,18 @@ fn Particulars(held: Memo<Option<Enrollment>>) -> impl IntoView {
                         <dd>{application.email_address}</dd>
                         <dt>"Key Algorithm"</dt>
                         <dd>"RSA " {application.key_size.to_string()}</dd>
+                        {enrollment
+                            .renewal
+                            .map(|renewal| {
+                                view! {
+                                    <dt>"Renews"</dt>
+                                    <dd>
+                                        "the certificate with serial number "
+                                        <span class="code">{pairs(&renewal.serial_number)}</span> ", which ends on "
+                                        {date_and_time(renewal.not_after)}
+                                    </dd>
+                                }
+                            })}
                         <dt>"Made on"</dt>
                         <dd>{date_and_time(enrollment.created_at)}</dd>
                     </dl>

@@ -1,0 +1,235 @@
+//! Renew: the holder of a certificate that is about to end asks for the next one.
+
+use leptos::ev::{MouseEvent, SubmitEvent};
+use leptos::prelude::*;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
+use leptos_router::components::A;
+use leptos_router::hooks::{use_navigate, use_params_map};
+
+use crate::api::Configuration;
+use crate::domain::key_size::KeySize;
+use crate::domain::passphrase::Passphrase;
+use crate::ports::{Clock, KeyStore, StoreError};
+use crate::protocol::Stage;
+use crate::service::enroll;
+use crate::service::renew::{self, Current, RenewError, Renewable, Wanted};
+use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, focus_soon};
+use crate::ui::context::Context;
+use crate::ui::form::{
+    AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary, Fault, TextField,
+};
+use crate::ui::format::{date_and_time, pairs};
+use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
+use crate::ui::messages;
+
+/// The field of the present passphrase, by the id of its element.
+const PASSPHRASE: &str = "renew-passphrase";
+
+/// What the passphrase of the new key alone is called.
+const NEW_KEY_PASSPHRASE: AnotherPassphraseWords = AnotherPassphraseWords {
+    choice: "Give the new key another passphrase",
+    hint: "Otherwise it gets the one above. The current certificate keeps its own.",
+    field: "Passphrase of the new key",
+    confirmation: "Passphrase of the new key once more",
+};
+
+/// The renewal of a certificate that this browser holds.
+#[component]
+pub fn Renew() -> impl IntoView {
+    let context = Context::here();
+    let parameters = use_params_map();
+    let id = parameters.read_untracked().get("enrollment_id").unwrap_or_default();
+    let found: RwSignal<Option<Result<Option<Current>, StoreError>>> = RwSignal::new(None);
+    spawn_local_scoped_with_cancellation(async move {
+        let held = context.store.get(&id).await.and_then(|held| held.ok_or(StoreError::NotThere));
+        found.set(Some(held.map(|held| Current::of(&held))));
+    });
+    view! {
+        <PageHeading text="Renew"/>
+        <p class="lead">
+            "Get the next certificate before the current one ends. The current one vouches for you: nobody has to authorise you again."
+        </p>
+        {move || match (found.get(), context.configuration_result()) {
+            (None, _) | (_, None) => view! { <p role="status">"Looking at the current certificate…"</p> }.into_any(),
+            (_, Some(Err(error))) => view! { <ConfigurationMissing error/> }.into_any(),
+            (Some(Err(error)), _) => view! { <MessageBox message=messages::store(&error)/> }.into_any(),
+            (Some(Ok(None)), _) => {
+                view! {
+                    <p>
+                        "The certificate of this request was not collected yet. " <A href="/collect">"Collect it"</A>
+                        " first."
+                    </p>
+                }
+                    .into_any()
+            }
+            (Some(Ok(Some(current))), Some(Ok(configuration))) => {
+                view! { <RenewalOf current configuration/> }.into_any()
+            }
+        }}
+    }
+}
+
+/// The renewal of `current`, if the time has come.
+#[component]
+fn RenewalOf(current: Current, configuration: Configuration) -> impl IntoView {
+    let now = Context::here().clock.now();
+    match renew::renewable(current, &configuration, now) {
+        Ok(renewable) => view! { <RenewalForm renewable key_sizes=configuration.key_sizes/> }.into_any(),
+        Err(fault) => view! {
+            <MessageBox message=messages::not_renewable(&fault) kind="wait">
+                <p><A href="/certificates">"My Certificates"</A></p>
+            </MessageBox>
+        }
+        .into_any(),
+    }
+}
+
+/// How making the renewal goes.
+#[derive(Clone)]
+enum Progress {
+    Idle,
+    Working(Stage),
+    Sending,
+    Failed(RenewError),
+}
+
+#[component]
+fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>) -> impl IntoView {
+    let context = Context::here();
+    let navigate = use_navigate();
+    let passphrase = RwSignal::new(String::new());
+    let key_size = RwSignal::new(KeySize::default());
+    let same_key = RwSignal::new(false);
+    let another = AnotherPassphrase::new();
+    let attempted = RwSignal::new(false);
+    let missing = Memo::new(move |_| -> Vec<Fault> {
+        if attempted.get() && passphrase.with(String::is_empty) {
+            vec![(PASSPHRASE, "Enter the pickup passphrase of the current certificate.".into())]
+        } else {
+            Vec::new()
+        }
+    });
+    let faults = Memo::new(move |_| [missing.get(), another.faults.get()].concat());
+    let progress = RwSignal::new(Progress::Idle);
+    let making = Stoppable::new();
+    let summary = renewable.certificate().summary();
+    let same_key_allowed = renewable.same_key_allowed;
+    let particulars =
+        (renewable.common_name.clone(), renewable.email_address.clone(), renewable.certificate_type().name.clone());
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if matches!(progress.get_untracked(), Progress::Working(_) | Progress::Sending) {
+            return;
+        }
+        attempted.set(true);
+        another.attempt();
+        if !faults.with_untracked(Vec::is_empty) {
+            focus_soon("error-summary");
+            return;
+        }
+        let wanted = Wanted {
+            passphrase: Passphrase::new(passphrase.get_untracked()),
+            new_key: (!same_key.get_untracked()).then(|| key_size.get_untracked()),
+            new_passphrase: another.typed(),
+        };
+        let (renewable, navigate) = (renewable.clone(), navigate.clone());
+        progress.set(Progress::Working(Stage::GeneratingKeyPair));
+        focus_soon("progress");
+        spawn_local(async move {
+            let on_stage = |stage| {
+                let _ = progress.try_set(Progress::Working(stage));
+            };
+            let renewed = match making.run(renew::generate(&context.workers, &renewable, wanted, on_stage)).await {
+                Some(Ok(renewed)) => renewed,
+                Some(Err(error)) => {
+                    let _ = progress.try_set(Progress::Failed(error));
+                    return;
+                }
+                None => return,
+            };
+            // From here on there is no Cancel: what has begun to be saved is saved.
+            let _ = progress.try_set(Progress::Sending);
+            match renew::save(&context.store, &context.clock, &renewable, renewed).await {
+                Ok(enrollment) => {
+                    // Whatever the answer, the request is saved: its own page shows how it stands, and sends it again if need be.
+                    let _ = enroll::submit(&context.store, &context.authority(), &enrollment).await;
+                    navigate(&format!("/requests/{}", enrollment.id()), Default::default());
+                }
+                Err(error) => {
+                    let _ = progress.try_set(Progress::Failed(RenewError::Enroll(error)));
+                }
+            }
+        });
+    };
+    let cancel = move |_: MouseEvent| {
+        making.stop();
+        progress.set(Progress::Idle);
+        focus_soon("submit");
+    };
+    let working = move || matches!(progress.get(), Progress::Working(_) | Progress::Sending);
+    let (common_name, email_address, type_name) = particulars;
+    view! {
+        {move || match progress.get() {
+            Progress::Idle => ().into_any(),
+            Progress::Working(stage) => view! { <Working stage on_cancel=cancel/> }.into_any(),
+            Progress::Sending => {
+                view! {
+                    <div class="message wait" role="status">
+                        <p>"Saving your key in this browser, and sending the request…"</p>
+                        <progress aria-label="Sending"></progress>
+                    </div>
+                }
+                    .into_any()
+            }
+            Progress::Failed(error) => view! { <MessageBox message=messages::renew(&error)/> }.into_any(),
+        }}
+        <ErrorSummary faults/>
+        <form on:submit=submit novalidate class="card" class:hidden=working>
+            <h2>"The current certificate"</h2>
+            <dl class="particulars">
+                <dt>"Common Name"</dt>
+                <dd>{common_name.clone()}</dd>
+                <dt>"Email Address"</dt>
+                <dd>{email_address}</dd>
+                <dt>"Certificate Type"</dt>
+                <dd>{type_name}</dd>
+                <dt>"Serial number"</dt>
+                <dd class="code">{pairs(&summary.serial_number)}</dd>
+                <dt>"Valid until"</dt>
+                <dd>{date_and_time(summary.not_after)}</dd>
+            </dl>
+            <p>"The new one will be for the same name and address. The current one stays as it is, and works until it ends."</p>
+            <input type="text" autocomplete="username" hidden value=common_name/>
+            <TextField
+                id=PASSPHRASE
+                label="Pickup Passphrase"
+                hint="The one of the current certificate. It stays in this browser."
+                input_type="password"
+                autocomplete="current-password"
+                value=passphrase
+                faults
+            />
+            {same_key_allowed
+                .then(|| {
+                    view! {
+                        <div class="field">
+                            <label class="choice">
+                                <input type="checkbox" aria-describedby="same-key-hint" bind:checked=same_key/>
+                                "Keep the same key"
+                            </label>
+                            <p class="hint" id="same-key-hint">
+                                "A new key is better: whoever has got hold of the old one without your knowledge is shut out. Keep it only where something depends on it."
+                            </p>
+                        </div>
+                    }
+                })}
+            <Show when=move || !same_key.get()>
+                <KeyAlgorithm sizes=key_sizes.clone() chosen=key_size/>
+            </Show>
+            <AnotherPassphraseFields another words=NEW_KEY_PASSPHRASE/>
+            <p class="actions">
+                <button type="submit" id="submit">"Renew"</button>
+            </p>
+        </form>
+    }
+}
