@@ -237,33 +237,27 @@ pub fn AnotherPassphraseFields(
             </label>
             <p class="hint">{words.hint}</p>
         </div>
-        {move || {
-            another
-                .wanted
-                .get()
-                .then(|| {
-                    view! {
-                        <TextField
-                            id=ANOTHER_PASSPHRASE
-                            label=words.field
-                            hint="Remember it: nobody can recover it."
-                            input_type="password"
-                            autocomplete="new-password"
-                            value=another.passphrase
-                            faults=another.faults
-                        />
-                        <Rules policy=another.policy.get() passphrase=another.passphrase/>
-                        <TextField
-                            id=ANOTHER_CONFIRMATION
-                            label=words.confirmation
-                            hint="The same once more."
-                            input_type="password"
-                            autocomplete="new-password"
-                            value=another.confirmation
-                            faults=another.faults
-                        />
-                    }
-                })
-        }}
+        // There from the start: browsers judge a form's passphrase fields by those that it has when it is shown first.
+        <div hidden=move || !another.wanted.get()>
+            <TextField
+                id=ANOTHER_PASSPHRASE
+                label=words.field
+                hint="Remember it: nobody can recover it."
+                input_type="password"
+                autocomplete="new-password"
+                value=another.passphrase
+                faults=another.faults
+            />
+            {move || view! { <Rules policy=another.policy.get() passphrase=another.passphrase/> }}
+            <TextField
+                id=ANOTHER_CONFIRMATION
+                label=words.confirmation
+                hint="The same once more."
+                input_type="password"
+                autocomplete="new-password"
+                value=another.confirmation
+                faults=another.faults
+            />
+        </div>
     }
 }

@@ -112,9 +112,9 @@ test(`${kind}: the same key is kept, under another passphrase, by the keyboard a
     await tab.tabTo('Pickup Passphrase');
     await tab.page.keyboard.type(PASSPHRASE);
     await tab.tabTo('Keep the same key');
-    await tab.page.keyboard.press('Space');
+    await tab.page.keyboard.press(' ');
     await tab.tabTo('Give the new key another passphrase');
-    await tab.page.keyboard.press('Space');
+    await tab.page.keyboard.press(' ');
     await tab.tabTo('Passphrase of the new key');
     await tab.page.keyboard.type(NEW_PASSPHRASE);
     await tab.tabTo('Passphrase of the new key once more');
