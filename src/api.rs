@@ -133,6 +133,10 @@ pub struct NewRequest {
     /// The PKCS#10 CertificationRequest (RFC 2986), base64 of its DER. A string, so that the gateway can tell a body
     /// that is not JSON from a value that is not base64.
     pub certification_request: String,
+    /// The transaction ID of the request whose certificate is lost, for a replacement.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<TransactionId>,
 }
 
 /// How a request stands.

@@ -3,7 +3,7 @@
 //! Futures need not be `Send`: a browser's page has one thread.
 #![allow(async_fn_in_trait, reason = "every caller is in this crate and runs on one thread")]
 
-use crate::api::{CaCertificates, Configuration, NewRequest, Problem, RequestStatus};
+use crate::api::{CaCertificates, Configuration, NewRequest, NewRevocation, Problem, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
@@ -72,6 +72,8 @@ pub trait RegistrationAuthority {
     async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError>;
     /// How a request stands.
     async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError>;
+    /// Asks for the revocation of a request's certificate.
+    async fn request_revocation(&self, id: &TransactionId, new: &NewRevocation) -> Result<RequestStatus, RaError>;
     /// The issued certificate and its chain, leaf first, DER.
     async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError>;
 }

@@ -4,6 +4,7 @@ pub mod back_up;
 pub mod change_passphrase;
 pub mod collect;
 pub mod enroll;
+pub mod lost;
 pub mod renew;
 pub mod restore;
 pub mod trust;
@@ -52,6 +53,7 @@ mod testing {
             common_name: "Ada Example".into(),
             email_address: "ada@example.com".into(),
             key_size: KeySize::Rsa2048,
+            replaces: None,
         }
     }
 

@@ -181,7 +181,7 @@ async fn requests(command: RequestsCommand) -> Result<(), Error> {
             let mut stdout = io::stdout().lock();
             writeln!(
                 stdout,
-                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\trenews\trevocation"
+                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\trenews\treplaces\trevocation"
             )?;
             for request in store.list().await? {
                 writeln!(stdout, "{}", line(&request)?)?;
@@ -224,7 +224,7 @@ fn revocation(revocation: Revocation) -> String {
 fn line(request: &Request) -> Result<String, Error> {
     let submitted = std::time::Duration::from_secs(clock::to_unsigned(request.submitted_at));
     Ok(format!(
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         request.transaction_id,
         request.state.name(),
         DateTime::from_unix_duration(submitted)?,
@@ -232,6 +232,7 @@ fn line(request: &Request) -> Result<String, Error> {
         request.common_name,
         request.email_address,
         request.renews.as_deref().map(hex).unwrap_or_default(),
+        request.replaces.as_deref().unwrap_or_default(),
         request.revocation().map(revocation).unwrap_or_default(),
     ))
 }

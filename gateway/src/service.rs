@@ -65,6 +65,15 @@ pub struct Submission {
     pub is_new: bool,
 }
 
+/// What a request follows.
+#[derive(Default)]
+struct Origin {
+    /// See [`crate::store::NewRequest::renews`].
+    renews: Option<Vec<u8>>,
+    /// See [`crate::store::NewRequest::replaces`].
+    replaces: Option<TransactionId>,
+}
+
 impl Service {
     /// A registration authority over these parts.
     pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>) -> Self {
@@ -101,7 +110,7 @@ impl Service {
         }
         let kind = self.certificate_type(&new.certificate_type)?;
         let (checked, der) = self.check(der, kind).await?;
-        self.take(kind, checked, der, submission_sha256, None).await
+        self.take(kind, checked, der, submission_sha256, Origin { replaces: new.replaces, ..Origin::default() }).await
     }
 
     /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
@@ -137,7 +146,8 @@ impl Service {
         let (checked, der) = self.check(renewal.certification_request().to_vec(), kind).await?;
         let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
         renewal::check_same(current, &issued.email_address, &request, &checked, renewal_policy)?;
-        self.take(kind, checked, der, submission_sha256, Some(current.serial_number().to_vec())).await
+        let origin = Origin { renews: Some(current.serial_number().to_vec()), ..Origin::default() };
+        self.take(kind, checked, der, submission_sha256, origin).await
     }
 
     /// The transaction of what was submitted before.
@@ -160,7 +170,7 @@ impl Service {
         checked: CheckedRequest,
         der: Vec<u8>,
         submission_sha256: Vec<u8>,
-        renews: Option<Vec<u8>>,
+        Origin { renews, replaces }: Origin,
     ) -> Result<Submission, Refusal> {
         let submitted_at = clock::now();
         let row = crate::store::NewRequest {
@@ -171,6 +181,7 @@ impl Service {
             certification_request: der,
             submission_sha256,
             renews,
+            replaces,
             validity_days: kind.validity_days,
             submitted_at,
             // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.

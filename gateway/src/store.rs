@@ -89,6 +89,8 @@ pub struct NewRequest {
     pub submission_sha256: Vec<u8>,
     /// The serial number of the certificate that it renews, if it renews one.
     pub renews: Option<Vec<u8>>,
+    /// The transaction ID of the request that it replaces, if the applicant has quoted one.
+    pub replaces: Option<TransactionId>,
     /// How many days the certificate will be valid.
     pub validity_days: u32,
     /// When it came. This and all times here are in seconds since 1970-01-01T00:00:00Z.
@@ -121,6 +123,8 @@ pub struct Request {
     pub rejection_reason: Option<String>,
     /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
     pub renews: Option<Vec<u8>>,
+    /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
+    pub replaces: Option<String>,
     /// When somebody has asked for the revocation of its certificate, and why.
     #[sqlx(flatten)]
     pub revocation_requested: RevocationRequested,
@@ -242,7 +246,7 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, renews, revocation_requested_at, revocation_requested_reason, revoked_at, \
+             state, rejection_reason, renews, replaces, revocation_requested_at, revocation_requested_reason, revoked_at, \
              revocation_reason FROM requests ",
             $rest
         )
@@ -297,7 +301,8 @@ impl Store {
     pub async fn insert(&self, new: &NewRequest) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
-             submission_sha256, renews, validity_days, submitted_at, approve_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             submission_sha256, renews, replaces, validity_days, submitted_at, approve_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (submission_sha256) DO NOTHING",
         )
         .bind(new.transaction_id.to_string())
@@ -307,6 +312,7 @@ impl Store {
         .bind(&new.certification_request)
         .bind(&new.submission_sha256)
         .bind(&new.renews)
+        .bind(new.replaces.map(|id| id.to_string()))
         .bind(new.validity_days)
         .bind(new.submitted_at)
         .bind(new.approve_at)

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use web_sys::AbortSignal;
 
 use crate::api::{
-    CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, PEM_CERTIFICATE_CHAIN, PKCS7_CMC_REQUEST,
-    PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path,
+    CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN,
+    PKCS7_CMC_REQUEST, PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path, revocation_path,
 };
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::transaction_id::TransactionId;
@@ -103,6 +103,11 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
 
     async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {
         self.get(&request_path(id)).await
+    }
+
+    async fn request_revocation(&self, id: &TransactionId, new: &NewRevocation) -> Result<RequestStatus, RaError> {
+        let request = limited(Request::post(&self.url(&revocation_path(id)))).json(new).map_err(unexpected)?;
+        json(request.send().await.map_err(unreachable)?).await
     }
 
     async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {

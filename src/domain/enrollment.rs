@@ -35,6 +35,9 @@ pub struct Application {
     pub email_address: String,
     /// The size of the RSA key.
     pub key_size: KeySize,
+    /// The transaction ID of the request whose certificate is lost, for a replacement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<TransactionId>,
 }
 
 /// What the registration authority said of a request, last time it was asked.
@@ -166,6 +169,7 @@ mod tests {
                 common_name: "Ada Example".into(),
                 email_address: "ada@example.com".into(),
                 key_size: KeySize::Rsa2048,
+                replaces: None,
             },
             encrypted_private_key: Base64Bytes(vec![1]),
             certification_request: Base64Bytes(vec![2]),

@@ -80,6 +80,7 @@ const CERTIFICATE_TYPE_NAME: &str = "Certificate Type Name";
 const COMMON_NAME: &str = "Common Name";
 const EMAIL_ADDRESS: &str = "Email Address";
 const KEY_SIZE: &str = "Key Size";
+const REPLACES: &str = "Replaces";
 const CREATED_AT: &str = "Created At";
 const CHECKSUM: &str = "SHA-256";
 
@@ -186,6 +187,7 @@ fn headers(enrollment: &Enrollment) -> Result<Vec<(&'static str, String)>, Error
         (KEY_SIZE, application.key_size.to_string()),
         (CREATED_AT, date_time(enrollment.created_at)?),
     ]);
+    headers.extend(application.replaces.map(|id| (REPLACES, id.to_string())));
     Ok(headers)
 }
 
@@ -239,6 +241,7 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         common_name: text(COMMON_NAME)?,
         email_address: text(EMAIL_ADDRESS)?,
         key_size: KeySize::try_from(parsed::<u16>(headers, KEY_SIZE)?).map_err(|_| Damage::Header(KEY_SIZE))?,
+        replaces: value(headers, REPLACES).is_ok().then(|| parsed(headers, REPLACES)).transpose()?,
     };
     let encrypted_private_key = single(blocks, pem::ENCRYPTED_PRIVATE_KEY)?;
     EncryptedPrivateKeyInfoRef::try_from(encrypted_private_key.as_slice())
@@ -392,6 +395,7 @@ mod tests {
                         common_name: "Zoë  Ødegård Ελένη 漢字: -----BEGIN CERTIFICATE----- Backup Version: 2".into(),
                         email_address: "zoe@example.com".into(),
                         key_size: KeySize::Rsa2048,
+                        replaces: None,
                     },
                     encrypted_private_key: encrypted_private_key::encrypt(&clear, &passphrase, rng).unwrap().into(),
                     certification_request: certification_request::build(&key_pair(), subject, "zoe@example.com", rng)

@@ -6,13 +6,15 @@ use core::cell::{Cell, RefCell};
 
 use super::{Clock, Held, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
 use crate::api::{
-    CaCertificates, CertificateType, Configuration, NewRequest, Problem, ProblemKind, RenewalPolicy, RequestStatus,
+    CaCertificates, CertificateType, Configuration, NewRequest, NewRevocation, Problem, ProblemKind, RenewalPolicy,
+    RequestStatus,
 };
 use crate::custody;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::{Enrollment, RequestState};
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
+use crate::domain::revocation::{Revocation, RevocationState};
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::certification_request::CertificationRequest;
 use crate::pki::full_pki_request::FullPkiRequest;
@@ -162,6 +164,7 @@ pub(crate) enum Call {
     Submit,
     Renew,
     Status,
+    RequestRevocation,
     Certificate,
 }
 
@@ -358,6 +361,18 @@ impl RegistrationAuthority for MemoryAuthority {
 
     async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {
         self.answer(Call::Status, || self.look_up(id, |held| Ok(held.status.clone())))
+    }
+
+    async fn request_revocation(&self, id: &TransactionId, new: &NewRevocation) -> Result<RequestStatus, RaError> {
+        self.answer(Call::RequestRevocation, || {
+            self.look_up(id, |held| {
+                if held.certificate.is_none() {
+                    return Err(problem(ProblemKind::NotIssued));
+                }
+                let revocation = Revocation { state: RevocationState::Requested, since: NOW, reason: new.reason };
+                Ok(RequestStatus { revocation: Some(revocation), ..held.status.clone() })
+            })
+        })
     }
 
     async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {

@@ -86,6 +86,7 @@ async fn send(authority: &impl RegistrationAuthority, enrollment: &Enrollment) -
     let request = NewRequest {
         certificate_type: enrollment.application.certificate_type.clone(),
         certification_request: enrollment.certification_request.clone().into(),
+        replaces: enrollment.application.replaces,
     };
     authority.submit(&request).await
 }
@@ -157,7 +158,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::api::{CaCertificates, Configuration, Problem};
+    use crate::api::{CaCertificates, Configuration, NewRevocation, Problem};
     use crate::domain::base64_bytes::Base64Bytes;
     use crate::domain::key_size::KeySize;
     use crate::domain::transaction_id::TransactionId;
@@ -209,6 +210,10 @@ mod tests {
 
         async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {
             self.authority.status(id).await
+        }
+
+        async fn request_revocation(&self, id: &TransactionId, new: &NewRevocation) -> Result<RequestStatus, RaError> {
+            self.authority.request_revocation(id, new).await
         }
 
         async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {

@@ -177,6 +177,7 @@ pub async fn save(
             common_name: renewable.common_name.clone(),
             email_address: renewable.email_address.clone(),
             key_size,
+            replaces: None,
         },
         encrypted_private_key,
         certification_request,

@@ -5,6 +5,7 @@ use crate::domain::email_address::EmailAddressFault;
 use crate::domain::enrollment::Standing;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule};
 use crate::domain::preflight::Finding;
+use crate::domain::revocation::RevocationReason;
 use crate::domain::transaction_id::MalformedTransactionId;
 use crate::pki::backup::BackupError;
 use crate::ports::{RaError, StoreError, WorkerError};
@@ -13,6 +14,7 @@ use crate::service::back_up::BackUpError;
 use crate::service::change_passphrase::ChangePassphraseError;
 use crate::service::collect::CollectError;
 use crate::service::enroll::EnrollError;
+use crate::service::lost::LostError;
 use crate::service::renew::{NotRenewable, RenewError};
 use crate::service::restore::{Outcome, RestoreError, Restored};
 use crate::ui::format::{self, date_and_time};
@@ -213,6 +215,45 @@ pub fn renew(error: &RenewError) -> Message {
     }
 }
 
+/// Why nothing was asked for a lost certificate.
+pub fn lost(error: &LostError) -> Message {
+    match error {
+        LostError::MalformedTransactionId(fault) => malformed_transaction_id(*fault),
+        LostError::UnknownTransactionId => unknown_transaction_id(),
+        LostError::NotIssued => message(
+            "There is no certificate to revoke",
+            "None was issued for this request, so nobody can misuse it. Tell your User Access Administrator, who can have the request rejected.",
+        ),
+        LostError::RegistrationAuthority(error) => registration_authority(error),
+    }
+}
+
+/// A reason for a revocation, as a user would give it.
+pub fn revocation_reason(reason: RevocationReason) -> &'static str {
+    match reason {
+        RevocationReason::KeyCompromise => "Somebody else has my key, or may have it",
+        RevocationReason::AffiliationChanged => "My name or my company has changed",
+        RevocationReason::Superseded => "I have another certificate in its place",
+        RevocationReason::CessationOfOperation => "I do not need it any more",
+        RevocationReason::PrivilegeWithdrawn => "The permission to use it was withdrawn",
+        RevocationReason::Unspecified => "Another reason",
+    }
+}
+
+fn malformed_transaction_id(fault: MalformedTransactionId) -> Message {
+    message(
+        "This is not a transaction ID",
+        format!("{}. Compare it with the one that you noted.", transaction_id_fault(fault)),
+    )
+}
+
+fn unknown_transaction_id() -> Message {
+    message(
+        "No request has this transaction ID",
+        "The registration authority does not know it. Compare it with the one that you noted.",
+    )
+}
+
 /// Why an enrollment did not get to its end.
 pub fn enroll(error: &EnrollError) -> Message {
     match error {
@@ -339,14 +380,8 @@ pub fn restored(restored: &Restored) -> Message {
 /// Why there is no file of key and certificate (yet).
 pub fn collect(error: &CollectError) -> Message {
     match error {
-        CollectError::MalformedTransactionId(fault) => message(
-            "This is not a transaction ID",
-            format!("{}. Compare it with the one that you noted.", transaction_id_fault(*fault)),
-        ),
-        CollectError::UnknownTransactionId => message(
-            "No request has this transaction ID",
-            "The registration authority does not know it. Compare it with the one that you noted.",
-        ),
+        CollectError::MalformedTransactionId(fault) => malformed_transaction_id(*fault),
+        CollectError::UnknownTransactionId => unknown_transaction_id(),
         CollectError::KeyNotHere => message(
             "The key of this request is not on this computer",
             "The request exists, but its private key is kept in the browser in which you registered. Open this page in that browser, on that computer, and collect there.",

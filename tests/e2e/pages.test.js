@@ -26,6 +26,7 @@ for (const [path, heading] of [
     ['register/participants', 'Certificate Request'],
     ['collect', 'Collect'],
     ['certificates', 'My Certificates'],
+    ['lost', 'When something is lost'],
     ['trust', 'Trust'],
     ['help', 'Help'],
     ['about', 'About'],

@@ -76,6 +76,22 @@ async fn the_same_request_is_the_same_transaction() {
 }
 
 #[tokio::test]
+async fn a_replacement_quotes_the_old_transaction_id() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let old = gateway.submit_good(&good_request("Ada Example")).await;
+    let body = |replaces: &str| {
+        let body = submission("participants", &good_request("Bea Example"));
+        body.replace('}', &format!(r#", "replaces": "{replaces}"}}"#))
+    };
+    let new: RequestStatus = gateway.post(body(&old.to_string())).await.json().await.unwrap();
+    let list = String::from_utf8(site.requests(&["list"]).stdout).unwrap();
+    let line = list.lines().find(|line| line.starts_with(&new.transaction_id.to_string())).unwrap();
+    assert!(line.contains(&format!("\t{old}\t")), "{list}");
+    assert_eq!(problem(gateway.post(body("nonsense")).await).await.kind, ProblemKind::MalformedBody);
+}
+
+#[tokio::test]
 async fn many_at_once_with_the_same_request_are_one_transaction() {
     let site = Site::new();
     let gateway = site.start(&["--manual-approval"]);

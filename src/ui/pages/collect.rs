@@ -141,7 +141,17 @@ pub fn Collect() -> impl IntoView {
             }
             Progress::Failed(error) => {
                 let kind = if error == CollectError::Pending { "wait" } else { "error" };
-                view! { <MessageBox message=messages::collect(&error) kind/> }.into_any()
+                let is_lost = matches!(error, CollectError::WrongPassphrase | CollectError::KeyNotHere);
+                view! {
+                    <MessageBox message=messages::collect(&error) kind>
+                        {is_lost
+                            .then(|| {
+                                let lost = format!("/lost?id={}", transaction_id.get_untracked());
+                                view! { <p><A href=lost>"When it is lost: what to do"</A></p> }
+                            })}
+                    </MessageBox>
+                }
+                    .into_any()
             }
             Progress::Done(collected) => view! { <Done collected=*collected/> }.into_any(),
         }}

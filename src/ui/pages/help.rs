@@ -86,16 +86,14 @@ pub fn Help() -> impl IntoView {
         </section>
         <section aria-labelledby="lost">
             <h2 id="lost">"When something is lost"</h2>
-            <h3>"The passphrase"</h3>
-            <p>
-                "Nobody can recover it, and nobody can open your key without it. If you remember parts of it, try as often as you like. "
-                "If it is gone, tell your UAA, quote the transaction ID, and register again."
-            </p>
             <h3>"The transaction ID"</h3>
             <p>"Home lists the requests that this browser holds, with their transaction IDs. Collect fills it in for you."</p>
-            <h3>"The computer, or the browser's data"</h3>
+            <h3>"The passphrase, the computer, or the key itself"</h3>
             <p>
-                "If you have saved a backup, restore it on Home, in any browser. Without one the key is gone: it was there and nowhere else, so the certificate cannot be used. Tell your UAA, who has it revoked, and register again. "
+                <A href="/lost">"When something is lost"</A>
+                " says what to do, and asks for a revocation or a replacement."
+            </p>
+            <p>
                 "Some browsers delete a site's data when it is not visited for a while (Safari: after seven days of use without a visit): collect soon after the approval, and keep the downloaded file."
             </p>
         </section>

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::{CertificateType, Configuration};
 use crate::browser::draft::{self, Draft};
@@ -14,6 +14,7 @@ use crate::domain::email_address;
 use crate::domain::enrollment::Application;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{Passphrase, PassphrasePolicy};
+use crate::domain::transaction_id::TransactionId;
 use crate::protocol::Stage;
 use crate::service::enroll::{self, EnrollError};
 use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, Preflight, Step, StepTrail, focus_soon};
@@ -26,6 +27,9 @@ use crate::ui::messages;
 #[component]
 pub fn ChooseType() -> impl IntoView {
     let context = Context::here();
+    let query = use_query_map();
+    // A replacement goes on quoting the old transaction ID.
+    let search = move || query.read_untracked().to_query_string();
     view! {
         <StepTrail current=Step::CertificateType/>
         <PageHeading text="Choose Certificate Type"/>
@@ -34,6 +38,7 @@ pub fn ChooseType() -> impl IntoView {
             None => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
             Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
             Some(Ok(configuration)) => {
+                let search = search();
                 view! {
                     <ul class="types" aria-label="Policy Name">
                         {configuration
@@ -42,7 +47,7 @@ pub fn ChooseType() -> impl IntoView {
                             .map(|certificate_type| {
                                 view! {
                                     <li>
-                                        <A href=format!("/register/{}", certificate_type.id)>
+                                        <A href=format!("/register/{}{search}", certificate_type.id)>
                                             {certificate_type.name}
                                         </A>
                                         <p>{certificate_type.description}</p>
@@ -211,6 +216,8 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let progress = RwSignal::new(Progress::Idle);
     let making = Stoppable::new();
     let type_name = certificate_type.name.clone();
+    let replaces: Option<TransactionId> =
+        use_query_map().read_untracked().get("replaces").and_then(|text| text.parse().ok());
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if !matches!(progress.get_untracked(), Progress::Idle | Progress::Failed(_)) {
@@ -227,6 +234,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             common_name: form.common_name.get_untracked().trim().to_owned(),
             email_address: form.email_address.get_untracked().trim().to_owned(),
             key_size: form.key_size.get_untracked(),
+            replaces,
         };
         let passphrase = Passphrase::new(form.passphrase.get_untracked());
         let certificate_type = certificate_type.clone();
@@ -277,6 +285,14 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let working = move || matches!(progress.get(), Progress::Working(_) | Progress::Sending);
     view! {
         <p class="lead">{type_name}</p>
+        {replaces
+            .map(|id| {
+                view! {
+                    <p class="note">
+                        "This replaces the request with the transaction ID " <span class="code">{id.to_string()}</span> "."
+                    </p>
+                }
+            })}
         {move || match progress.get() {
             Progress::Idle | Progress::Preparing => ().into_any(),
             Progress::Working(stage) => view! { <Working stage on_cancel=cancel/> }.into_any(),

@@ -314,14 +314,19 @@ fn Manage(held: Memo<Option<Enrollment>>) -> impl IntoView {
     let managed = Memo::new(move |_| {
         let enrollment = held.get()?;
         let has_use = !matches!(enrollment.standing(), Standing::Rejected(_));
-        Some((enrollment.id(), enrollment.application.common_name, has_use))
+        let lost = match enrollment.transaction_id() {
+            Some(id) => format!("/lost?id={id}"),
+            None => "/lost".into(),
+        };
+        Some((enrollment.id(), enrollment.application.common_name, has_use, lost))
     });
     let standing = Memo::new(move |_| held.get().map(|enrollment| enrollment.standing()));
     move || {
-        managed.get().map(|(enrollment_id, common_name, has_use)| {
+        managed.get().map(|(enrollment_id, common_name, has_use, lost)| {
             let (key, name) = (enrollment_id.clone(), common_name.clone());
             view! {
                 {has_use.then(|| view! { <ChangePassphrasePanel enrollment_id=key common_name=name/> })}
+                <p class="no-print"><A href=lost>"Passphrase forgotten, computer gone, or somebody else has the key?"</A></p>
                 <RemovePanel enrollment_id common_name standing/>
             }
         })
@@ -366,6 +371,14 @@ fn Particulars(held: Memo<Option<Enrollment>>) -> impl IntoView {
                         <dd>{application.email_address}</dd>
                         <dt>"Key Algorithm"</dt>
                         <dd>"RSA " {application.key_size.to_string()}</dd>
+                        {application
+                            .replaces
+                            .map(|id| {
+                                view! {
+                                    <dt>"Replaces"</dt>
+                                    <dd>"the request " <span class="code">{id.to_string()}</span></dd>
+                                }
+                            })}
                         {enrollment
                             .renewal
                             .map(|renewal| {
