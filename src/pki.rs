@@ -1,6 +1,7 @@
 //! Bytes in, bytes out: the structures of a public key infrastructure, one file each, named as its standard names it.
 
 pub mod backup;
+mod ber;
 pub mod certificate;
 pub mod certification_path;
 pub mod certification_request;
@@ -9,9 +10,10 @@ pub mod encrypted_private_key;
 pub mod error;
 pub mod full_pki_request;
 pub mod key_pair;
+pub mod password_based_encryption;
 pub mod pem;
 pub mod pfx;
-mod pkcs12_pbe;
+pub mod pkcs12_pbe;
 mod signature;
 
 #[cfg(test)]

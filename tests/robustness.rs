@@ -14,7 +14,7 @@ use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::certification_request::CertificationRequest;
 use keyside::pki::key_pair::KeyPair;
-use keyside::pki::{backup, certification_path, certs_only, encrypted_private_key, pem};
+use keyside::pki::{backup, certification_path, certs_only, encrypted_private_key, pem, pfx};
 use keyside::protocol::{Answer, Job};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -26,11 +26,16 @@ const AT: u64 = 1_800_000_000;
 
 /// The DER files in a folder of `tests/vectors`.
 fn vectors(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    files(folder, "der")
+}
+
+/// The files in a folder of `tests/vectors` whose names end so.
+fn files(folder: &str, ending: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(folder);
     let vectors: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "der"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == ending))
         .map(|path| (path.clone(), fs::read(path).unwrap()))
         .collect();
     assert!(!vectors.is_empty(), "{} is empty", folder.display());
@@ -110,6 +115,22 @@ fn encrypted_private_keys() {
         let clear = encrypted_private_key::decrypt(&good, &passphrase).unwrap();
         assert!(KeyPair::from_private_key_info(&clear).is_ok());
         batter(&path.display().to_string(), &good, |bytes| encrypted_private_key::decrypt(bytes, &passphrase));
+    }
+}
+
+#[test]
+fn pfx_files() {
+    for (path, good) in files("pfx", "p12") {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let passphrase = Passphrase::new(if name.ends_with("empty") { "" } else { "Correct-4-horse" }.into());
+        // Their derivations take too long for thousands of variants. What can be told without one is cheap.
+        let is_costly = ["gnutls", "java", "nss"].iter().any(|program| name.starts_with(program));
+        batter(name, &good, |bytes| {
+            let _ = pfx::protection(bytes).map(|protection| protection.verdict());
+            if !is_costly {
+                let _ = pfx::open(bytes, &passphrase).map(|opened| opened.identity().map(drop));
+            }
+        });
     }
 }
 

@@ -7,13 +7,15 @@
 use der::asn1::OctetString;
 use der::{Decode, Encode};
 use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::{Kdf, Parameters};
+use pkcs5::pbes2::Parameters;
 use pkcs5::scrypt;
 use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef};
+use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::password_based_encryption::{self, Budget, Encryption, Secret};
 use crate::domain::passphrase::Passphrase;
 
 const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
@@ -28,13 +30,6 @@ const SCRYPT_P: u32 = 5;
 const PBKDF2_ITERATIONS: u32 = 600_000;
 /// Salt in bytes.
 const SALT_SIZE: usize = 16;
-
-/// The most memory (128·N·r) that a derivation may ask for, in bytes.
-const MAXIMUM_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
-/// The most work (128·N·r·p) that a derivation may ask for, in bytes.
-const MAXIMUM_SCRYPT_WORK: u64 = 8 * MAXIMUM_SCRYPT_MEMORY;
-/// The most iterations that a PBKDF2 derivation may ask for.
-const MAXIMUM_PBKDF2_ITERATIONS: u32 = 10_000_000;
 
 /// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER.
 pub fn encrypt(private_key_info: &[u8], passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
@@ -83,37 +78,34 @@ fn encrypt_with(scheme: EncryptionScheme, private_key_info: &[u8], passphrase: &
 
 /// Decrypts an EncryptedPrivateKeyInfo. Returns the PrivateKeyInfo in the clear, wiped when dropped.
 pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let info =
-        EncryptedPrivateKeyInfoOwned::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
-    check_costs(&info.encryption_algorithm)?;
-    let clear = info
-        .encryption_algorithm
-        .decrypt(passphrase.expose(), info.encrypted_data.as_bytes())
-        .map(Zeroizing::new)
-        .map_err(|_| Error::WrongPassphrase)?;
+    decrypt_with(encrypted_private_key_info, &Secret::new(passphrase), &mut Budget::default())
+}
+
+/// Decrypts an EncryptedPrivateKeyInfo within a budget that it shares with others.
+pub(super) fn decrypt_with(
+    encrypted_private_key_info: &[u8],
+    secret: &Secret,
+    budget: &mut Budget,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
+    let encrypted = info.encrypted_data.as_bytes();
+    let clear = password_based_encryption::decrypt(&info.encryption_algorithm, encrypted, secret, budget)?;
     // One wrong passphrase in about 256 leaves padding that looks right.
     PrivateKeyInfoRef::try_from(clear.as_slice()).map_err(|_| Error::WrongPassphrase)?;
     Ok(clear)
 }
 
-/// Refuses parameters that would bring a browser down: a file from elsewhere names its own.
-fn check_costs(scheme: &EncryptionScheme) -> Result<(), Error> {
-    let affordable = match scheme.pbes2().map(|parameters| &parameters.kdf) {
-        Some(Kdf::Scrypt(scrypt)) => {
-            let memory = 128 * u128::from(scrypt.cost_parameter) * u128::from(scrypt.block_size);
-            memory <= u128::from(MAXIMUM_SCRYPT_MEMORY)
-                && memory * u128::from(scrypt.parallelization) <= u128::from(MAXIMUM_SCRYPT_WORK)
-        }
-        Some(Kdf::Pbkdf2(pbkdf2)) => pbkdf2.iteration_count <= MAXIMUM_PBKDF2_ITERATIONS,
-        // PBES1 and whatever comes next: decrypt says that it is not supported.
-        _ => true,
-    };
-    if affordable { Ok(()) } else { Err(Error::DerivationTooCostly) }
+/// How an EncryptedPrivateKeyInfo is encrypted.
+pub fn encryption(encrypted_private_key_info: &[u8]) -> Result<Encryption, Error> {
+    let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
+    Ok(password_based_encryption::describe(&info.encryption_algorithm))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use pkcs5::pbes2::Kdf;
 
     use super::*;
     use crate::pki::testing::key_pair;

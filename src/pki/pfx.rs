@@ -15,7 +15,7 @@ use der::oid::db::rfc5912::{ID_SHA_1, ID_SHA_256};
 use hmac::digest::FixedOutputReset;
 use hmac::digest::block_api::BlockSizeUser;
 use hmac::{KeyInit, Mac, SimpleHmac};
-use pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
+use pkcs12::kdf::Pkcs12KeyType;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use pkcs12::pfx::{Pfx, Version};
 use pkcs12::safe_bag::SafeContents;
@@ -26,11 +26,17 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attribute;
-use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::{encrypted_private_key, pkcs12_pbe};
 use crate::domain::passphrase::Passphrase;
+
+mod pbmac1;
+mod protection;
+mod reader;
+
+pub use protection::{Audience, Caveat, Mac as MacProtection, Protection, Verdict, protection};
+pub use reader::{Identity, IdentityError, MAXIMUM_SIZE, Opened, OpenedCertificate, OpenedKey, open};
 
 const STRUCTURE: &str = "PFX";
 
@@ -141,7 +147,9 @@ impl Profile {
                 let encrypted = scheme.encrypt(passphrase.expose(), clear).map_err(Error::encoding(STRUCTURE))?;
                 (Any::encode_from(&scheme).and_then(|any| any.decode_as()).map_err(&encoding)?, encrypted)
             }
-            Self::Compatible => pkcs12_pbe::encrypt(clear, passphrase, ITERATIONS.into(), rng)?,
+            Self::Compatible => {
+                pkcs12_pbe::encrypt(clear, &pkcs12_pbe::password(passphrase.expose()), ITERATIONS.into(), rng)?
+            }
         };
         Ok((algorithm, OctetString::new(encrypted).map_err(&encoding)?))
     }
@@ -155,14 +163,15 @@ impl Profile {
     ) -> Result<MacData, Error> {
         let mut salt = [0; MAC_SALT_SIZE];
         rng.fill_bytes(&mut salt);
-        let (oid, mac) = match self {
-            Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, passphrase, &salt)),
-            Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, passphrase, &salt)),
+        let password = pkcs12_pbe::password(passphrase.expose());
+        let (oid, digest) = match self {
+            Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
+            Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
         };
         Ok(MacData {
             mac: DigestInfo {
                 algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) },
-                digest: mac?,
+                digest: OctetString::new(digest).map_err(Error::encoding(STRUCTURE))?,
             },
             mac_salt: OctetString::new(salt).map_err(Error::encoding(STRUCTURE))?,
             iterations: ITERATIONS.into(),
@@ -170,19 +179,24 @@ impl Profile {
     }
 }
 
-/// The HMAC of `bytes` with the digest `D`, under a key derived with the same digest.
-fn mac<D>(bytes: &[u8], passphrase: &Passphrase, salt: &[u8]) -> Result<OctetString, Error>
+/// The HMAC of `bytes` with the digest `D`, under a key derived with the same digest from a [`pkcs12_pbe::password`].
+fn mac<D>(bytes: &[u8], password: &[u8], salt: &[u8], iterations: i32) -> Result<Vec<u8>, Error>
 where
     D: Digest + FixedOutputReset + BlockSizeUser,
 {
-    let encoding = Error::encoding::<der::Error>(STRUCTURE);
     let size = <D as Digest>::output_size();
-    let key = derive_key_utf8::<D>(passphrase.expose(), salt, Pkcs12KeyType::Mac, ITERATIONS.into(), size)
-        .map(Zeroizing::new)
-        .map_err(&encoding)?;
-    let mut mac = SimpleHmac::<D>::new_from_slice(&key).map_err(Error::encoding(STRUCTURE))?;
+    let key = pkcs12_pbe::derive::<D>(password, salt, Pkcs12KeyType::Mac, iterations, size);
+    hmac::<D>(&key, bytes)
+}
+
+/// The HMAC (RFC 2104) of `bytes` with the digest `D`.
+fn hmac<D>(key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, Error>
+where
+    D: Digest + FixedOutputReset + BlockSizeUser,
+{
+    let mut mac = SimpleHmac::<D>::new_from_slice(key).map_err(Error::encoding(STRUCTURE))?;
     mac.update(bytes);
-    OctetString::new(mac.finalize().into_bytes().as_slice()).map_err(&encoding)
+    Ok(mac.finalize().into_bytes().to_vec())
 }
 
 /// A ContentInfo of type Data (RFC 5652, section 4).
@@ -212,6 +226,59 @@ fn encrypted_data(
 }
 
 #[cfg(test)]
+mod testing {
+    //! PFX files that other programs wrote; `tests/vectors/pfx/make.sh` says how.
+
+    /// The passphrase of most.
+    pub(super) const CORRECT: &str = "Correct-4-horse";
+    const UTF_8: &str = "Grüße, 漢字 🔑 4";
+    const BASIC_MULTILINGUAL_PLANE: &str = "Grüße, 漢字 4";
+
+    /// What is in each of them.
+    pub(super) const LEAF: &[u8] = include_bytes!("../../tests/vectors/pfx/leaf.der");
+    pub(super) const ROOT: &[u8] = include_bytes!("../../tests/vectors/pfx/root.der");
+    /// The SubjectPublicKeyInfo of the key in each of them.
+    pub(super) const PUBLIC_KEY: &[u8] = include_bytes!("../../tests/vectors/pfx/public_key.der");
+
+    macro_rules! vectors {
+        ($($name:literal: $passphrase:expr,)*) => {
+            [$((
+                $name,
+                include_bytes!(concat!("../../tests/vectors/pfx/", $name, ".p12")).as_slice(),
+                $passphrase,
+            )),*]
+        };
+    }
+
+    /// Name, bytes and passphrase.
+    pub(super) const VECTORS: [(&str, &[u8], &str); 19] = vectors![
+        "openssl": CORRECT,
+        "openssl_sha_512": CORRECT,
+        "openssl_legacy": CORRECT,
+        "openssl_two_key_triple_des": CORRECT,
+        "openssl_pbes2_triple_des": CORRECT,
+        "openssl_no_mac": CORRECT,
+        "openssl_clear": CORRECT,
+        "openssl_clear_no_mac": CORRECT,
+        "openssl_utf_8": UTF_8,
+        "openssl_legacy_utf_8": UTF_8,
+        "openssl_empty": "",
+        "openssl_legacy_empty": "",
+        "java": CORRECT,
+        "java_legacy": CORRECT,
+        "nss": CORRECT,
+        "nss_utf_8": BASIC_MULTILINGUAL_PLANE,
+        "nss_legacy": CORRECT,
+        "gnutls": CORRECT,
+        "python_pbmac1": CORRECT,
+    ];
+
+    pub(super) fn vector(name: &str) -> &'static [u8] {
+        VECTORS.into_iter().find(|(found, ..)| *found == name).map(|(_, bytes, _)| bytes).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
@@ -219,8 +286,10 @@ mod tests {
     use pkcs5::EncryptionScheme;
     use pkcs5::pbes2::{Kdf, PBES2_OID};
     use pkcs12::pbe_params::Pkcs12PbeParams;
+    use zeroize::Zeroizing;
 
     use super::*;
+    use crate::pki::password_based_encryption::{self, Budget, Secret};
     use crate::pki::testing::key_pair;
 
     const LEAF: &[u8] = include_bytes!("../../tests/vectors/certification_path/leaf.der");
@@ -240,13 +309,9 @@ mod tests {
         Pfx::from_der(&build(profile, &contents, &passphrase(), &mut rand::rng()).unwrap()).unwrap()
     }
 
-    fn decrypted(algorithm: &AlgorithmIdentifierOwned, encrypted: &OctetString) -> Vec<u8> {
-        match EncryptionScheme::from_der(&algorithm.to_der().unwrap()) {
-            Ok(scheme) if scheme.pbes2().is_some() => {
-                scheme.decrypt(passphrase().expose(), encrypted.as_bytes()).unwrap()
-            }
-            _ => pkcs12_pbe::testing::decrypt(algorithm, encrypted.as_bytes(), &passphrase()),
-        }
+    fn decrypted(algorithm: &AlgorithmIdentifierOwned, encrypted: &OctetString) -> Zeroizing<Vec<u8>> {
+        let (secret, mut budget) = (Secret::new(&passphrase()), Budget::default());
+        password_based_encryption::decrypt(algorithm, encrypted.as_bytes(), &secret, &mut budget).unwrap()
     }
 
     /// The certificate bags, in order, and the key bag; with the algorithms that they were encrypted with.
@@ -262,7 +327,7 @@ mod tests {
         let shrouded = Any::from_der(&keys[0].bag_value).unwrap();
         let shrouded = EncryptedPrivateKeyInfo::from_der(shrouded.value()).unwrap();
         let clear = decrypted(&shrouded.encryption_algorithm, &shrouded.encrypted_data);
-        assert_eq!(clear, *key_pair().to_private_key_info().unwrap());
+        assert_eq!(clear, key_pair().to_private_key_info().unwrap());
         let algorithms = [encrypted.content_enc_alg, shrouded.encryption_algorithm];
         (SafeContents::from_der(&certificates).unwrap(), keys[0].clone(), algorithms)
     }

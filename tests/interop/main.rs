@@ -13,6 +13,7 @@
 
 mod authority;
 mod bundle;
+mod foreign_pfx;
 mod tls;
 mod tool;
 
