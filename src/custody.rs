@@ -19,7 +19,7 @@ use crate::pki::key_pair::{KeyPair, key_id};
 use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
     Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
-    Renewed, Stage,
+    Renewed, Stage, Unpack, Unpacked,
 };
 
 /// Does a job and gives the final answer; `progress` hears of each stage as it begins.
@@ -30,6 +30,7 @@ pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -
         Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
         Job::Renew(renew_job) => renew(&renew_job, rng, progress).map(Answer::Renewed),
+        Job::Unpack(unpack_job) => unpack(&unpack_job, rng).map(Answer::Unpacked),
         Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
     }
     .unwrap_or_else(Answer::Failed)
@@ -161,6 +162,14 @@ fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result
     }
     check_portable(&job.new_passphrase)?;
     Ok(encrypted_private_key::encrypt(&private_key_info, &job.new_passphrase, rng)?.into())
+}
+
+/// Opens a PKCS#12 file and seals the key that is in it.
+fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Unpacked, Failure> {
+    let opened = pfx::open(&job.file.0, &job.passphrase)?;
+    let identity = opened.identity().map_err(unusable)?;
+    let sealed = encrypted_private_key::encrypt(&identity.key.private_key_info, &job.passphrase, rng)?;
+    Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
 }
 
 fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
@@ -309,6 +318,13 @@ mod tests {
         }
     }
 
+    fn unpack_job() -> Unpack {
+        let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
+            panic!("there is no file");
+        };
+        Unpack { file, passphrase: passphrase() }
+    }
+
     fn prove_job() -> Prove {
         let Generated { encrypted_private_key, certification_request, .. } = generated();
         Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
@@ -381,6 +397,8 @@ mod tests {
             handled(Job::Prove(prove_job())),
             handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
             handled(Job::Generate(Generate { subject_template: "nonsense".into(), ..generate_job() })),
+            handled(Job::Unpack(unpack_job())),
+            handled(Job::Unpack(Unpack { passphrase: wrong(), ..unpack_job() })),
             handled(Job::Renew(renew_job(None))),
             handled(Job::Renew(Renew { passphrase: wrong(), ..renew_job(None) })),
             handled(Job::Renew(Renew { new_passphrase: Some(not_portable()), ..renew_job(None) })),
@@ -423,6 +441,7 @@ mod tests {
             Job::Export(export),
             Job::ChangePassphrase(change_job()),
             Job::Renew(renew_job(None)),
+            Job::Unpack(unpack_job()),
             Job::Prove(prove_job()),
         ] {
             let printed = format!("{job:?}");
@@ -441,6 +460,22 @@ mod tests {
         let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
         assert_eq!(request.subject_public_key_info().to_der().unwrap(), public);
         assert_eq!(generated.key_id, key_id(&public));
+    }
+
+    #[test]
+    fn what_is_unpacked_is_what_was_packed() {
+        let Answer::Unpacked(unpacked) = handled(Job::Unpack(unpack_job())) else {
+            panic!("the file was not opened");
+        };
+        let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
+        assert_eq!(key_id(&leaf.subject_public_key_info().unwrap()), generated().key_id);
+        let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, &passphrase()).unwrap();
+        let packed = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
+        assert_eq!(clear, packed);
+        let wrong = Unpack { passphrase: new_passphrase(), ..unpack_job() };
+        assert_eq!(failure(Job::Unpack(wrong)), Failure::WrongPassphrase);
+        let no_file = Unpack { file: vec![1].into(), ..unpack_job() };
+        assert!(matches!(failure(Job::Unpack(no_file)), Failure::Unusable(_)));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
 use crate::protocol::{
-    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Prove, Renew, Renewed, Stage,
+    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Prove, Renew, Renewed, Stage, Unpack,
+    Unpacked,
 };
 
 #[cfg(test)]
@@ -104,6 +105,8 @@ pub trait KeyWorker {
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError>;
     /// Makes a request for a renewal.
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError>;
+    /// Takes key and certificate out of a file.
+    async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError>;
     /// Proves that a passphrase opens a key, and that the key is a request's.
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
 }

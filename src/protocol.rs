@@ -28,6 +28,8 @@ pub enum Job {
     ChangePassphrase(ChangePassphrase),
     /// Make a request for a renewal.
     Renew(Renew),
+    /// Take key and certificate out of a file.
+    Unpack(Unpack),
     /// Prove that a passphrase opens a key.
     Prove(Prove),
 }
@@ -114,6 +116,15 @@ pub struct Renew {
     pub new_passphrase: Option<Passphrase>,
 }
 
+/// Take the private key and its certificate out of a PKCS#12 file, and seal the key as if it had been made here.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unpack {
+    /// The PFX, DER or BER.
+    pub file: Base64Bytes,
+    /// What the file opens with, and what the key will be sealed under.
+    pub passphrase: Passphrase,
+}
+
 /// Unseal the private key and compare it with the request: proof that the passphrase opens it, and that it is the request's.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Prove {
@@ -156,6 +167,8 @@ pub enum Answer {
     PassphraseChanged(Base64Bytes),
     /// [`Job::Renew`] is done.
     Renewed(Renewed),
+    /// [`Job::Unpack`] is done.
+    Unpacked(Unpacked),
     /// [`Job::Prove`] is done: the passphrase opens the key, and the key is the request's.
     Proved,
     /// The job cannot be done.
@@ -180,6 +193,15 @@ pub struct Renewed {
     pub generated: Generated,
     /// The request, signed by the holder of the current certificate: a full PKI request, DER.
     pub full_pki_request: Base64Bytes,
+}
+
+/// A certificate that came in a file, and its sealed key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpacked {
+    /// The certificate, DER.
+    pub certificate: Base64Bytes,
+    /// PKCS#8 EncryptedPrivateKeyInfo, DER.
+    pub encrypted_private_key: Base64Bytes,
 }
 
 /// A certificate that was checked.

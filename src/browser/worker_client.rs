@@ -17,7 +17,8 @@ use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Renew, Renewed, Stage, VERSION,
+    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Renew, Renewed, Stage, Unpack,
+    Unpacked, VERSION,
 };
 
 /// The worker's start script, as the build names it.
@@ -159,6 +160,13 @@ impl KeyWorker for WebWorkers {
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
         match run(Job::Renew(job), progress).await? {
             Answer::Renewed(renewed) => Ok(renewed),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
+        match run(Job::Unpack(job), |_| ()).await? {
+            Answer::Unpacked(unpacked) => Ok(unpacked),
             _ => Err(WorkerError::Stale),
         }
     }

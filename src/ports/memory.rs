@@ -21,6 +21,7 @@ use crate::pki::full_pki_request::FullPkiRequest;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
     Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Job, Prove, Renew, Renewed, Stage,
+    Unpack, Unpacked,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -144,6 +145,13 @@ impl KeyWorker for MemoryWorker {
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
         match self.work(&Job::Renew(job), progress)? {
             Answer::Renewed(renewed) => Ok(renewed),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
+        match self.work(&Job::Unpack(job), |_| ())? {
+            Answer::Unpacked(unpacked) => Ok(unpacked),
             other => Err(unexpected(&other)),
         }
     }

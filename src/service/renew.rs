@@ -9,7 +9,7 @@ use crate::pki::certificate::Certificate;
 use crate::pki::certification_request::CertificationRequest;
 use crate::pki::full_pki_request::FullPkiRequest;
 use crate::ports::{Clock, KeyStore, KeyWorker, WorkerError};
-use crate::protocol::{Failure, Generated, Renew, Renewed, Stage};
+use crate::protocol::{Failure, Generated, Renew, Renewed, Stage, Unpack};
 use crate::service::enroll::EnrollError;
 
 /// A certificate with its sealed key: one that this browser holds, or one that came in a file.
@@ -97,6 +97,40 @@ pub fn renewable(current: Current, configuration: &Configuration, now: u64) -> R
         return Err(NotRenewable::TooEarly(opens_at));
     }
     Ok(Renewable { current, certificate_type, common_name, email_address, same_key_allowed: policy.same_key })
+}
+
+/// Why no certificate came out of a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnpackError {
+    /// The passphrase does not open the file.
+    #[error("the passphrase does not open the file")]
+    WrongPassphrase,
+    /// There is no certificate with its key in it; what is the matter.
+    #[error("{0}")]
+    Unusable(String),
+    /// The worker could not do it.
+    #[error(transparent)]
+    Worker(WorkerError),
+}
+
+impl From<WorkerError> for UnpackError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
+            WorkerError::Failed(Failure::Unusable(reason)) => Self::Unusable(reason),
+            other => Self::Worker(other),
+        }
+    }
+}
+
+/// Takes the certificate to be renewed out of a PKCS#12 file. Nothing is saved.
+pub async fn unpack(worker: &impl KeyWorker, file: Vec<u8>, passphrase: Passphrase) -> Result<Current, UnpackError> {
+    let unpacked = worker.unpack(Unpack { file: file.into(), passphrase }).await?;
+    Ok(Current {
+        certificate: Certificate::from_der(&unpacked.certificate.0)
+            .map_err(|error| UnpackError::Unusable(error.to_string()))?,
+        encrypted_private_key: unpacked.encrypted_private_key.0,
+    })
 }
 
 /// What a renewal is made with.
@@ -298,6 +332,23 @@ mod tests {
             let held = block_on(store.list()).unwrap().enrollments;
             assert!(held.contains(&collected()) && held.contains(&got.enrollment), "the old one is as it was");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_comes_in_a_file_is_renewed_like_one_that_is_held() {
+        let (store, authority, clock) = (store(), MemoryAuthority::default(), MemoryClock::default());
+        let (worker, id) = (MemoryWorker::default(), collected().transaction_id().unwrap().to_string());
+        let passphrase = || Passphrase::new(PASSPHRASE.into());
+        let got = collect::collect(&worker, &store, &authority, &clock, &id, passphrase(), pkcs12());
+        let file = block_on(got).unwrap().file;
+        let unpacked = block_on(unpack(&worker, file.clone(), passphrase())).unwrap();
+        assert_eq!(unpacked.certificate, current().certificate);
+        let due = renewable(unpacked, &configuration(), in_the_window()).unwrap();
+        assert!(block_on(generate(&worker, &due, wanted(None), |_| ())).is_ok());
+        let wrong = block_on(unpack(&worker, file, Passphrase::new("wrong".into())));
+        assert_eq!(wrong, Err(UnpackError::WrongPassphrase));
+        let none = block_on(unpack(&worker, b"nonsense".to_vec(), passphrase()));
+        assert!(matches!(none, Err(UnpackError::Unusable(_))));
     }
 
     #[test]
