@@ -10,8 +10,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyside::api::{CaCertificates, Configuration, NewRequest, ProblemKind, RequestState, RequestStatus};
+use keyside::api::{
+    CaCertificates, Configuration, ConnectionCheck, NewRequest, ProblemKind, RequestState, RequestStatus,
+};
 use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::certificate::Certificate;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -20,10 +23,12 @@ use tokio::time::MissedTickBehavior;
 use crate::ca::{Authority, CaEngine, CertificateOrder, CrlOrder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config};
+use crate::connection_check;
 use crate::decision;
 use crate::policy;
 use crate::problem::Refusal;
 use crate::store::{ApprovedRequest, Crl, Request, State, Store};
+use crate::tls::Client;
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,6 +44,7 @@ pub struct Service {
     config: Config,
     store: Store,
     ca: Arc<dyn CaEngine>,
+    connection_check_url: Option<String>,
     /// Held while a CRL is signed, so that no two have the same number.
     crl_signing: Mutex<()>,
 }
@@ -62,14 +68,14 @@ pub struct Submission {
 }
 
 impl Service {
-    /// A registration authority over these parts.
-    pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>) -> Self {
-        Self { config, store, ca, crl_signing: Mutex::new(()) }
+    /// A registration authority over these parts; `connection_check_url` is where the connection check is, if there is one.
+    pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>, connection_check_url: Option<String>) -> Self {
+        Self { config, store, ca, connection_check_url, crl_signing: Mutex::new(()) }
     }
 
     /// What the page needs to know.
     pub fn configuration(&self) -> Configuration {
-        self.config.to_api()
+        self.config.to_api(self.connection_check_url.clone())
     }
 
     /// The CA's certificates, its documents, and the CAs before it.
@@ -151,6 +157,18 @@ impl Service {
                 None => "The certificate is not ready yet: ask for the request's state, and again later.".into(),
             },
         ))
+    }
+
+    /// Whether the certificate that `client` shows works here, as far as it can be seen in the certificate.
+    pub async fn check_connection(&self, client: Client) -> Result<ConnectionCheck, Refusal> {
+        let ca = Arc::clone(&self.ca);
+        let checked = spawn_blocking(move || {
+            let read = |authority| Certificate::from_der(ca.certificate(authority));
+            let (root, issuing) = (read(Authority::Root)?, read(Authority::Issuing)?);
+            let now = clock::to_unsigned(clock::now());
+            Ok(connection_check::check(&client, &root, &issuing, now))
+        });
+        checked.await?.map_err(|error: keyside::pki::error::Error| Refusal::internal(&error))
     }
 
     /// The current CRL of `authority`, as DER.
