@@ -48,6 +48,7 @@ pub fn App(
                     <Route path=path!("/requests/:key_id") view=pages::submitted::Submitted/>
                     <Route path=path!("/collect") view=pages::collect::Collect/>
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
+                    <Route path=path!("/install") view=pages::install::Install/>
                     <Route path=path!("/trust") view=pages::trust::Trust/>
                     <Route path=path!("/help") view=pages::help::Help/>
                     <Route path=path!("/about") view=pages::about::About/>

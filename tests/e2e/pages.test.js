@@ -146,7 +146,7 @@ test(`${kind}: the transaction ID is copied and saved as text`, async () => {
     const label = await tab.page.evaluate(() => document.querySelector('output').labels[0].innerText);
     assert.equal(label, 'Transaction ID');
     await tab.press('Copy');
-    await tab.until(() => /Copied|select the ID/.test(document.querySelector('.transaction').innerText));
+    await tab.until(() => /Copied|select the text/.test(document.querySelector('.transaction').innerText));
     await tab.page.close();
 });
 

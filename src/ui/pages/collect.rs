@@ -381,6 +381,7 @@ fn Done(collected: Collected) -> impl IntoView {
         ExportFormat::Pem => (PEM, "PEM"),
     };
     let key_id = collected.enrollment.key_id.clone();
+    let install = format!("/install?request={key_id}");
     let downloaded_key = key_id.clone();
     let context = Context::here();
     let common_name = collected.enrollment.application.common_name.clone();
@@ -404,7 +405,7 @@ fn Done(collected: Collected) -> impl IntoView {
                 <span role="status">{outcome}</span>
             </p>
             <CertificateParticulars certificate/>
-            <p>"How to import it: see " <A href="/help">"Help"</A> "."</p>
+            <p>"Where to put the file, and how to prove that it works: " <A href=install>"Install and connect"</A> "."</p>
             <BackUp key_id common_name/>
         </MessageBox>
     }
