@@ -44,8 +44,8 @@ impl Client {
             Self::CurlPkcs12 => "curl, with the PKCS#12 file",
             Self::CurlPem => "curl, with the PEM file",
             Self::Python => "Python, with the package requests",
-            Self::Java => "Java",
-            Self::Node => "Node.js",
+            Self::Java => "Java, with its own HTTP client",
+            Self::Node => "Node.js, without further packages",
         }
     }
 
