@@ -201,7 +201,6 @@ pub struct ConnectionCheck {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum ConnectionVerdict {
     /// It works.
     Works,

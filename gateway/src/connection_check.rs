@@ -6,28 +6,36 @@ use keyside::pki::certification_path::{self, PathError};
 
 use crate::tls::Client;
 
-/// What is seen of `client` at the time `at` (seconds since 1970-01-01T00:00:00Z). The issuing CA is known here, so that a client may
-/// leave it out of its chain.
-pub fn check(client: &Client, root: &Certificate, issuing: &Certificate, at: u64) -> ConnectionCheck {
-    let read = client.certificate.as_deref().map(Certificate::from_der);
-    let verdict = match &read {
-        None => ConnectionVerdict::NoCertificate,
-        Some(Err(_)) => ConnectionVerdict::Unreadable,
-        Some(Ok(certificate)) => judge(certificate, root, issuing, at),
-    };
+/// Judges the certificate that a client showed (DER), at the time `at` (seconds since 1970-01-01T00:00:00Z), by what is in it alone;
+/// gives it too, if it can be read. The issuing CA is known here, so that a client may leave it out of its chain.
+pub fn judge(
+    shown: Option<&[u8]>,
+    root: &Certificate,
+    issuing: &Certificate,
+    at: u64,
+) -> (ConnectionVerdict, Option<Certificate>) {
+    match shown.map(Certificate::from_der) {
+        None => (ConnectionVerdict::NoCertificate, None),
+        Some(Err(_)) => (ConnectionVerdict::Unreadable, None),
+        Some(Ok(certificate)) => (verdict(&certificate, root, issuing, at), Some(certificate)),
+    }
+}
+
+/// The answer to `client`, once it is judged.
+pub fn answer(client: &Client, verdict: ConnectionVerdict, certificate: Option<&Certificate>) -> ConnectionCheck {
     let (title, detail) = words(verdict);
     ConnectionCheck {
-        certificate_shown: read.is_some(),
+        certificate_shown: client.certificate.is_some(),
         verdict,
         title: title.into(),
         detail: detail.into(),
         tls_version: client.version.into(),
-        certificate: read.and_then(Result::ok).as_ref().map(shown),
+        certificate: certificate.map(shown),
     }
 }
 
 /// Whose it is counts first: the dates of another CA's certificate say nothing that helps.
-fn judge(certificate: &Certificate, root: &Certificate, issuing: &Certificate, at: u64) -> ConnectionVerdict {
+fn verdict(certificate: &Certificate, root: &Certificate, issuing: &Certificate, at: u64) -> ConnectionVerdict {
     let (issuing, root) = (std::slice::from_ref(issuing), std::slice::from_ref(root));
     let path_at = |at| certification_path::build(certificate, issuing, root, at);
     let (not_before, not_after) = certificate.validity();
@@ -77,8 +85,7 @@ fn words(verdict: ConnectionVerdict) -> (&'static str, &'static str) {
             "This certificate is not for logging in",
             "It was issued for another purpose: its key usage does not have client authentication. Choose another certificate, or register for one.",
         ),
-        // The enumeration grows with the API, and the words with it.
-        _ => (
+        ConnectionVerdict::Unreadable => (
             "This certificate cannot be read",
             "It is not an X.509 certificate as RFC 5280 has it. Choose the certificate that was issued to you here.",
         ),
@@ -117,7 +124,8 @@ mod tests {
     fn check_at(certificate: Option<&[u8]>, at: u64) -> ConnectionCheck {
         let client = Client { certificate: certificate.map(<[u8]>::to_vec), version: "TLS 1.3" };
         let [root, issuing] = [ROOT, ISSUING].map(|der| Certificate::from_der(der).unwrap());
-        check(&client, &root, &issuing, at)
+        let (verdict, certificate) = judge(certificate, &root, &issuing, at);
+        answer(&client, verdict, certificate.as_ref())
     }
 
     #[test]

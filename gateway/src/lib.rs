@@ -106,7 +106,7 @@ pub enum StartError {
     )]
     CaLost(PathBuf),
     /// The address cannot be listened on.
-    #[error("{address} cannot be listened on: {source}")]
+    #[error("{address} cannot be listened on: {source}; stop what listens there, or choose another port")]
     Listen {
         /// The address.
         address: SocketAddr,

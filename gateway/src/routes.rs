@@ -28,6 +28,9 @@ mod pki;
 mod problems;
 mod requests;
 
+/// Where kinds of problems are described.
+const PROBLEMS_PATH: &str = "/problems/{*slug}";
+
 /// What the handlers share.
 #[derive(Clone)]
 struct App {
@@ -49,7 +52,7 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
         .route("/pki/root.crl", get(pki::root_crl))
         .route("/pki/issuing.cer", get(pki::issuing_certificate))
         .route("/pki/issuing.crl", get(pki::issuing_crl))
-        .route("/problems/{*slug}", get(problems::describe))
+        .route(PROBLEMS_PATH, get(problems::describe))
         .method_not_allowed_fallback(method_not_allowed);
     for prefix in ["/api", "/pki"] {
         gateway = gateway
@@ -81,6 +84,7 @@ pub fn connection_check_router(service: Arc<Service>, config: &Config, page_url:
         .route("/", get(connection_check::read))
         .route(connection_check::STYLE_PATH, get(connection_check::style))
         .route(connection_check::ICON_PATH, get(connection_check::icon))
+        .route(PROBLEMS_PATH, get(problems::describe))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(site))

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
-use crate::ca::{Authority, CaEngine, CertificateOrder, CrlOrder};
+use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config};
 use crate::connection_check;
@@ -161,14 +161,14 @@ impl Service {
 
     /// Whether the certificate that `client` shows works here, as far as it can be seen in the certificate.
     pub async fn check_connection(&self, client: Client) -> Result<ConnectionCheck, Refusal> {
-        let ca = Arc::clone(&self.ca);
-        let checked = spawn_blocking(move || {
-            let read = |authority| Certificate::from_der(ca.certificate(authority));
-            let (root, issuing) = (read(Authority::Root)?, read(Authority::Issuing)?);
-            let now = clock::to_unsigned(clock::now());
-            Ok(connection_check::check(&client, &root, &issuing, now))
+        let (ca, shown) = (Arc::clone(&self.ca), client.certificate.clone());
+        let judging = spawn_blocking(move || -> Result<_, CaError> {
+            let root = Certificate::from_der(ca.certificate(Authority::Root))?;
+            let issuing = Certificate::from_der(ca.certificate(Authority::Issuing))?;
+            Ok(connection_check::judge(shown.as_deref(), &root, &issuing, clock::to_unsigned(clock::now())))
         });
-        checked.await?.map_err(|error: keyside::pki::error::Error| Refusal::internal(&error))
+        let (verdict, certificate) = judging.await??;
+        Ok(connection_check::answer(&client, verdict, certificate.as_ref()))
     }
 
     /// The current CRL of `authority`, as DER.

@@ -232,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn a_ca_is_no_client() {
+        assert!(read(LEAF).may_authenticate_client());
+        assert!(!read(ROOT).may_authenticate_client(), "its keyUsage is for certificates");
+        assert_eq!(read(ROOT).email_addresses(), [""; 0]);
+    }
+
+    #[test]
     fn a_path_length_counts_the_cas_below() {
         assert!(read(ISSUING).may_issue(0));
         assert!(!read(ISSUING).may_issue(1), "its path length is 0");

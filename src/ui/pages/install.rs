@@ -292,7 +292,7 @@ fn guide(keystore: Keystore, snippets: Memo<Snippets>) -> AnyView {
                     ", tap the downloaded profile and Install. Enter the device's code, and then the passphrase of the file."
                 </li>
                 <li>
-                    "Do the same with the CA's root. Then open Settings, General, About, " <strong>"Certificate Trust Settings"</strong>
+                    "Do the same with the CA's root, downloaded as DER. Then open Settings, General, About, " <strong>"Certificate Trust Settings"</strong>
                     " and switch on full trust for it."
                 </li>
                 <li>"Safari uses the certificate. Other browsers on iPhone and iPad may not."</li>
@@ -314,7 +314,7 @@ fn guide(keystore: Keystore, snippets: Memo<Snippets>) -> AnyView {
                     "Choose " <strong>"VPN & app user certificate"</strong>
                     ", pick the file, enter its passphrase, and give it a name that you will recognise."
                 </li>
-                <li>"For the CA's root, choose CA certificate at the same place."</li>
+                <li>"For the CA's root, downloaded as DER, choose CA certificate at the same place."</li>
                 <li>"Chrome asks which certificate to use when a site wants one."</li>
             </ol>
             <p>
