@@ -75,6 +75,9 @@ pub struct Configuration {
     pub contact: String,
     /// Links to show on the Help page.
     pub links: Vec<Link>,
+    /// Where the connection check is, which answers with a [`ConnectionCheck`]; absent if there is none.
+    #[serde(default)]
+    pub connection_check: Option<String>,
 }
 
 /// A kind of certificate that can be asked for ("Policy Name" on the step "Choose Certificate Type").
@@ -221,6 +224,71 @@ pub struct RetiredCa {
     /// Its certificate, DER.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub certificate: Option<Base64Bytes>,
+}
+
+/// What the connection check sees of a client: whether its certificate works, and which one it is.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionCheck {
+    /// Whether the client showed a certificate, and proved that it has the private key.
+    pub certificate_shown: bool,
+    /// Whether it works, for machines.
+    pub verdict: ConnectionVerdict,
+    /// Whether it works, for people, in a few words.
+    pub title: String,
+    /// Why, and what to do about it.
+    pub detail: String,
+    /// The version of TLS that was agreed on, such as "TLS 1.3".
+    pub tls_version: String,
+    /// The certificate; absent if none was shown, or if it cannot be read.
+    pub certificate: Option<ShownCertificate>,
+}
+
+/// Whether a client's certificate works, in one word.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionVerdict {
+    /// It works.
+    Works,
+    /// The client showed none.
+    NoCertificate,
+    /// It cannot be read.
+    Unreadable,
+    /// Its own key signed it, and no certification authority.
+    SelfSigned,
+    /// It does not lead to this site's certification authority.
+    AnotherAuthority,
+    /// Its validity has not begun.
+    NotYetValid,
+    /// Its validity has ended.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// It may be used, but not for logging in.
+    NotForClientAuthentication,
+}
+
+/// A certificate that a client showed.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownCertificate {
+    /// The subject as RFC 4514 writes it.
+    pub subject: String,
+    /// The issuer as RFC 4514 writes it.
+    pub issuer: String,
+    /// The serial number in lowercase hexadecimal.
+    pub serial_number: String,
+    /// The first second of its validity, since 1970-01-01T00:00:00Z.
+    pub not_before: u64,
+    /// The last second of its validity, since 1970-01-01T00:00:00Z.
+    pub not_after: u64,
+    /// The e-mail addresses in it.
+    pub email_addresses: Vec<String>,
+    /// The SHA-256 of its DER in lowercase hexadecimal.
+    pub sha256_fingerprint: String,
+    /// The SHA-1 of its DER in lowercase hexadecimal, which Windows shows as the thumbprint.
+    pub sha1_fingerprint: String,
 }
 
 /// An error's details (RFC 9457).

@@ -72,7 +72,7 @@ fn request_and_seal(
 /// holder of the current certificate.
 fn renew(job: &Renew, rng: &mut impl CryptoRng, mut progress: impl FnMut(Stage)) -> Result<Renewed, Failure> {
     let certificate = Certificate::from_der(&job.certificate.0)?;
-    let email_addresses = certificate.email_addresses()?;
+    let email_addresses = certificate.email_addresses();
     let [email_address] = email_addresses.as_slice() else {
         return Err(unusable("the current certificate has not exactly one e-mail address"));
     };

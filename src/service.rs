@@ -3,6 +3,7 @@
 pub mod back_up;
 pub mod change_passphrase;
 pub mod collect;
+pub mod connect;
 pub mod enroll;
 pub mod lost;
 pub mod renew;

@@ -51,6 +51,7 @@ pub fn App(
                     <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
                     <Route path=path!("/lost") view=pages::lost::Lost/>
+                    <Route path=path!("/install") view=pages::install::Install/>
                     <Route path=path!("/trust") view=pages::trust::Trust/>
                     <Route path=path!("/help") view=pages::help::Help/>
                     <Route path=path!("/about") view=pages::about::About/>

@@ -93,6 +93,9 @@ pub struct Config {
     pub approval: Approval,
     /// The embedded CA.
     pub ca: Ca,
+    /// The connection check, if there is one.
+    #[serde(default)]
+    pub connection_check: ConnectionCheck,
     /// What a client may ask for at most.
     pub limits: Limits,
 }
@@ -203,6 +206,50 @@ pub struct Ca {
     pub issuing_validity_days: u32,
     /// The file whose first line is the passphrase of the private keys.
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// The connection check.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionCheck {
+    /// Where users reach it, without a slash at the end; the address that it listens on if absent.
+    pub public_url: Option<String>,
+    /// The PEM file of its certificate and chain; one of the embedded CA if absent.
+    certificate_file: Option<PathBuf>,
+    /// The PEM file of the private key that goes with it.
+    key_file: Option<PathBuf>,
+}
+
+/// The files of a server's certificate.
+#[derive(Clone, Debug)]
+pub struct ServerCertificate {
+    /// The certificate, then its chain, as PEM.
+    pub certificate: PathBuf,
+    /// The private key, as PEM.
+    pub key: PathBuf,
+}
+
+impl ConnectionCheck {
+    /// The files of its certificate, if they are configured.
+    pub fn server_certificate(&self) -> Option<ServerCertificate> {
+        let (certificate, key) = (self.certificate_file.clone()?, self.key_file.clone()?);
+        Some(ServerCertificate { certificate, key })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if let Some(url) = &self.public_url {
+            require(
+                is_https_origin(url),
+                "connection_check.public_url",
+                "write it as in “https://certificates.example.com:8443”, with a host name or an IP address and nothing after the port",
+            )?;
+        }
+        require(
+            self.certificate_file.is_some() == self.key_file.is_some(),
+            "connection_check",
+            "certificate_file and key_file belong together: name both, or neither for a certificate of the embedded CA",
+        )
+    }
 }
 
 /// What a client may ask for at most.
@@ -340,6 +387,7 @@ impl Config {
             "ca.issuing_subject",
             "must differ from ca.root_subject",
         )?;
+        self.connection_check.check()?;
         for (key, value) in [
             ("limits.body_bytes", self.limits.body_bytes),
             ("limits.timeout_seconds", self.limits.timeout_seconds as usize),
@@ -350,8 +398,8 @@ impl Config {
         Ok(())
     }
 
-    /// What the page is told.
-    pub fn to_api(&self) -> api::Configuration {
+    /// What the page is told; `connection_check` is where that is.
+    pub fn to_api(&self, connection_check: Option<String>) -> api::Configuration {
         api::Configuration {
             site_name: self.site_name.clone(),
             badge: self.badge.clone(),
@@ -370,6 +418,7 @@ impl Config {
             passphrase_policy: PassphrasePolicy { minimum_length: self.passphrase.minimum_length },
             contact: self.contact.clone(),
             links: self.links.iter().map(|link| api::Link { text: link.text.clone(), url: link.url.clone() }).collect(),
+            connection_check,
         }
     }
 }
@@ -451,6 +500,12 @@ fn is_http_url(text: &str) -> bool {
             .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
 }
 
+/// Whether `text` is the origin of an https URL whose host a certificate can name.
+fn is_https_origin(text: &str) -> bool {
+    let is_in_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    text.strip_prefix("https://").is_some_and(|authority| authority.chars().all(is_in_names)) && is_http_url(text)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -470,11 +525,26 @@ mod tests {
     /// The first retired CA in the example.
     const RETIRED_NAME: &str = "name = \"Example Grid Operator Issuing CA (SHA-1)\"";
 
+    /// The keys of the connection check in the example.
+    const CHECK_URL: &str = "# public_url = \"https://certificates.example.com:8443\"";
+    const CHECK_CERTIFICATE: &str = "# certificate_file = \"/etc/keyside/connection-check.pem\"";
+    const CHECK_KEY: &str = "# key_file = \"/etc/keyside/connection-check-key.pem\"";
+
+    #[test]
+    fn a_connection_check_can_be_anywhere_with_https() {
+        for url in ["https://a.example", "https://a.example:8443", "https://192.0.2.1", "https://[2001:db8::1]:8443"] {
+            let line = format!("public_url = \"{url}\"");
+            let config: Config = toml::from_str(&EXAMPLE.replacen(CHECK_URL, &line, 1)).unwrap();
+            config.check().unwrap();
+            assert_eq!(config.connection_check.public_url.as_deref(), Some(url));
+        }
+    }
+
     #[test]
     fn the_example_is_the_default() {
         let config = Config::load(None).unwrap();
         assert_eq!(config.approval, Approval::Automatic { after_seconds: 5 });
-        let types = config.to_api().certificate_types;
+        let types = config.to_api(None).certificate_types;
         let names: Vec<_> = types.iter().map(|kind| kind.name.as_str()).collect();
         assert_eq!(names, ["ISO Employees & Contractors", "Participants & External Users"]);
     }
@@ -518,6 +588,11 @@ mod tests {
             ("kind = \"practice-statement\"", "kind = \"statement\"", "practice-statement"),
             ("ended = \"November 2024\"", "ended = 2024", "2024-11-30"),
             (RETIRED_NAME, "name = \" \"", "name is empty"),
+            (CHECK_URL, "public_url = \"http://a.example\"", "connection_check.public_url"),
+            (CHECK_URL, "public_url = \"https://a.example/\"", "nothing after the port"),
+            (CHECK_URL, "public_url = \"https://\"", "connection_check.public_url"),
+            (CHECK_CERTIFICATE, "certificate_file = \"a.pem\"", "belong together"),
+            (CHECK_KEY, "key_file = \"a.pem\"", "belong together"),
         ] {
             let fault = fault(from, to);
             assert!(fault.contains(expected), "{fault}");

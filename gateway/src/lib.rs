@@ -3,15 +3,16 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`config`] | the configuration: one TOML file |
-//! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`] | HTTP |
+//! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS for the connection check |
 //! | [`service`] | what the registration authority does |
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
+//! | [`connection_check`] | whether a client's certificate works |
 //! | [`decision`] | approving, rejecting and revoking, shared by the server and the command line |
 //! | [`store`], [`data`], [`private_files`] | what is kept, and where |
 //! | [`ca`] | the CA engine, and the embedded one |
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
 //!
-//! Dependencies point one way: `routes -> service -> {policy, decision, store, ca}`. Bytes are read and made by
+//! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`. Bytes are read and made by
 //! [`keyside::pki`], the API's types are [`keyside::api`]'s: the page uses the same code.
 
 use std::io;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::ca::CaError;
 use crate::ca::embedded::EmbeddedCa;
@@ -29,10 +32,12 @@ use crate::data::{DataDirectory, DataError, Lock};
 use crate::page::{NoPage, Page};
 use crate::service::Service;
 use crate::store::{Store, StoreError};
+use crate::tls::TlsError;
 
 pub mod ca;
 pub mod clock;
 pub mod config;
+pub mod connection_check;
 pub mod data;
 pub mod decision;
 pub mod page;
@@ -46,12 +51,15 @@ pub mod serial_number;
 pub mod server;
 pub mod service;
 pub mod store;
+pub mod tls;
 
 /// What to serve, and from where.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The address to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// The address of the connection check, if there is to be one; port 0 lets the system choose.
+    pub tls_listen: Option<SocketAddr>,
     /// The data folder.
     pub data: PathBuf,
     /// The folder with the built page, if it is to be served.
@@ -85,13 +93,21 @@ pub enum StartError {
         "public_url is not set, and certificates would carry http://{0}, which is no address to reach: set public_url in the configuration"
     )]
     NoPublicUrl(SocketAddr),
+    /// The connection check's certificate would name an address that nobody can reach.
+    #[error(
+        "the connection check has no name: set public_url under [connection_check] in the configuration, since clients do not reach {0}"
+    )]
+    NoConnectionCheckUrl(SocketAddr),
+    /// The connection check cannot speak TLS.
+    #[error("the connection check: {0}")]
+    Tls(#[from] TlsError),
     /// The CA is gone, but not what it issued.
     #[error(
         "{0} is missing, but the database has certificates that the CA there issued: restore it from a backup, or name an empty data folder for a new start"
     )]
     CaLost(PathBuf),
     /// The address cannot be listened on.
-    #[error("{address} cannot be listened on: {source}")]
+    #[error("{address} cannot be listened on: {source}; stop what listens there, or choose another port")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -127,7 +143,24 @@ pub struct Gateway {
     service: Arc<Service>,
     store: Store,
     config: Config,
+    connection_check: Option<ConnectionCheck>,
     _lock: Lock,
+}
+
+/// The connection check, ready to be served.
+struct ConnectionCheck {
+    url: String,
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    router: Router,
+}
+
+/// Listens on `address`, and says on which port if the system chose it.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen_error = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    Ok((listener, address))
 }
 
 impl Gateway {
@@ -141,13 +174,23 @@ impl Gateway {
         let data = DataDirectory::new(&options.data);
         let lock = data.take()?;
 
-        let listen_error = |source| StartError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let (listener, address) = listen(options.listen).await?;
         let public_url = match &config.public_url {
             Some(url) => url.clone(),
             None if address.ip().is_unspecified() => return Err(StartError::NoPublicUrl(address)),
             None => format!("http://{address}"),
+        };
+        let tls_listener = match options.tls_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let check_url = match (&tls_listener, &config.connection_check.public_url) {
+            (None, _) => None,
+            (Some(_), Some(url)) => Some(url.clone()),
+            (Some((_, address)), None) if address.ip().is_unspecified() => {
+                return Err(StartError::NoConnectionCheckUrl(*address));
+            }
+            (Some((_, address)), None) => Some(format!("https://{address}")),
         };
 
         let store = Store::open_or_create(&data.database()).await?;
@@ -163,9 +206,23 @@ impl Gateway {
             })
             .await??
         };
-        let service = Arc::new(Service::new(config.clone(), store.clone(), Arc::new(ca)));
+        let ca = Arc::new(ca);
+        let tls = match check_url.clone() {
+            Some(url) => {
+                let (ca, files) = (Arc::clone(&ca), config.connection_check.server_certificate());
+                Some(tokio::task::spawn_blocking(move || tls::acceptor(&url, files.as_ref(), &ca)).await??)
+            }
+            None => None,
+        };
+        let shown_url = check_url.map(|url| format!("{url}/"));
+        let service = Arc::new(Service::new(config.clone(), store.clone(), ca, shown_url.clone()));
+        let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
+            let page_url = page.is_some().then_some(public_url.as_str());
+            let router = routes::connection_check_router(Arc::clone(&service), &config, page_url);
+            ConnectionCheck { url, listener, tls, router }
+        });
         let router = routes::router(Arc::clone(&service), &config, page, &public_url);
-        Ok(Self { address, listener, router, service, store, config, _lock: lock })
+        Ok(Self { address, listener, router, service, store, config, connection_check, _lock: lock })
     }
 
     /// The address that it listens on.
@@ -173,10 +230,28 @@ impl Gateway {
         self.address
     }
 
+    /// Where the connection check is, if there is one.
+    pub fn connection_check_url(&self) -> Option<&str> {
+        self.connection_check.as_ref().map(|check| check.url.as_str())
+    }
+
     /// Serves until `shutdown` is there, then lets the requests that are under way finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let issuing = tokio::spawn(async move { self.service.keep_issuing().await });
-        server::serve(self.listener, self.router, &self.config.limits, shutdown).await;
+        let limits = &self.config.limits;
+        let (stop, stopped) = watch::channel(());
+        let check = async {
+            if let Some(ConnectionCheck { listener, tls, router, .. }) = self.connection_check {
+                // Ends when the other end of the channel is dropped.
+                let shutdown = async move { while stopped.clone().changed().await.is_ok() {} };
+                server::serve_tls(listener, tls, router, limits, shutdown).await;
+            }
+        };
+        let shutdown = async move {
+            shutdown.await;
+            drop(stop);
+        };
+        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check);
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
         issuing.abort();
         let _ = issuing.await;

@@ -33,6 +33,10 @@ enum Command {
         /// The address to listen on; with port 0 the system chooses.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        /// The address of the connection check, which speaks TLS and shows users whether their certificate works; with port 0 the
+        /// system chooses. Without it there is no connection check.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        tls_listen: Option<SocketAddr>,
         #[command(flatten)]
         data: Data,
         /// The folder with the built page.
@@ -122,8 +126,8 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy())
         .init();
     let result = match CommandLine::parse().command {
-        Command::Serve { listen, data, page, config, manual_approval } => {
-            serve(Options { listen, data: data.directory, page, config, manual_approval }).await
+        Command::Serve { listen, tls_listen, data, page, config, manual_approval } => {
+            serve(Options { listen, tls_listen, data: data.directory, page, config, manual_approval }).await
         }
         Command::Config { command: ConfigCommand::Example } => {
             io::stdout().write_all(EXAMPLE.as_bytes()).map_err(Error::from)
@@ -144,6 +148,9 @@ async fn serve(options: Options) -> Result<(), Error> {
     let gateway = Gateway::start(options).await?;
     let mut stdout = io::stdout();
     writeln!(stdout, "Keyside is at http://{}/", gateway.address())?;
+    if let Some(url) = gateway.connection_check_url() {
+        writeln!(stdout, "The connection check is at {url}")?;
+    }
     stdout.flush()?;
     gateway.run(shutdown).await;
     Ok(())

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
@@ -22,10 +22,14 @@ use crate::service::Service;
 mod accept;
 mod ca;
 mod configuration;
+mod connection_check;
 mod openapi;
 mod pki;
 mod problems;
 mod requests;
+
+/// Where kinds of problems are described.
+const PROBLEMS_PATH: &str = "/problems/{*slug}";
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -49,7 +53,7 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
         .route("/pki/root.crl", get(pki::root_crl))
         .route("/pki/issuing.cer", get(pki::issuing_certificate))
         .route("/pki/issuing.crl", get(pki::issuing_crl))
-        .route("/problems/{*slug}", get(problems::describe))
+        .route(PROBLEMS_PATH, get(problems::describe))
         .method_not_allowed_fallback(method_not_allowed);
     for prefix in ["/api", "/pki"] {
         gateway = gateway
@@ -70,6 +74,25 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
     router
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_site(public_url), security_headers::set))
+        .layer(TraceLayer::new_for_http())
+}
+
+/// Everything that the connection check answers to. `page_url` is where the page is, if the gateway serves it.
+pub fn connection_check_router(service: Arc<Service>, config: &Config, page_url: Option<&str>) -> Router {
+    let app = App { service, limits: config.limits.clone() };
+    let site = connection_check::Site::new(config, page_url);
+    Router::new()
+        .route("/", get(connection_check::read))
+        .route(connection_check::STYLE_PATH, get(connection_check::style))
+        .route(connection_check::ICON_PATH, get(connection_check::icon))
+        .route(PROBLEMS_PATH, get(problems::describe))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(Extension(site))
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
+        .with_state(app)
+        .layer(CatchPanicLayer::custom(Refusal::from_panic))
+        .layer(middleware::map_response_with_state(security_headers::for_connection_check(), security_headers::set))
         .layer(TraceLayer::new_for_http())
 }
 

@@ -12,6 +12,10 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
     img-src 'self'; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'none'; \
     base-uri 'self'; frame-ancestors 'none'";
 
+/// The connection check's page: a style sheet and an icon, and no script at all.
+const CONNECTION_CHECK_POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
 /// Headers that every site has.
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
@@ -32,6 +36,14 @@ pub fn for_site(public_url: &str) -> Arc<HeaderMap> {
     if public_url.starts_with("https://") {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
+    Arc::new(headers)
+}
+
+/// The headers of the connection check. It never tells browsers to use https alone: that would hold for every port of its host, and
+/// the site may be on another one.
+pub fn for_connection_check() -> Arc<HeaderMap> {
+    let mut headers = HeaderMap::from_iter(HEADERS);
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONNECTION_CHECK_POLICY));
     Arc::new(headers)
 }
 

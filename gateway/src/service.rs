@@ -11,23 +11,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyside::api::{
-    CaCertificates, Configuration, NewRequest, NewRevocation, ProblemKind, RequestState, RequestStatus,
+    CaCertificates, Configuration, ConnectionCheck, ConnectionVerdict, NewRequest, NewRevocation, ProblemKind,
+    RequestState, RequestStatus,
 };
 use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::certificate::Certificate;
 use keyside::pki::certification_request::CertificationRequest;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
-use crate::ca::{Authority, CaEngine, CertificateOrder, CrlOrder};
+use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config};
+use crate::connection_check;
 use crate::decision;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
 use crate::renewal;
 use crate::store::{ApprovedRequest, Crl, Request, State, Store};
+use crate::tls::Client;
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,6 +47,7 @@ pub struct Service {
     config: Config,
     store: Store,
     ca: Arc<dyn CaEngine>,
+    connection_check_url: Option<String>,
     /// Held while a CRL is signed, so that no two have the same number.
     crl_signing: Mutex<()>,
 }
@@ -75,14 +80,14 @@ struct Origin {
 }
 
 impl Service {
-    /// A registration authority over these parts.
-    pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>) -> Self {
-        Self { config, store, ca, crl_signing: Mutex::new(()) }
+    /// A registration authority over these parts; `connection_check_url` is where the connection check is, if there is one.
+    pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>, connection_check_url: Option<String>) -> Self {
+        Self { config, store, ca, connection_check_url, crl_signing: Mutex::new(()) }
     }
 
     /// What the page needs to know.
     pub fn configuration(&self) -> Configuration {
-        self.config.to_api()
+        self.config.to_api(self.connection_check_url.clone())
     }
 
     /// The CA's certificates, its documents, and the CAs before it.
@@ -223,6 +228,25 @@ impl Service {
                 None => "The certificate is not ready yet: ask for the request's state, and again later.".into(),
             },
         ))
+    }
+
+    /// Whether the certificate that `client` shows works here, as far as it can be seen in the certificate.
+    pub async fn check_connection(&self, client: Client) -> Result<ConnectionCheck, Refusal> {
+        let (ca, shown) = (Arc::clone(&self.ca), client.certificate.clone());
+        let judging = spawn_blocking(move || -> Result<_, CaError> {
+            let root = Certificate::from_der(ca.certificate(Authority::Root))?;
+            let issuing = Certificate::from_der(ca.certificate(Authority::Issuing))?;
+            Ok(connection_check::judge(shown.as_deref(), &root, &issuing, clock::to_unsigned(clock::now())))
+        });
+        let (mut verdict, certificate) = judging.await??;
+        if verdict == ConnectionVerdict::Works
+            && let Some(certificate) = &certificate
+            && let Some(issued) = self.store.find_issued(certificate.serial_number()).await?
+            && issued.revoked_at.is_some()
+        {
+            verdict = ConnectionVerdict::Revoked;
+        }
+        Ok(connection_check::answer(&client, verdict, certificate.as_ref()))
     }
 
     /// The current CRL of `authority`, as DER.

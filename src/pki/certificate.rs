@@ -1,11 +1,12 @@
 //! X.509 certificates (RFC 5280) that were read.
 
+use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
 use der::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectAltName};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 
 use super::error::Error;
@@ -71,19 +72,6 @@ impl Certificate {
         bytes.strip_prefix(&[0]).unwrap_or(bytes)
     }
 
-    /// The rfc822Names in the subjectAltName (RFC 5280, section 4.2.1.6).
-    pub fn email_addresses(&self) -> Result<Vec<String>, Error> {
-        let names = self.parsed.tbs_certificate().get_extension::<SubjectAltName>();
-        let names = names.map_err(Error::malformed("SubjectAltName"))?.map(|(_, names)| names.0).unwrap_or_default();
-        Ok(names
-            .into_iter()
-            .filter_map(|name| match name {
-                GeneralName::Rfc822Name(address) => Some(address.to_string()),
-                _ => None,
-            })
-            .collect())
-    }
-
     /// Whether it may sign certificates with `below` further CA certificates between it and the leaf
     /// (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
     pub fn may_issue(&self, below: usize) -> bool {
@@ -99,6 +87,39 @@ impl Certificate {
             Err(_) => false,
         };
         is_ca && may_sign
+    }
+
+    /// Whether it may authenticate a TLS client: nothing in keyUsage and extKeyUsage speaks against it
+    /// (RFC 5280, sections 4.2.1.3 and 4.2.1.12).
+    pub fn may_authenticate_client(&self) -> bool {
+        let tbs = self.parsed.tbs_certificate();
+        let may_sign = match tbs.get_extension::<KeyUsage>() {
+            Ok(Some((_, KeyUsage(usages)))) => usages.contains(KeyUsages::DigitalSignature),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        let has_purpose = match tbs.get_extension::<ExtendedKeyUsage>() {
+            Ok(Some((_, ExtendedKeyUsage(purposes)))) => {
+                purposes.iter().any(|purpose| [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE].contains(purpose))
+            }
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        may_sign && has_purpose
+    }
+
+    /// The rfc822Names in the subjectAltName (RFC 5280, section 4.2.1.6); none where it cannot be read.
+    pub fn email_addresses(&self) -> Vec<String> {
+        let Ok(Some((_, SubjectAltName(names)))) = self.parsed.tbs_certificate().get_extension() else {
+            return Vec::new();
+        };
+        names
+            .into_iter()
+            .filter_map(|name| match name {
+                GeneralName::Rfc822Name(address) => Some(address.to_string()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Whether both certify the same public key for the same subject.
@@ -212,6 +233,13 @@ mod tests {
             let verdict = Certificate::from_der(&bad).and_then(|leaf| leaf.verify_signed_by(&issuing));
             assert!(verdict.is_err(), "byte {place}");
         }
+    }
+
+    #[test]
+    fn a_ca_is_no_client() {
+        assert!(read(LEAF).may_authenticate_client());
+        assert!(!read(ROOT).may_authenticate_client(), "its keyUsage is for certificates");
+        assert_eq!(read(ROOT).email_addresses(), [""; 0]);
     }
 
     #[test]

@@ -341,6 +341,7 @@ impl RegistrationAuthority for MemoryAuthority {
                 passphrase_policy: PassphrasePolicy::default(),
                 contact: "Ask your User Access Administrator.".into(),
                 links: Vec::new(),
+                connection_check: None,
             })
         })
     }

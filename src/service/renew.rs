@@ -85,7 +85,7 @@ pub fn renewable(current: Current, configuration: &Configuration, now: u64) -> R
             Some((kind.clone(), template.common_name_of(subject)?))
         })
         .ok_or(NotRenewable::Foreign)?;
-    let email_addresses = current.certificate.email_addresses().map_err(|_| NotRenewable::Foreign)?;
+    let email_addresses = current.certificate.email_addresses();
     let [email_address] = <[_; 1]>::try_from(email_addresses).map_err(|_| NotRenewable::Foreign)?;
     let policy = certificate_type.renewal.ok_or(NotRenewable::NotOffered)?;
     let (_, not_after) = current.certificate.validity();

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
-use leptos::task::spawn_local_scoped_with_cancellation;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlElement;
 
 use super::context::Context;
@@ -32,6 +33,18 @@ pub fn save(bytes: &[u8], media_type: &str, file_name: &str) -> &'static str {
             "The browser did not take the file. Allow downloads for this site, then try again."
         }
     }
+}
+
+/// Copies a text; `outcome` gets what to say.
+pub fn copy(text: String, outcome: RwSignal<&'static str>) {
+    spawn_local(async move {
+        let promise = window().navigator().clipboard().write_text(&text);
+        let answer = match JsFuture::from(promise).await {
+            Ok(_) => "Copied.",
+            Err(_) => "The browser does not allow copying here: select the text and copy it.",
+        };
+        let _ = outcome.try_set(answer);
+    });
 }
 
 /// Moves the focus to the page's content.
@@ -233,6 +246,30 @@ pub fn CertificateParticulars(
             <dt>"SHA-1 fingerprint"</dt>
             <dd class="code">{pairs(&certificate.sha1_fingerprint)}</dd>
         </dl>
+    }
+}
+
+/// Commands or a program, to be copied as they stand.
+#[component]
+pub fn Copyable(
+    /// The element's id.
+    id: &'static str,
+    /// What it is, after the word "Copy".
+    what: &'static str,
+    /// The text.
+    #[prop(into)]
+    text: Signal<String>,
+) -> impl IntoView {
+    let outcome = RwSignal::new("");
+    view! {
+        <pre class="code copyable" id=id>{text}</pre>
+        <p class="actions">
+            <button type="button" class="secondary small" on:click=move |_: MouseEvent| copy(text.get_untracked(), outcome)>
+                "Copy"
+                <span class="visually-hidden">" " {what}</span>
+            </button>
+            <span role="status" class="quiet">{outcome}</span>
+        </p>
     }
 }
 

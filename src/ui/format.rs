@@ -2,6 +2,8 @@
 
 use wasm_bindgen::JsValue;
 
+pub use crate::domain::hexadecimal::pairs;
+
 /// A date and time in the user's own language and time zone.
 pub fn date_and_time(seconds: u64) -> String {
     let date = js_sys::Date::new(&JsValue::from_f64(seconds as f64 * 1000.0));
@@ -11,11 +13,6 @@ pub fn date_and_time(seconds: u64) -> String {
         let _ = js_sys::Reflect::set(&options, &key.into(), &value.into());
     }
     String::from(date.to_locale_string("default", &options))
-}
-
-/// Hexadecimal in pairs, as certificate viewers show it: `AB:CD:…`.
-pub fn pairs(hexadecimal: &str) -> String {
-    hexadecimal.to_uppercase().as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(":")
 }
 
 /// Until when something is valid, and how long that still is. Times in seconds since 1970-01-01T00:00:00Z.

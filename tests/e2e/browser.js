@@ -41,17 +41,20 @@ function instrument() {
 }
 
 export class Browser {
-    static async start() {
+    /** `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment. */
+    static async start({ prepare, preferences = {}, env = process.env } = {}) {
         const browser = new Browser();
+        Object.assign(browser, { preferences, env });
         browser.profile = await mkdtemp(join(tmpdir(), 'keyside-profile-'));
         browser.downloads = join(browser.profile, 'downloads');
         await mkdir(browser.downloads);
+        await prepare?.(browser.profile);
         await browser.launch();
         return browser;
     }
 
     async launch() {
-        const common = { executablePath, headless: true, userDataDir: this.profile, protocolTimeout: PATIENCE };
+        const common = { executablePath, headless: true, userDataDir: this.profile, env: this.env, protocolTimeout: PATIENCE };
         this.puppeteer = await puppeteer.launch(kind === 'firefox' ? {
             ...common,
             browser: 'firefox',
@@ -64,6 +67,7 @@ export class Browser {
                 // The user's answer to whether the site may keep its data.
                 'dom.storageManager.prompt.testing': true,
                 'dom.storageManager.prompt.testing.allow': true,
+                ...this.preferences,
             },
         } : {
             ...common,
@@ -207,9 +211,9 @@ export class Tab {
             await this.page.keyboard.press('Tab');
             const here = await this.page.evaluate(() => {
                 const active = document.activeElement;
-                return active.labels?.[0]?.textContent.trim() || active.innerText?.trim() || '';
+                return [active.labels?.[0]?.textContent, active.innerText, active.textContent].map((text) => text?.trim());
             });
-            if (here === name) return;
+            if (here.includes(name)) return;
         }
         throw new Error(`“${name}” cannot be reached with the Tab key`);
     }

@@ -19,38 +19,41 @@ export function required(name) {
 
 export class Gateway {
     /**
-     * Starts a gateway; with `manual`, requests wait until `approve` or `reject`. Each pair of `changes` is replaced in the
-     * annotated example of the configuration.
+     * Starts a gateway; with `manual`, requests wait until `approve` or `reject`; with `check`, there is a connection check. Each
+     * pair of `changes` is replaced in the annotated example of the configuration.
      */
-    static async start({ manual = false, changes = [] } = {}) {
+    static async start({ manual = false, check = false, changes = [] } = {}) {
         const gateway = new Gateway();
         gateway.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
-        gateway.manual = manual;
+        gateway.options = [...(manual ? ['--manual-approval'] : []), ...(check ? ['--tls-listen', '127.0.0.1:0'] : [])];
+        gateway.lines = check ? 2 : 1;
         if (changes.length > 0) {
             let { stdout: text } = await run(binary, ['config', 'example']);
             for (const [from, to] of changes) {
                 if (!text.includes(from)) throw new Error(`the example has no “${from}”`);
                 text = text.replaceAll(from, to);
             }
-            gateway.config = ['--config', join(gateway.data, 'keyside.toml')];
-            await writeFile(gateway.config[1], text);
+            const config = join(gateway.data, 'keyside.toml');
+            await writeFile(config, text);
+            gateway.options.push('--config', config);
         }
         await gateway.listen('127.0.0.1:0');
         return gateway;
     }
 
     async listen(address) {
-        const manual = this.manual ? ['--manual-approval'] : [];
-        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', page, ...manual, ...(this.config ?? [])], {
+        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', page, ...this.options], {
             stdio: ['ignore', 'pipe', 'pipe'],
         });
         this.child = child;
         this.log = '';
         child.stderr.on('data', (chunk) => (this.log += chunk));
+        const urls = [];
         for await (const line of createInterface({ input: child.stdout })) {
-            this.url = line.match(/http:\/\/[^ ]+/)?.[0];
-            if (this.url) break;
+            urls.push(line.match(/https?:\/\/[^ ]+/)?.[0]);
+            if (urls.length === this.lines) break;
         }
+        [this.url, this.checkUrl] = urls;
         if (!this.url) throw new Error(`the gateway did not start:\n${this.log}`);
         this.address = new URL(this.url).host;
     }

@@ -27,6 +27,7 @@ for (const [path, heading] of [
     ['collect', 'Collect'],
     ['certificates', 'My Certificates'],
     ['lost', 'When something is lost'],
+    ['install', 'Install and connect'],
     ['trust', 'Trust'],
     ['help', 'Help'],
     ['about', 'About'],
@@ -147,7 +148,7 @@ test(`${kind}: the transaction ID is copied and saved as text`, async () => {
     const label = await tab.page.evaluate(() => document.querySelector('output').labels[0].innerText);
     assert.equal(label, 'Transaction ID');
     await tab.press('Copy');
-    await tab.until(() => /Copied|select the ID/.test(document.querySelector('.transaction').innerText));
+    await tab.until(() => /Copied|select the text/.test(document.querySelector('.transaction').innerText));
     await tab.page.close();
 });
 

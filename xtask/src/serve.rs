@@ -13,6 +13,9 @@ pub(crate) struct Options {
     /// The port on 127.0.0.1.
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// The port of the connection check on 127.0.0.1; with 0 the system chooses.
+    #[arg(long, default_value_t = 8443)]
+    tls_port: u16,
     /// Leave requests waiting until `keyside-gateway requests approve` or `reject` decides.
     #[arg(long)]
     manual_approval: bool,
@@ -36,6 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     folders::create(&data)?;
     let mut gateway = toolbox.command(&built.gateway)?;
     gateway.arg("serve").arg("--listen").arg(format!("127.0.0.1:{}", options.port));
+    gateway.arg("--tls-listen").arg(format!("127.0.0.1:{}", options.tls_port));
     gateway.args(["--data", "data", "--page", "dist"]);
     gateway.args(options.manual_approval.then_some("--manual-approval"));
     if let Some(config) = &config {

@@ -5,6 +5,9 @@ use semver::{Version, VersionReq};
 use crate::error::{Error, Result};
 use crate::repository;
 
+/// The version of the Python package requests, installed beside cryptography, whose version is the tool's.
+pub(crate) const REQUESTS: &str = "2.34.2";
+
 /// Something that a command needs and that may have to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tool {
@@ -256,10 +259,10 @@ impl Tool {
                 source: System { packages: &["curl"], elsewhere: "install curl: https://curl.se/download.html" },
             },
             Self::Python => Description {
-                name: "Python with the package cryptography",
-                purpose: "reads the PKCS#12 files",
+                name: "Python with the packages requests and cryptography",
+                purpose: "reads the PKCS#12 files, and logs in with the PEM file",
                 programs: &["python3"],
-                version_arguments: &["-c", "import cryptography; print(cryptography.__version__)"],
+                version_arguments: &["-c", "import cryptography, requests; print(cryptography.__version__)"],
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
             },
@@ -312,7 +315,9 @@ impl Tool {
                 format!("Debian: apt-get install {}; elsewhere: {elsewhere}", packages.join(" "))
             }
             Source::WasmToolchain => crate::wasm_toolchain::HOW_TO_GET.to_owned(),
-            Source::PythonEnvironment => format!("python3 -m pip install cryptography=={}", version()),
+            Source::PythonEnvironment => {
+                format!("python3 -m pip install cryptography=={} requests=={REQUESTS}", version())
+            }
             Source::ByHand(way) => way.to_owned(),
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, Result};
-use crate::tool::{Description, Source, Tool};
+use crate::tool::{Description, REQUESTS, Source, Tool};
 use crate::{folders, install, process, repository, wasm_toolchain};
 
 /// The tools that were found, and those that were not.
@@ -155,11 +155,12 @@ pub(crate) fn target_folder() -> PathBuf {
 
 /// The folder in the cache that holds `tool` once it is installed there.
 pub(crate) fn cached_folder(tool: Tool, cache: &Path) -> Result<PathBuf> {
-    let name = match tool.description().source {
-        Source::Crate { name, .. } | Source::Npm(name) => name,
-        _ => "python-cryptography",
-    };
-    Ok(cache.join(format!("{name}-{}", tool.version()?)))
+    let version = tool.version()?;
+    Ok(cache.join(match tool.description().source {
+        Source::Crate { name, .. } | Source::Npm(name) => format!("{name}-{version}"),
+        // All that is in the environment is in its name, so that one with less is not taken for it.
+        _ => format!("python-cryptography-{version}-requests-{REQUESTS}"),
+    }))
 }
 
 /// Looks for `tool`, on PATH and then in the cache.

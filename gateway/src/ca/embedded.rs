@@ -4,11 +4,16 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use der::asn1::{Ia5String, OctetString};
-use der::oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_CRL_REASONS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION};
+use der::oid::ObjectIdentifier;
+use der::oid::db::rfc5280::{
+    ID_AD_CA_ISSUERS, ID_CE_CRL_REASONS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION, ID_KP_SERVER_AUTH,
+};
 use der::referenced::OwnedToRef;
 use der::{DateTime, Encode};
 use keyside::domain::key_size::KeySize;
@@ -50,6 +55,10 @@ use crate::store::RevokedCertificate;
 
 /// The size of the authorities' keys.
 const KEY_SIZE: KeySize = KeySize::Rsa3072;
+/// The subject of the gateway's own server certificates.
+const SERVER_SUBJECT: &str = "CN=Keyside connection check";
+/// How long these are valid, in seconds; one is issued at each start. Apple's systems take no more than 825 days.
+const SERVER_VALIDITY: i64 = 820 * DAY;
 /// The PEM label of a PKCS#8 PrivateKeyInfo (RFC 7468, section 10).
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// The PEM label of a PKCS#8 EncryptedPrivateKeyInfo (RFC 7468, section 11).
@@ -121,6 +130,51 @@ impl EmbeddedCa {
         Ok(Self { root, issuing, public_url: public_url.into() })
     }
 
+    /// Issues a certificate for a server of the gateway's own, whose clients reach it at `host`, a DNS name or an IP address; DER.
+    pub fn issue_for_server(&self, host: &str, key: &KeyPair) -> Result<Vec<u8>, CaError> {
+        let now = clock::now();
+        let issuer_end = clock::from_unsigned(self.issuing.certificate.validity().1);
+        if now >= issuer_end {
+            return Err(CaError::Expired);
+        }
+        // No client looks at the subject: the name is in the subjectAltName (RFC 9525, section 2).
+        let subject = Name::from_str(SERVER_SUBJECT)?;
+        let host = match host.parse() {
+            Ok(IpAddr::V4(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
+            Ok(IpAddr::V6(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
+            Err(_) => GeneralName::DnsName(Ia5String::new(host)?),
+        };
+        let public_key = public_key_of(key)?;
+        self.issuing.sign_certificate(
+            &serial_number::random(&mut rand::rng()),
+            now - BACKDATING,
+            (now + SERVER_VALIDITY).min(issuer_end),
+            public_key.clone(),
+            self.leaf_extensions(&subject, &public_key, vec![ID_KP_SERVER_AUTH], host)?,
+        )
+    }
+
+    /// The extensions of a certificate that is no CA's, for these `purposes`.
+    fn leaf_extensions<'a>(
+        &self,
+        subject: &'a Name,
+        public_key: &SubjectPublicKeyInfoOwned,
+        purposes: Vec<ObjectIdentifier>,
+        alternative_name: GeneralName,
+    ) -> Result<Extensions<'a>, CaError> {
+        let mut extensions = Extensions::new(subject);
+        extensions.add(&key_identifier_of(&self.issuing.certificate)?)?;
+        extensions.add(&SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?)?;
+        extensions.add(&KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment))?;
+        extensions.add(&ExtendedKeyUsage(purposes))?;
+        // Critical, against x509-cert's default for a leaf: whoever reads it must notice that this is no CA.
+        extensions.add((true, &BasicConstraints { ca: false, path_len_constraint: None }))?;
+        extensions.add(&SubjectAltName(vec![alternative_name]))?;
+        extensions.add(&distribution_points(&self.public_url, Authority::Issuing)?)?;
+        extensions.add(&issuer_address(&self.public_url, Authority::Issuing)?)?;
+        Ok(extensions)
+    }
+
     /// The certificate and key of `authority`.
     fn signer(&self, authority: Authority) -> &Signer {
         match authority {
@@ -144,22 +198,13 @@ impl CaEngine for EmbeddedCa {
         let subject = request.subject().clone();
         let public_key = request.subject_public_key_info().clone();
         let email_address = GeneralName::Rfc822Name(Ia5String::new(&order.email_address)?);
-        let mut extensions = Extensions::new(&subject);
-        extensions.add(&key_identifier_of(&self.issuing.certificate)?)?;
-        extensions.add(&SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?)?;
-        extensions.add(&KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment))?;
-        extensions.add(&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION]))?;
-        // Critical, against x509-cert's default for a leaf: whoever reads it must notice that this is no CA.
-        extensions.add((true, &BasicConstraints { ca: false, path_len_constraint: None }))?;
-        extensions.add(&SubjectAltName(vec![email_address]))?;
-        extensions.add(&distribution_points(&self.public_url, Authority::Issuing)?)?;
-        extensions.add(&issuer_address(&self.public_url, Authority::Issuing)?)?;
+        let purposes = vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION];
         self.issuing.sign_certificate(
             &order.serial_number,
             order.not_before,
             order.not_after.min(issuer_end),
-            public_key,
-            extensions,
+            public_key.clone(),
+            self.leaf_extensions(&subject, &public_key, purposes, email_address)?,
         )
     }
 

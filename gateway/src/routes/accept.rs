@@ -1,10 +1,16 @@
 //! Content negotiation by the header Accept (RFC 9110, section 12.5.1).
 
+use axum::http::{HeaderMap, header};
 use mediatype::names::_STAR;
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 
 /// The parameter that weighs a media range.
 const Q: Name<'static> = Name::new_unchecked("q");
+
+/// The media types that a request's headers accept, as one list.
+pub(super) fn accepted(headers: &HeaderMap) -> String {
+    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
 
 /// Which of `offers` (the server's favourite first) the client likes best; `None` if it takes none of them.
 ///

@@ -1,7 +1,7 @@
 //! The RA API's description, generated from the code that answers: `GET /api/v1/openapi.json` (OpenAPI 3.1).
 
 use axum::Json;
-use keyside::api::Problem;
+use keyside::api::{ConnectionCheck, Problem};
 use utoipa::OpenApi;
 
 use super::{ca, configuration, requests};
@@ -17,7 +17,7 @@ pub(super) const PATH: &str = "/api/v1/openapi.json";
                        problem detail (RFC 9457) whose type leads to a description of its kind."
     ),
     paths(requests::submit, requests::status, requests::certificate, requests::revoke, configuration::read, ca::read),
-    components(schemas(Problem))
+    components(schemas(Problem, ConnectionCheck))
 )]
 struct Description;
 

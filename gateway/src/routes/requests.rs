@@ -109,9 +109,7 @@ pub(super) async fn certificate(
     let certificate = app.service.certificate(id).await?;
     let issuing = app.service.authority_certificate(Authority::Issuing);
 
-    let accept =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-    let Some(media_type) = accept::choose(&accept, &OFFERS) else {
+    let Some(media_type) = accept::choose(&accept::accepted(&headers), &OFFERS) else {
         return Err(Refusal::new(
             ProblemKind::NotAcceptable,
             format!("The certificate can be had as {}.", OFFERS.join(", ")),

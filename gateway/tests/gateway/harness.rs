@@ -117,6 +117,11 @@ impl Site {
         Gateway::spawn(self.serve(arguments))
     }
 
+    /// Starts the gateway with a connection check on a port that the system chooses.
+    pub(crate) fn start_with_check(&self) -> Gateway {
+        self.start(&["--tls-listen", "127.0.0.1:0"])
+    }
+
     /// Runs `keyside-gateway requests` to its end.
     pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
         Command::new(PROGRAM).arg("requests").args(arguments).arg("--data").arg(self.data()).output().unwrap()
@@ -142,6 +147,8 @@ pub(crate) struct Gateway {
     process: Child,
     /// Where it listens, without a slash at the end.
     pub(crate) url: String,
+    /// Where its connection check listens, if it was started with one: see [`Site::start_with_check`].
+    pub(crate) check_url: Option<String>,
     http: reqwest::Client,
 }
 
@@ -153,17 +160,20 @@ impl Drop for Gateway {
 }
 
 impl Gateway {
-    /// Starts `command` and waits for its line.
+    /// Starts `command` and waits for its lines.
     pub(crate) fn spawn(mut command: Command) -> Self {
+        let has_check = command.get_args().any(|argument| argument == "--tls-listen");
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line
-            .strip_prefix("Keyside is at ")
-            .and_then(|rest| rest.strip_suffix("/\n"))
-            .unwrap_or_else(|| panic!("the gateway printed {line:?}"))
-            .to_owned();
-        Self { process, url, http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap() }
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut url_after = |what: &str| {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            let url = line.strip_prefix(what).and_then(|rest| rest.strip_suffix("/\n"));
+            url.unwrap_or_else(|| panic!("the gateway printed {line:?}")).to_owned()
+        };
+        let url = url_after("Keyside is at ");
+        let check_url = has_check.then(|| url_after("The connection check is at "));
+        Self { process, url, check_url, http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap() }
     }
 
     /// Tells it to stop (SIGTERM), and waits until it has.

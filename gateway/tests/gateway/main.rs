@@ -10,6 +10,7 @@
 
 mod ca_files;
 mod command_line;
+mod connection_check;
 mod connections;
 mod crashes;
 mod harness;

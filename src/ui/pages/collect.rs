@@ -312,6 +312,7 @@ fn Done(collected: Collected) -> impl IntoView {
         ExportFormat::Pem => (PEM, "PEM"),
     };
     let enrollment_id = collected.enrollment.id();
+    let install = format!("/install?request={enrollment_id}");
     let downloaded_key = enrollment_id.clone();
     let context = Context::here();
     let common_name = collected.enrollment.application.common_name.clone();
@@ -335,7 +336,7 @@ fn Done(collected: Collected) -> impl IntoView {
                 <span role="status">{outcome}</span>
             </p>
             <CertificateParticulars certificate/>
-            <p>"How to import it: see " <A href="/help">"Help"</A> "."</p>
+            <p>"Where to put the file, and how to prove that it works: " <A href=install>"Install and connect"</A> "."</p>
             <BackUp enrollment_id common_name/>
         </MessageBox>
     }

@@ -48,20 +48,11 @@ pub fn Help() -> impl IntoView {
         </section>
         <section aria-labelledby="import">
             <h2 id="import">"Importing the file"</h2>
-            <dl class="particulars">
-                <dt>"Windows"</dt>
-                <dd>"Double-click the file and follow the Certificate Import Wizard. Choose Current User; leave the store to be selected automatically. Edge and Chrome use it from there."</dd>
-                <dt>"macOS"</dt>
-                <dd>"Double-click the file; Keychain Access adds it to the login keychain. Versions before macOS 15 report a wrong password for the Modern file: collect the Compatible one for them."</dd>
-                <dt>"Firefox"</dt>
-                <dd>"Settings, Privacy & Security, Certificates, View Certificates, Your Certificates, Import."</dd>
-                <dt>"Linux (Chrome, Chromium)"</dt>
-                <dd>"Settings, Privacy and security, Security, Manage certificates, Import; or: pk12util -d sql:$HOME/.pki/nssdb -i FILE.p12"</dd>
-                <dt>"Java"</dt>
-                <dd>"Use the file as a keystore of the type PKCS12; the alias is your Common Name."</dd>
-                <dt>"API clients"</dt>
-                <dd>"curl --cert-type P12 --cert FILE.p12 https://… (curl asks for the passphrase)"</dd>
-            </dl>
+            <p>
+                <A href="/install">"Install and connect"</A>
+                " has the steps for Windows, macOS, Linux, Firefox, iOS, Android and Java, says which certificate to pick, and has commands and programs for APIs. "
+                "Open it from your certificate, and it has the names of your own files."
+            </p>
         </section>
         <section aria-labelledby="not-trusted">
             <h2 id="not-trusted">"“The root certificate is not trusted”"</h2>

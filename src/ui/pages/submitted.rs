@@ -2,10 +2,9 @@
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
-use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
+use leptos::task::spawn_local_scoped_with_cancellation;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::browser::file_url;
 use crate::domain::enrollment::{Enrollment, Standing};
@@ -173,6 +172,7 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
     move || {
         let enrollment = held.get()?;
         let certificate = certificate_of(&enrollment)?;
+        let install = format!("/install?request={}", enrollment.key_id);
         let common_name = enrollment.application.common_name.clone();
         let said = RwSignal::new("");
         let names = certificate.clone();
@@ -206,6 +206,9 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
                 <h2 id="certificate">"Certificate"</h2>
                 <p>{left} "."</p>
                 <RenewalNote current=Current::of(&enrollment) enrollment_id=enrollment.id()/>
+                <p class="no-print">
+                    "Where to put it, and how to prove that it works: " <A href=install>"Install and connect"</A> "."
+                </p>
                 <CertificateParticulars certificate/>
                 {(!enrollment.downloads.is_empty())
                     .then(|| {
@@ -445,15 +448,9 @@ fn TransactionIdPanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
     });
     let outcome = RwSignal::new("");
     let copy = move |_| {
-        let Some(id) = id.get_untracked() else { return };
-        spawn_local(async move {
-            let promise = window().navigator().clipboard().write_text(&id.to_string());
-            let answer = match JsFuture::from(promise).await {
-                Ok(_) => "Copied.",
-                Err(_) => "The browser does not allow copying here: select the ID and copy it.",
-            };
-            let _ = outcome.try_set(answer);
-        });
+        if let Some(id) = id.get_untracked() {
+            components::copy(id.to_string(), outcome);
+        }
     };
     let save = move |_| {
         let text = held.get_untracked().map(|enrollment| as_text(&enrollment)).unwrap_or_default();
