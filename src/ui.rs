@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod components;
 pub mod context;
+pub mod file_field;
 pub mod form;
 pub mod format;
 pub mod key_making;
@@ -48,6 +49,7 @@ pub fn App(
                     <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
                     <Route path=path!("/requests/:enrollment_id") view=pages::submitted::Submitted/>
                     <Route path=path!("/collect") view=pages::collect::Collect/>
+                    <Route path=path!("/renew") view=pages::renew::RenewFromFile/>
                     <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
                     <Route path=path!("/lost") view=pages::lost::Lost/>

@@ -1,15 +1,14 @@
 //! Saving a backup, and restoring one.
 
-use leptos::ev::{DragEvent, Event, SubmitEvent};
-use leptos::html;
+use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::components::A;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 use super::components::{self, ShowPassphrase};
 use super::context::Context;
+use super::file_field::{FileField, bytes_of};
 use super::format::date_and_time;
 use super::messages::{self, Message};
 use crate::browser::storage;
@@ -127,9 +126,7 @@ pub fn RestorePanel(
     let progress = RwSignal::new(Progress::Idle);
     let passphrase = RwSignal::new(String::new());
     let shown = RwSignal::new(false);
-    let file_field: NodeRef<html::Input> = NodeRef::new();
-    let read = move |file: Option<File>| {
-        let Some(file) = file else { return };
+    let picked = Callback::new(move |file: File| {
         spawn_local(async move {
             let _ = progress.try_set(match text_of(&file).await {
                 Err(message) => Progress::Failed(None, message),
@@ -139,16 +136,7 @@ pub fn RestorePanel(
                 },
             });
         });
-    };
-    let picked = move |_: Event| {
-        let files = file_field.get_untracked().and_then(|field| field.files());
-        read(files.and_then(|files| files.get(0)));
-    };
-    let dropped = move |event: DragEvent| {
-        event.prevent_default();
-        let files = event.data_transfer().and_then(|transfer| transfer.files());
-        read(files.and_then(|files| files.get(0)));
-    };
+    });
     let start = move |sealed_otherwise: SealedOtherwise| {
         if matches!(progress.get_untracked(), Progress::Working(_)) {
             return;
@@ -187,20 +175,19 @@ pub fn RestorePanel(
     };
     let replace = move |_| start(SealedOtherwise::Replace);
     view! {
-        <details
-            class="card restore no-print"
-            on:dragover=|event: DragEvent| event.prevent_default()
-            on:drop=dropped
-        >
+        <details class="card restore no-print">
             <summary>"Restore from a backup"</summary>
             <p>
-                "Pick the backup file, or drop it here. Nothing is sent: the file is read in this browser, and nothing that is saved here already is overwritten."
+                "Nothing is sent: the file is read in this browser, and nothing that is saved here already is overwritten."
             </p>
             <form on:submit=submit novalidate>
-                <div class="field">
-                    <label for="restore-file">"Backup file"</label>
-                    <input id="restore-file" type="file" accept=".txt,text/plain" node_ref=file_field on:change=picked/>
-                </div>
+                <FileField
+                    id="restore-file"
+                    label="Backup file"
+                    hint="Pick it, or drop it here."
+                    accept=".txt,text/plain"
+                    on_file=picked
+                />
                 // Password managers name what they keep by it.
                 <input
                     type="text"
@@ -299,9 +286,6 @@ async fn text_of(file: &File) -> Result<String, Message> {
     if file.size() > MAXIMUM_SIZE as f64 {
         return Err(messages::backup(&BackupError::NotABackup));
     }
-    let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
-    text.ok_or_else(|| Message {
-        title: "The file cannot be read".into(),
-        way_out: "Copy it to this computer, then pick it again.".into(),
-    })
+    let bytes = bytes_of(file, MAXIMUM_SIZE).await?;
+    String::from_utf8(bytes).map_err(|_| messages::backup(&BackupError::NotABackup))
 }

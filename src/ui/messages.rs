@@ -15,7 +15,7 @@ use crate::service::change_passphrase::ChangePassphraseError;
 use crate::service::collect::CollectError;
 use crate::service::enroll::EnrollError;
 use crate::service::lost::LostError;
-use crate::service::renew::{NotRenewable, RenewError};
+use crate::service::renew::{NotRenewable, RenewError, UnpackError};
 use crate::service::restore::{Outcome, RestoreError, Restored};
 use crate::ui::format::{self, date_and_time};
 
@@ -193,6 +193,23 @@ pub fn not_renewable(fault: &NotRenewable) -> Message {
                 date_and_time(*at)
             ),
         ),
+    }
+}
+
+/// Why no certificate came out of a file.
+pub fn unpack(error: &UnpackError) -> Message {
+    match error {
+        UnpackError::WrongPassphrase => message(
+            "The passphrase does not open this file",
+            "It is the one that was given to the file when it was made. Try again as often as you like; upper and lower case and spaces matter.",
+        ),
+        UnpackError::Unusable(reason) => message(
+            "There is no certificate to renew in this file",
+            format!(
+                "Pick the .p12 or .pfx file that holds your certificate and its key. What is the matter: {reason}."
+            ),
+        ),
+        UnpackError::Worker(error) => worker(error),
     }
 }
 

@@ -1,6 +1,7 @@
 // Renewal: the next certificate, asked for with the current one.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { Browser, kind } from './browser.js';
 import { Gateway } from './gateway.js';
@@ -132,6 +133,44 @@ test(`${kind}: the same key is kept, under another passphrase, by the keyboard a
     assert.equal(records.filter((record) => record.application.common_name === 'Same Key').length, 2);
     assert.deepEqual(tab.console, []);
     await tab.page.close();
+});
+
+test(`${kind}: a certificate that comes in a .p12 file is renewed in a browser that has never seen it`, async () => {
+    const tab = await browser.tab();
+    const old = await certified(tab, 'From a File');
+    await tab.page.close();
+    const elsewhere = await Browser.start();
+    const other = await elsewhere.tab(new URL('certificates', gateway.url).href);
+    await other.press('Renew a certificate that you have in a .p12 file');
+    await other.heading('Renew');
+    await other.accessible();
+    await other.press('Open');
+    await other.heading('Pick the file first');
+    await (await other.field('PKCS#12 file')).uploadFile(fileURLToPath(import.meta.url));
+    await other.type('Passphrase of the file', PASSPHRASE);
+    await other.press('Open');
+    await other.heading('There is no certificate to renew in this file');
+    await other.accessible();
+    await (await other.field('PKCS#12 file')).uploadFile(old.path);
+    await other.type('Passphrase of the file', 'wrong');
+    await other.press('Open');
+    await other.heading('The passphrase does not open this file');
+    await other.accessible();
+    await other.type('Passphrase of the file', PASSPHRASE);
+    await other.press('Open');
+    await other.text('The current certificate');
+    assert.equal(await other.value('Pickup Passphrase'), PASSPHRASE, 'it need not be typed twice');
+    await other.accessible();
+    await other.press('Renew');
+    await other.heading('Certificate Request Submitted');
+    assert.match(await gateway.requests('list'), new RegExp(`From a File\\tada@example.com\\t${old.serial}\\t`));
+    const id = await other.transactionId();
+    await gateway.requests('approve', id);
+    await other.state('Ready to collect');
+    await other.collect(gateway.url, id, PASSPHRASE);
+    await other.heading('Your certificate is ready');
+    assert.deepEqual(other.console, []);
+    await elsewhere.stop();
 });
 
 test(`${kind}: the gateway is down when a renewal is sent; it is saved, and goes out when it is back`, async () => {

@@ -5,22 +5,25 @@ use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_params_map};
+use web_sys::File;
 
 use crate::api::Configuration;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
+use crate::pki::pfx::MAXIMUM_SIZE;
 use crate::ports::{Clock, KeyStore, StoreError};
 use crate::protocol::Stage;
 use crate::service::enroll;
 use crate::service::renew::{self, Current, RenewError, Renewable, Wanted};
 use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, focus_soon};
 use crate::ui::context::Context;
+use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{
     AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary, Fault, TextField,
 };
 use crate::ui::format::{date_and_time, pairs};
 use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
-use crate::ui::messages;
+use crate::ui::messages::{self, Message};
 
 /// The field of the present passphrase, by the id of its element.
 const PASSPHRASE: &str = "renew-passphrase";
@@ -38,6 +41,7 @@ const NEW_KEY_PASSPHRASE: AnotherPassphraseWords = AnotherPassphraseWords {
 pub fn Renew() -> impl IntoView {
     let context = Context::here();
     let parameters = use_params_map();
+    let passphrase = RwSignal::new(String::new());
     let id = parameters.read_untracked().get("enrollment_id").unwrap_or_default();
     let found: RwSignal<Option<Result<Option<Current>, StoreError>>> = RwSignal::new(None);
     spawn_local_scoped_with_cancellation(async move {
@@ -63,18 +67,121 @@ pub fn Renew() -> impl IntoView {
                     .into_any()
             }
             (Some(Ok(Some(current))), Some(Ok(configuration))) => {
-                view! { <RenewalOf current configuration/> }.into_any()
+                view! { <RenewalOf current configuration passphrase/> }.into_any()
             }
         }}
     }
 }
 
+/// What is known of a file that is to be renewed.
+#[derive(Clone)]
+enum Opening {
+    Idle,
+    Busy,
+    Failed(Message),
+    Opened(Box<Current>),
+}
+
+/// The renewal of a certificate that comes in a PKCS#12 file.
+#[component]
+pub fn RenewFromFile() -> impl IntoView {
+    let context = Context::here();
+    let file: RwSignal<Option<(String, Vec<u8>)>> = RwSignal::new(None);
+    let passphrase = RwSignal::new(String::new());
+    let opening = RwSignal::new(Opening::Idle);
+    let picked = Callback::new(move |picked: File| {
+        spawn_local(async move {
+            let read = bytes_of(&picked, MAXIMUM_SIZE).await;
+            let _ = opening.try_set(match read {
+                Ok(bytes) => {
+                    file.try_set(Some((picked.name(), bytes)));
+                    Opening::Idle
+                }
+                Err(message) => Opening::Failed(message),
+            });
+        });
+    });
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if matches!(opening.get_untracked(), Opening::Busy) {
+            return;
+        }
+        let Some((_, bytes)) = file.get_untracked() else {
+            opening.set(Opening::Failed(Message {
+                title: "Pick the file first".into(),
+                way_out: "The .p12 or .pfx file that holds your certificate and its key.".into(),
+            }));
+            return;
+        };
+        opening.set(Opening::Busy);
+        spawn_local(async move {
+            let opened = renew::unpack(&context.workers, bytes, Passphrase::new(passphrase.get_untracked())).await;
+            let _ = opening.try_set(match opened {
+                Ok(current) => Opening::Opened(Box::new(current)),
+                Err(error) => Opening::Failed(messages::unpack(&error)),
+            });
+        });
+    };
+    view! {
+        <PageHeading text="Renew"/>
+        <p class="lead">
+            "Renew a certificate that you have in a .p12 or .pfx file. The file stays in this browser; only the new request is sent."
+        </p>
+        {move || match (opening.get(), context.configuration_result()) {
+            (Opening::Opened(_), None) => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
+            (Opening::Opened(_), Some(Err(error))) => view! { <ConfigurationMissing error/> }.into_any(),
+            (Opening::Opened(current), Some(Ok(configuration))) => {
+                view! { <RenewalOf current=*current configuration passphrase/> }.into_any()
+            }
+            (Opening::Idle, _) => ().into_any(),
+            (Opening::Busy, _) => {
+                view! {
+                    <div role="status">
+                        <p>"Opening the file…"</p>
+                        <progress aria-label="Opening the file"></progress>
+                    </div>
+                }
+                    .into_any()
+            }
+            (Opening::Failed(message), _) => view! { <MessageBox message/> }.into_any(),
+        }}
+        <form on:submit=submit novalidate class="card" class:hidden=move || matches!(opening.get(), Opening::Opened(_))>
+            <FileField
+                id="renew-file"
+                label="PKCS#12 file"
+                hint="Pick it, or drop it here."
+                accept=".p12,.pfx,application/x-pkcs12"
+                on_file=picked
+            />
+            <p role="status" class="quiet">{move || file.get().map(|(name, _)| name)}</p>
+            <input type="text" autocomplete="username" hidden prop:value=move || file.get().map(|(name, _)| name)/>
+            <TextField
+                id="renew-file-passphrase"
+                label="Passphrase of the file"
+                hint="It stays in this browser."
+                input_type="password"
+                autocomplete="current-password"
+                value=passphrase
+                faults=Memo::new(|_| Vec::new())
+            />
+            <p class="actions">
+                <button type="submit">"Open"</button>
+            </p>
+        </form>
+    }
+}
+
 /// The renewal of `current`, if the time has come.
 #[component]
-fn RenewalOf(current: Current, configuration: Configuration) -> impl IntoView {
+fn RenewalOf(
+    current: Current,
+    configuration: Configuration,
+    /// What the current key is sealed under, as far as it is typed.
+    passphrase: RwSignal<String>,
+) -> impl IntoView {
     let now = Context::here().clock.now();
     match renew::renewable(current, &configuration, now) {
-        Ok(renewable) => view! { <RenewalForm renewable key_sizes=configuration.key_sizes/> }.into_any(),
+        Ok(renewable) => view! { <RenewalForm renewable key_sizes=configuration.key_sizes passphrase/> }.into_any(),
         Err(fault) => view! {
             <MessageBox message=messages::not_renewable(&fault) kind="wait">
                 <p><A href="/certificates">"My Certificates"</A></p>
@@ -94,10 +201,9 @@ enum Progress {
 }
 
 #[component]
-fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>) -> impl IntoView {
+fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSignal<String>) -> impl IntoView {
     let context = Context::here();
     let navigate = use_navigate();
-    let passphrase = RwSignal::new(String::new());
     let key_size = RwSignal::new(KeySize::default());
     let same_key = RwSignal::new(false);
     let another = AnotherPassphrase::new();

@@ -1,0 +1,67 @@
+//! A field for a file: picked, or dropped on it.
+
+use leptos::ev::{DragEvent, Event};
+use leptos::html;
+use leptos::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::File;
+
+use super::messages::Message;
+
+/// A field for one file.
+#[component]
+pub fn FileField(
+    /// The input's id.
+    id: &'static str,
+    /// Its label.
+    label: &'static str,
+    /// What to know before picking.
+    hint: &'static str,
+    /// Its `accept`.
+    accept: &'static str,
+    /// Hears of the file.
+    on_file: Callback<File>,
+) -> impl IntoView {
+    let field: NodeRef<html::Input> = NodeRef::new();
+    let picked = move |_: Event| {
+        if let Some(file) = field.get_untracked().and_then(|field| field.files()).and_then(|files| files.get(0)) {
+            on_file.run(file);
+        }
+    };
+    let dropped = move |event: DragEvent| {
+        event.prevent_default();
+        let files = event.data_transfer().and_then(|transfer| transfer.files());
+        if let Some(file) = files.and_then(|files| files.get(0)) {
+            on_file.run(file);
+        }
+    };
+    view! {
+        <div class="field" on:dragover=|event: DragEvent| event.prevent_default() on:drop=dropped>
+            <label for=id>{label}</label>
+            <p class="hint" id=format!("{id}-hint")>{hint}</p>
+            <input
+                id=id
+                type="file"
+                accept=accept
+                aria-describedby=format!("{id}-hint")
+                node_ref=field
+                on:change=picked
+            />
+        </div>
+    }
+}
+
+/// The bytes of a file that has at most `maximum_size` of them.
+pub async fn bytes_of(file: &File, maximum_size: usize) -> Result<Vec<u8>, Message> {
+    if file.size() > maximum_size as f64 {
+        return Err(Message {
+            title: "The file is too large".into(),
+            way_out: format!("It may have at most {} kB. Pick another one.", maximum_size / 1024),
+        });
+    }
+    let buffer = JsFuture::from(file.array_buffer()).await.map_err(|_| Message {
+        title: "The file cannot be read".into(),
+        way_out: "Copy it to this computer, then pick it again.".into(),
+    })?;
+    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+}
