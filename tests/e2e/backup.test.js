@@ -1,11 +1,11 @@
-// A backup goes on where the browser cannot: in another profile, and for OpenSSL alone; and the other kinds of file.
+// A backup goes on where the browser cannot: in another browser, and for OpenSSL alone; and the other kinds of file.
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
+import { Browser, kind, otherKind } from './browser.js';
 import { Gateway } from './gateway.js';
 import { run } from './judges.js';
 
@@ -15,7 +15,7 @@ let gateway, browser, elsewhere, folder;
 before(async () => {
     gateway = await Gateway.start({ manual: true });
     browser = await Browser.start();
-    elsewhere = await Browser.start();
+    elsewhere = await Browser.start({ as: otherKind });
     folder = await mkdtemp(join(tmpdir(), 'keyside-backup-'));
 });
 
@@ -33,7 +33,7 @@ async function pick(tab, path) {
     await field.uploadFile(path);
 }
 
-test(`${kind}: a request that waits is backed up, restored in another profile, and collected there, also without the gateway`, async () => {
+test(`${kind}: a request that waits is backed up, restored in ${otherKind}, and collected there, also without the gateway`, async () => {
     const tab = await browser.tab();
     const id = await tab.register(gateway.url, { name: 'Backed Up', passphrase: PASSPHRASE });
     await tab.press('Save a backup of the request of Backed Up');
@@ -73,6 +73,11 @@ test(`${kind}: a request that waits is backed up, restored in another profile, a
     await other.press('Save a backup of the request of Backed Up');
     const collected = await elsewhere.downloaded(/^Backed Up [0-9a-f]+ \d{4}-\d\d-\d\d Test\.backup\.txt$/);
     assert.match(await run('openssl', 'x509', '-in', collected.path, '-noout', '-subject'), /Backed Up/);
+    await other.kept();
+    await gateway.kill();
+    await other.collect(gateway.url, id, PASSPHRASE);
+    await other.heading('Your certificate is ready');
+    await gateway.restart();
 
     // The backup with the certificate completes what is in the first profile, and the gateway is not needed any more.
     await tab.open(new URL('collect', gateway.url).href);

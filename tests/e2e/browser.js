@@ -11,7 +11,8 @@ import puppeteer from 'puppeteer-core';
 import { required } from './gateway.js';
 
 export const kind = process.env.BROWSER ?? 'chromium';
-const executablePath = required(kind === 'firefox' ? 'KEYSIDE_FIREFOX' : 'KEYSIDE_CHROMIUM');
+/** The browser that is not under test, for what is carried from one to the other. */
+export const otherKind = kind === 'firefox' ? 'chromium' : 'firefox';
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** How long anything may take, in milliseconds: a bound for what hangs, not a measure. */
 const PATIENCE = 120_000;
@@ -41,10 +42,13 @@ function instrument() {
 }
 
 export class Browser {
-    /** `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment. */
-    static async start({ prepare, preferences = {}, env = process.env } = {}) {
+    /**
+     * `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment;
+     * `as` is the kind of browser.
+     */
+    static async start({ prepare, preferences = {}, env = process.env, as = kind } = {}) {
         const browser = new Browser();
-        Object.assign(browser, { preferences, env });
+        Object.assign(browser, { preferences, env, kind: as });
         browser.profile = await mkdtemp(join(tmpdir(), 'keyside-profile-'));
         browser.downloads = join(browser.profile, 'downloads');
         await mkdir(browser.downloads);
@@ -54,8 +58,9 @@ export class Browser {
     }
 
     async launch() {
+        const executablePath = required(this.kind === 'firefox' ? 'KEYSIDE_FIREFOX' : 'KEYSIDE_CHROMIUM');
         const common = { executablePath, headless: true, userDataDir: this.profile, env: this.env, protocolTimeout: PATIENCE };
-        this.puppeteer = await puppeteer.launch(kind === 'firefox' ? {
+        this.puppeteer = await puppeteer.launch(this.kind === 'firefox' ? {
             ...common,
             browser: 'firefox',
             extraPrefsFirefox: {
@@ -218,7 +223,7 @@ export class Tab {
         throw new Error(`“${name}” cannot be reached with the Tab key`);
     }
 
-    /** Fails when axe-core finds anything, or when the page is wider than its window at 360 pixels. */
+    /** Fails when axe-core finds anything, or when the page is wider than its window: at 360 pixels, and at 200 % of 1280. */
     async accessible() {
         // As a text, since the page's policy forbids eval to its own scripts.
         await this.page.evaluate(axe);
@@ -228,9 +233,11 @@ export class Tab {
         });
         assert.deepEqual(await violations(), []);
         const before = this.page.viewport();
-        await this.page.setViewport({ width: 360, height: 740 });
-        const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(overflow <= 0, `the page is ${overflow} pixels too wide for 360`);
+        for (const viewport of [{ width: 640, height: 450, deviceScaleFactor: 2 }, { width: 360, height: 740 }]) {
+            await this.page.setViewport(viewport);
+            const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+            assert.ok(overflow <= 0, `the page is ${overflow} pixels too wide for ${viewport.width}`);
+        }
         assert.deepEqual(await violations(), []);
         await this.page.setViewport(before);
     }
