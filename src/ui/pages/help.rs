@@ -45,6 +45,12 @@ pub fn Help() -> impl IntoView {
                 "Enter the transaction ID and your pickup passphrase. The page fetches the certificate, checks that it belongs to your key and leads to the right certification authority, "
                 "and packs both with the certificate chain into one file: PKCS#12 (.p12) for keystores, Modern or Compatible, or PEM for scripts. You can do that again for as long as it is valid, also without a network once the certificate has been fetched."
             </p>
+            <h3>"Renew"</h3>
+            <p>
+                "A certificate can be renewed in the last days before it ends: its details in My Certificates say from when on. The new one is for the same name and address, and the current one signs the request. "
+                "Where your certificate is not in this browser but in a .p12 file, "
+                <A href="/renew">"renew it from that file"</A> ". The current one stays valid until it ends: install the new one before that."
+            </p>
         </section>
         <section aria-labelledby="import">
             <h2 id="import">"Importing the file"</h2>

@@ -51,7 +51,7 @@ pub fn Renew() -> impl IntoView {
     view! {
         <PageHeading text="Renew"/>
         <p class="lead">
-            "Get the next certificate before the current one ends. The current one vouches for you: nobody has to authorise you again."
+            "Get the next certificate before the current one ends. The current one vouches that it is you who asks."
         </p>
         {move || match (found.get(), context.configuration_result()) {
             (None, _) | (_, None) => view! { <p role="status">"Looking at the current certificate…"</p> }.into_any(),
