@@ -8,11 +8,13 @@ pub mod certification_request;
 pub mod certs_only;
 pub mod encrypted_private_key;
 pub mod error;
+pub mod inspection;
 pub mod key_pair;
 pub mod password_based_encryption;
 pub mod pem;
 pub mod pfx;
 pub mod pkcs12_pbe;
+pub mod public_key;
 mod signature;
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::api::{CaCertificates, Configuration, NewRequest, Problem, RequestStat
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
-use crate::protocol::{ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Prove, Stage};
+use crate::pki::inspection::Inspection;
+use crate::protocol::{ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Prove, Stage};
 
 #[cfg(test)]
 pub(crate) mod memory;
@@ -98,6 +99,8 @@ pub trait KeyWorker {
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError>;
     /// Proves that a passphrase opens a key, and that the key is a request's.
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
+    /// Tells what is in a file.
+    async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError>;
 }
 
 /// Why the worker did not do its job.

@@ -4,6 +4,7 @@ pub mod back_up;
 pub mod change_passphrase;
 pub mod collect;
 pub mod enroll;
+pub mod inspect;
 pub mod restore;
 pub mod trust;
 

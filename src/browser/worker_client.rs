@@ -15,9 +15,10 @@ use zeroize::Zeroizing;
 
 use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Stage, VERSION,
+    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Inspect, Job, Prove, Stage, VERSION,
 };
 
 /// The worker's start script, as the build names it.
@@ -159,6 +160,13 @@ impl KeyWorker for WebWorkers {
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
         match run(Job::Prove(job), |_| ()).await? {
             Answer::Proved => Ok(()),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
+        match run(Job::Inspect(job), |_| ()).await? {
+            Answer::Inspected(inspection) => Ok(inspection),
             _ => Err(WorkerError::Stale),
         }
     }

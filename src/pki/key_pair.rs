@@ -5,6 +5,7 @@ use core::fmt;
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rand::CryptoRng;
 use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -30,6 +31,11 @@ impl KeyPair {
     /// Reads a PKCS#8 PrivateKeyInfo (RFC 5208, section 5).
     pub fn from_private_key_info(der: &[u8]) -> Result<Self, Error> {
         RsaPrivateKey::from_pkcs8_der(der).map(Self).map_err(|e| Error::UnusableKey(e.to_string()))
+    }
+
+    /// Reads a PKCS#1 RSAPrivateKey (RFC 8017, appendix A.1.2).
+    pub fn from_rsa_private_key(der: &[u8]) -> Result<Self, Error> {
+        RsaPrivateKey::from_pkcs1_der(der).map(Self).map_err(|e| Error::UnusableKey(e.to_string()))
     }
 
     /// The key pair as a PKCS#8 PrivateKeyInfo, in the clear; wiped when dropped.

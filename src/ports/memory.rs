@@ -13,9 +13,10 @@ use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::certification_request::CertificationRequest;
+use crate::pki::inspection::Inspection;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Job, Prove, Stage,
+    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Job, Prove, Stage,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -139,6 +140,13 @@ impl KeyWorker for MemoryWorker {
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
         match self.work(&Job::Prove(job), |_| ())? {
             Answer::Proved => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
+        match self.work(&Job::Inspect(job), |_| ())? {
+            Answer::Inspected(inspection) => Ok(inspection),
             other => Err(unexpected(&other)),
         }
     }

@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod collect;
 pub mod help;
 pub mod home;
+pub mod inspect;
 pub mod not_found;
 pub mod register;
 pub mod submitted;
