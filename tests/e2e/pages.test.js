@@ -27,6 +27,7 @@ for (const [path, heading] of [
     ['collect', 'Collect'],
     ['certificates', 'My Certificates'],
     ['trust', 'Trust'],
+    ['inspect', 'Inspector'],
     ['help', 'Help'],
     ['about', 'About'],
     ['no-such-page', 'There is no such page'],

@@ -158,7 +158,7 @@ impl Reader<'_> {
     fn add_pfx(&mut self, bytes: &[u8], protection: pfx::Protection) -> bool {
         let no_passphrase = Passphrase::default();
         let passphrase = if protection.takes_passphrase() { self.passphrase } else { Some(&no_passphrase) };
-        let opened = passphrase.map(|passphrase| pfx::open(bytes, passphrase));
+        let opened = passphrase.map(|passphrase| pfx::open_with(bytes, passphrase, &mut self.budget));
         let lock = match &opened {
             Some(Ok(_)) if !protection.takes_passphrase() => Lock::Clear,
             Some(outcome) => self.lock_after(outcome.as_ref().err()),

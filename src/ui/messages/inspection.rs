@@ -148,7 +148,7 @@ pub fn audience(audience: Audience) -> &'static str {
     match audience {
         Audience::All => "Practically every program, old ones too.",
         Audience::Current => {
-            "Current programs: Windows 10 (1709) and Server 2019 or later, macOS 15, iOS 17 and Android 14 or later, OpenSSL, Java 8u301, Firefox. Older systems report a wrong password: collect the Compatible file for them."
+            "Current programs: Windows 10 (1709) and Server 2019 or later, OpenSSL, Java 8u301 or later, Firefox. Windows Server 2016, macOS 12 to 14, iOS 16 and Android up to 13 report a wrong password; of a certificate from here, collect the Compatible file for them."
         }
         Audience::Newest => "The newest programs alone: OpenSSL 3.4, Java 26 or later. Others report a wrong password.",
         Audience::Unknown => "That cannot be told: it is protected in a way that is not known here.",
@@ -174,9 +174,22 @@ pub fn caveat(caveat: Caveat) -> Message {
     }
 }
 
-/// What is to be said of something, and whether it is good news.
-pub fn finding(finding: &Finding) -> (bool, Message) {
+/// Whose a certificate or request is.
+fn subject(found: &Found) -> Option<String> {
+    match found {
+        Found::Certificate(certificate) => Some(format!("the certificate of {}", certificate.summary.subject)),
+        Found::Request(request) => Some(format!("the certificate request of {}", request.subject)),
+        _ => None,
+    }
+}
+
+/// What is to be said of the thing at `place` in `found`, and whether it is good news.
+pub fn finding(finding: &Finding, place: usize, found: &[Found]) -> (bool, Message) {
     match finding {
+        Finding::KeyFits { key, item } if *key == place => {
+            let whose = found.get(*item).and_then(subject).unwrap_or_default();
+            (true, message("The key fits", format!("It is the key of {whose}.")))
+        }
         Finding::KeyFits { .. } => {
             (true, message("The key fits", "This file has the private key of this certificate or request."))
         }

@@ -77,8 +77,13 @@ pub fn Inspector() -> impl IntoView {
                     progress.set(Progress::Done);
                 }
                 Err(error) => {
-                    is_wrong.set(error == InspectFileError::WrongPassphrase);
-                    progress.set(Progress::Failed(words::fault(&error)));
+                    let mut message = words::fault(&error);
+                    if error == InspectFileError::WrongPassphrase {
+                        // The rest stands beside the field.
+                        is_wrong.set(true);
+                        message.way_out.clear();
+                    }
+                    progress.set(Progress::Failed(message));
                 }
             }
         });
@@ -119,11 +124,8 @@ pub fn Inspector() -> impl IntoView {
         }
     };
     let faults = Memo::new(move |_| -> Vec<Fault> {
-        if is_wrong.get() {
-            vec![(PASSPHRASE, "This passphrase opens nothing in the file.".into())]
-        } else {
-            Vec::new()
-        }
+        let way_out = || words::fault(&InspectFileError::WrongPassphrase).way_out;
+        if is_wrong.get() { vec![(PASSPHRASE, way_out())] } else { Vec::new() }
     });
     let is_locked = Memo::new(move |_| {
         inspected.with(|inspected| inspected.as_ref().is_some_and(|inspected| inspected.inspection.is_locked()))
@@ -255,7 +257,7 @@ fn Thing(inspected: Inspected, place: usize) -> impl IntoView {
         .iter()
         .filter(|finding| finding.concerns(place))
         .map(|finding| {
-            let (is_good, message) = words::finding(finding);
+            let (is_good, message) = words::finding(finding, place, &inspected.inspection.found);
             view! { <Said is_good message/> }
         })
         .collect_view();
@@ -300,7 +302,7 @@ fn Key(key: Option<PublicKey>) -> impl IntoView {
         view! {
             <dt>"Key"</dt>
             <dd>{words::key_kind(&key.kind)}</dd>
-            <dt>"SHA-256 of the public key"</dt>
+            <dt>"Key fingerprint"</dt>
             <dd class="code">{pairs(&key.key_id)}</dd>
         }
     })
@@ -321,16 +323,15 @@ fn Certificate(certificate: InspectedCertificate, at: u64) -> impl IntoView {
     let not_after = certificate.summary.not_after;
     view! {
         <p>{validity(not_after, at)} "."</p>
-        <CertificateParticulars certificate=certificate.summary/>
-        <dl class="particulars">
+        <CertificateParticulars certificate=certificate.summary>
             <Values term="Name in the keystore" values=certificate.friendly_name.into_iter().collect()/>
             <Values term="Also for" values=certificate.alternative_names/>
             <Values term="Use of the key" values=in_words(&certificate.key_usages)/>
-            <Values term="Use of the certificate" values=in_words(&certificate.extended_key_usages)/>
+            <Values term="Use" values=in_words(&certificate.extended_key_usages)/>
             <Key key=Some(certificate.public_key)/>
             <dt>"Signature"</dt>
             <dd>{certificate.signature_algorithm}</dd>
-        </dl>
+        </CertificateParticulars>
     }
 }
 
