@@ -15,11 +15,12 @@ use crate::pki::certificate::Certificate;
 use crate::pki::certification_path::{self, PathError};
 use crate::pki::certification_request::{self, CertificationRequest};
 use crate::pki::error::Error;
+use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::pki::key_pair::{KeyPair, key_id};
 use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
-    Renewed, Stage, Unpack, Unpacked,
+    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Inspect, Job, Prove,
+    Renew, Renewed, Stage, Unpack, Unpacked,
 };
 
 /// Does a job and gives the final answer; `progress` hears of each stage as it begins.
@@ -32,6 +33,7 @@ pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -
         Job::Renew(renew_job) => renew(&renew_job, rng, progress).map(Answer::Renewed),
         Job::Unpack(unpack_job) => unpack(&unpack_job, rng).map(Answer::Unpacked),
         Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
+        Job::Inspect(inspect_job) => inspect(&inspect_job).map(Answer::Inspected),
     }
     .unwrap_or_else(Answer::Failed)
 }
@@ -185,6 +187,17 @@ fn prove(job: &Prove) -> Result<(), Failure> {
     if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
 }
 
+/// Tells what is in a file: what is public about it, whatever the passphrase opens.
+fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
+    let surroundings = Surroundings {
+        trust_anchors: &read_all(&job.trust_anchors)?,
+        intermediates: &read_all(&job.intermediates)?,
+        at: job.at,
+    };
+    let Base64Bytes(file) = &*job.file;
+    Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
+}
+
 fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
     certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
 }
@@ -198,6 +211,16 @@ impl From<Error> for Failure {
         match error {
             Error::WrongPassphrase => Self::WrongPassphrase,
             other => Self::Unusable(other.to_string()),
+        }
+    }
+}
+
+impl From<InspectError> for Failure {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::NotRecognized => Self::NotRecognized,
+            InspectError::TooLarge => Self::TooLarge,
+            InspectError::WrongPassphrase => Self::WrongPassphrase,
         }
     }
 }
@@ -221,7 +244,9 @@ mod tests {
 
     use pkcs8::DecodePrivateKey;
     use rsa::RsaPrivateKey;
+    use rsa::pkcs1::EncodeRsaPrivateKey;
     use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+    use zeroize::Zeroizing;
 
     use super::*;
     use crate::domain::key_size::KeySize;
@@ -330,6 +355,37 @@ mod tests {
         Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
     }
 
+    fn inspect_job(file: &[u8], passphrase: Option<Passphrase>) -> Inspect {
+        Inspect {
+            file: Zeroizing::new(file.to_vec().into()),
+            passphrase,
+            trust_anchors: vec![authority().root.clone().into()],
+            intermediates: vec![authority().issuing.clone().into()],
+            at: NOW,
+        }
+    }
+
+    /// Files with the generated key, each way in which it can be written.
+    fn files_with_the_key() -> Vec<Vec<u8>> {
+        let sealed = generated().encrypted_private_key.0;
+        let clear = encrypted_private_key::decrypt(&sealed, &passphrase()).unwrap();
+        let pkcs1 = RsaPrivateKey::from_pkcs8_der(&clear).unwrap().to_pkcs1_der().unwrap();
+        let mut files = vec![
+            pem::encode("PRIVATE KEY", &clear).unwrap().into_bytes(),
+            pem::encode("RSA PRIVATE KEY", pkcs1.as_bytes()).unwrap().into_bytes(),
+            clear.to_vec(),
+            pkcs1.as_bytes().to_vec(),
+            sealed,
+        ];
+        for format in FORMATS {
+            let Answer::Exported(file) = handled(Job::Export(export_job(format))) else {
+                panic!("there is no file");
+            };
+            files.push(file.0);
+        }
+        files
+    }
+
     fn failure(job: Job) -> Failure {
         match handled(job) {
             Answer::Failed(failure) => failure,
@@ -414,6 +470,14 @@ mod tests {
                 answers.push(handled(Job::Export(Export { export_passphrase, ..export_job(format) })));
             }
         }
+        for file in files_with_the_key() {
+            // Damage, so that errors have something to quote.
+            let cut = &file[..file.len() - 7];
+            for (file, passphrase) in [(&*file, None), (&file, Some(passphrase())), (&file, Some(wrong())), (cut, None)]
+            {
+                answers.push(handled(Job::Inspect(inspect_job(file, passphrase))));
+            }
+        }
         for answer in answers {
             assert!(!gives_away(&answer, &secrets), "{answer:?}");
         }
@@ -443,10 +507,34 @@ mod tests {
             Job::Renew(renew_job(None)),
             Job::Unpack(unpack_job()),
             Job::Prove(prove_job()),
+            Job::Inspect(inspect_job(b"nonsense", Some(passphrase()))),
         ] {
             let printed = format!("{job:?}");
             assert!(!printed.contains(PASSPHRASE) && !printed.contains(NEW_PASSPHRASE), "{printed}");
         }
+    }
+
+    #[test]
+    fn what_is_inspected_is_opened_and_recognised_as_this_browsers_key() {
+        for file in files_with_the_key() {
+            let Answer::Inspected(inspection) = handled(Job::Inspect(inspect_job(&file, Some(passphrase())))) else {
+                panic!("nothing was found");
+            };
+            let key_ids = inspection.found.iter().filter_map(|found| match found {
+                inspection::Found::PrivateKey(key) => key.public_key.as_ref().map(|key| &*key.key_id),
+                _ => None,
+            });
+            assert_eq!(key_ids.collect::<Vec<_>>(), [generated().key_id]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_inspected_is_told_apart() {
+        let inspect = |file: &[u8], passphrase| failure(Job::Inspect(inspect_job(file, passphrase)));
+        assert_eq!(inspect(b"nonsense", None), Failure::NotRecognized);
+        assert_eq!(inspect(&vec![b'A'; inspection::MAXIMUM_SIZE + 1], None), Failure::TooLarge);
+        let sealed = generated().encrypted_private_key.0;
+        assert_eq!(inspect(&sealed, Some(new_passphrase())), Failure::WrongPassphrase);
     }
 
     #[test]

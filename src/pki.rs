@@ -9,11 +9,13 @@ pub mod certs_only;
 pub mod encrypted_private_key;
 pub mod error;
 pub mod full_pki_request;
+pub mod inspection;
 pub mod key_pair;
 pub mod password_based_encryption;
 pub mod pem;
 pub mod pfx;
 pub mod pkcs12_pbe;
+pub mod public_key;
 mod signature;
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use crate::api::{CaCertificates, Configuration, NewRequest, NewRevocation, Probl
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
+use crate::pki::inspection::Inspection;
 use crate::protocol::{
-    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Prove, Renew, Renewed, Stage, Unpack,
-    Unpacked,
+    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Prove, Renew, Renewed, Stage,
+    Unpack, Unpacked,
 };
 
 #[cfg(test)]
@@ -109,6 +110,8 @@ pub trait KeyWorker {
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError>;
     /// Proves that a passphrase opens a key, and that the key is a request's.
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
+    /// Tells what is in a file.
+    async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError>;
 }
 
 /// Why the worker did not do its job.

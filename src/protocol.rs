@@ -5,11 +5,13 @@
 //! ciphertext, the request and the finished file; never a private key.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
 use crate::pki::certificate::CertificateSummary;
+use crate::pki::inspection::Inspection;
 use crate::pki::pfx::Profile;
 
 /// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
@@ -32,6 +34,8 @@ pub enum Job {
     Unpack(Unpack),
     /// Prove that a passphrase opens a key.
     Prove(Prove),
+    /// Tell what is in a file.
+    Inspect(Inspect),
 }
 
 /// Make a key pair, seal it under the passphrase, and make the CertificationRequest.
@@ -136,6 +140,21 @@ pub struct Prove {
     pub passphrase: Passphrase,
 }
 
+/// Tell what is in a file, and open what the passphrase opens.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Inspect {
+    /// The file; there may be a private key in the clear in it.
+    pub file: Zeroizing<Base64Bytes>,
+    /// What to open with, once something turned out to be locked.
+    pub passphrase: Option<Passphrase>,
+    /// The configured trust anchors, DER, as far as they are known.
+    pub trust_anchors: Vec<Base64Bytes>,
+    /// The configured CA's other certificates, DER, as far as they are known.
+    pub intermediates: Vec<Base64Bytes>,
+    /// The time to check at, in seconds since 1970-01-01T00:00:00Z.
+    pub at: u64,
+}
+
 /// How far a job has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
@@ -171,6 +190,8 @@ pub enum Answer {
     Unpacked(Unpacked),
     /// [`Job::Prove`] is done: the passphrase opens the key, and the key is the request's.
     Proved,
+    /// [`Job::Inspect`] is done: what is public about the file.
+    Inspected(Inspection),
     /// The job cannot be done.
     Failed(Failure),
 }
@@ -234,6 +255,12 @@ pub enum Failure {
     /// The certificate has expired; when, in seconds since 1970-01-01T00:00:00Z.
     #[error("the certificate has expired")]
     Expired(u64),
+    /// The file is of no kind that can be inspected.
+    #[error("the file is none of the kinds that can be inspected")]
+    NotRecognized,
+    /// The file is too large to be inspected.
+    #[error("the file is too large to be inspected")]
+    TooLarge,
     /// Something that was given cannot be read or worked with.
     #[error("{0}")]
     Unusable(String),

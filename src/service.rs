@@ -5,6 +5,7 @@ pub mod change_passphrase;
 pub mod collect;
 pub mod connect;
 pub mod enroll;
+pub mod inspect;
 pub mod lost;
 pub mod renew;
 pub mod restore;

@@ -55,6 +55,7 @@ pub fn App(
                     <Route path=path!("/lost") view=pages::lost::Lost/>
                     <Route path=path!("/install") view=pages::install::Install/>
                     <Route path=path!("/trust") view=pages::trust::Trust/>
+                    <Route path=path!("/inspect") view=pages::inspect::Inspector/>
                     <Route path=path!("/help") view=pages::help::Help/>
                     <Route path=path!("/about") view=pages::about::About/>
                 </Routes>
@@ -96,6 +97,7 @@ fn Header() -> impl IntoView {
                         <li><A href="/collect">"Collect"</A></li>
                         <li><A href="/certificates">"My Certificates"</A></li>
                         <li><A href="/trust">"Trust"</A></li>
+                        <li><A href="/inspect">"Inspector"</A></li>
                         <li><A href="/help">"Help"</A></li>
                         <li><A href="/about">"About"</A></li>
                     </ul>

@@ -13,6 +13,7 @@ use keyside::domain::passphrase::Passphrase;
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::certification_request::CertificationRequest;
+use keyside::pki::inspection::{self, Surroundings};
 use keyside::pki::key_pair::KeyPair;
 use keyside::pki::{backup, certification_path, certs_only, encrypted_private_key, pem, pfx};
 use keyside::protocol::{Answer, Job};
@@ -131,6 +132,20 @@ fn pfx_files() {
                 let _ = pfx::open(bytes, &passphrase).map(|opened| opened.identity().map(drop));
             }
         });
+    }
+}
+
+#[test]
+fn files_to_inspect() {
+    let passphrase = Passphrase::new("Correct-4-horse".into());
+    let surroundings = Surroundings { trust_anchors: &[], intermediates: &[], at: AT };
+    for ending in ["cer", "crl", "csr", "key", "p7b", "pem", "txt"] {
+        for (path, good) in files("inspection", ending) {
+            assert!(inspection::inspect(&good, Some(&passphrase), &surroundings).is_ok(), "{}", path.display());
+            batter(&path.display().to_string(), &good, |bytes| {
+                inspection::inspect(bytes, Some(&passphrase), &surroundings)
+            });
+        }
     }
 }
 

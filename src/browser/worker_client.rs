@@ -15,10 +15,11 @@ use zeroize::Zeroizing;
 
 use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Job, Prove, Renew, Renewed, Stage, Unpack,
-    Unpacked, VERSION,
+    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Inspect, Job, Prove, Renew, Renewed, Stage,
+    Unpack, Unpacked, VERSION,
 };
 
 /// The worker's start script, as the build names it.
@@ -174,6 +175,13 @@ impl KeyWorker for WebWorkers {
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
         match run(Job::Prove(job), |_| ()).await? {
             Answer::Proved => Ok(()),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
+        match run(Job::Inspect(job), |_| ()).await? {
+            Answer::Inspected(inspection) => Ok(inspection),
             _ => Err(WorkerError::Stale),
         }
     }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 /// Bytes that stand as base64 (RFC 4648, section 4) in JSON and in the browser's store.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -13,6 +14,12 @@ pub struct Base64Bytes(pub Vec<u8>);
 impl fmt::Debug for Base64Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Base64Bytes({} bytes)", self.0.len())
+    }
+}
+
+impl Zeroize for Base64Bytes {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -1,5 +1,6 @@
 //! PKCS#10 CertificationRequests (RFC 2986).
 
+use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5912::ID_EXTENSION_REQ;
 use der::{Decode, Encode};
 use rand::CryptoRng;
@@ -18,6 +19,9 @@ use super::signature;
 use crate::domain::key_size::KeySize;
 
 const STRUCTURE: &str = "CertificationRequest";
+
+/// PKCS#9 challengePassword (RFC 2985, section 5.4.1).
+const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
 
 /// Makes a CertificationRequest: `subject`, `email_address` as rfc822Name in the subjectAltName, signed with SHA-256 and RSA.
 ///
@@ -59,6 +63,16 @@ impl CertificationRequest {
     /// The subject asked for.
     pub fn subject(&self) -> &Name {
         &self.0.info.subject
+    }
+
+    /// The algorithm of the signature.
+    pub fn signature_algorithm(&self) -> ObjectIdentifier {
+        self.0.algorithm.oid
+    }
+
+    /// Whether there is a challengePassword among the attributes (RFC 2985, section 5.4.1).
+    pub fn has_challenge_password(&self) -> bool {
+        self.0.info.attributes.iter().any(|attribute| attribute.oid == CHALLENGE_PASSWORD)
     }
 
     /// The public key to be certified.

@@ -5,12 +5,16 @@ use core::fmt;
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rand::CryptoRng;
 use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::error::Error;
 use crate::domain::key_size::KeySize;
+
+/// The longest encoding that is read, in bytes: RSA with 16384 bits takes 9300.
+const MAXIMUM_SIZE: usize = 10_000;
 
 /// An RSA key pair; the private half is wiped when dropped and never printed.
 pub struct KeyPair(RsaPrivateKey);
@@ -29,7 +33,14 @@ impl KeyPair {
 
     /// Reads a PKCS#8 PrivateKeyInfo (RFC 5208, section 5).
     pub fn from_private_key_info(der: &[u8]) -> Result<Self, Error> {
+        check_size(der)?;
         RsaPrivateKey::from_pkcs8_der(der).map(Self).map_err(|e| Error::UnusableKey(e.to_string()))
+    }
+
+    /// Reads a PKCS#1 RSAPrivateKey (RFC 8017, appendix A.1.2).
+    pub fn from_rsa_private_key(der: &[u8]) -> Result<Self, Error> {
+        check_size(der)?;
+        RsaPrivateKey::from_pkcs1_der(der).map(Self).map_err(|e| Error::UnusableKey(e.to_string()))
     }
 
     /// The key pair as a PKCS#8 PrivateKeyInfo, in the clear; wiped when dropped.
@@ -50,6 +61,14 @@ impl KeyPair {
     pub fn signing_key(&self) -> SigningKey<Sha256> {
         SigningKey::new(self.0.clone())
     }
+}
+
+/// Refuses what would take too long to check: a file from elsewhere may hold numbers of any size.
+fn check_size(der: &[u8]) -> Result<(), Error> {
+    if der.len() > MAXIMUM_SIZE {
+        return Err(Error::UnusableKey(format!("it has more than {MAXIMUM_SIZE} bytes")));
+    }
+    Ok(())
 }
 
 /// The SHA-256 of a SubjectPublicKeyInfo's DER, in lowercase hexadecimal: the name of a key in this browser.
@@ -97,6 +116,14 @@ mod tests {
         let mut other_modulus = info.clone();
         other_modulus[60] ^= 1;
         assert!(matches!(KeyPair::from_private_key_info(&other_modulus), Err(Error::UnusableKey(_))));
+    }
+
+    #[test]
+    fn numbers_without_end_are_not_worked_with() {
+        let long = vec![0x30; MAXIMUM_SIZE + 1];
+        for outcome in [KeyPair::from_private_key_info(&long), KeyPair::from_rsa_private_key(&long)] {
+            assert!(matches!(outcome, Err(Error::UnusableKey(reason)) if reason.contains("10000")));
+        }
     }
 
     #[test]

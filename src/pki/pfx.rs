@@ -36,6 +36,7 @@ mod protection;
 mod reader;
 
 pub use protection::{Audience, Caveat, Mac as MacProtection, Protection, Verdict, protection};
+pub(in crate::pki) use reader::open_with;
 pub use reader::{Identity, IdentityError, MAXIMUM_SIZE, Opened, OpenedCertificate, OpenedKey, open};
 
 const STRUCTURE: &str = "PFX";

@@ -18,10 +18,11 @@ use crate::domain::revocation::{Revocation, RevocationState};
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::certification_request::CertificationRequest;
 use crate::pki::full_pki_request::FullPkiRequest;
+use crate::pki::inspection::Inspection;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Job, Prove, Renew, Renewed, Stage,
-    Unpack, Unpacked,
+    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Job, Prove, Renew,
+    Renewed, Stage, Unpack, Unpacked,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -159,6 +160,13 @@ impl KeyWorker for MemoryWorker {
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
         match self.work(&Job::Prove(job), |_| ())? {
             Answer::Proved => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
+        match self.work(&Job::Inspect(job), |_| ())? {
+            Answer::Inspected(inspection) => Ok(inspection),
             other => Err(unexpected(&other)),
         }
     }

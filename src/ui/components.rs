@@ -228,6 +228,9 @@ pub fn Preflight(
 pub fn CertificateParticulars(
     /// The certificate.
     certificate: CertificateSummary,
+    /// Further terms of the list.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     view! {
         <dl class="particulars">
@@ -245,6 +248,7 @@ pub fn CertificateParticulars(
             <dd class="code">{pairs(&certificate.sha256_fingerprint)}</dd>
             <dt>"SHA-1 fingerprint"</dt>
             <dd class="code">{pairs(&certificate.sha1_fingerprint)}</dd>
+            {children.map(|children| children())}
         </dl>
     }
 }

@@ -1,5 +1,7 @@
 //! The words for errors and states: what happened, and what to do next.
 
+pub mod inspection;
+
 use crate::domain::distinguished_name::CommonNameFault;
 use crate::domain::email_address::EmailAddressFault;
 use crate::domain::enrollment::Standing;

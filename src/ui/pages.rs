@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod collect;
 pub mod help;
 pub mod home;
+pub mod inspect;
 pub mod install;
 pub mod lost;
 pub mod not_found;

@@ -29,6 +29,7 @@ for (const [path, heading] of [
     ['lost', 'When something is lost'],
     ['install', 'Install and connect'],
     ['trust', 'Trust'],
+    ['inspect', 'Inspector'],
     ['help', 'Help'],
     ['about', 'About'],
     ['no-such-page', 'There is no such page'],

@@ -139,7 +139,7 @@ pub struct Verdict {
 pub enum Audience {
     /// Practically all of them, old ones too: Triple DES or weaker, and SHA-1.
     All,
-    /// Those of today, but neither Windows Server 2016, nor macOS before 15, iOS before 17 and Android before 14: AES or SHA-2.
+    /// Those of today, but not Windows Server 2016, macOS 12 to 14, iOS 16 and Android up to 13: AES or SHA-2.
     Current,
     /// The newest alone, from OpenSSL 3.4 and OpenJDK 26 on: PBMAC1.
     Newest,

@@ -132,12 +132,15 @@ impl Opened {
 ///
 /// The MAC is verified first: [`Error::WrongPassphrase`] if it does not fit. A file without one is believed when it can be decrypted.
 pub fn open(bytes: &[u8], passphrase: &Passphrase) -> Result<Opened, Error> {
+    open_with(bytes, passphrase, &mut Budget::default())
+}
+
+/// Opens a PFX within a budget that it shares with others.
+pub(in crate::pki) fn open_with(bytes: &[u8], passphrase: &Passphrase, budget: &mut Budget) -> Result<Opened, Error> {
     let pfx = Parts::read(bytes)?;
-    // The budget is for all tries together.
-    let mut budget = Budget::default();
     let mut outcome = Err(Error::WrongPassphrase);
     for secret in Secret::all(passphrase) {
-        outcome = pfx.open(&secret, &mut budget);
+        outcome = pfx.open(&secret, budget);
         if !matches!(outcome, Err(Error::WrongPassphrase)) {
             break;
         }

@@ -68,6 +68,14 @@ pub fn Help() -> impl IntoView {
                 "The file that you collected holds the chain, but a program trusts a root only when somebody tells it to."
             </p>
         </section>
+        <section aria-labelledby="inspecting">
+            <h2 id="inspecting">"“What is in this file?”"</h2>
+            <p>
+                "The " <A href="/inspect">"Inspector"</A>
+                " tells what is in a certificate, request, key or PKCS#12 file, whether the key fits, who issued the certificate, when it ends, and which programs can open the file. "
+                "The file and its passphrase stay in this browser."
+            </p>
+        </section>
         <section aria-labelledby="stored">
             <h2 id="stored">"What is stored where"</h2>
             <dl class="particulars">

@@ -1,0 +1,23 @@
+//! CertificationRequests, described.
+
+use super::InspectedRequest;
+use super::certificate::{alternative_names, signature_algorithm_name};
+use crate::pki::certification_request::CertificationRequest;
+use crate::pki::error::Error;
+use crate::pki::public_key::PublicKey;
+
+/// Describes a request; names that cannot be read are left out.
+pub(super) fn describe(request: &CertificationRequest) -> der::Result<InspectedRequest> {
+    Ok(InspectedRequest {
+        subject: request.subject().to_string(),
+        public_key: PublicKey::of(request.subject_public_key_info())?,
+        signature_algorithm: signature_algorithm_name(request.signature_algorithm()),
+        signature_fits: match request.verify() {
+            Ok(()) => Some(true),
+            Err(Error::UnsupportedAlgorithm(_)) => None,
+            Err(_) => Some(false),
+        },
+        alternative_names: alternative_names(&request.subject_alt_names().unwrap_or_default()),
+        has_challenge_password: request.has_challenge_password(),
+    })
+}
