@@ -1,6 +1,7 @@
 //! What the user means: pure types and rules, without a wire, a store or a screen.
 
 pub mod base64_bytes;
+pub mod device;
 pub mod distinguished_name;
 pub mod email_address;
 pub mod enrollment;

@@ -52,6 +52,7 @@ mod testing {
             common_name: "Ada Example".into(),
             email_address: "ada@example.com".into(),
             key_size: KeySize::Rsa2048,
+            device: None,
         }
     }
 

@@ -268,6 +268,7 @@ impl MemoryAuthority {
             submitted_at: NOW,
             state: RequestState::Pending,
             revocation: None,
+            device: None,
         };
         requests.push(Received { submission, certification_request, status: status.clone(), certificate: None });
         Ok(status)
@@ -316,6 +317,7 @@ pub(crate) fn certificate_type() -> CertificateType {
         description: "For users of the ISO's applications outside the ISO.".into(),
         subject_template: "CN={common_name},OU=Participants & External Users,O=Example,C=US".into(),
         renewal: Some(RenewalPolicy { window_days: 90, same_key: true }),
+        for_devices: false,
     }
 }
 

@@ -86,6 +86,7 @@ async fn send(authority: &impl RegistrationAuthority, enrollment: &Enrollment) -
     let request = NewRequest {
         certificate_type: enrollment.application.certificate_type.clone(),
         certification_request: enrollment.certification_request.clone().into(),
+        device: enrollment.application.device.clone(),
     };
     authority.submit(&request).await
 }

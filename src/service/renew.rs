@@ -177,6 +177,8 @@ pub async fn save(
             common_name: renewable.common_name.clone(),
             email_address: renewable.email_address.clone(),
             key_size,
+            // A type for devices has no renewal.
+            device: None,
         },
         encrypted_private_key,
         certification_request,

@@ -124,6 +124,7 @@ impl Bundle {
                 common_name: self.common_name.clone(),
                 email_address: EMAIL_ADDRESS.into(),
                 key_size: KeySize::Rsa2048,
+                device: None,
             },
             encrypted_private_key: self.encrypted_private_key.clone().into(),
             certification_request: self.certification_request.clone().into(),

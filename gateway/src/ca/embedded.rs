@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use der::asn1::{Ia5String, OctetString};
-use der::oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_CRL_REASONS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION};
+use der::oid::db::rfc5280::{
+    ID_AD_CA_ISSUERS, ID_CE_CRL_REASONS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION, ID_KP_SERVER_AUTH,
+};
 use der::referenced::OwnedToRef;
 use der::{DateTime, Encode};
 use keyside::domain::key_size::KeySize;
@@ -41,7 +43,7 @@ use x509_cert::spki::{
 use x509_cert::time::{Time, Validity};
 use zeroize::Zeroizing;
 
-use super::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder};
+use super::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config;
 use crate::private_files;
@@ -143,15 +145,24 @@ impl CaEngine for EmbeddedCa {
         }
         let subject = request.subject().clone();
         let public_key = request.subject_public_key_info().clone();
-        let email_address = GeneralName::Rfc822Name(Ia5String::new(&order.email_address)?);
+        let (purposes, names) = match &order.holder {
+            Holder::Person { email_address } => (
+                vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION],
+                vec![GeneralName::Rfc822Name(Ia5String::new(email_address)?)],
+            ),
+            Holder::Device => (vec![ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH], names_of_device(&request)?),
+        };
         let mut extensions = Extensions::new(&subject);
         extensions.add(&key_identifier_of(&self.issuing.certificate)?)?;
         extensions.add(&SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?)?;
         extensions.add(&KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment))?;
-        extensions.add(&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION]))?;
+        extensions.add(&ExtendedKeyUsage(purposes))?;
         // Critical, against x509-cert's default for a leaf: whoever reads it must notice that this is no CA.
         extensions.add((true, &BasicConstraints { ca: false, path_len_constraint: None }))?;
-        extensions.add(&SubjectAltName(vec![email_address]))?;
+        // A sequence of at least one name (RFC 5280, section 4.2.1.6).
+        if !names.is_empty() {
+            extensions.add(&SubjectAltName(names))?;
+        }
         extensions.add(&distribution_points(&self.public_url, Authority::Issuing)?)?;
         extensions.add(&issuer_address(&self.public_url, Authority::Issuing)?)?;
         self.issuing.sign_certificate(
@@ -185,6 +196,12 @@ impl CaEngine for EmbeddedCa {
             CertificateList { tbs_cert_list, signature_algorithm, signature: signature.to_bitstring()? };
         Ok(crl.to_der()?)
     }
+}
+
+/// The dNSNames and iPAddresses that a device's certification request asks for, in its order.
+fn names_of_device(request: &CertificationRequest) -> Result<Vec<GeneralName>, CaError> {
+    let is_device_name = |name: &GeneralName| matches!(name, GeneralName::DnsName(_) | GeneralName::IpAddress(_));
+    Ok(request.subject_alt_names()?.into_iter().filter(is_device_name).collect())
 }
 
 /// A CRL's entries; absent where there are none (RFC 5280, section 5.1.2.6).

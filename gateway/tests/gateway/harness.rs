@@ -257,6 +257,7 @@ pub(crate) fn submission(certificate_type: &str, certification_request: &[u8]) -
     let new = NewRequest {
         certificate_type: certificate_type.into(),
         certification_request: Base64Bytes(certification_request.to_vec()).into(),
+        device: None,
     };
     serde_json::to_string(&new).unwrap()
 }

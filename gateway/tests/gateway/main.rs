@@ -12,6 +12,7 @@ mod ca_files;
 mod command_line;
 mod connections;
 mod crashes;
+mod devices;
 mod harness;
 mod issuance;
 mod openapi;

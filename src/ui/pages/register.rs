@@ -227,6 +227,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             common_name: form.common_name.get_untracked().trim().to_owned(),
             email_address: form.email_address.get_untracked().trim().to_owned(),
             key_size: form.key_size.get_untracked(),
+            device: None,
         };
         let passphrase = Passphrase::new(form.passphrase.get_untracked());
         let certificate_type = certificate_type.clone();
