@@ -2,6 +2,8 @@
 
 pub mod base64_bytes;
 pub mod device;
+pub mod device_recipes;
+pub mod device_request;
 pub mod distinguished_name;
 pub mod email_address;
 pub mod enrollment;

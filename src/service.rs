@@ -1,8 +1,10 @@
 //! The use cases. Each takes the ports it needs and leaves the store in a state from which the job can go on.
 
 pub mod back_up;
+pub mod certificate_file;
 pub mod change_passphrase;
 pub mod collect;
+pub mod device;
 pub mod enroll;
 pub mod renew;
 pub mod restore;

@@ -201,7 +201,7 @@ fn common_name_rdn(common_name: &str) -> Result<RelativeDistinguishedName, der::
 }
 
 /// The text of a directory string.
-fn text_of(value: &Any) -> Option<String> {
+pub(super) fn text_of(value: &Any) -> Option<String> {
     match value.tag() {
         Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
         Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),

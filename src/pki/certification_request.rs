@@ -1,6 +1,6 @@
 //! PKCS#10 CertificationRequests (RFC 2986).
 
-use der::oid::ObjectIdentifier;
+use der::oid::AssociatedOid;
 use der::oid::db::rfc5912::ID_EXTENSION_REQ;
 use der::{Decode, Encode};
 use rand::CryptoRng;
@@ -12,6 +12,7 @@ use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
+use x509_cert::request::attributes::ChallengePassword;
 use x509_cert::request::{CertReq, ExtensionReq, RequestBuilder};
 
 use super::error::Error;
@@ -22,8 +23,6 @@ use crate::domain::key_size::KeySize;
 const STRUCTURE: &str = "CertificationRequest";
 /// 65537, the one public exponent that Keyside takes: what every browser, OpenSSL and this page's own generator use.
 const PUBLIC_EXPONENT: [u8; 3] = [0x01, 0x00, 0x01];
-/// challengePassword (RFC 2985, section 5.4.1).
-const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
 
 /// Makes a CertificationRequest: `subject`, `email_address` as rfc822Name in the subjectAltName, signed with SHA-256 and RSA.
 ///
@@ -105,7 +104,7 @@ impl CertificationRequest {
 
     /// Whether it has a challengePassword (RFC 2985, section 5.4.1): a secret that everybody who sees the request can read.
     pub fn has_challenge_password(&self) -> bool {
-        self.0.info.attributes.iter().any(|attribute| attribute.oid == CHALLENGE_PASSWORD)
+        self.0.info.attributes.iter().any(|attribute| attribute.oid == ChallengePassword::OID)
     }
 
     /// The size of the public key, if it is RSA of a size that Keyside works with.

@@ -4,12 +4,17 @@
 
 use core::cell::{Cell, RefCell};
 
-use super::{Clock, Held, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
+use super::{
+    Clock, DeviceRequestStore, Held, HeldDeviceRequests, KeyStore, KeyWorker, RaError, RegistrationAuthority,
+    StoreError, WorkerError,
+};
 use crate::api::{
     CaCertificates, CertificateType, Configuration, NewRequest, Problem, ProblemKind, RenewalPolicy, RequestStatus,
 };
 use crate::custody;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::device::Device;
+use crate::domain::device_request::DeviceRequest;
 use crate::domain::enrollment::{Enrollment, RequestState};
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
@@ -81,6 +86,55 @@ impl KeyStore for MemoryKeyStore {
     async fn remove(&self, id: &str) -> Result<(), StoreError> {
         self.write()?;
         self.enrollments.borrow_mut().retain(|kept| kept.id() != id);
+        Ok(())
+    }
+}
+
+/// The requests for devices of one browser.
+#[derive(Default)]
+pub(crate) struct MemoryDeviceRequestStore {
+    requests: RefCell<Vec<DeviceRequest>>,
+    /// What writing fails with; reading goes on.
+    pub(crate) write_fault: RefCell<Option<StoreError>>,
+}
+
+impl MemoryDeviceRequestStore {
+    fn write(&self) -> Result<(), StoreError> {
+        self.write_fault.borrow().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl DeviceRequestStore for MemoryDeviceRequestStore {
+    async fn list(&self) -> Result<HeldDeviceRequests, StoreError> {
+        let mut requests = self.requests.borrow().clone();
+        requests.sort_by_key(|request| core::cmp::Reverse(request.created_at));
+        Ok(HeldDeviceRequests { requests, unreadable: 0 })
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<DeviceRequest>, StoreError> {
+        Ok(self.requests.borrow().iter().find(|kept| kept.id == id).cloned())
+    }
+
+    async fn insert(&self, request: &DeviceRequest) -> Result<(), StoreError> {
+        self.write()?;
+        if self.get(&request.id).await?.is_some() {
+            return Err(StoreError::AlreadyThere);
+        }
+        self.requests.borrow_mut().push(request.clone());
+        Ok(())
+    }
+
+    async fn update(&self, id: &str, change: impl FnOnce(&mut DeviceRequest)) -> Result<DeviceRequest, StoreError> {
+        self.write()?;
+        let mut requests = self.requests.borrow_mut();
+        let kept = requests.iter_mut().find(|kept| kept.id == id).ok_or(StoreError::NotThere)?;
+        change(kept);
+        Ok(kept.clone())
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), StoreError> {
+        self.write()?;
+        self.requests.borrow_mut().retain(|kept| kept.id != id);
         Ok(())
     }
 }
@@ -254,7 +308,12 @@ impl MemoryAuthority {
     }
 
     /// Takes a request, or finds what was submitted before.
-    fn take(&self, submission: Vec<u8>, certification_request: Vec<u8>) -> Result<RequestStatus, RaError> {
+    fn take(
+        &self,
+        submission: Vec<u8>,
+        certification_request: Vec<u8>,
+        device: Option<Device>,
+    ) -> Result<RequestStatus, RaError> {
         let mut requests = self.requests.borrow_mut();
         if let Some(held) = requests.iter().find(|held| held.submission == submission) {
             return Ok(held.status.clone());
@@ -268,7 +327,7 @@ impl MemoryAuthority {
             submitted_at: NOW,
             state: RequestState::Pending,
             revocation: None,
-            device: None,
+            device,
         };
         requests.push(Received { submission, certification_request, status: status.clone(), certificate: None });
         Ok(status)
@@ -309,7 +368,7 @@ fn problem(kind: ProblemKind) -> RaError {
     RaError::Problem(Problem::new(kind, kind.title()))
 }
 
-/// The one certificate type on offer.
+/// The one certificate type for people on offer.
 pub(crate) fn certificate_type() -> CertificateType {
     CertificateType {
         id: "participants".into(),
@@ -321,13 +380,25 @@ pub(crate) fn certificate_type() -> CertificateType {
     }
 }
 
+/// The one certificate type for devices on offer.
+pub(crate) fn device_type() -> CertificateType {
+    CertificateType {
+        id: "devices".into(),
+        name: "Devices".into(),
+        description: "For devices.".into(),
+        subject_template: "CN={common_name},OU=Devices,O=Example,C=US".into(),
+        renewal: None,
+        for_devices: true,
+    }
+}
+
 impl RegistrationAuthority for MemoryAuthority {
     async fn configuration(&self) -> Result<Configuration, RaError> {
         self.answer(Call::Configuration, || {
             Ok(Configuration {
                 site_name: "Example".into(),
                 badge: None,
-                certificate_types: vec![certificate_type()],
+                certificate_types: vec![certificate_type(), device_type()],
                 key_sizes: KeySize::ALL.to_vec(),
                 passphrase_policy: PassphrasePolicy::default(),
                 contact: "Ask your User Access Administrator.".into(),
@@ -344,7 +415,7 @@ impl RegistrationAuthority for MemoryAuthority {
         self.answer(Call::Submit, || {
             let der = Base64Bytes::try_from(request.certification_request.clone())
                 .map_err(|_| problem(ProblemKind::NotBase64))?;
-            self.take(der.0.clone(), der.0)
+            self.take(der.0.clone(), der.0, request.device.clone())
         })
     }
 
@@ -354,7 +425,7 @@ impl RegistrationAuthority for MemoryAuthority {
                 FullPkiRequest::from_der(full_pki_request).map_err(|_| problem(ProblemKind::RenewalMalformed))?;
             renewal.verify().map_err(|_| problem(ProblemKind::RenewalSignatureInvalid))?;
             let request = renewal.certification_request().to_vec();
-            self.take([&request, renewal.signer().der()].concat(), request)
+            self.take([&request, renewal.signer().der()].concat(), request, None)
         })
     }
 
