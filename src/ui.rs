@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod components;
 pub mod context;
+pub mod device_fields;
 pub mod form;
 pub mod format;
 pub mod key_making;
@@ -50,6 +51,7 @@ pub fn App(
                     <Route path=path!("/collect") view=pages::collect::Collect/>
                     <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
+                    <Route path=path!("/devices") view=pages::devices::Devices/>
                     <Route path=path!("/trust") view=pages::trust::Trust/>
                     <Route path=path!("/help") view=pages::help::Help/>
                     <Route path=path!("/about") view=pages::about::About/>
@@ -91,6 +93,7 @@ fn Header() -> impl IntoView {
                         <li><A href="/register">"Register"</A></li>
                         <li><A href="/collect">"Collect"</A></li>
                         <li><A href="/certificates">"My Certificates"</A></li>
+                        <li><A href="/devices">"Devices"</A></li>
                         <li><A href="/trust">"Trust"</A></li>
                         <li><A href="/help">"Help"</A></li>
                         <li><A href="/about">"About"</A></li>

@@ -5,18 +5,22 @@ use std::cell::Cell;
 use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
-use leptos::task::spawn_local_scoped_with_cancellation;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlElement;
 
 use super::context::Context;
 use super::format::{date_and_time, pairs};
 use super::messages::{self, Message};
 use crate::browser::{download, storage};
+use crate::domain::device::FileFormat;
 use crate::domain::enrollment::Standing;
 use crate::domain::preflight::{self, Finding};
 use crate::pki::certificate::CertificateSummary;
+use crate::pki::error::Error;
 use crate::ports::RaError;
+use crate::service::certificate_file;
 
 thread_local! {
     /// Whether a page of this site was open before: the browser itself announces the first one.
@@ -31,6 +35,50 @@ pub fn save(bytes: &[u8], media_type: &str, file_name: &str) -> &'static str {
             leptos::logging::error!("{error:?}");
             "The browser did not take the file. Allow downloads for this site, then try again."
         }
+    }
+}
+
+/// Has the browser save a file of certificates; gives what to say when it does not.
+pub fn save_certificate(contents: Result<Vec<u8>, Error>, format: FileFormat, file_name: &str) -> &'static str {
+    match contents {
+        Ok(bytes) => save(&bytes, certificate_file::media_type(format), file_name),
+        // What is kept here was read and checked when it came.
+        Err(error) => {
+            leptos::logging::error!("{error}");
+            "The certificate cannot be written: tell your support."
+        }
+    }
+}
+
+/// Copies a text; gives what to say of it.
+pub async fn copy(text: &str) -> &'static str {
+    match JsFuture::from(window().navigator().clipboard().write_text(text)).await {
+        Ok(_) => "Copied.",
+        Err(_) => "The browser does not allow copying here: select the text and copy it.",
+    }
+}
+
+/// A button that copies a text.
+#[component]
+pub fn CopyButton(
+    /// The text.
+    text: Memo<String>,
+    /// What it is, for those who do not see it.
+    #[prop(into)]
+    of: String,
+) -> impl IntoView {
+    let said = RwSignal::new("");
+    let copy = move |_| {
+        spawn_local(async move {
+            let answer = copy(&text.get_untracked()).await;
+            let _ = said.try_set(answer);
+        });
+    };
+    view! {
+        <button type="button" class="secondary" on:click=copy>
+            "Copy" <span class="visually-hidden">" " {of}</span>
+        </button>
+        <span role="status" class="quiet">{said}</span>
     }
 }
 

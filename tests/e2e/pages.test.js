@@ -26,6 +26,7 @@ for (const [path, heading] of [
     ['register/participants', 'Certificate Request'],
     ['collect', 'Collect'],
     ['certificates', 'My Certificates'],
+    ['devices', 'Devices'],
     ['trust', 'Trust'],
     ['help', 'Help'],
     ['about', 'About'],

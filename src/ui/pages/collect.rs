@@ -141,7 +141,16 @@ pub fn Collect() -> impl IntoView {
             }
             Progress::Failed(error) => {
                 let kind = if error == CollectError::Pending { "wait" } else { "error" };
-                view! { <MessageBox message=messages::collect(&error) kind/> }.into_any()
+                let id = transaction_id.with_untracked(|text| text.parse::<TransactionId>()).ok();
+                let devices = id
+                    .filter(|_| matches!(error, CollectError::ForDevice(_)))
+                    .map(|id| format!("/devices?id={id}"));
+                view! {
+                    <MessageBox message=messages::collect(&error) kind>
+                        {devices.map(|href| view! { <p><A href=href>"Collect it on Devices"</A></p> })}
+                    </MessageBox>
+                }
+                    .into_any()
             }
             Progress::Done(collected) => view! { <Done collected=*collected/> }.into_any(),
         }}
