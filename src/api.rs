@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::device::Device;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
 use crate::domain::revocation::RevocationReason;
@@ -96,6 +97,9 @@ pub struct CertificateType {
     /// How its certificates are renewed; absent if they are not.
     #[serde(default)]
     pub renewal: Option<RenewalPolicy>,
+    /// Whether its certificates are for devices and not for people: then a request names its device.
+    #[serde(default)]
+    pub for_devices: bool,
 }
 
 /// How certificates of a type are renewed.
@@ -140,6 +144,9 @@ pub struct NewRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TransactionId>,
+    /// The device that the certificate is for, where the type is for devices, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
 }
 
 /// How a request stands.
@@ -157,6 +164,9 @@ pub struct RequestStatus {
     /// Whether its certificate was revoked, or somebody has asked for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation: Option<Revocation>,
+    /// The device that the certificate is for, where it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
 }
 
 /// Asks for the revocation of an issued certificate. Whoever has the transaction ID may ask; an officer decides.
@@ -377,8 +387,16 @@ problem_kinds! {
     UnknownCertificateType = "/problems/unknown-certificate-type", 422, "Unknown certificate type";
     /// The subject does not follow the type's template.
     SubjectNotAllowed = "/problems/subject-not-allowed", 422, "The subject is not allowed";
-    /// There is not exactly one well-formed e-mail address in the subjectAltName.
+    /// There is not exactly one well-formed e-mail address: in the subjectAltName, or for a device with its details.
     EmailAddressNotAllowed = "/problems/email-address-not-allowed", 422, "The e-mail address is not allowed";
+    /// The subjectAltName has names that a device's certificate does not get.
+    SubjectAltNameNotAllowed = "/problems/subject-alt-name-not-allowed", 422, "The subject alternative names are not allowed";
+    /// The certificate type is for devices, and the request does not say which.
+    DeviceMissing = "/problems/device-missing", 422, "The device's details are missing";
+    /// The certificate type is not for devices, and the request names one.
+    DeviceNotExpected = "/problems/device-not-expected", 422, "This certificate type is not for devices";
+    /// The device's name is not the subject's Common Name.
+    DeviceNameDiffers = "/problems/device-name-differs", 422, "The device has another name in the certification request";
     /// The text in the path is not a transaction ID.
     MalformedTransactionId = "/problems/malformed-transaction-id", 404, "This is not a transaction ID";
     /// There is no request with this transaction ID.
@@ -436,6 +454,7 @@ mod tests {
             submitted_at: 1,
             state: RequestState::Rejected { reason: "unknown person".into() },
             revocation: None,
+            device: None,
         };
         let json = serde_json::to_value(&status)?;
         assert_eq!(json["state"], "rejected");

@@ -2,9 +2,11 @@
 
 pub mod clock;
 mod database;
+pub mod device_request_store;
 pub mod download;
 pub mod draft;
 pub mod key_store;
+mod records;
 pub mod registration_authority;
 pub mod storage;
 pub mod worker_client;

@@ -1,6 +1,9 @@
 //! What the user means: pure types and rules, without a wire, a store or a screen.
 
 pub mod base64_bytes;
+pub mod device;
+pub mod device_recipes;
+pub mod device_request;
 pub mod distinguished_name;
 pub mod email_address;
 pub mod enrollment;

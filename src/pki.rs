@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod certification_path;
 pub mod certification_request;
 pub mod certs_only;
+pub mod device_names;
 pub mod encrypted_private_key;
 pub mod error;
 pub mod full_pki_request;

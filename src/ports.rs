@@ -5,6 +5,7 @@
 
 use crate::api::{CaCertificates, Configuration, NewRequest, NewRevocation, Problem, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::device_request::DeviceRequest;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::inspection::Inspection;
@@ -35,6 +36,29 @@ pub trait KeyStore {
 pub struct Held {
     /// The enrollments, newest first.
     pub enrollments: Vec<Enrollment>,
+    /// How many records there are besides that cannot be read. They are left as they are.
+    pub unreadable: usize,
+}
+
+/// Where this browser's requests for devices rest.
+pub trait DeviceRequestStore {
+    /// Every request.
+    async fn list(&self) -> Result<HeldDeviceRequests, StoreError>;
+    /// One request, by its [`DeviceRequest::id`].
+    async fn get(&self, id: &str) -> Result<Option<DeviceRequest>, StoreError>;
+    /// Adds one. When this returns, it is committed. One with the same ID is never overwritten.
+    async fn insert(&self, request: &DeviceRequest) -> Result<(), StoreError>;
+    /// Changes one, in one transaction. Returns it as it is now.
+    async fn update(&self, id: &str, change: impl FnOnce(&mut DeviceRequest)) -> Result<DeviceRequest, StoreError>;
+    /// Removes one for good, if it is there.
+    async fn remove(&self, id: &str) -> Result<(), StoreError>;
+}
+
+/// What a store of requests for devices holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldDeviceRequests {
+    /// The requests, newest first.
+    pub requests: Vec<DeviceRequest>,
     /// How many records there are besides that cannot be read. They are left as they are.
     pub unreadable: usize,
 }

@@ -1,9 +1,11 @@
 //! The use cases. Each takes the ports it needs and leaves the store in a state from which the job can go on.
 
 pub mod back_up;
+pub mod certificate_file;
 pub mod change_passphrase;
 pub mod collect;
 pub mod connect;
+pub mod device;
 pub mod enroll;
 pub mod inspect;
 pub mod lost;
@@ -56,6 +58,7 @@ mod testing {
             email_address: "ada@example.com".into(),
             key_size: KeySize::Rsa2048,
             replaces: None,
+            device: None,
         }
     }
 

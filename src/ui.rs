@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod components;
 pub mod context;
+pub mod device_fields;
 pub mod file_field;
 pub mod form;
 pub mod format;
@@ -54,6 +55,7 @@ pub fn App(
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
                     <Route path=path!("/lost") view=pages::lost::Lost/>
                     <Route path=path!("/install") view=pages::install::Install/>
+                    <Route path=path!("/devices") view=pages::devices::Devices/>
                     <Route path=path!("/trust") view=pages::trust::Trust/>
                     <Route path=path!("/inspect") view=pages::inspect::Inspector/>
                     <Route path=path!("/help") view=pages::help::Help/>
@@ -96,6 +98,7 @@ fn Header() -> impl IntoView {
                         <li><A href="/register">"Register"</A></li>
                         <li><A href="/collect">"Collect"</A></li>
                         <li><A href="/certificates">"My Certificates"</A></li>
+                        <li><A href="/devices">"Devices"</A></li>
                         <li><A href="/trust">"Trust"</A></li>
                         <li><A href="/inspect">"Inspector"</A></li>
                         <li><A href="/help">"Help"</A></li>

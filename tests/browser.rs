@@ -6,18 +6,24 @@ use futures_util::future::join;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::TransactionMode;
+use keyside::browser::device_request_store::IndexedDbDeviceRequestStore;
 use keyside::browser::draft::{self, Draft};
 use keyside::browser::key_store::IndexedDbKeyStore;
 use keyside::browser::registration_authority::HttpRegistrationAuthority;
 use keyside::browser::worker_client::WebWorkers;
 use keyside::custody;
+use keyside::domain::device::{Device, DeviceKind, FileFormat};
+use keyside::domain::device_request::DeviceRequest;
 use keyside::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
 use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::Passphrase;
 use keyside::pki::certification_request::CertificationRequest;
 use keyside::pki::encrypted_private_key;
 use keyside::pki::key_pair::{KeyPair, key_id};
-use keyside::ports::{KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
+use keyside::ports::{
+    DeviceRequestStore, HeldDeviceRequests, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError,
+    WorkerError,
+};
 use keyside::protocol::{Answer, Generate, Generated, Job, Stage};
 use keyside::ui::format::pairs;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -47,9 +53,11 @@ fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
             common_name: "Zoë Example".into(),
             email_address: "zoe@example.com".into(),
             key_size: KeySize::Rsa3072,
+            device: None,
         },
         encrypted_private_key: vec![0, 1, 254, 255].into(),
         certification_request: vec![48].into(),
+        renewal: None,
         submission: None,
         former_transaction_ids: Vec::new(),
         certification_path: None,
@@ -116,6 +124,88 @@ async fn a_record_that_cannot_be_read_hides_no_other() {
     assert!(held.enrollments.iter().any(|enrollment| enrollment.key_id == "readable"));
     let damaged = store.get("damaged").await;
     assert!(matches!(damaged, Err(StoreError::Unreadable(_))), "{damaged:?}");
+}
+
+/// A request for a device under this ID; the store does not look inside.
+fn device_request(id: &str, created_at: u64) -> DeviceRequest {
+    DeviceRequest {
+        id: id.into(),
+        created_at,
+        certificate_type: "devices".into(),
+        certificate_type_name: "Devices".into(),
+        device: Device {
+            kind: DeviceKind::Iccp,
+            name: "iccp-1".into(),
+            file_format: FileFormat::P7b,
+            email_address: "ops@example.com".into(),
+        },
+        certification_request: vec![48].into(),
+        submission: None,
+        former_transaction_ids: Vec::new(),
+        certification_path: None,
+    }
+}
+
+/// Makes the database anew, as this version of the schema had it, with an enrollment in it.
+async fn database_of_version(version: u32, stores: &[&str], kept: &Enrollment) {
+    Database::delete_by_name("keyside").unwrap().await.unwrap();
+    let stores: Vec<String> = stores.iter().map(|store| (*store).to_owned()).collect();
+    let database = Database::open("keyside")
+        .with_version(version)
+        .with_on_upgrade_needed(move |_, database| {
+            for store in &stores {
+                database.create_object_store(store).build()?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let transaction = database.transaction("enrollments").with_mode(TransactionMode::Readwrite).build().unwrap();
+    let records = transaction.object_store("enrollments").unwrap();
+    records.add(kept).with_key(kept.id()).without_key_type().serde().unwrap().await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_database_of_version_1_gets_what_was_added_and_keeps_what_it_has() {
+    let kept = enrollment("older than devices", 60);
+    database_of_version(1, &["enrollments", "drafts"], &kept).await;
+    assert_eq!(IndexedDbKeyStore.get("older than devices").await, Ok(Some(kept)));
+    let store = IndexedDbDeviceRequestStore;
+    assert_eq!(store.list().await, Ok(HeldDeviceRequests::default()));
+    store.insert(&device_request("new", 61)).await.unwrap();
+    assert_eq!(store.get("new").await, Ok(Some(device_request("new", 61))));
+    draft::save(&Draft::default()).await.unwrap();
+    draft::clear().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let kept = enrollment("from the future", 70);
+    database_of_version(99, &["enrollments", "drafts", "device_requests", "more"], &kept).await;
+    assert_eq!(IndexedDbKeyStore.list().await, Err(StoreError::TooNew));
+    assert_eq!(IndexedDbDeviceRequestStore.list().await, Err(StoreError::TooNew));
+    // The tests share the database.
+    Database::delete_by_name("keyside").unwrap().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_request_for_a_device_is_kept_changed_and_removed() {
+    let store = IndexedDbDeviceRequestStore;
+    for (id, created_at) in [("older", 80), ("newer", 81)] {
+        store.insert(&device_request(id, created_at)).await.unwrap();
+    }
+    assert_eq!(store.insert(&device_request("older", 1)).await, Err(StoreError::AlreadyThere));
+    let listed: Vec<String> = store.list().await.unwrap().requests.into_iter().map(|request| request.id).collect();
+    let place = |id| listed.iter().position(|listed| listed == id).unwrap();
+    assert!(place("newer") < place("older"));
+    let changed =
+        store.update("older", |request| request.certification_path = Some(vec![vec![48].into()])).await.unwrap();
+    assert_eq!(store.get("older").await, Ok(Some(changed)));
+    store.remove("older").await.unwrap();
+    assert_eq!(store.get("older").await, Ok(None));
+    assert!(store.get("newer").await.unwrap().is_some());
+    assert_eq!(store.update("older", |_| ()).await, Err(StoreError::NotThere));
 }
 
 #[wasm_bindgen_test]

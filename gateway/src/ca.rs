@@ -36,14 +36,26 @@ pub enum Authority {
 pub struct CertificateOrder {
     /// The checked PKCS#10 CertificationRequest, DER: subject and public key are taken from it.
     pub certification_request: Vec<u8>,
-    /// The checked e-mail address.
-    pub email_address: String,
+    /// Who it is for.
+    pub holder: Holder,
     /// The serial number, unsigned, most significant byte first; at most 19 bytes (RFC 5280, section 4.1.2.2).
     pub serial_number: Vec<u8>,
     /// The first second of the certificate's validity.
     pub not_before: i64,
     /// The last second of the certificate's validity; an engine ends it sooner if its own certificate does.
     pub not_after: i64,
+}
+
+/// Who a certificate is for: extendedKeyUsage and subjectAltName differ (RFC 5280, sections 4.2.1.12 and 4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A person: a TLS client that also signs and reads e-mail.
+    Person {
+        /// The checked e-mail address, the one name in the subjectAltName.
+        email_address: String,
+    },
+    /// A device: TLS client and TLS server. The subjectAltName has the request's checked dNSNames and iPAddresses.
+    Device,
 }
 
 /// All that a CRL is made from. Times are in seconds since 1970-01-01T00:00:00Z.

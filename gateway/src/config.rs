@@ -127,6 +127,9 @@ pub struct CertificateType {
     pub validity_days: u32,
     /// See [`api::CertificateType::renewal`].
     pub renewal: Option<api::RenewalPolicy>,
+    /// See [`api::CertificateType::for_devices`].
+    #[serde(default)]
+    pub for_devices: bool,
 }
 
 /// What the Trust page shows besides the CA's certificates.
@@ -357,6 +360,11 @@ impl Config {
             )?;
             require(ids.insert(&kind.id), &key, "there is more than one type with this id")?;
             require_validity(&format!("{key}, validity_days"), kind.validity_days)?;
+            require(
+                !(kind.for_devices && kind.renewal.is_some()),
+                &key,
+                "renewal and for_devices exclude each other: a device asks anew, with a new certification request",
+            )?;
             if let Some(renewal) = kind.renewal {
                 require(
                     (1..=kind.validity_days).contains(&renewal.window_days),
@@ -412,6 +420,7 @@ impl Config {
                     description: kind.description.clone(),
                     subject_template: kind.subject_template.0.clone(),
                     renewal: kind.renewal,
+                    for_devices: kind.for_devices,
                 })
                 .collect(),
             key_sizes: self.key_sizes.clone(),
@@ -546,7 +555,9 @@ mod tests {
         assert_eq!(config.approval, Approval::Automatic { after_seconds: 5 });
         let types = config.to_api(None).certificate_types;
         let names: Vec<_> = types.iter().map(|kind| kind.name.as_str()).collect();
-        assert_eq!(names, ["ISO Employees & Contractors", "Participants & External Users"]);
+        assert_eq!(names, ["ISO Employees & Contractors", "Participants & External Users", "Devices"]);
+        let for_devices: Vec<_> = types.iter().map(|kind| kind.for_devices).collect();
+        assert_eq!(for_devices, [false, false, true]);
     }
 
     #[test]
@@ -575,6 +586,8 @@ mod tests {
             ("id = \"participants\"", "id = \"employees\"", "more than one"),
             ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
             ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
+            ("for_devices = true", "for_devices = true\nrenewal = { window_days = 90, same_key = false }", "exclude"),
+            ("for_devices = true", "for_devices = \"rig\"", "for_devices"),
             ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),
             ("validity_days = 730", "validity_days = 0", "validity_days"),
             ("CN=Keyside Demo Root CA,", "Keyside,", "RFC 4514"),

@@ -188,7 +188,7 @@ async fn requests(command: RequestsCommand) -> Result<(), Error> {
             let mut stdout = io::stdout().lock();
             writeln!(
                 stdout,
-                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\trenews\treplaces\trevocation"
+                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\trenews\treplaces\tdevice\trevocation"
             )?;
             for request in store.list().await? {
                 writeln!(stdout, "{}", line(&request)?)?;
@@ -227,11 +227,19 @@ fn revocation(revocation: Revocation) -> String {
     format!("{state}: {}", revocation.reason)
 }
 
+/// What a device is, the names that others will reach it by, and the file that it wants.
+fn device(request: &Request) -> Option<String> {
+    let device = request.device()?;
+    let names = request.device.names.as_deref().filter(|names| !names.is_empty());
+    let names = names.map(|names| format!(" {names}")).unwrap_or_default();
+    Some(format!("{}{names} ({})", device.kind.abbreviation(), device.file_format))
+}
+
 /// A request as one line; tabs between the columns, which none of the values can have.
 fn line(request: &Request) -> Result<String, Error> {
     let submitted = std::time::Duration::from_secs(clock::to_unsigned(request.submitted_at));
     Ok(format!(
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         request.transaction_id,
         request.state.name(),
         DateTime::from_unix_duration(submitted)?,
@@ -240,6 +248,7 @@ fn line(request: &Request) -> Result<String, Error> {
         request.email_address,
         request.renews.as_deref().map(hex).unwrap_or_default(),
         request.replaces.as_deref().unwrap_or_default(),
+        device(request).unwrap_or_default(),
         request.revocation().map(revocation).unwrap_or_default(),
     ))
 }

@@ -1,26 +1,26 @@
 //! What a certification request must be before anybody is asked to approve it.
 
-use der::Decode;
 use keyside::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
+use keyside::domain::device::Device;
 use keyside::domain::distinguished_name::{self, SubjectTemplate};
 use keyside::domain::email_address;
 use keyside::domain::key_size::KeySize;
-use keyside::pki::certification_request::CertificationRequest;
+use keyside::pki::certification_request::{CertificationRequest, RsaParameters};
+use keyside::pki::device_names::{self, DeviceName};
 use keyside::pki::error::Error;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::problem::Refusal;
-
-/// The one public exponent taken: what every browser, OpenSSL and this page's own generator use.
-const PUBLIC_EXPONENT: [u8; 3] = [0x01, 0x00, 0x01];
 
 /// What a checked certification request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedRequest {
     /// The subject's Common Name.
     pub common_name: String,
-    /// The one address in the subjectAltName.
+    /// The one address in the subjectAltName; for a device, whom to write to.
     pub email_address: String,
+    /// The names that others reach the device by, where it is for one.
+    pub device_names: Vec<DeviceName>,
 }
 
 /// Decodes the base64 that a certification request travels as; a text that is too long is not looked at.
@@ -44,37 +44,48 @@ pub fn decode(base64: &str) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-/// Checks a certification request, what is cheap first, the signature last.
-pub fn check(der: &[u8], template: &SubjectTemplate, key_sizes: &[KeySize]) -> Result<CheckedRequest, Refusal> {
+/// Checks that a request names a device where its type is for devices, and only there.
+pub fn check_device_is_named(for_devices: bool, device: Option<&Device>) -> Result<(), Refusal> {
+    match (for_devices, device) {
+        (true, None) => Err(Refusal::new(
+            ProblemKind::DeviceMissing,
+            "This certificate type is for devices: device must have kind, name, file_format and email_address.",
+        )),
+        (false, Some(_)) => Err(Refusal::new(
+            ProblemKind::DeviceNotExpected,
+            "Leave device out, or choose a certificate type that is for devices.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Checks a certification request, for `device` where it is for one: what is cheap first, the signature last.
+pub fn check(
+    der: &[u8],
+    template: &SubjectTemplate,
+    key_sizes: &[KeySize],
+    device: Option<&Device>,
+) -> Result<CheckedRequest, Refusal> {
     if der.is_empty() {
         return Err(Refusal::new(ProblemKind::CertificationRequestMalformed, "certification_request is empty."));
     }
     let request = CertificationRequest::from_der(der).map_err(refusal)?;
     check_public_key(&request, key_sizes)?;
-    let checked = CheckedRequest {
-        common_name: check_subject(&request, template)?,
-        email_address: check_email_address(&request)?,
+    let common_name = check_subject(&request, template)?;
+    let checked = match device {
+        None => {
+            let email_address = check_email_address(&request)?;
+            CheckedRequest { common_name, email_address, device_names: Vec::new() }
+        }
+        Some(device) => check_device(&request, common_name, device)?,
     };
     request.verify().map_err(refusal)?;
     Ok(checked)
 }
 
-/// RSA, of a size on offer, with the usual exponent. Read by hand and not with `rsa`, which does not say which of them fails.
+/// RSA, of a size on offer, with the usual exponent.
 fn check_public_key(request: &CertificationRequest, key_sizes: &[KeySize]) -> Result<(), Refusal> {
-    let info = request.subject_public_key_info();
-    if info.algorithm.oid != rsa::pkcs1::ALGORITHM_OID {
-        return Err(refusal(Error::UnsupportedAlgorithm(info.algorithm.oid)));
-    }
-    let key = rsa::pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes()).map_err(|error| {
-        Refusal::new(
-            ProblemKind::CertificationRequestMalformed,
-            format!("The public key is not the DER of an RSAPublicKey ({error})."),
-        )
-    })?;
-
-    let modulus = key.modulus.as_bytes();
-    let leading_zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
-    let bits = (8 * modulus.len()).saturating_sub(leading_zeros);
+    let RsaParameters { bits, has_usual_exponent } = request.rsa_parameters().map_err(refusal)?;
     if !key_sizes.iter().any(|size| usize::from(size.bits()) == bits) {
         let offered: Vec<String> = key_sizes.iter().map(KeySize::to_string).collect();
         return Err(Refusal::new(
@@ -82,7 +93,7 @@ fn check_public_key(request: &CertificationRequest, key_sizes: &[KeySize]) -> Re
             format!("The RSA key has {bits} bits; generate one with {} bits.", offered.join(" or ")),
         ));
     }
-    if key.public_exponent.as_bytes() != PUBLIC_EXPONENT {
+    if !has_usual_exponent {
         return Err(Refusal::new(ProblemKind::PublicExponentNotAllowed, "The RSA public exponent must be 65537."));
     }
     Ok(())
@@ -92,13 +103,8 @@ fn check_public_key(request: &CertificationRequest, key_sizes: &[KeySize]) -> Re
 fn check_subject(request: &CertificationRequest, template: &SubjectTemplate) -> Result<String, Refusal> {
     let refuse = |detail: String| Refusal::new(ProblemKind::SubjectNotAllowed, detail);
     let common_name = template.common_name_of(request.subject()).ok_or_else(|| {
-        let expected = template
-            .subject("Common Name")
-            .map(|name| name.to_string())
-            .unwrap_or_default();
-        refuse(format!(
-            "The subject must be “{expected}” with the user's Common Name, each value encoded as in the configuration's template."
-        ))
+        let expected = template.subject("Common Name").map(|name| name.to_string()).unwrap_or_default();
+        refuse(format!("The subject must be “{expected}” with the Common Name of the user or the device."))
     })?;
     distinguished_name::check_common_name(&common_name)
         .map_err(|fault| refuse(format!("The Common Name is not allowed: {fault}.")))?;
@@ -119,6 +125,34 @@ fn check_email_address(request: &CertificationRequest) -> Result<String, Refusal
     let address = address.to_string();
     email_address::check(&address).map_err(|fault| refuse(format!("“{address}”: {fault}.")))?;
     Ok(address)
+}
+
+/// The device that the request is for; names by which others reach it may stand in the subjectAltName.
+fn check_device(
+    request: &CertificationRequest,
+    common_name: String,
+    device: &Device,
+) -> Result<CheckedRequest, Refusal> {
+    if device.name != common_name {
+        return Err(Refusal::new(
+            ProblemKind::DeviceNameDiffers,
+            format!(
+                "The device's name is “{}”, and the certification request's Common Name “{common_name}”: they must be the same.",
+                device.name
+            ),
+        ));
+    }
+    email_address::check(&device.email_address).map_err(|fault| {
+        Refusal::new(ProblemKind::EmailAddressNotAllowed, format!("device.email_address: {fault}."))
+    })?;
+    let names = request.subject_alt_names().map_err(refusal)?;
+    let device_names = device_names::of(&names).map_err(|fault| {
+        Refusal::new(
+            ProblemKind::SubjectAltNameNotAllowed,
+            format!("In the subjectAltName {fault}. It may be left out, or have the host names and IP addresses of this one device."),
+        )
+    })?;
+    Ok(CheckedRequest { common_name, email_address: device.email_address.clone(), device_names })
 }
 
 /// What is wrong with the bytes, as the API says it.

@@ -14,6 +14,7 @@ use keyside::api::{
     CaCertificates, Configuration, ConnectionCheck, ConnectionVerdict, NewRequest, NewRevocation, ProblemKind,
     RequestState, RequestStatus,
 };
+use keyside::domain::device::Device;
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::certification_request::CertificationRequest;
@@ -22,7 +23,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
-use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder};
+use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config};
 use crate::connection_check;
@@ -30,7 +31,7 @@ use crate::decision;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
 use crate::renewal;
-use crate::store::{ApprovedRequest, Crl, Request, State, Store};
+use crate::store::{ApprovedRequest, Crl, NewDevice, Request, State, Store};
 use crate::tls::Client;
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
@@ -61,6 +62,17 @@ pub struct Standing {
     pub retry_after: Option<u64>,
 }
 
+/// What a request is, beyond a certification request.
+#[derive(Clone, Debug, Default)]
+struct Origin {
+    /// The serial number of the certificate that it renews, if it renews one.
+    renews: Option<Vec<u8>>,
+    /// The transaction ID of the request that it replaces, if the applicant has quoted one.
+    replaces: Option<TransactionId>,
+    /// The device that it is for, if it is for one.
+    device: Option<Device>,
+}
+
 /// What became of a submission.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -68,15 +80,6 @@ pub struct Submission {
     pub standing: Standing,
     /// Whether it was new: the same certification request is taken once.
     pub is_new: bool,
-}
-
-/// What a request follows.
-#[derive(Default)]
-struct Origin {
-    /// See [`crate::store::NewRequest::renews`].
-    renews: Option<Vec<u8>>,
-    /// See [`crate::store::NewRequest::replaces`].
-    replaces: Option<TransactionId>,
 }
 
 impl Service {
@@ -114,8 +117,10 @@ impl Service {
             return Ok(known);
         }
         let kind = self.certificate_type(&new.certificate_type)?;
-        let (checked, der) = self.check(der, kind).await?;
-        self.take(kind, checked, der, submission_sha256, Origin { replaces: new.replaces, ..Origin::default() }).await
+        policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
+        let (checked, der) = self.check(der, kind, new.device.clone()).await?;
+        let origin = Origin { replaces: new.replaces, device: new.device, ..Origin::default() };
+        self.take(kind, checked, der, submission_sha256, origin).await
     }
 
     /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
@@ -148,7 +153,7 @@ impl Service {
         }
         let kind = self.certificate_type(&issued.certificate_type)?;
         let renewal_policy = renewal::check_window(current, kind.renewal, now)?;
-        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind).await?;
+        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind, None).await?;
         let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
         renewal::check_same(current, &issued.email_address, &request, &checked, renewal_policy)?;
         let origin = Origin { renews: Some(current.serial_number().to_vec()), ..Origin::default() };
@@ -162,10 +167,18 @@ impl Service {
     }
 
     /// Checks a certification request, which is handed back.
-    async fn check(&self, der: Vec<u8>, kind: &CertificateType) -> Result<(CheckedRequest, Vec<u8>), Refusal> {
+    async fn check(
+        &self,
+        der: Vec<u8>,
+        kind: &CertificateType,
+        device: Option<Device>,
+    ) -> Result<(CheckedRequest, Vec<u8>), Refusal> {
         let template = kind.subject_template.1.clone();
         let key_sizes = self.config.key_sizes.clone();
-        spawn_blocking(move || policy::check(&der, &template, &key_sizes).map(|checked| (checked, der))).await?
+        spawn_blocking(move || {
+            policy::check(&der, &template, &key_sizes, device.as_ref()).map(|checked| (checked, der))
+        })
+        .await?
     }
 
     /// Keeps a checked request, and approves it where nobody else is to.
@@ -175,9 +188,12 @@ impl Service {
         checked: CheckedRequest,
         der: Vec<u8>,
         submission_sha256: Vec<u8>,
-        Origin { renews, replaces }: Origin,
+        Origin { renews, replaces, device }: Origin,
     ) -> Result<Submission, Refusal> {
         let submitted_at = clock::now();
+        let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
+        let device =
+            device.map(|Device { kind, file_format, .. }| NewDevice { kind, file_format, names: names.join(" ") });
         let row = crate::store::NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: kind.id.clone(),
@@ -187,6 +203,7 @@ impl Service {
             submission_sha256,
             renews,
             replaces,
+            device,
             validity_days: kind.validity_days,
             submitted_at,
             // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.
@@ -331,7 +348,10 @@ impl Service {
     async fn sign(&self, request: ApprovedRequest) -> Result<Vec<u8>, Refusal> {
         let order = CertificateOrder {
             certification_request: request.certification_request,
-            email_address: request.email_address,
+            holder: match request.is_for_device {
+                true => Holder::Device,
+                false => Holder::Person { email_address: request.email_address },
+            },
             serial_number: request.serial_number,
             not_before: request.not_before,
             not_after: request.not_after,
@@ -381,6 +401,7 @@ impl Service {
                 submitted_at: clock::to_unsigned(request.submitted_at),
                 state,
                 revocation: request.revocation(),
+                device: request.device(),
             },
             retry_after: retry_after.map(clock::to_unsigned),
         }

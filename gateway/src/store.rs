@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyside::domain::device::{Device, DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use sqlx::SqlitePool;
@@ -91,12 +92,25 @@ pub struct NewRequest {
     pub renews: Option<Vec<u8>>,
     /// The transaction ID of the request that it replaces, if the applicant has quoted one.
     pub replaces: Option<TransactionId>,
+    /// The device that it is for, if it is for one.
+    pub device: Option<NewDevice>,
     /// How many days the certificate will be valid.
     pub validity_days: u32,
     /// When it came. This and all times here are in seconds since 1970-01-01T00:00:00Z.
     pub submitted_at: i64,
     /// When it approves itself, unless a person decides.
     pub approve_at: Option<i64>,
+}
+
+/// What is kept of a device beside the request's Common Name and e-mail address, which are its own.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// What it is.
+    pub kind: DeviceKind,
+    /// The file that it takes its certificate from.
+    pub file_format: FileFormat,
+    /// The dNSNames and iPAddresses asked for, as text.
+    pub names: String,
 }
 
 /// A request as it stands.
@@ -125,12 +139,27 @@ pub struct Request {
     pub renews: Option<Vec<u8>>,
     /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
     pub replaces: Option<String>,
+    /// The device that it is for, if it is for one.
+    #[sqlx(flatten)]
+    pub device: KeptDevice,
     /// When somebody has asked for the revocation of its certificate, and why.
     #[sqlx(flatten)]
     pub revocation_requested: RevocationRequested,
     /// When its certificate was revoked, and why.
     #[sqlx(flatten)]
     pub revoked: Revoked,
+}
+
+/// A device.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeptDevice {
+    #[sqlx(rename = "device_kind")]
+    kind: Option<String>,
+    #[sqlx(rename = "device_file_format")]
+    file_format: Option<String>,
+    /// The dNSNames and iPAddresses asked for, as text, if there is a device.
+    #[sqlx(rename = "device_names")]
+    pub names: Option<String>,
 }
 
 /// That somebody has asked for a revocation.
@@ -178,6 +207,16 @@ pub struct IssuedCertificate {
 }
 
 impl Request {
+    /// The device that it is for, if it is for one. A kind that is not known any more is no device to anybody.
+    pub fn device(&self) -> Option<Device> {
+        Some(Device {
+            kind: self.device.kind.as_deref()?.parse().ok()?,
+            name: self.common_name.clone(),
+            file_format: self.device.file_format.as_deref()?.parse().ok()?,
+            email_address: self.email_address.clone(),
+        })
+    }
+
     /// Whether its certificate was revoked, or somebody has asked for that.
     pub fn revocation(&self) -> Option<Revocation> {
         let revocation = |state, at: Option<i64>, reason: &Option<String>| {
@@ -219,6 +258,8 @@ pub struct ApprovedRequest {
     pub certification_request: Vec<u8>,
     /// The e-mail address.
     pub email_address: String,
+    /// Whether it is for a device.
+    pub is_for_device: bool,
     /// See [`Approval::serial_number`].
     pub serial_number: Vec<u8>,
     /// See [`Approval::not_before`].
@@ -246,8 +287,8 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, renews, replaces, revocation_requested_at, revocation_requested_reason, revoked_at, \
-             revocation_reason FROM requests ",
+             state, rejection_reason, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
+             revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
         )
     };
@@ -301,8 +342,8 @@ impl Store {
     pub async fn insert(&self, new: &NewRequest) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
-             submission_sha256, renews, replaces, validity_days, submitted_at, approve_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (submission_sha256) DO NOTHING",
         )
         .bind(new.transaction_id.to_string())
@@ -313,6 +354,9 @@ impl Store {
         .bind(&new.submission_sha256)
         .bind(&new.renews)
         .bind(new.replaces.map(|id| id.to_string()))
+        .bind(new.device.as_ref().map(|device| device.kind.name()))
+        .bind(new.device.as_ref().map(|device| device.file_format.name()))
+        .bind(new.device.as_ref().map(|device| device.names.as_str()))
         .bind(new.validity_days)
         .bind(new.submitted_at)
         .bind(new.approve_at)
@@ -390,7 +434,8 @@ impl Store {
     /// The requests that are approved and not yet issued, oldest first.
     pub async fn approved(&self) -> Result<Vec<ApprovedRequest>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT transaction_id, certification_request, email_address, serial_number, not_before, not_after \
+            "SELECT transaction_id, certification_request, email_address, device_kind IS NOT NULL AS is_for_device, \
+             serial_number, not_before, not_after \
              FROM requests WHERE state = 'approved' ORDER BY submitted_at",
         )
         .fetch_all(&self.pool)

@@ -9,21 +9,28 @@ use crate::ports::StoreError;
 
 /// The database's name.
 const DATABASE: &str = "keyside";
-/// The schema's version.
-const SCHEMA_VERSION: u32 = 1;
 /// The object store of the enrollments; its keys are their IDs.
 pub(super) const ENROLLMENTS: &str = "enrollments";
 /// The object store of what was typed and not submitted yet.
 pub(super) const DRAFTS: &str = "drafts";
 
-/// Opens the database, and makes it where there is none.
+/// The object store of the requests for devices; its keys are their IDs.
+pub(super) const DEVICE_REQUESTS: &str = "device_requests";
+
+/// The object stores that each version of the schema adds to the version before it: versions 1, 2, ….
+const SCHEMA: [&[&str]; 2] = [&[ENROLLMENTS, DRAFTS], &[DEVICE_REQUESTS]];
+/// The newest version, which this page works with.
+const SCHEMA_VERSION: u32 = SCHEMA.len() as u32;
+
+/// Opens the database, and makes it where there is none. One of an older version gets what was added since; what is in it stays.
 pub(super) async fn open() -> Result<Database, StoreError> {
     Database::open(DATABASE)
         .with_version(SCHEMA_VERSION)
         .with_on_upgrade_needed(|event, database| {
-            if event.old_version() < 1.0 {
-                database.create_object_store(ENROLLMENTS).build()?;
-                database.create_object_store(DRAFTS).build()?;
+            for added in SCHEMA.iter().skip(event.old_version() as usize) {
+                for store in *added {
+                    database.create_object_store(store).build()?;
+                }
             }
             Ok(())
         })

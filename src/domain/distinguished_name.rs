@@ -105,11 +105,78 @@ impl SubjectTemplate {
         Name::from_der(&subject.to_der()?)
     }
 
-    /// The Common Name of `subject`, if it follows this template to the letter.
+    /// The Common Name of `subject`, if it follows this template to the letter. PrintableString and UTF8String are the same here
+    /// (RFC 5280, section 7.1): programs choose as they like.
     pub fn common_name_of(&self, subject: &Name) -> Option<String> {
         let common_name = common_name_of(subject)?;
-        (self.subject(&common_name).ok()? == *subject).then_some(common_name)
+        is_same(&self.subject(&common_name).ok()?, subject).then_some(common_name)
     }
+
+    /// What there is in `subject` that is not as this template with `common_name` has it; empty where it follows the template.
+    pub fn differences(&self, common_name: &str, subject: &Name) -> Result<Vec<SubjectDifference>, der::Error> {
+        let wanted = self.subject(common_name)?;
+        if is_same(&wanted, subject) {
+            return Ok(Vec::new());
+        }
+        let mut missing: Vec<_> = wanted.iter().collect();
+        let mut foreign: Vec<_> = subject.iter().collect();
+        foreign.retain(|found| match missing.iter().position(|wanted| is_same_attribute(wanted, found)) {
+            Some(place) => {
+                missing.remove(place);
+                false
+            }
+            None => true,
+        });
+        let mut differences = Vec::new();
+        for wanted in missing {
+            let instead = foreign.iter().position(|found| found.oid == wanted.oid).map(|place| foreign.remove(place));
+            differences.push(match instead {
+                Some(found) => SubjectDifference::Other { wanted: wanted.to_string(), found: found.to_string() },
+                None => SubjectDifference::Missing(wanted.to_string()),
+            });
+        }
+        differences.extend(foreign.into_iter().map(|found| SubjectDifference::Foreign(found.to_string())));
+        if differences.is_empty() {
+            differences.push(SubjectDifference::Order);
+        }
+        Ok(differences)
+    }
+}
+
+/// How a subject differs from what it should be. Attributes are as RFC 4514 writes them: `O=Example`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectDifference {
+    /// An attribute has another value.
+    Other {
+        /// What it should be.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
+    /// An attribute is missing.
+    Missing(String),
+    /// There is an attribute that should not be there.
+    Foreign(String),
+    /// Every attribute is there, in another order.
+    Order,
+}
+
+/// Whether two names have the same attributes with the same texts in the same order.
+fn is_same(one: &Name, other: &Name) -> bool {
+    let has_all = |one: &RelativeDistinguishedName, other: &RelativeDistinguishedName| {
+        one.iter().all(|attribute| other.iter().any(|another| is_same_attribute(attribute, another)))
+    };
+    one.iter_rdn().count() == other.iter_rdn().count()
+        && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| one.len() == other.len() && has_all(one, other))
+}
+
+/// Whether two attributes are of the same type and have the same text, or the same value where it is none.
+fn is_same_attribute(one: &AttributeTypeAndValue, other: &AttributeTypeAndValue) -> bool {
+    let is_same_value = match (text_of(&one.value), text_of(&other.value)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.value == other.value,
+    };
+    one.oid == other.oid && is_same_value
 }
 
 /// The first Common Name of `name`, where it is a PrintableString or a UTF8String.
@@ -134,7 +201,7 @@ fn common_name_rdn(common_name: &str) -> Result<RelativeDistinguishedName, der::
 }
 
 /// The text of a directory string.
-fn text_of(value: &Any) -> Option<String> {
+pub(super) fn text_of(value: &Any) -> Option<String> {
     match value.tag() {
         Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
         Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
@@ -173,6 +240,48 @@ mod tests {
         ] {
             let name = Name::from_str(foreign).unwrap();
             assert_eq!(template.common_name_of(&name), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn every_encoding_of_a_text_is_the_same() {
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        let mut subject = RdnSequence::default();
+        for rdn in template.subject("Ada Example").unwrap().iter_rdn() {
+            let printable = rdn.iter().map(|attribute| {
+                let text = text_of(&attribute.value).unwrap();
+                let value = PrintableStringRef::new(&text).map_or_else(|_| attribute.value.clone(), Any::from);
+                AttributeTypeAndValue { oid: attribute.oid, value }
+            });
+            subject.push(RelativeDistinguishedName::try_from(printable.collect::<Vec<_>>()).unwrap());
+        }
+        let subject = Name::from_der(&subject.to_der().unwrap()).unwrap();
+        assert_ne!(subject, template.subject("Ada Example").unwrap());
+        assert_eq!(template.common_name_of(&subject).as_deref(), Some("Ada Example"));
+        assert_eq!(template.differences("Ada Example", &subject).unwrap(), []);
+    }
+
+    #[test]
+    fn differences_are_named() {
+        let template: SubjectTemplate = "CN={common_name},OU=Devices,O=Example,C=US".parse().unwrap();
+        let other = |wanted: &str, found: &str| SubjectDifference::Other { wanted: wanted.into(), found: found.into() };
+        for (subject, expected) in [
+            ("CN=rig-1,OU=Devices,O=Example,C=US", vec![]),
+            ("CN=rig-2,OU=Devices,O=Example,C=US", vec![other("CN=rig-1", "CN=rig-2")]),
+            ("CN=rig-1,O=Example,C=US", vec![SubjectDifference::Missing("OU=Devices".into())]),
+            ("CN=rig-1,OU=Devices,O=Example,L=Folsom,C=US", vec![SubjectDifference::Foreign("L=Folsom".into())]),
+            ("CN=rig-1,OU=Devices,C=US,O=Example", vec![SubjectDifference::Order]),
+            (
+                "CN=rig-1,OU=Devices,O=Other",
+                vec![SubjectDifference::Missing("C=US".into()), other("O=Example", "O=Other")],
+            ),
+        ] {
+            let found = template.differences("rig-1", &Name::from_str(subject).unwrap()).unwrap();
+            assert_eq!(found, expected, "{subject}");
+            assert_eq!(
+                template.common_name_of(&Name::from_str(subject).unwrap()).is_some(),
+                subject == "CN=rig-2,OU=Devices,O=Example,C=US" || expected.is_empty()
+            );
         }
     }
 

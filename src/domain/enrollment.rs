@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::base64_bytes::Base64Bytes;
+use super::device::Device;
 use super::key_size::KeySize;
 use super::transaction_id::TransactionId;
 
@@ -38,6 +39,9 @@ pub struct Application {
     /// The transaction ID of the request whose certificate is lost, for a replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TransactionId>,
+    /// The device that the certificate is for, where it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
 }
 
 /// What the registration authority said of a request, last time it was asked.
@@ -118,6 +122,19 @@ pub enum Standing {
     Collected,
 }
 
+impl Standing {
+    /// How what was submitted stands; `is_collected` once its certificate is here.
+    pub fn of(submission: Option<&Submission>, is_collected: bool) -> Self {
+        match submission.map(|submission| &submission.state) {
+            _ if is_collected => Self::Collected,
+            None => Self::NotSent,
+            Some(RequestState::Pending) => Self::Pending,
+            Some(RequestState::Rejected { reason }) => Self::Rejected(reason.clone()),
+            Some(RequestState::Issued) => Self::Issued,
+        }
+    }
+}
+
 impl Enrollment {
     /// The record's name in this browser: that of its key. A renewal with the same key has the old serial number beside it.
     pub fn id(&self) -> String {
@@ -129,15 +146,7 @@ impl Enrollment {
 
     /// How it stands.
     pub fn standing(&self) -> Standing {
-        match (&self.certification_path, &self.submission) {
-            (Some(_), _) => Standing::Collected,
-            (None, None) => Standing::NotSent,
-            (None, Some(submission)) => match &submission.state {
-                RequestState::Pending => Standing::Pending,
-                RequestState::Rejected { reason } => Standing::Rejected(reason.clone()),
-                RequestState::Issued => Standing::Issued,
-            },
-        }
+        Standing::of(self.submission.as_ref(), self.certification_path.is_some())
     }
 
     /// Whether `id` names this request, or once did.
@@ -170,6 +179,7 @@ mod tests {
                 email_address: "ada@example.com".into(),
                 key_size: KeySize::Rsa2048,
                 replaces: None,
+                device: None,
             },
             encrypted_private_key: Base64Bytes(vec![1]),
             certification_request: Base64Bytes(vec![2]),

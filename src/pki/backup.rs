@@ -30,6 +30,7 @@ use super::full_pki_request::FullPkiRequest;
 use super::key_pair::{hex, key_id};
 use super::pem;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::device::{Device, DeviceKind, FileFormat};
 use crate::domain::enrollment::{Application, Enrollment, Renewal, RequestState, Submission};
 use crate::domain::key_size::KeySize;
 use crate::domain::transaction_id::TransactionId;
@@ -81,6 +82,8 @@ const COMMON_NAME: &str = "Common Name";
 const EMAIL_ADDRESS: &str = "Email Address";
 const KEY_SIZE: &str = "Key Size";
 const REPLACES: &str = "Replaces";
+const DEVICE_TYPE: &str = "Device Type";
+const WANTED_FILE_FORMAT: &str = "Wanted File Format";
 const CREATED_AT: &str = "Created At";
 const CHECKSUM: &str = "SHA-256";
 
@@ -188,6 +191,10 @@ fn headers(enrollment: &Enrollment) -> Result<Vec<(&'static str, String)>, Error
         (CREATED_AT, date_time(enrollment.created_at)?),
     ]);
     headers.extend(application.replaces.map(|id| (REPLACES, id.to_string())));
+    // Its name is the Common Name, and whom to write to is the e-mail address.
+    if let Some(device) = &application.device {
+        headers.extend([(DEVICE_TYPE, device.kind.to_string()), (WANTED_FILE_FORMAT, device.file_format.to_string())]);
+    }
     Ok(headers)
 }
 
@@ -242,6 +249,7 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         email_address: text(EMAIL_ADDRESS)?,
         key_size: KeySize::try_from(parsed::<u16>(headers, KEY_SIZE)?).map_err(|_| Damage::Header(KEY_SIZE))?,
         replaces: value(headers, REPLACES).is_ok().then(|| parsed(headers, REPLACES)).transpose()?,
+        device: read_device(headers)?,
     };
     let encrypted_private_key = single(blocks, pem::ENCRYPTED_PRIVATE_KEY)?;
     EncryptedPrivateKeyInfoRef::try_from(encrypted_private_key.as_slice())
@@ -262,6 +270,18 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         // Files are where they were saved: a list of them says nothing elsewhere.
         downloads: Vec::new(),
     })
+}
+
+fn read_device(headers: &str) -> Result<Option<Device>, Damage> {
+    if value(headers, DEVICE_TYPE).is_err() {
+        return Ok(None);
+    }
+    Ok(Some(Device {
+        kind: parsed::<DeviceKind>(headers, DEVICE_TYPE)?,
+        name: value(headers, COMMON_NAME)?.to_owned(),
+        file_format: parsed::<FileFormat>(headers, WANTED_FILE_FORMAT)?,
+        email_address: value(headers, EMAIL_ADDRESS)?.to_owned(),
+    }))
 }
 
 fn read_request(der: &[u8], key_size: KeySize) -> Result<CertificationRequest, Damage> {
@@ -396,6 +416,7 @@ mod tests {
                         email_address: "zoe@example.com".into(),
                         key_size: KeySize::Rsa2048,
                         replaces: None,
+                        device: None,
                     },
                     encrypted_private_key: encrypted_private_key::encrypt(&clear, &passphrase, rng).unwrap().into(),
                     certification_request: certification_request::build(&key_pair(), subject, "zoe@example.com", rng)
@@ -478,6 +499,28 @@ mod tests {
         let other = certification_request::build(&key_pair(), subject, "a@example.com", &mut rand::rng()).unwrap();
         let mixed = encode(&Enrollment { renewal: Some(sign(&other.into())), ..not_sent() }).unwrap();
         assert_eq!(decode(&mixed), Err(Damage::Block(pem::CMS).into()));
+    }
+
+    #[test]
+    fn a_device_is_written_and_read_back() {
+        let name = not_sent().application.common_name;
+        let device = Device {
+            kind: DeviceKind::Iccp,
+            name,
+            file_format: FileFormat::P7b,
+            email_address: not_sent().application.email_address,
+        };
+        let enrollment =
+            Enrollment { application: Application { device: Some(device), ..not_sent().application }, ..not_sent() };
+        let text = encode(&enrollment).unwrap();
+        assert_eq!(decode(&text), Ok(enrollment));
+        for (from, to, header) in [
+            ("Device Type: iccp", "Device Type: plc", DEVICE_TYPE),
+            ("Wanted File Format: p7b", "Wanted File Format: pfx", WANTED_FILE_FORMAT),
+            ("\nWanted File Format: ", "\nAnother: ", WANTED_FILE_FORMAT),
+        ] {
+            assert_eq!(decode(&changed(&text, from, to)), damaged(Damage::Header(header)));
+        }
     }
 
     #[test]

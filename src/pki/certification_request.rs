@@ -1,16 +1,18 @@
 //! PKCS#10 CertificationRequests (RFC 2986).
 
-use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5912::ID_EXTENSION_REQ;
+use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::{Decode, Encode};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
+use rsa::pkcs1::RsaPublicKeyRef;
 use rsa::traits::PublicKeyParts;
 use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
+use x509_cert::request::attributes::ChallengePassword;
 use x509_cert::request::{CertReq, ExtensionReq, RequestBuilder};
 
 use super::error::Error;
@@ -19,9 +21,8 @@ use super::signature;
 use crate::domain::key_size::KeySize;
 
 const STRUCTURE: &str = "CertificationRequest";
-
-/// PKCS#9 challengePassword (RFC 2985, section 5.4.1).
-const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
+/// 65537, the one public exponent that Keyside takes: what every browser, OpenSSL and this page's own generator use.
+const PUBLIC_EXPONENT: [u8; 3] = [0x01, 0x00, 0x01];
 
 /// Makes a CertificationRequest: `subject`, `email_address` as rfc822Name in the subjectAltName, signed with SHA-256 and RSA.
 ///
@@ -41,6 +42,15 @@ pub fn build(
         .build_with_rng::<_, rsa::pkcs1v15::Signature, _>(&key_pair.signing_key(), rng)
         .map_err(Error::encoding(STRUCTURE))?;
     request.to_der().map_err(Error::encoding(STRUCTURE))
+}
+
+/// What there is to know of an RSA public key before it is worked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RsaParameters {
+    /// The size of the modulus in bits.
+    pub bits: usize,
+    /// Whether the public exponent is 65537.
+    pub has_usual_exponent: bool,
 }
 
 /// A CertificationRequest that was read.
@@ -70,11 +80,6 @@ impl CertificationRequest {
         self.0.algorithm.oid
     }
 
-    /// Whether there is a challengePassword among the attributes (RFC 2985, section 5.4.1).
-    pub fn has_challenge_password(&self) -> bool {
-        self.0.info.attributes.iter().any(|attribute| attribute.oid == CHALLENGE_PASSWORD)
-    }
-
     /// The public key to be certified.
     pub fn subject_public_key_info(&self) -> &SubjectPublicKeyInfoOwned {
         &self.0.info.public_key
@@ -83,6 +88,28 @@ impl CertificationRequest {
     /// The public key to be certified, if it is RSA, of any size.
     pub fn rsa_public_key(&self) -> Result<RsaPublicKey, Error> {
         signature::rsa_public_key(&self.0.info.public_key)
+    }
+
+    /// Size and exponent of the public key, if it is RSA. Read by hand and not with `rsa`, which does not take every key, and does
+    /// not say what it does not like.
+    pub fn rsa_parameters(&self) -> Result<RsaParameters, Error> {
+        let info = self.subject_public_key_info();
+        if info.algorithm.oid != rsa::pkcs1::ALGORITHM_OID {
+            return Err(Error::UnsupportedAlgorithm(info.algorithm.oid));
+        }
+        let key = RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes())
+            .map_err(|error| Error::malformed("RSAPublicKey")(error))?;
+        let modulus = key.modulus.as_bytes();
+        let leading_zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+        Ok(RsaParameters {
+            bits: (8 * modulus.len()).saturating_sub(leading_zeros),
+            has_usual_exponent: key.public_exponent.as_bytes() == PUBLIC_EXPONENT,
+        })
+    }
+
+    /// Whether it has a challengePassword (RFC 2985, section 5.4.1): a secret that everybody who sees the request can read.
+    pub fn has_challenge_password(&self) -> bool {
+        self.0.info.attributes.iter().any(|attribute| attribute.oid == ChallengePassword::OID)
     }
 
     /// The size of the public key, if it is RSA of a size that Keyside works with.

@@ -10,6 +10,8 @@ use super::error::Error;
 pub const CERTIFICATE: &str = "CERTIFICATE";
 /// The label of a PKCS#10 CertificationRequest (RFC 7468, section 7).
 pub const CERTIFICATE_REQUEST: &str = "CERTIFICATE REQUEST";
+/// What older programs, keytool among them, label a CertificationRequest with (RFC 7468, section 7).
+pub const NEW_CERTIFICATE_REQUEST: &str = "NEW CERTIFICATE REQUEST";
 /// The label of a CMS structure (RFC 7468, section 9).
 pub const CMS: &str = "CMS";
 /// The label of a PKCS#8 EncryptedPrivateKeyInfo (RFC 7468, section 11).

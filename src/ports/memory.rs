@@ -4,13 +4,18 @@
 
 use core::cell::{Cell, RefCell};
 
-use super::{Clock, Held, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
+use super::{
+    Clock, DeviceRequestStore, Held, HeldDeviceRequests, KeyStore, KeyWorker, RaError, RegistrationAuthority,
+    StoreError, WorkerError,
+};
 use crate::api::{
     CaCertificates, CertificateType, Configuration, NewRequest, NewRevocation, Problem, ProblemKind, RenewalPolicy,
     RequestStatus,
 };
 use crate::custody;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::device::Device;
+use crate::domain::device_request::DeviceRequest;
 use crate::domain::enrollment::{Enrollment, RequestState};
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
@@ -85,6 +90,55 @@ impl KeyStore for MemoryKeyStore {
     async fn remove(&self, id: &str) -> Result<(), StoreError> {
         self.write()?;
         self.enrollments.borrow_mut().retain(|kept| kept.id() != id);
+        Ok(())
+    }
+}
+
+/// The requests for devices of one browser.
+#[derive(Default)]
+pub(crate) struct MemoryDeviceRequestStore {
+    requests: RefCell<Vec<DeviceRequest>>,
+    /// What writing fails with; reading goes on.
+    pub(crate) write_fault: RefCell<Option<StoreError>>,
+}
+
+impl MemoryDeviceRequestStore {
+    fn write(&self) -> Result<(), StoreError> {
+        self.write_fault.borrow().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl DeviceRequestStore for MemoryDeviceRequestStore {
+    async fn list(&self) -> Result<HeldDeviceRequests, StoreError> {
+        let mut requests = self.requests.borrow().clone();
+        requests.sort_by_key(|request| core::cmp::Reverse(request.created_at));
+        Ok(HeldDeviceRequests { requests, unreadable: 0 })
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<DeviceRequest>, StoreError> {
+        Ok(self.requests.borrow().iter().find(|kept| kept.id == id).cloned())
+    }
+
+    async fn insert(&self, request: &DeviceRequest) -> Result<(), StoreError> {
+        self.write()?;
+        if self.get(&request.id).await?.is_some() {
+            return Err(StoreError::AlreadyThere);
+        }
+        self.requests.borrow_mut().push(request.clone());
+        Ok(())
+    }
+
+    async fn update(&self, id: &str, change: impl FnOnce(&mut DeviceRequest)) -> Result<DeviceRequest, StoreError> {
+        self.write()?;
+        let mut requests = self.requests.borrow_mut();
+        let kept = requests.iter_mut().find(|kept| kept.id == id).ok_or(StoreError::NotThere)?;
+        change(kept);
+        Ok(kept.clone())
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), StoreError> {
+        self.write()?;
+        self.requests.borrow_mut().retain(|kept| kept.id != id);
         Ok(())
     }
 }
@@ -273,7 +327,12 @@ impl MemoryAuthority {
     }
 
     /// Takes a request, or finds what was submitted before.
-    fn take(&self, submission: Vec<u8>, certification_request: Vec<u8>) -> Result<RequestStatus, RaError> {
+    fn take(
+        &self,
+        submission: Vec<u8>,
+        certification_request: Vec<u8>,
+        device: Option<Device>,
+    ) -> Result<RequestStatus, RaError> {
         let mut requests = self.requests.borrow_mut();
         if let Some(held) = requests.iter().find(|held| held.submission == submission) {
             return Ok(held.status.clone());
@@ -287,6 +346,7 @@ impl MemoryAuthority {
             submitted_at: NOW,
             state: RequestState::Pending,
             revocation: None,
+            device,
         };
         requests.push(Received { submission, certification_request, status: status.clone(), certificate: None });
         Ok(status)
@@ -327,7 +387,7 @@ fn problem(kind: ProblemKind) -> RaError {
     RaError::Problem(Problem::new(kind, kind.title()))
 }
 
-/// The one certificate type on offer.
+/// The one certificate type for people on offer.
 pub(crate) fn certificate_type() -> CertificateType {
     CertificateType {
         id: "participants".into(),
@@ -335,6 +395,19 @@ pub(crate) fn certificate_type() -> CertificateType {
         description: "For users of the ISO's applications outside the ISO.".into(),
         subject_template: "CN={common_name},OU=Participants & External Users,O=Example,C=US".into(),
         renewal: Some(RenewalPolicy { window_days: 90, same_key: true }),
+        for_devices: false,
+    }
+}
+
+/// The one certificate type for devices on offer.
+pub(crate) fn device_type() -> CertificateType {
+    CertificateType {
+        id: "devices".into(),
+        name: "Devices".into(),
+        description: "For devices.".into(),
+        subject_template: "CN={common_name},OU=Devices,O=Example,C=US".into(),
+        renewal: None,
+        for_devices: true,
     }
 }
 
@@ -344,7 +417,7 @@ impl RegistrationAuthority for MemoryAuthority {
             Ok(Configuration {
                 site_name: "Example".into(),
                 badge: None,
-                certificate_types: vec![certificate_type()],
+                certificate_types: vec![certificate_type(), device_type()],
                 key_sizes: KeySize::ALL.to_vec(),
                 passphrase_policy: PassphrasePolicy::default(),
                 contact: "Ask your User Access Administrator.".into(),
@@ -362,7 +435,7 @@ impl RegistrationAuthority for MemoryAuthority {
         self.answer(Call::Submit, || {
             let der = Base64Bytes::try_from(request.certification_request.clone())
                 .map_err(|_| problem(ProblemKind::NotBase64))?;
-            self.take(der.0.clone(), der.0)
+            self.take(der.0.clone(), der.0, request.device.clone())
         })
     }
 
@@ -372,7 +445,7 @@ impl RegistrationAuthority for MemoryAuthority {
                 FullPkiRequest::from_der(full_pki_request).map_err(|_| problem(ProblemKind::RenewalMalformed))?;
             renewal.verify().map_err(|_| problem(ProblemKind::RenewalSignatureInvalid))?;
             let request = renewal.certification_request().to_vec();
-            self.take([&request, renewal.signer().der()].concat(), request)
+            self.take([&request, renewal.signer().der()].concat(), request, None)
         })
     }
 

@@ -1,12 +1,13 @@
 //! Collecting: fetch the certificate, check it, keep it, and pack it with its key.
 
-use crate::api::ProblemKind;
+use crate::api::{ProblemKind, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::{Enrollment, RequestState, Standing};
 use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
 use crate::pki::certificate::CertificateSummary;
+use crate::pki::certification_path::PathError;
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
 use crate::protocol::{Check, Export, ExportFormat, Failure};
 use crate::service::enroll::{self, EnrollError};
@@ -23,6 +24,9 @@ pub enum CollectError {
     /// The request exists, but its key is not in this browser.
     #[error("the key of this request is not in this browser")]
     KeyNotHere,
+    /// The request is a device's: its key is on the device. Which device.
+    #[error("this is the request of the device “{0}”")]
+    ForDevice(String),
     /// There is no such key in this browser, and the registration authority cannot be asked whether the request exists.
     #[error(
         "no key in this browser belongs to this transaction ID, and the registration authority cannot be reached ({0})"
@@ -91,6 +95,16 @@ impl From<WorkerError> for CollectError {
     }
 }
 
+impl From<PathError> for CollectError {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::NotYetValid(from) => Self::NotYetValid(from),
+            PathError::Expired(at) => Self::Expired(at),
+            PathError::NoTrustAnchor => Self::NoTrustAnchor,
+        }
+    }
+}
+
 impl From<EnrollError> for CollectError {
     fn from(error: EnrollError) -> Self {
         match error {
@@ -153,6 +167,7 @@ pub async fn collect(
     let Some(enrollment) = find(store, authority, id).await? else {
         // Tells a mistyped ID from one whose key is elsewhere.
         return Err(match authority.status(&id).await {
+            Ok(RequestStatus { device: Some(device), .. }) => CollectError::ForDevice(device.name),
             Ok(_) => CollectError::KeyNotHere,
             Err(RaError::Unreachable(why)) => CollectError::KeyNotHereUnconfirmed(why),
             Err(error) => error.into(),
@@ -238,13 +253,20 @@ async fn fetch(
     authority: &impl RegistrationAuthority,
     enrollment: &Enrollment,
 ) -> Result<(Vec<Base64Bytes>, Vec<Base64Bytes>), CollectError> {
-    let submission = enroll::ask(store, authority, enrollment).await?;
-    match submission.state {
+    fetch_issued(authority, enroll::ask(store, authority, enrollment).await?).await
+}
+
+/// Asks for the certificate of a request that stands so, its chain and the trust anchors.
+pub(super) async fn fetch_issued(
+    authority: &impl RegistrationAuthority,
+    status: RequestStatus,
+) -> Result<(Vec<Base64Bytes>, Vec<Base64Bytes>), CollectError> {
+    match status.state {
         RequestState::Pending => return Err(CollectError::Pending),
         RequestState::Rejected { reason } => return Err(CollectError::Rejected { reason }),
         RequestState::Issued => {}
     }
-    let mut certificates = authority.certificate(&submission.transaction_id).await?;
+    let mut certificates = authority.certificate(&status.transaction_id).await?;
     let ca = authority.ca_certificates().await?;
     certificates.extend(ca.intermediates);
     Ok((certificates, ca.trust_anchors))

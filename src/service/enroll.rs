@@ -3,6 +3,7 @@
 use crate::api::{CertificateType, NewRequest, ProblemKind, RequestStatus};
 use crate::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
 use crate::domain::passphrase::Passphrase;
+use crate::domain::transaction_id::TransactionId;
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
 use crate::protocol::{Generate, Generated, Stage};
 
@@ -87,6 +88,7 @@ async fn send(authority: &impl RegistrationAuthority, enrollment: &Enrollment) -
         certificate_type: enrollment.application.certificate_type.clone(),
         certification_request: enrollment.certification_request.clone().into(),
         replaces: enrollment.application.replaces,
+        device: enrollment.application.device.clone(),
     };
     authority.submit(&request).await
 }
@@ -131,22 +133,32 @@ pub(super) async fn ask(
 async fn note(store: &impl KeyStore, id: &str, status: RequestStatus) -> Result<Enrollment, EnrollError> {
     let noted = store
         .update(id, |enrollment| {
-            let late = status.state == RequestState::Pending
-                && enrollment.submission.as_ref().is_some_and(|known| known.state != RequestState::Pending);
-            // Another tab may have heard the newer answer first: a request never becomes pending again.
-            if !late {
-                let former = enrollment.transaction_id().filter(|&former| former != status.transaction_id);
-                enrollment.former_transaction_ids.extend(former);
-                enrollment.former_transaction_ids.retain(|&former| former != status.transaction_id);
-                enrollment.submission = Some(Submission {
-                    transaction_id: status.transaction_id,
-                    submitted_at: status.submitted_at,
-                    state: status.state,
-                });
-            }
+            note_answer(&mut enrollment.submission, &mut enrollment.former_transaction_ids, status);
         })
         .await?;
     Ok(noted)
+}
+
+/// Brings what is known of a submission up to date with an answer.
+pub(super) fn note_answer(
+    submission: &mut Option<Submission>,
+    former_transaction_ids: &mut Vec<TransactionId>,
+    status: RequestStatus,
+) {
+    let late = status.state == RequestState::Pending
+        && submission.as_ref().is_some_and(|known| known.state != RequestState::Pending);
+    // Another tab may have heard the newer answer first: a request never becomes pending again.
+    if late {
+        return;
+    }
+    let known = submission.as_ref().map(|known| known.transaction_id);
+    former_transaction_ids.extend(known.filter(|&former| former != status.transaction_id));
+    former_transaction_ids.retain(|&former| former != status.transaction_id);
+    *submission = Some(Submission {
+        transaction_id: status.transaction_id,
+        submitted_at: status.submitted_at,
+        state: status.state,
+    });
 }
 
 #[cfg(test)]
@@ -161,7 +173,6 @@ mod tests {
     use crate::api::{CaCertificates, Configuration, NewRevocation, Problem};
     use crate::domain::base64_bytes::Base64Bytes;
     use crate::domain::key_size::KeySize;
-    use crate::domain::transaction_id::TransactionId;
     use crate::pki::testing::{NOW, YEAR};
     use crate::ports::memory::{
         Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker, certificate_type,

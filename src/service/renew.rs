@@ -212,6 +212,8 @@ pub async fn save(
             email_address: renewable.email_address.clone(),
             key_size,
             replaces: None,
+            // A type for devices has no renewal.
+            device: None,
         },
         encrypted_private_key,
         certification_request,

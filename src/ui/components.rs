@@ -14,10 +14,13 @@ use super::context::Context;
 use super::format::{date_and_time, pairs};
 use super::messages::{self, Message};
 use crate::browser::{download, storage};
+use crate::domain::device::FileFormat;
 use crate::domain::enrollment::Standing;
 use crate::domain::preflight::{self, Finding};
 use crate::pki::certificate::CertificateSummary;
+use crate::pki::error::Error;
 use crate::ports::RaError;
+use crate::service::certificate_file;
 
 thread_local! {
     /// Whether a page of this site was open before: the browser itself announces the first one.
@@ -31,6 +34,18 @@ pub fn save(bytes: &[u8], media_type: &str, file_name: &str) -> &'static str {
         Err(error) => {
             leptos::logging::error!("{error:?}");
             "The browser did not take the file. Allow downloads for this site, then try again."
+        }
+    }
+}
+
+/// Has the browser save a file of certificates; gives what to say when it does not.
+pub fn save_certificate(contents: Result<Vec<u8>, Error>, format: FileFormat, file_name: &str) -> &'static str {
+    match contents {
+        Ok(bytes) => save(&bytes, certificate_file::media_type(format), file_name),
+        // What is kept here was read and checked when it came.
+        Err(error) => {
+            leptos::logging::error!("{error}");
+            "The certificate cannot be written: tell your support."
         }
     }
 }
@@ -264,16 +279,31 @@ pub fn Copyable(
     #[prop(into)]
     text: Signal<String>,
 ) -> impl IntoView {
-    let outcome = RwSignal::new("");
     view! {
         <pre class="code copyable" id=id>{text}</pre>
         <p class="actions">
-            <button type="button" class="secondary small" on:click=move |_: MouseEvent| copy(text.get_untracked(), outcome)>
-                "Copy"
-                <span class="visually-hidden">" " {what}</span>
-            </button>
-            <span role="status" class="quiet">{outcome}</span>
+            <CopyButton text of=what/>
         </p>
+    }
+}
+
+/// A button that copies a text.
+#[component]
+pub fn CopyButton(
+    /// The text.
+    #[prop(into)]
+    text: Signal<String>,
+    /// What it is, for those who do not see it.
+    #[prop(into)]
+    of: String,
+) -> impl IntoView {
+    let outcome = RwSignal::new("");
+    view! {
+        <button type="button" class="secondary small" on:click=move |_: MouseEvent| copy(text.get_untracked(), outcome)>
+            "Copy"
+            <span class="visually-hidden">" " {of}</span>
+        </button>
+        <span role="status" class="quiet">{outcome}</span>
     }
 }
 

@@ -5,6 +5,7 @@ use leptos::task::spawn_local;
 
 use crate::api::Configuration;
 use crate::browser::clock::SystemClock;
+use crate::browser::device_request_store::IndexedDbDeviceRequestStore;
 use crate::browser::key_store::IndexedDbKeyStore;
 use crate::browser::registration_authority::HttpRegistrationAuthority;
 use crate::browser::worker_client::WebWorkers;
@@ -15,6 +16,8 @@ use crate::ports::{RaError, RegistrationAuthority};
 pub struct Context {
     /// Where enrollments rest.
     pub store: IndexedDbKeyStore,
+    /// Where requests for devices rest.
+    pub device_requests: IndexedDbDeviceRequestStore,
     /// What does the work with secrets.
     pub workers: WebWorkers,
     /// What time it is.
@@ -28,6 +31,7 @@ impl Context {
     pub fn new(authority: HttpRegistrationAuthority) -> Self {
         Self {
             store: IndexedDbKeyStore,
+            device_requests: IndexedDbDeviceRequestStore,
             workers: WebWorkers,
             clock: SystemClock,
             authority: StoredValue::new(authority),

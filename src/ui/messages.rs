@@ -2,7 +2,7 @@
 
 pub mod inspection;
 
-use crate::domain::distinguished_name::CommonNameFault;
+use crate::domain::distinguished_name::{CommonNameFault, SubjectDifference};
 use crate::domain::email_address::EmailAddressFault;
 use crate::domain::enrollment::Standing;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule};
@@ -15,6 +15,7 @@ use crate::protocol::Stage;
 use crate::service::back_up::BackUpError;
 use crate::service::change_passphrase::ChangePassphraseError;
 use crate::service::collect::CollectError;
+use crate::service::device::{DeviceCollectError, ReadError, RequestFault};
 use crate::service::enroll::EnrollError;
 use crate::service::lost::LostError;
 use crate::service::renew::{NotRenewable, RenewError, UnpackError};
@@ -57,17 +58,26 @@ pub fn rule(rule: PassphraseRule, policy: PassphrasePolicy) -> String {
 
 /// What is wrong with a Common Name.
 pub fn common_name_fault(fault: CommonNameFault) -> String {
+    name_fault(fault, "Common Name", "Enter the Common Name, exactly as your New User Notification e-mail gives it.")
+}
+
+/// What is wrong with a device's name, which is a Common Name, too.
+pub fn device_name_fault(fault: CommonNameFault) -> String {
+    name_fault(fault, "Device Name", "Enter the Device Name, as it stands in the certificate request.")
+}
+
+fn name_fault(fault: CommonNameFault, name: &str, enter_it: &str) -> String {
     match fault {
-        CommonNameFault::Empty => {
-            "Enter the Common Name, exactly as your New User Notification e-mail gives it.".into()
-        }
+        CommonNameFault::Empty => enter_it.into(),
         CommonNameFault::TooLong(found) => {
-            format!("The Common Name may have at most 64 characters; this has {found}.")
+            format!("The {name} may have at most 64 characters; this has {found}.")
         }
-        CommonNameFault::Untrimmed => "Remove the spaces around the Common Name.".into(),
-        CommonNameFault::DoubleSpace => "The Common Name has two spaces in a row: use one.".into(),
+        CommonNameFault::Untrimmed => format!("Remove the spaces around the {name}."),
+        CommonNameFault::DoubleSpace => format!("The {name} has two spaces in a row: use one."),
         CommonNameFault::Invisible => {
-            "The Common Name has a character that cannot be seen, perhaps from pasting or in an emoji: type the name instead.".into()
+            format!(
+                "The {name} has a character that cannot be seen, perhaps from pasting or in an emoji: type the name instead."
+            )
         }
     }
 }
@@ -405,6 +415,12 @@ pub fn collect(error: &CollectError) -> Message {
             "The key of this request is not on this computer",
             "The request exists, but its private key is kept in the browser in which you registered. Open this page in that browser, on that computer, and collect there.",
         ),
+        CollectError::ForDevice(name) => message(
+            "This is the request of a device",
+            format!(
+                "The key of {name} is on the device, so no passphrase is needed for its certificate. Collect it on Devices."
+            ),
+        ),
         CollectError::KeyNotHereUnconfirmed(_) => message(
             "No key in this browser belongs to this transaction ID",
             "The registration authority cannot be reached, so it is not known whether the ID is mistyped or the key is on another computer. Compare the ID with the one that you noted, check your connection, then try again.",
@@ -450,6 +466,107 @@ pub fn collect(error: &CollectError) -> Message {
         CollectError::RegistrationAuthority(error) => registration_authority(error),
         CollectError::Worker(error) => worker(error),
         CollectError::Store(error) => store(error),
+    }
+}
+
+/// Why there is no certificate of a device (yet).
+pub fn device_collect(error: &DeviceCollectError) -> Message {
+    match error {
+        DeviceCollectError::NotADevice => message(
+            "This is not the request of a device",
+            "Its certificate is of use only together with its key. Use Collect, in the browser in which the request was made.",
+        ),
+        DeviceCollectError::Collect(CollectError::Pending) => message(
+            "The request is waiting for approval",
+            "Nothing is wrong. Come back later with the transaction ID, from any computer.",
+        ),
+        DeviceCollectError::Collect(CollectError::Rejected { reason }) => message(
+            "The request was rejected",
+            format!(
+                "The reason given: {reason}. Ask your User Access Administrator, then make a new request on the device."
+            ),
+        ),
+        DeviceCollectError::Collect(CollectError::KeyMismatch) => message(
+            "The certificate does not belong to this device",
+            "The certificate that was issued is for another key or another name, so no file was made. Tell your User Access Administrator, and quote the transaction ID.",
+        ),
+        DeviceCollectError::Collect(CollectError::Expired(at)) => message(
+            "The certificate has expired",
+            format!(
+                "It was valid until {}. Make a new request on the device. If that is in the future, this computer's clock is wrong: set it and try again.",
+                date_and_time(*at)
+            ),
+        ),
+        DeviceCollectError::Collect(CollectError::Unreachable(_)) => message(
+            "The registration authority cannot be reached",
+            "The certificate has not been fetched yet, so a connection is needed. Check it and try again.",
+        ),
+        DeviceCollectError::Collect(error) => collect(error),
+    }
+}
+
+/// Why a file or a text is not a certificate request.
+pub fn request_read_error(error: &ReadError) -> String {
+    match error {
+        ReadError::Empty => "Paste the certificate request here, or choose its file.".into(),
+        ReadError::TooLarge => {
+            "This is too large to be a certificate request. Choose the file that the device made, which takes about a kilobyte.".into()
+        }
+        ReadError::PrivateKey => {
+            "This has a private key. It must not leave the device: nothing was sent. Remove it from here, and send the certificate request alone.".into()
+        }
+        ReadError::OtherPem(label) if label.contains("CERTIFICATE") => {
+            "This is a certificate, not a certificate request. Choose the file that begins with “BEGIN CERTIFICATE REQUEST”.".into()
+        }
+        ReadError::OtherPem(label) => {
+            format!("This is not a certificate request but “{label}”. Choose the file that begins with “BEGIN CERTIFICATE REQUEST”.")
+        }
+        ReadError::Several(found) => {
+            format!("There are {found} certificate requests here. Send one at a time: each device has its own.")
+        }
+        ReadError::Malformed(detail) => {
+            format!("This is not a certificate request, or it is damaged: {detail}. Copy all of it, from “BEGIN” to “END”, or choose its file.")
+        }
+    }
+}
+
+/// Why the registration authority would not take a certificate request.
+pub fn request_fault(fault: &RequestFault) -> String {
+    match fault {
+        RequestFault::Signature => {
+            "The signature of the certificate request is wrong: it was changed or damaged on its way. Make it anew on the device.".into()
+        }
+        RequestFault::SignatureAlgorithm(oid) => {
+            format!("The certificate request is signed in a way that is not accepted ({oid}). Sign it with RSA and SHA-256.")
+        }
+        RequestFault::KeyAlgorithm(oid) => {
+            format!("The key is not an RSA key ({oid}). Make an RSA key on the device.")
+        }
+        RequestFault::KeySize { bits, offered } => {
+            let offered: Vec<String> = offered.iter().map(ToString::to_string).collect();
+            format!("The key has {bits} bits. Make one with {} bits.", offered.join(" or "))
+        }
+        RequestFault::PublicExponent => "The key has an unusual public exponent. Make one with 65537.".into(),
+        RequestFault::Subject(differences) => {
+            let differences: Vec<String> = differences.iter().map(subject_difference).collect();
+            format!(
+                "The subject is not the one that is expected: {}. Change the Device Name, or make the certificate request anew.",
+                differences.join("; ")
+            )
+        }
+        RequestFault::Names(fault) => {
+            format!("In the subject alternative names {fault}. They may have the host names and IP addresses of this one device.")
+        }
+        RequestFault::Unreadable(detail) => format!("A part of the certificate request cannot be read: {detail}."),
+    }
+}
+
+fn subject_difference(difference: &SubjectDifference) -> String {
+    match difference {
+        SubjectDifference::Other { wanted, found } => format!("“{found}” instead of “{wanted}”"),
+        SubjectDifference::Missing(wanted) => format!("“{wanted}” is missing"),
+        SubjectDifference::Foreign(found) => format!("“{found}” should not be there"),
+        SubjectDifference::Order => "its parts stand in another order".into(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod about;
 pub mod certificates;
 pub mod collect;
+pub mod devices;
 pub mod help;
 pub mod home;
 pub mod inspect;

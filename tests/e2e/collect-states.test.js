@@ -42,7 +42,7 @@ async function collected(transactionId, passphrase, title) {
 /** A request that another computer made: its key is not in this browser. */
 async function requestFromElsewhere() {
     const { certificate_types: types } = await (await fetch(new URL('api/v1/configuration', url))).json();
-    const type = types.at(-1);
+    const type = types.find(({ id }) => id === 'participants');
     // The template is RFC 4514, most significant part last; openssl wants it the other way round.
     const subject = type.subject_template.replace('{common_name}', 'Elsewhere').split(',').reverse().map((part) => `/${part.trim()}`).join('');
     const key = join(folder, 'elsewhere.key');

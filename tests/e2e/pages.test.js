@@ -28,6 +28,7 @@ for (const [path, heading] of [
     ['certificates', 'My Certificates'],
     ['lost', 'When something is lost'],
     ['install', 'Install and connect'],
+    ['devices', 'Devices'],
     ['trust', 'Trust'],
     ['inspect', 'Inspector'],
     ['help', 'Help'],

@@ -125,6 +125,7 @@ impl Bundle {
                 email_address: EMAIL_ADDRESS.into(),
                 key_size: KeySize::Rsa2048,
                 replaces: None,
+                device: None,
             },
             encrypted_private_key: self.encrypted_private_key.clone().into(),
             certification_request: self.certification_request.clone().into(),

@@ -46,7 +46,7 @@ use x509_cert::spki::{
 use x509_cert::time::{Time, Validity};
 use zeroize::Zeroizing;
 
-use super::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder};
+use super::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config;
 use crate::private_files;
@@ -150,17 +150,17 @@ impl EmbeddedCa {
             now - BACKDATING,
             (now + SERVER_VALIDITY).min(issuer_end),
             public_key.clone(),
-            self.leaf_extensions(&subject, &public_key, vec![ID_KP_SERVER_AUTH], host)?,
+            self.leaf_extensions(&subject, &public_key, vec![ID_KP_SERVER_AUTH], vec![host])?,
         )
     }
 
-    /// The extensions of a certificate that is no CA's, for these `purposes`.
+    /// The extensions of a certificate that is no CA's, for these `purposes` and alternative `names`.
     fn leaf_extensions<'a>(
         &self,
         subject: &'a Name,
         public_key: &SubjectPublicKeyInfoOwned,
         purposes: Vec<ObjectIdentifier>,
-        alternative_name: GeneralName,
+        names: Vec<GeneralName>,
     ) -> Result<Extensions<'a>, CaError> {
         let mut extensions = Extensions::new(subject);
         extensions.add(&key_identifier_of(&self.issuing.certificate)?)?;
@@ -169,7 +169,10 @@ impl EmbeddedCa {
         extensions.add(&ExtendedKeyUsage(purposes))?;
         // Critical, against x509-cert's default for a leaf: whoever reads it must notice that this is no CA.
         extensions.add((true, &BasicConstraints { ca: false, path_len_constraint: None }))?;
-        extensions.add(&SubjectAltName(vec![alternative_name]))?;
+        // A sequence of at least one name (RFC 5280, section 4.2.1.6).
+        if !names.is_empty() {
+            extensions.add(&SubjectAltName(names))?;
+        }
         extensions.add(&distribution_points(&self.public_url, Authority::Issuing)?)?;
         extensions.add(&issuer_address(&self.public_url, Authority::Issuing)?)?;
         Ok(extensions)
@@ -197,14 +200,19 @@ impl CaEngine for EmbeddedCa {
         }
         let subject = request.subject().clone();
         let public_key = request.subject_public_key_info().clone();
-        let email_address = GeneralName::Rfc822Name(Ia5String::new(&order.email_address)?);
-        let purposes = vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION];
+        let (purposes, names) = match &order.holder {
+            Holder::Person { email_address } => (
+                vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION],
+                vec![GeneralName::Rfc822Name(Ia5String::new(email_address)?)],
+            ),
+            Holder::Device => (vec![ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH], names_of_device(&request)?),
+        };
         self.issuing.sign_certificate(
             &order.serial_number,
             order.not_before,
             order.not_after.min(issuer_end),
             public_key.clone(),
-            self.leaf_extensions(&subject, &public_key, purposes, email_address)?,
+            self.leaf_extensions(&subject, &public_key, purposes, names)?,
         )
     }
 
@@ -230,6 +238,12 @@ impl CaEngine for EmbeddedCa {
             CertificateList { tbs_cert_list, signature_algorithm, signature: signature.to_bitstring()? };
         Ok(crl.to_der()?)
     }
+}
+
+/// The dNSNames and iPAddresses that a device's certification request asks for, in its order.
+fn names_of_device(request: &CertificationRequest) -> Result<Vec<GeneralName>, CaError> {
+    let is_device_name = |name: &GeneralName| matches!(name, GeneralName::DnsName(_) | GeneralName::IpAddress(_));
+    Ok(request.subject_alt_names()?.into_iter().filter(is_device_name).collect())
 }
 
 /// A CRL's entries; absent where there are none (RFC 5280, section 5.1.2.6).

@@ -268,6 +268,7 @@ pub(crate) fn submission(certificate_type: &str, certification_request: &[u8]) -
         certificate_type: certificate_type.into(),
         certification_request: Base64Bytes(certification_request.to_vec()).into(),
         replaces: None,
+        device: None,
     };
     serde_json::to_string(&new).unwrap()
 }

@@ -11,7 +11,7 @@ use keyside::domain::distinguished_name::SubjectTemplate;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::pem;
 use keyside_gateway::ca::embedded::EmbeddedCa;
-use keyside_gateway::ca::{CaEngine, CertificateOrder};
+use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
 use keyside_gateway::config::Config;
 use reqwest::Method;
 use x509_cert::ext::pkix::{
@@ -255,17 +255,21 @@ async fn signing_is_a_pure_function() {
         let config = Config::load(None).unwrap().ca;
         EmbeddedCa::open_or_create(&site.data().join("ca"), &config, None, "http://ca.example").unwrap()
     };
-    let order = CertificateOrder {
+    let order = |holder| CertificateOrder {
         certification_request: good_request("Ada Example"),
-        email_address: "ada@example.com".into(),
+        holder,
         serial_number: vec![0x80; 16],
         not_before: keyside_gateway::clock::now(),
         not_after: keyside_gateway::clock::now() + 1000,
     };
     let first = ca();
-    let certificate = first.issue(&order).unwrap();
-    assert_eq!(first.issue(&order).unwrap(), certificate);
-    assert_eq!(ca().issue(&order).unwrap(), certificate);
+    for holder in [Holder::Device, Holder::Person { email_address: "ada@example.com".into() }] {
+        let order = order(holder);
+        let certificate = first.issue(&order).unwrap();
+        assert_eq!(first.issue(&order).unwrap(), certificate);
+        assert_eq!(ca().issue(&order).unwrap(), certificate);
+    }
+    let certificate = first.issue(&order(Holder::Device)).unwrap();
 
     let parsed = Certificate::from_der(&certificate).unwrap();
     let serial = parsed.parsed().tbs_certificate().serial_number().to_der().unwrap();

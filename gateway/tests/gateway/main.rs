@@ -13,6 +13,7 @@ mod command_line;
 mod connection_check;
 mod connections;
 mod crashes;
+mod devices;
 mod harness;
 mod issuance;
 mod openapi;

@@ -149,7 +149,7 @@ async fn bad_bodies() {
             "unknown type",
             submission("nobody", &good_request("Ada Example")).into(),
             ProblemKind::UnknownCertificateType,
-            "employees, participants",
+            "employees, participants, devices",
         ),
         ("1 MB", (" ".repeat(1024 * 1024) + &good).into(), ProblemKind::BodyTooLarge, "262144"),
         ("20 MB", vec![b' '; 20 * 1024 * 1024], ProblemKind::BodyTooLarge, "262144"),

@@ -141,13 +141,23 @@ pub fn Collect() -> impl IntoView {
             }
             Progress::Failed(error) => {
                 let kind = if error == CollectError::Pending { "wait" } else { "error" };
-                let is_lost = matches!(error, CollectError::WrongPassphrase | CollectError::KeyNotHere);
+                let id = transaction_id.get_untracked();
+                let next = match error {
+                    CollectError::ForDevice(_) => Some(("devices", "Collect it on Devices")),
+                    CollectError::WrongPassphrase | CollectError::KeyNotHere => {
+                        Some(("lost", "When it is lost: what to do"))
+                    }
+                    _ => None,
+                };
                 view! {
                     <MessageBox message=messages::collect(&error) kind>
-                        {is_lost
-                            .then(|| {
-                                let lost = format!("/lost?id={}", transaction_id.get_untracked());
-                                view! { <p><A href=lost>"When it is lost: what to do"</A></p> }
+                        {next
+                            .map(|(page, text)| {
+                                let href = match id.parse::<TransactionId>() {
+                                    Ok(id) => format!("/{page}?id={id}"),
+                                    Err(_) => format!("/{page}"),
+                                };
+                                view! { <p><A href=href>{text}</A></p> }
                             })}
                     </MessageBox>
                 }

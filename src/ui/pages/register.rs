@@ -9,6 +9,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::{CertificateType, Configuration};
 use crate::browser::draft::{self, Draft};
+use crate::domain::device::{Device, DeviceKind, FileFormat};
 use crate::domain::distinguished_name::check_common_name;
 use crate::domain::email_address;
 use crate::domain::enrollment::Application;
@@ -19,6 +20,7 @@ use crate::protocol::Stage;
 use crate::service::enroll::{self, EnrollError};
 use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, Preflight, Step, StepTrail, focus_soon};
 use crate::ui::context::Context;
+use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
 use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
 use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
 use crate::ui::messages;
@@ -39,11 +41,13 @@ pub fn ChooseType() -> impl IntoView {
             Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
             Some(Ok(configuration)) => {
                 let search = search();
+                let has_devices = configuration.certificate_types.iter().any(|kind| kind.for_devices);
                 view! {
                     <ul class="types" aria-label="Policy Name">
                         {configuration
                             .certificate_types
                             .into_iter()
+                            .filter(|certificate_type| !certificate_type.for_devices)
                             .map(|certificate_type| {
                                 view! {
                                     <li>
@@ -60,6 +64,14 @@ pub fn ChooseType() -> impl IntoView {
                         "Unless you are an ISO employee or contractor, choose Participants & External Users. "
                         {configuration.contact}
                     </p>
+                    {has_devices
+                        .then(|| {
+                            view! {
+                                <p class="quiet">
+                                    "For a RIG, a DPG or an ICCP server, go to " <A href="/devices">"Devices"</A> "."
+                                </p>
+                            }
+                        })}
                 }
                     .into_any()
             }
@@ -121,6 +133,10 @@ struct Form {
     key_size: RwSignal<KeySize>,
     passphrase: RwSignal<String>,
     confirmation: RwSignal<String>,
+    /// The device's type, where the certificate is for a device.
+    device_kind: RwSignal<Option<DeviceKind>>,
+    /// The file that the device takes its certificate from.
+    file_format: RwSignal<FileFormat>,
 }
 
 impl Form {
@@ -131,6 +147,8 @@ impl Form {
             key_size: RwSignal::default(),
             passphrase: RwSignal::default(),
             confirmation: RwSignal::default(),
+            device_kind: RwSignal::default(),
+            file_format: RwSignal::default(),
         }
     }
 
@@ -180,10 +198,15 @@ impl Form {
     }
 
     /// The wrong entries: field and text, in the fields' order.
-    fn faults(&self, policy: PassphrasePolicy) -> Vec<Fault> {
+    fn faults(&self, policy: PassphrasePolicy, for_devices: bool) -> Vec<Fault> {
         let mut faults = Vec::new();
+        if for_devices {
+            faults.extend(device_type_fault(self.device_kind.get()));
+        }
         if let Err(fault) = check_common_name(self.common_name.get().trim()) {
-            faults.push((COMMON_NAME, messages::common_name_fault(fault)));
+            let text =
+                if for_devices { messages::device_name_fault(fault) } else { messages::common_name_fault(fault) };
+            faults.push((COMMON_NAME, text));
         }
         if let Err(fault) = email_address::check(self.email_address.get().trim()) {
             faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
@@ -191,6 +214,27 @@ impl Form {
         let (passphrase, confirmation) = (self.passphrase.get(), self.confirmation.get());
         faults.extend(form::passphrase_faults(policy, (PASSPHRASE, &passphrase), (CONFIRMATION, &confirmation)));
         faults
+    }
+}
+
+/// What is asked for.
+fn application(form: Form, certificate_type: &CertificateType, replaces: Option<TransactionId>) -> Application {
+    let common_name = form.common_name.get_untracked().trim().to_owned();
+    let email_address = form.email_address.get_untracked().trim().to_owned();
+    let kind = form.device_kind.get_untracked().filter(|_| certificate_type.for_devices);
+    Application {
+        certificate_type: certificate_type.id.clone(),
+        certificate_type_name: certificate_type.name.clone(),
+        device: kind.map(|kind| Device {
+            kind,
+            name: common_name.clone(),
+            file_format: form.file_format.get_untracked(),
+            email_address: email_address.clone(),
+        }),
+        common_name,
+        email_address,
+        key_size: form.key_size.get_untracked(),
+        replaces,
     }
 }
 
@@ -211,8 +255,9 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let form = Form::new();
     form.keep();
     let policy = configuration.passphrase_policy;
+    let for_devices = certificate_type.for_devices;
     let attempted = RwSignal::new(false);
-    let faults = Memo::new(move |_| if attempted.get() { form.faults(policy) } else { Vec::new() });
+    let faults = Memo::new(move |_| if attempted.get() { form.faults(policy, for_devices) } else { Vec::new() });
     let progress = RwSignal::new(Progress::Idle);
     let making = Stoppable::new();
     let type_name = certificate_type.name.clone();
@@ -228,14 +273,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             focus_soon("error-summary");
             return;
         }
-        let application = Application {
-            certificate_type: certificate_type.id.clone(),
-            certificate_type_name: certificate_type.name.clone(),
-            common_name: form.common_name.get_untracked().trim().to_owned(),
-            email_address: form.email_address.get_untracked().trim().to_owned(),
-            key_size: form.key_size.get_untracked(),
-            replaces,
-        };
+        let application = application(form, &certificate_type, replaces);
         let passphrase = Passphrase::new(form.passphrase.get_untracked());
         let certificate_type = certificate_type.clone();
         let navigate = navigate.clone();
@@ -309,12 +347,26 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 view! { <MessageBox message=messages::enroll(&error)/> }.into_any()
             }
         }}
+        {for_devices
+            .then(|| {
+                view! {
+                    <p class="message wait">
+                        "A key that is made on the device never travels; one that is made here has to be carried there. If the device can make its own, send its certificate request on "
+                        <A href="/devices">"Devices"</A> " instead."
+                    </p>
+                }
+            })}
         <ErrorSummary faults/>
         <form on:submit=submit novalidate class="card" class:hidden=working>
+            {for_devices.then(|| view! { <DeviceTypeField chosen=form.device_kind faults/> })}
             <TextField
                 id=COMMON_NAME
-                label="Common Name"
-                hint="Exactly as your New User Notification e-mail gives it."
+                label=if for_devices { "Device Name" } else { "Common Name" }
+                hint=if for_devices {
+                    "It becomes the Common Name of the certificate."
+                } else {
+                    "Exactly as your New User Notification e-mail gives it."
+                }
                 input_type="text"
                 autocomplete="off"
                 value=form.common_name
@@ -323,12 +375,17 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             <TextField
                 id=EMAIL_ADDRESS
                 label="Email Address"
-                hint="It becomes part of the certificate."
+                hint=if for_devices {
+                    "Whom to write to about this device. It does not become part of the certificate."
+                } else {
+                    "It becomes part of the certificate."
+                }
                 input_type="email"
                 autocomplete="email"
                 value=form.email_address
                 faults
             />
+            {for_devices.then(|| view! { <FileFormatField chosen=form.file_format/> })}
             <KeyAlgorithm sizes=configuration.key_sizes chosen=form.key_size/>
             <div class="field">
                 <span class="label" id="provider-label">"Cryptographic Provider"</span>

@@ -7,15 +7,15 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
+use crate::domain::device::FileFormat;
 use crate::domain::enrollment::{Enrollment, Standing};
 use crate::domain::file_name::FileName;
 use crate::domain::reminder::Reminder;
 use crate::pki::certificate::CertificateSummary;
-use crate::pki::{certs_only, pem};
 use crate::ports::{Clock, KeyStore, RaError, StoreError};
-use crate::service::certificate_of;
 use crate::service::enroll::{self, EnrollError};
 use crate::service::renew::{self, Current, NotRenewable};
+use crate::service::{certificate_file, certificate_of};
 use crate::ui::backup::BackUp;
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, StandingMark, Step, StepTrail};
 use crate::ui::context::Context;
@@ -226,15 +226,15 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
                         }
                     })}
                 <p class="actions no-print">
-                    {[CertificateFile::Der, CertificateFile::Pem, CertificateFile::P7b]
-                        .map(|file| {
+                    {[FileFormat::Der, FileFormat::Pem, FileFormat::P7b]
+                        .map(|format| {
                             let (enrollment, names) = (enrollment.clone(), names.clone());
                             let save = move |_| {
                                 let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
-                                said.set(file.save(&enrollment, &names, badge.as_deref()));
+                                said.set(save_certificate(format, &enrollment, &names, badge.as_deref()));
                             };
                             view! {
-                                <button type="button" class="secondary" on:click=save>{file.label()}</button>
+                                <button type="button" class="secondary" on:click=save>{label(format)}</button>
                             }
                         })
                         .collect_view()}
@@ -268,46 +268,31 @@ fn RenewalNote(current: Option<Current>, enrollment_id: String) -> impl IntoView
     }
 }
 
-/// A file of certificates alone, without the key.
-#[derive(Clone, Copy)]
-enum CertificateFile {
-    Der,
-    Pem,
-    P7b,
+/// What a file of certificates alone is called here.
+fn label(format: FileFormat) -> &'static str {
+    match format {
+        FileFormat::Der => "Certificate as DER",
+        FileFormat::Pem => "With its chain as PEM",
+        FileFormat::P7b => "With its chain as P7B",
+    }
 }
 
-impl CertificateFile {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Der => "Certificate as DER",
-            Self::Pem => "With its chain as PEM",
-            Self::P7b => "With its chain as P7B",
-        }
-    }
-
-    /// Has the browser save it; gives what to say when that fails.
-    fn save(self, enrollment: &Enrollment, certificate: &CertificateSummary, badge: Option<&str>) -> &'static str {
-        let path = enrollment.certification_path.as_deref().unwrap_or_default();
-        let chain: Vec<&[u8]> = path.iter().map(|der| der.0.as_slice()).collect();
-        let (bytes, media_type, extension) = match self {
-            Self::Der => (chain.first().map(|leaf| leaf.to_vec()), "application/pkix-cert", "cer"),
-            Self::Pem => {
-                let blocks: Result<String, _> = chain.iter().map(|der| pem::encode(pem::CERTIFICATE, der)).collect();
-                (blocks.ok().map(String::into_bytes), "application/x-pem-file", "pem")
-            }
-            Self::P7b => (certs_only::encode(&chain).ok(), "application/x-pkcs7-certificates", "p7b"),
-        };
-        let name = FileName {
-            common_name: &enrollment.application.common_name,
-            serial_number: &certificate.serial_number,
-            not_after: certificate.not_after,
-            badge,
-        };
-        // What is kept here was read and checked when it came.
-        bytes.map_or("The certificate cannot be written: tell your support.", |bytes| {
-            components::save(&bytes, media_type, &name.with_extension(extension))
-        })
-    }
+/// Has the browser save a file of certificates alone; gives what to say when that fails.
+fn save_certificate(
+    format: FileFormat,
+    enrollment: &Enrollment,
+    certificate: &CertificateSummary,
+    badge: Option<&str>,
+) -> &'static str {
+    let name = FileName {
+        common_name: &enrollment.application.common_name,
+        serial_number: &certificate.serial_number,
+        not_after: certificate.not_after,
+        badge,
+    };
+    let path = enrollment.certification_path.as_deref().unwrap_or_default();
+    let file_name = name.with_extension(certificate_file::extension(format));
+    components::save_certificate(certificate_file::encode(format, path), format, &file_name)
 }
 
 /// What can be done with it.
@@ -368,8 +353,18 @@ fn Particulars(held: Memo<Option<Enrollment>>) -> impl IntoView {
                     <dl class="particulars">
                         <dt>"Certificate Type"</dt>
                         <dd>{application.certificate_type_name}</dd>
-                        <dt>"Common Name"</dt>
+                        <dt>{if application.device.is_some() { "Device Name" } else { "Common Name" }}</dt>
                         <dd>{application.common_name}</dd>
+                        {application
+                            .device
+                            .map(|device| {
+                                view! {
+                                    <dt>"Device Type"</dt>
+                                    <dd>{device.kind.full_name()} " (" {device.kind.abbreviation()} ")"</dd>
+                                    <dt>"Wanted file format"</dt>
+                                    <dd>{device.file_format.abbreviation()}</dd>
+                                }
+                            })}
                         <dt>"Email Address"</dt>
                         <dd>{application.email_address}</dd>
                         <dt>"Key Algorithm"</dt>

@@ -1,0 +1,130 @@
+//! The names that a device's certificate may have in its subjectAltName (RFC 5280, section 4.2.1.6): how others reach it.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use x509_cert::ext::pkix::name::GeneralName;
+
+/// The most names that one certificate may have.
+pub const MAXIMUM: usize = 10;
+/// The longest dNSName, in characters (RFC 1035, section 2.3.4).
+const MAXIMUM_DNS_NAME_LENGTH: usize = 253;
+/// The longest part of a dNSName between dots, in characters (RFC 1035, section 2.3.4).
+const MAXIMUM_LABEL_LENGTH: usize = 63;
+
+/// A name that others reach a device by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceName {
+    /// A dNSName.
+    Dns(String),
+    /// An iPAddress.
+    Ip(IpAddr),
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => write!(formatter, "DNS:{name}"),
+            Self::Ip(address) => write!(formatter, "IP:{address}"),
+        }
+    }
+}
+
+/// Why names cannot be a device's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NamesFault {
+    /// There are more than [`MAXIMUM`]; how many.
+    #[error("there are {0} names; at most {MAXIMUM} are taken")]
+    TooMany(usize),
+    /// There is a name of another kind than dNSName, iPAddress and rfc822Name.
+    #[error("there is a name that is neither a dNSName nor an iPAddress")]
+    Kind,
+    /// A dNSName is not a host name (RFC 1123, section 2.1); which. One with a wildcard would stand for other devices too.
+    #[error("“{0}” is not the name of one host")]
+    DnsName(String),
+    /// An iPAddress has neither 4 nor 16 bytes.
+    #[error("there is an iPAddress that is neither of IPv4 nor of IPv6")]
+    IpAddress,
+}
+
+/// The dNSNames and iPAddresses among the names that a certification request has. An rfc822Name is passed over: it is about
+/// a person, and a device's certificate does not get it.
+pub fn of(names: &[GeneralName]) -> Result<Vec<DeviceName>, NamesFault> {
+    let mut found = Vec::new();
+    for name in names {
+        match name {
+            GeneralName::DnsName(name) if is_host_name(name.as_str()) => {
+                found.push(DeviceName::Dns(name.as_str().to_owned()));
+            }
+            GeneralName::DnsName(name) => return Err(NamesFault::DnsName(name.as_str().escape_debug().to_string())),
+            GeneralName::IpAddress(address) => found.push(DeviceName::Ip(ip_address(address.as_bytes())?)),
+            GeneralName::Rfc822Name(_) => {}
+            _ => return Err(NamesFault::Kind),
+        }
+    }
+    if found.len() > MAXIMUM {
+        return Err(NamesFault::TooMany(found.len()));
+    }
+    Ok(found)
+}
+
+/// RFC 1123, section 2.1, and RFC 5280's "preferred name syntax": letters, digits and hyphens between dots.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=MAXIMUM_LABEL_LENGTH).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= MAXIMUM_DNS_NAME_LENGTH && text.split('.').all(is_label)
+}
+
+fn ip_address(bytes: &[u8]) -> Result<IpAddr, NamesFault> {
+    <[u8; 4]>::try_from(bytes)
+        .map(IpAddr::from)
+        .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .map_err(|_| NamesFault::IpAddress)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use der::asn1::{Ia5String, OctetString};
+
+    use super::*;
+
+    fn dns(name: &str) -> GeneralName {
+        GeneralName::DnsName(Ia5String::new(name).unwrap())
+    }
+
+    fn ip(bytes: &[u8]) -> GeneralName {
+        GeneralName::IpAddress(OctetString::new(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_names_of_a_host_are_read() {
+        let email = GeneralName::Rfc822Name(Ia5String::new("ops@example.com").unwrap());
+        let six = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let names = [dns("rig-1.example.com"), email, dns("RIG1"), ip(&[192, 0, 2, 1]), ip(&six)];
+        let found = of(&names).unwrap();
+        let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["DNS:rig-1.example.com", "DNS:RIG1", "IP:192.0.2.1", "IP:2001:db8::1"]);
+        assert_eq!(of(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn other_names_are_told() {
+        for bad in ["", "*.example.com", "a b", "-a", "a-", "a..b", "a.", "a_b", "a\tb", &"a".repeat(64)] {
+            assert!(matches!(of(&[dns(bad)]), Err(NamesFault::DnsName(_))), "{bad:?}");
+        }
+        assert!(matches!(of(&[dns(&"a.".repeat(127))]), Err(NamesFault::DnsName(_))));
+        for bad in [&[][..], &[192, 0, 2], &[192, 0, 2, 0, 255, 255, 255, 0]] {
+            assert_eq!(of(&[ip(bad)]), Err(NamesFault::IpAddress), "{bad:?}");
+        }
+        let uri = GeneralName::UniformResourceIdentifier(Ia5String::new("https://example.com").unwrap());
+        assert_eq!(of(&[uri]), Err(NamesFault::Kind));
+        assert_eq!(of(&vec![dns("a"); 11]), Err(NamesFault::TooMany(11)));
+        assert!(of(&vec![dns("a"); 10]).is_ok());
+    }
+}
