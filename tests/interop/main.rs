@@ -1,5 +1,6 @@
 //! What Keyside writes, read by the programs that users and relying parties have: OpenSSL, NSS, GnuTLS, Java, Python's
-//! `cryptography` and curl. They are the judges; each is also shown something that it must refuse.
+//! `cryptography` and curl. They are the judges; each is also shown something that it must refuse. And the other way round, the PKCS#12
+//! files that they write.
 //!
 //! `KEYSIDE_PYTHON` names a Python with the package `cryptography` (else `python3`).
 #![cfg(not(target_arch = "wasm32"))]
