@@ -287,5 +287,5 @@ async fn text_of(file: &File) -> Result<String, Message> {
         return Err(messages::backup(&BackupError::NotABackup));
     }
     let bytes = bytes_of(file, MAXIMUM_SIZE).await?;
-    String::from_utf8(bytes).map_err(|_| messages::backup(&BackupError::NotABackup))
+    String::from_utf8(bytes.to_vec()).map_err(|_| messages::backup(&BackupError::NotABackup))
 }

@@ -1,10 +1,12 @@
 //! A field for a file: picked, or dropped on it.
 
+use js_sys::Uint8Array;
 use leptos::ev::{DragEvent, Event};
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
+use zeroize::Zeroizing;
 
 use super::messages::Message;
 
@@ -51,8 +53,8 @@ pub fn FileField(
     }
 }
 
-/// The bytes of a file that has at most `maximum_size` of them.
-pub async fn bytes_of(file: &File, maximum_size: usize) -> Result<Vec<u8>, Message> {
+/// The bytes of a file that has at most `maximum_size` of them. It may hold a private key in the clear: no other copy stays.
+pub async fn bytes_of(file: &File, maximum_size: usize) -> Result<Zeroizing<Vec<u8>>, Message> {
     if file.size() > maximum_size as f64 {
         return Err(Message {
             title: "The file is too large".into(),
@@ -63,5 +65,8 @@ pub async fn bytes_of(file: &File, maximum_size: usize) -> Result<Vec<u8>, Messa
         title: "The file cannot be read".into(),
         way_out: "Copy it to this computer, then pick it again.".into(),
     })?;
-    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+    let array = Uint8Array::new(&buffer);
+    let bytes = Zeroizing::new(array.to_vec());
+    array.fill(0, 0, array.length());
+    Ok(bytes)
 }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use leptos::ev::{DragEvent, Event, SubmitEvent};
-use leptos::html;
+use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::components::A;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 use zeroize::Zeroizing;
 
@@ -21,6 +19,7 @@ use crate::ports::RegistrationAuthority;
 use crate::service::inspect::{InspectFileError, Inspected, inspect};
 use crate::ui::components::{CertificateParticulars, PageHeading};
 use crate::ui::context::Context;
+use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{Fault, TextField};
 use crate::ui::format::{date_and_time, pairs, validity};
 use crate::ui::messages::Message;
@@ -94,29 +93,18 @@ pub fn Inspector() -> impl IntoView {
             start(file, None);
         }
     });
-    let read = move |file: Option<File>| {
-        let Some(file) = file else { return };
+    let read = Callback::new(move |file: File| {
         inspected.set(None);
         picked.set(None);
         passphrase.set(String::new());
         progress.set(Progress::Working);
         spawn_local(async move {
-            match bytes_of(&file).await {
+            match bytes_of(&file, MAXIMUM_SIZE).await {
                 Ok(bytes) => drop(picked.try_set(Some(Picked { name: file.name(), bytes: Arc::new(bytes) }))),
                 Err(message) => drop(progress.try_set(Progress::Failed(message))),
             }
         });
-    };
-    let file_field: NodeRef<html::Input> = NodeRef::new();
-    let pick = move |_: Event| {
-        let files = file_field.get_untracked().and_then(|field| field.files());
-        read(files.and_then(|files| files.get(0)));
-    };
-    let dropped = move |event: DragEvent| {
-        event.prevent_default();
-        let files = event.data_transfer().and_then(|transfer| transfer.files());
-        read(files.and_then(|files| files.get(0)));
-    };
+    });
     let open = move |event: SubmitEvent| {
         event.prevent_default();
         if let Some(file) = picked.get_untracked() {
@@ -138,25 +126,14 @@ pub fn Inspector() -> impl IntoView {
         <p class="quiet">
             "Nothing leaves this browser: the file is read here, and nothing of it is sent or saved."
         </p>
-        <section
-            class="card"
-            aria-label="File to inspect"
-            on:dragover=|event: DragEvent| event.prevent_default()
-            on:drop=dropped
-        >
-            <div class="field">
-                <label for="inspect-file">"File"</label>
-                <p class="hint" id="inspect-file-hint">
-                    "Pick it, or drop it here: .p12, .pfx, .pem, .cer, .crt, .csr, .key, .p7b, .crl."
-                </p>
-                <input
-                    id="inspect-file"
-                    type="file"
-                    aria-describedby="inspect-file-hint"
-                    node_ref=file_field
-                    on:change=pick
-                />
-            </div>
+        <section class="card" aria-label="File to inspect">
+            <FileField
+                id="inspect-file"
+                label="File"
+                hint="Pick it, or drop it here: .p12, .pfx, .pem, .cer, .crt, .csr, .key, .p7b, .crl."
+                accept=""
+                on_file=read
+            />
             <div role="status">
                 {move || match progress.get() {
                     Progress::Idle => ().into_any(),
@@ -444,16 +421,4 @@ fn Backup(of: Option<String>) -> impl IntoView {
         }
         .into_any(),
     }
-}
-
-/// The bytes of a file that can be inspected.
-async fn bytes_of(file: &File) -> Result<Zeroizing<Vec<u8>>, Message> {
-    if file.size() > MAXIMUM_SIZE as f64 {
-        return Err(words::fault(&InspectFileError::TooLarge));
-    }
-    let buffer = JsFuture::from(file.array_buffer()).await.map_err(|_| Message {
-        title: "The file cannot be read".into(),
-        way_out: "Copy it to this computer, then pick it again.".into(),
-    })?;
-    Ok(Zeroizing::new(js_sys::Uint8Array::new(&buffer).to_vec()))
 }

@@ -94,7 +94,7 @@ pub fn RenewFromFile() -> impl IntoView {
             let read = bytes_of(&picked, MAXIMUM_SIZE).await;
             let _ = opening.try_set(match read {
                 Ok(bytes) => {
-                    file.try_set(Some((picked.name(), bytes)));
+                    file.try_set(Some((picked.name(), bytes.to_vec())));
                     Opening::Idle
                 }
                 Err(message) => Opening::Failed(message),
