@@ -57,7 +57,7 @@ pub fn FileField(
 pub async fn bytes_of(file: &File, maximum_size: usize) -> Result<Zeroizing<Vec<u8>>, Message> {
     if file.size() > maximum_size as f64 {
         return Err(Message {
-            title: "The file is too large".into(),
+            title: "This file is too large".into(),
             way_out: format!("It may have at most {} kB. Pick another one.", maximum_size / 1024),
         });
     }
