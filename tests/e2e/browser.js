@@ -207,9 +207,9 @@ export class Tab {
             await this.page.keyboard.press('Tab');
             const here = await this.page.evaluate(() => {
                 const active = document.activeElement;
-                return active.labels?.[0]?.textContent.trim() || active.innerText?.trim() || '';
+                return [active.labels?.[0]?.textContent.trim(), active.innerText?.trim(), active.textContent.trim()];
             });
-            if (here === name) return;
+            if (here.includes(name)) return;
         }
         throw new Error(`“${name}” cannot be reached with the Tab key`);
     }
