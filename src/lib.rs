@@ -8,13 +8,13 @@
 //!
 //! | module | what lives there | depends on |
 //! |---|---|---|
-//! | [`domain`] | what the user means: distinguished name, passphrase policy, transaction ID, enrollment record | nothing |
+//! | [`domain`] | what the user means: distinguished name, passphrase policy, transaction ID, enrollment record, device | nothing |
 //! | [`pki`] | bytes in, bytes out: one file per structure, named as its standard names it | `domain` |
 //! | [`api`] | the RA API's types, shared with the gateway | `domain` |
 //! | [`protocol`] | the versioned messages between page and worker | `domain`, `pki` |
 //! | [`custody`] | all that touches the clear private key or the passphrase; it runs inside the worker | `pki` |
 //! | [`ports`] | what the use cases need from the outside world | `domain`, `api`, `protocol` |
-//! | [`service`] | the use cases: enroll, collect, renew, back up, restore, change the passphrase, ask for a revocation, trust, connect, inspect | `ports`, `pki`, `domain` |
+//! | [`service`] | the use cases: enroll, collect, renew, back up, restore, change the passphrase, ask for a revocation, devices, trust, connect, inspect | `ports`, `pki`, `domain` |
 //! | `browser` | wasm32 only: the adapters (IndexedDB, worker, HTTP, downloads) | `ports` |
 //! | `ui` | wasm32 only: routes, pages, components, messages | `service` |
 //!

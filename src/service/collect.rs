@@ -279,6 +279,9 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
+    use crate::api::NewRequest;
+    use crate::domain::device::{Device, DeviceKind, FileFormat};
+    use crate::pki::certification_request;
     use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
     use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
     use crate::service::testing::{PASSPHRASE, enrollment, wanted};
@@ -405,6 +408,27 @@ mod tests {
     fn a_request_of_another_browser_is_told_from_an_unknown_one() {
         let site = Site { store: MemoryKeyStore::default(), ..Site::issued() };
         assert_eq!(site.collect(), Err(CollectError::KeyNotHere));
+    }
+
+    #[test]
+    fn a_request_of_a_device_is_told_from_a_person_s() {
+        let site = Site { store: MemoryKeyStore::default(), ..Site::issued() };
+        let device = Device {
+            kind: DeviceKind::Rig,
+            name: "rig-1".into(),
+            file_format: FileFormat::Pem,
+            email_address: "ops@example.com".into(),
+        };
+        let subject = "CN=rig-1,OU=Devices,O=Example,C=US".parse().unwrap();
+        let request = certification_request::build(&key_pair(), subject, "ops@example.com", &mut rand::rng()).unwrap();
+        let new = NewRequest {
+            certificate_type: "devices".into(),
+            certification_request: Base64Bytes(request).into(),
+            device: Some(device),
+        };
+        let id = block_on(site.authority.submit(&new)).unwrap().transaction_id;
+        let collected = site.collect_with(&id.to_string(), PASSPHRASE);
+        assert_eq!(collected, Err(CollectError::ForDevice("rig-1".into())));
     }
 
     #[test]

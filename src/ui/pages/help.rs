@@ -40,6 +40,11 @@ pub fn Help() -> impl IntoView {
                 "After Submit and again after Collect you can save a backup: a text file with the encrypted key and all that belongs to it. Keep it apart from the passphrase. "
                 "Restore it on Home or on Collect, in another browser or on another computer."
             </p>
+            <h3>"Devices"</h3>
+            <p>
+                "A RIG, a DPG or an ICCP server makes its own key and a certificate request (CSR). " <A href="/devices">"Devices"</A>
+                " has the commands for that, checks the request, and sends it with the device's type and name. The certificate is collected there, by its transaction ID and without a passphrase, on any computer."
+            </p>
             <h3>"Collect"</h3>
             <p>
                 "Enter the transaction ID and your pickup passphrase. The page fetches the certificate, checks that it belongs to your key and leads to the right certification authority, "

@@ -206,11 +206,6 @@ fn Actions(request: Memo<Option<DeviceRequest>>, held: Held) -> impl IntoView {
                     .get()
                     .map(|wanted| view! { <FormatButtons verb="Collect as" wanted name=name.get() on_chosen=collect/> })
             }}
-            {move || {
-                transaction_id
-                    .get()
-                    .map(|id| view! { <CopyButton text=Memo::new(move |_| id.clone()) of=format!("the transaction ID of {}", name.get())/> })
-            }}
             <button
                 type="button"
                 class="secondary"
@@ -219,6 +214,11 @@ fn Actions(request: Memo<Option<DeviceRequest>>, held: Held) -> impl IntoView {
             >
                 "Remove" <span class="visually-hidden">" the request of " {name}</span>
             </button>
+            {move || {
+                transaction_id
+                    .get()
+                    .map(|id| view! { <CopyButton text=Memo::new(move |_| id.clone()) of=format!("the transaction ID of {}", name.get())/> })
+            }}
             <span role="status" class="quiet">{said}</span>
         </div>
         {move || {
