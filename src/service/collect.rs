@@ -425,6 +425,7 @@ mod tests {
             certificate_type: "devices".into(),
             certification_request: Base64Bytes(request).into(),
             device: Some(device),
+            replaces: None,
         };
         let id = block_on(site.authority.submit(&new)).unwrap().transaction_id;
         let collected = site.collect_with(&id.to_string(), PASSPHRASE);
