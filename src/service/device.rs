@@ -458,7 +458,7 @@ fn unexpected(error: Error) -> CollectError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use der::Encode;
     use der::asn1::Ia5String;
