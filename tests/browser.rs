@@ -119,6 +119,7 @@ async fn a_record_that_cannot_be_read_hides_no_other() {
     let records = transaction.object_store("enrollments").unwrap();
     records.put("not an enrollment").with_key("damaged").without_key_type().await.unwrap();
     transaction.commit().await.unwrap();
+    database.close();
     let held = store.list().await.unwrap();
     assert_eq!(held.unreadable, 1);
     assert!(held.enrollments.iter().any(|enrollment| enrollment.key_id == "readable"));
@@ -164,6 +165,7 @@ async fn database_of_version(version: u32, stores: &[&str], kept: &Enrollment) {
     let records = transaction.object_store("enrollments").unwrap();
     records.add(kept).with_key(kept.id()).without_key_type().serde().unwrap().await.unwrap();
     transaction.commit().await.unwrap();
+    database.close();
 }
 
 #[wasm_bindgen_test]

@@ -1,5 +1,7 @@
 //! The page's database in IndexedDB: its schema, its transactions, its errors.
 
+use core::ops::Deref;
+
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::prelude::*;
@@ -22,8 +24,26 @@ const SCHEMA: [&[&str]; 2] = [&[ENROLLMENTS, DRAFTS], &[DEVICE_REQUESTS]];
 /// The newest version, which this page works with.
 const SCHEMA_VERSION: u32 = SCHEMA.len() as u32;
 
+/// A connection to the database, closed when it is dropped. One that is left to the garbage collector stands in the way of whoever
+/// brings the schema up to date in another tab.
+pub(super) struct Connection(Database);
+
+impl Deref for Connection {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.0
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.clone().close();
+    }
+}
+
 /// Opens the database, and makes it where there is none. One of an older version gets what was added since; what is in it stays.
-pub(super) async fn open() -> Result<Database, StoreError> {
+pub(super) async fn open() -> Result<Connection, StoreError> {
     Database::open(DATABASE)
         .with_version(SCHEMA_VERSION)
         .with_on_upgrade_needed(|event, database| {
@@ -35,6 +55,7 @@ pub(super) async fn open() -> Result<Database, StoreError> {
             Ok(())
         })
         .await
+        .map(Connection)
         .map_err(|error| match error {
             OpenDbError::Base(error) => store_error(error),
             // What the library makes of whatever the browser throws at the call itself, since the version is not zero.

@@ -269,6 +269,12 @@ test(`${kind}: a refusal of the gateway is shown with its reason, and the reques
     await tab.heading('Certificate Request Submitted');
     await standing(tab, 'iccp-1', 'Waiting for approval');
     assert.match(await gateway.requests('list'), /\ticcp-1\tothers@example.com\t\tICCP \(pem\)\t/);
+    await pick(tab, join(folder, 'iccp-1.pem'));
+    await tab.text('Fits the public key');
+    await tab.press('Submit');
+    await tab.heading('This certificate request was sent before');
+    await tab.accessible();
+    assert.equal((await gateway.requests('list')).match(/\ticcp-1\t/g).length, 1);
     await tab.page.close();
 });
 

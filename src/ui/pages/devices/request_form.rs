@@ -109,7 +109,11 @@ enum Progress {
     Sending,
     NotSaved(StoreError),
     Saved(Box<DeviceRequest>, EnrollError),
-    Sent(Box<DeviceRequest>),
+    Sent {
+        request: Box<DeviceRequest>,
+        /// Whether it was sent before: then what goes along with it is what it was.
+        before: bool,
+    },
 }
 
 /// The form.
@@ -184,6 +188,7 @@ pub fn RequestForm(
                     return;
                 }
             };
+            let before = request.submission.is_some();
             let sent = device::refresh(&context.device_requests, &context.authority(), &request.id).await;
             read_held(context, held).await;
             let refused = sent.as_ref().err().is_some_and(EnrollError::is_refusal);
@@ -192,7 +197,7 @@ pub fn RequestForm(
                 form.clear();
             }
             let _ = progress.try_set(match sent {
-                Ok(request) => Progress::Sent(Box::new(request)),
+                Ok(request) => Progress::Sent { request: Box::new(request), before },
                 Err(error) => Progress::Saved(Box::new(request), error),
             });
         });
@@ -444,10 +449,15 @@ fn Outcome(progress: Progress) -> impl IntoView {
             view! { <MessageBox message=Message { title: "The request is saved, and not sent yet".into(), way_out } kind="wait"/> }
                 .into_any()
         }
-        Progress::Sent(request) => {
+        Progress::Sent { request, before } => {
             let id = request.transaction_id().map(|id| id.to_string()).unwrap_or_default();
             let message = Message {
-                title: "Certificate Request Submitted".into(),
+                title: if before {
+                    "This certificate request was sent before"
+                } else {
+                    "Certificate Request Submitted"
+                }
+                .into(),
                 way_out: format!(
                     "Note the transaction ID of the request of {} for later certificate retrieval:",
                     request.device.name
@@ -457,6 +467,10 @@ fn Outcome(progress: Progress) -> impl IntoView {
             view! {
                 <MessageBox message kind="done">
                     <output class="transaction-id" aria-label="Transaction ID">{shown.clone()}</output>
+                    {before
+                        .then(|| {
+                            view! { <p>"It is one request, however often it is sent: what you entered with it this time was not taken. For a change, make a new request on the device."</p> }
+                        })}
                     <p>"With it, the certificate can be collected on any computer. You cannot collect it without the transaction ID number."</p>
                     <p class="actions no-print">
                         <CopyButton text=Memo::new(move |_| id.clone()) of="the transaction ID"/>
