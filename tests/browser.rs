@@ -35,6 +35,7 @@ const PASSPHRASE: &str = "Correct-4-horse!";
 fn job() -> Generate {
     Generate {
         key_size: KeySize::Rsa2048,
+        replaces: None,
         subject_template: "CN={common_name},O=Example,C=US".into(),
         common_name: "Zoë Example".into(),
         email_address: "zoe@example.com".into(),
