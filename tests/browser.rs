@@ -35,7 +35,6 @@ const PASSPHRASE: &str = "Correct-4-horse!";
 fn job() -> Generate {
     Generate {
         key_size: KeySize::Rsa2048,
-        replaces: None,
         subject_template: "CN={common_name},O=Example,C=US".into(),
         common_name: "Zoë Example".into(),
         email_address: "zoe@example.com".into(),
@@ -54,6 +53,7 @@ fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
             common_name: "Zoë Example".into(),
             email_address: "zoe@example.com".into(),
             key_size: KeySize::Rsa3072,
+            replaces: None,
             device: None,
         },
         encrypted_private_key: vec![0, 1, 254, 255].into(),
