@@ -8,7 +8,7 @@ use keyside::domain::transaction_id::TransactionId;
 
 use crate::clock::{self, BACKDATING, DAY};
 use crate::serial_number;
-use crate::store::{Approval, Request, Store, StoreError};
+use crate::store::{Approval, Request, State, Store, StoreError};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,9 @@ pub enum DecisionError {
     /// It was decided before.
     #[error("the request {0} is {1} already")]
     Decided(TransactionId, &'static str),
+    /// It renews a certificate that was revoked.
+    #[error("the request {0} renews a certificate that was revoked: reject it, and have the user register")]
+    RenewsRevoked(TransactionId),
     /// There is no certificate to revoke.
     #[error("the request {0} is {1}: only a certificate that was issued can be revoked")]
     NotIssued(TransactionId, &'static str),
@@ -41,7 +44,8 @@ pub async fn approve(store: &Store, id: TransactionId) -> Result<(), DecisionErr
         decided_at: now,
     };
     if !store.approve(id, &approval).await? {
-        return Err(decided(&find(store, id).await?));
+        let request = find(store, id).await?;
+        return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
     tracing::info!(%id, common_name = request.common_name, "approved");
     Ok(())
@@ -64,6 +68,13 @@ pub async fn reject(store: &Store, id: TransactionId, reason: &str) -> Result<()
 pub async fn revoke(store: &Store, id: TransactionId, reason: RevocationReason) -> Result<(), DecisionError> {
     if store.revoke(id, reason, clock::now()).await? {
         tracing::info!(%id, %reason, "revoked");
+        for renewal in store.renewals(id).await? {
+            tracing::warn!(
+                id = %renewal.transaction_id,
+                state = renewal.state.name(),
+                "this request renews the revoked certificate: decide about it too"
+            );
+        }
         return Ok(());
     }
     let request = find(store, id).await?;

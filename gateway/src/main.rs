@@ -188,7 +188,7 @@ async fn requests(command: RequestsCommand) -> Result<(), Error> {
             let mut stdout = io::stdout().lock();
             writeln!(
                 stdout,
-                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\trenews\treplaces\tdevice\trevocation"
+                "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\tserial number\trenews\treplaces\tdevice\trevocation"
             )?;
             for request in store.list().await? {
                 writeln!(stdout, "{}", line(&request)?)?;
@@ -239,13 +239,14 @@ fn device(request: &Request) -> Option<String> {
 fn line(request: &Request) -> Result<String, Error> {
     let submitted = std::time::Duration::from_secs(clock::to_unsigned(request.submitted_at));
     Ok(format!(
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         request.transaction_id,
         request.state.name(),
         DateTime::from_unix_duration(submitted)?,
         request.certificate_type,
         request.common_name,
         request.email_address,
+        request.serial_number.as_deref().map(hex).unwrap_or_default(),
         request.renews.as_deref().map(hex).unwrap_or_default(),
         request.replaces.as_deref().unwrap_or_default(),
         device(request).unwrap_or_default(),

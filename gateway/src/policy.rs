@@ -146,7 +146,7 @@ fn check_device(
         Refusal::new(ProblemKind::EmailAddressNotAllowed, format!("device.email_address: {fault}."))
     })?;
     let names = request.subject_alt_names().map_err(refusal)?;
-    let device_names = device_names::of(&names).map_err(|fault| {
+    let device_names = device_names::of(&common_name, &names).map_err(|fault| {
         Refusal::new(
             ProblemKind::SubjectAltNameNotAllowed,
             format!("In the subjectAltName {fault}. It may be left out, or have the host names and IP addresses of this one device."),

@@ -12,23 +12,10 @@ use crate::clock;
 use crate::policy::CheckedRequest;
 use crate::problem::Refusal;
 
-/// Reads a full PKI request and checks that the holder of a valid certificate of `root` and `issuing` has signed it. `now` is
-/// in seconds since 1970-01-01T00:00:00Z.
-pub fn read(der: &[u8], root: &[u8], issuing: &[u8], now: i64) -> Result<FullPkiRequest, Refusal> {
+/// Reads a full PKI request and verifies its signature with the key of the certificate that came along.
+pub fn read(der: &[u8]) -> Result<FullPkiRequest, Refusal> {
     let request = FullPkiRequest::from_der(der)
         .map_err(|error| Refusal::new(ProblemKind::RenewalMalformed, format!("{error}.")))?;
-    let authority = |der| Certificate::from_der(der).map_err(|error| Refusal::internal(&error));
-    certification_path::build(request.signer(), &[authority(issuing)?], &[authority(root)?], clock::to_unsigned(now))
-        .map_err(|fault| {
-        Refusal::new(
-            ProblemKind::CertificateNotAccepted,
-            match fault {
-                PathError::Expired(_) => "It has ended: register for a new one.",
-                PathError::NotYetValid(_) => "It is not valid yet.",
-                _ => "It was not issued here: register for a new one.",
-            },
-        )
-    })?;
     request.verify().map_err(|error| {
         Refusal::new(
             ProblemKind::RenewalSignatureInvalid,
@@ -39,6 +26,23 @@ pub fn read(der: &[u8], root: &[u8], issuing: &[u8], now: i64) -> Result<FullPki
         )
     })?;
     Ok(request)
+}
+
+/// Checks that the current certificate is one of `root` and `issuing`, and valid. `now` is in seconds since 1970-01-01T00:00:00Z.
+pub fn check_path(current: &Certificate, root: &[u8], issuing: &[u8], now: i64) -> Result<(), Refusal> {
+    let authority = |der| Certificate::from_der(der).map_err(|error| Refusal::internal(&error));
+    certification_path::build(current, &[authority(issuing)?], &[authority(root)?], clock::to_unsigned(now))
+        .map(|_| ())
+        .map_err(|fault| {
+            Refusal::new(
+                ProblemKind::CertificateNotAccepted,
+                match fault {
+                    PathError::Expired(_) => "It has ended: register for a new one.",
+                    PathError::NotYetValid(_) => "It is not valid yet.",
+                    _ => "It was not issued here: register for a new one.",
+                },
+            )
+        })
 }
 
 /// Checks that the time for a renewal has come.

@@ -126,11 +126,7 @@ impl Service {
     /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
     pub async fn renew(&self, der: Vec<u8>) -> Result<Submission, Refusal> {
         let now = clock::now();
-        let ca = Arc::clone(&self.ca);
-        let renewal = spawn_blocking(move || {
-            renewal::read(&der, ca.certificate(Authority::Root), ca.certificate(Authority::Issuing), now)
-        })
-        .await??;
+        let renewal = spawn_blocking(move || renewal::read(&der)).await??;
         let current = renewal.signer();
         // With the certificate, because a request for the same key is the same each time.
         let submission_sha256 =
@@ -138,6 +134,12 @@ impl Service {
         if let Some(known) = self.known(&submission_sha256).await? {
             return Ok(known);
         }
+        // From here on, and not before: a renewal that was taken is known for good, whatever has become of the current certificate.
+        let (ca, signer) = (Arc::clone(&self.ca), current.clone());
+        spawn_blocking(move || {
+            renewal::check_path(&signer, ca.certificate(Authority::Root), ca.certificate(Authority::Issuing), now)
+        })
+        .await??;
         let issued = self.store.find_issued(current.serial_number()).await?;
         let issued = issued.filter(|issued| issued.certificate == current.der()).ok_or_else(|| {
             Refusal::new(
@@ -208,6 +210,8 @@ impl Service {
             submitted_at,
             // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.
             approve_at: match self.config.approval {
+                // Whoever trusts the CA would take the holder for these hosts: a person decides, always.
+                _ if !checked.device_names.is_empty() => None,
                 Approval::Automatic { after_seconds } => Some(submitted_at + i64::from(after_seconds)),
                 Approval::Manual {} => None,
             },
@@ -325,7 +329,7 @@ impl Service {
                 tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
                 match decision::approve(&self.store, request.transaction_id).await {
                     // Somebody else was faster.
-                    Ok(()) | Err(decision::DecisionError::Decided(..)) => {}
+                    Ok(()) | Err(decision::DecisionError::Decided(..) | decision::DecisionError::RenewsRevoked(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
             }

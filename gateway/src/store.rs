@@ -135,6 +135,8 @@ pub struct Request {
     pub state: State,
     /// Why it was rejected, if it was.
     pub rejection_reason: Option<String>,
+    /// Its certificate's serial number, once it was approved: unsigned, most significant byte first.
+    pub serial_number: Option<Vec<u8>>,
     /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
     pub renews: Option<Vec<u8>>,
     /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
@@ -287,7 +289,7 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
+             state, rejection_reason, serial_number, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
         )
@@ -393,19 +395,25 @@ impl Store {
             .await?)
     }
 
-    /// The requests that approve themselves by now, oldest first.
+    /// The requests that approve themselves by now, oldest first. A renewal waits for a person once the certificate that it renews
+    /// was revoked, or somebody has asked for that.
     pub async fn due(&self, now: i64) -> Result<Vec<Request>, StoreError> {
-        Ok(sqlx::query_as(select_requests!("WHERE state = 'pending' AND approve_at <= ? ORDER BY submitted_at"))
-            .bind(now)
-            .fetch_all(&self.pool)
-            .await?)
+        Ok(sqlx::query_as(select_requests!(
+            "WHERE state = 'pending' AND approve_at <= ? AND NOT EXISTS (SELECT 1 FROM requests AS current \
+             WHERE current.serial_number = requests.renews \
+             AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY submitted_at"
+        ))
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await?)
     }
 
-    /// Approves a pending request. Returns whether it was pending.
+    /// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.
     pub async fn approve(&self, id: TransactionId, approval: &Approval) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE requests SET state = 'approved', serial_number = ?, not_before = ?, not_after = ?, decided_at = ? \
-             WHERE transaction_id = ? AND state = 'pending'",
+             WHERE transaction_id = ? AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM requests AS current \
+             WHERE current.serial_number = requests.renews AND current.revoked_at IS NOT NULL)",
         )
         .bind(&approval.serial_number)
         .bind(approval.not_before)
@@ -475,8 +483,18 @@ impl Store {
         .await?)
     }
 
-    /// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and who asks
-    /// about one that is revoked changes nothing. Returns whether the certificate is there.
+    /// The requests that renew the certificate of the request `id`, oldest first.
+    pub async fn renewals(&self, id: TransactionId) -> Result<Vec<Request>, StoreError> {
+        Ok(sqlx::query_as(select_requests!(
+            "WHERE renews = (SELECT serial_number FROM requests WHERE transaction_id = ?) ORDER BY submitted_at"
+        ))
+        .bind(id.to_string())
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and the gravest
+    /// reason. Returns whether the certificate is there.
     pub async fn request_revocation(
         &self,
         id: TransactionId,
@@ -484,12 +502,13 @@ impl Store {
         now: i64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, ?), \
-             revocation_requested_reason = coalesce(revocation_requested_reason, ?) \
-             WHERE transaction_id = ? AND state = 'issued'",
+            "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, ?1), \
+             revocation_requested_reason = CASE WHEN revocation_requested_reason IS NULL OR ?2 = ?3 THEN ?2 \
+             ELSE revocation_requested_reason END WHERE transaction_id = ?4 AND state = 'issued'",
         )
         .bind(now)
         .bind(reason.name())
+        .bind(RevocationReason::KeyCompromise.name())
         .bind(id.to_string())
         .execute(&self.pool)
         .await?;

@@ -14,6 +14,9 @@ use super::certificate::Certificate;
 /// The longest path: leaf, intermediates and trust anchor.
 const MAXIMUM_LENGTH: usize = 8;
 
+/// How many signatures are verified at most for one path: many CAs that certify each other under one name make a maze.
+const MAXIMUM_VERIFICATIONS: usize = 200;
+
 /// The extensions that may be critical on a path.
 const UNDERSTOOD: [ObjectIdentifier; 5] =
     [ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE, ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME];
@@ -50,7 +53,8 @@ pub fn build(
         return Err(PathError::Expired(not_after));
     }
     let mut path = vec![leaf];
-    if understood(leaf) && extend(&mut path, intermediates, trust_anchors, at) {
+    let mut verifications = MAXIMUM_VERIFICATIONS;
+    if understood(leaf) && extend(&mut path, intermediates, trust_anchors, at, &mut verifications) {
         Ok(path.into_iter().cloned().collect())
     } else {
         Err(PathError::NoTrustAnchor)
@@ -63,20 +67,22 @@ fn extend<'a>(
     intermediates: &'a [Certificate],
     trust_anchors: &'a [Certificate],
     at: u64,
+    verifications: &mut usize,
 ) -> bool {
     let Some(&last) = path.last() else {
         return false;
     };
     let below = path.len() - 1;
-    let issues_last = |candidate: &Certificate| {
+    let issues_last = |candidate: &Certificate, verifications: &mut usize| {
         let (not_before, not_after) = candidate.validity();
         candidate.subject() == last.issuer()
             && (not_before..=not_after).contains(&at)
             && candidate.may_issue(below)
             && understood(candidate)
+            && spend(verifications)
             && last.verify_signed_by(candidate).is_ok()
     };
-    if let Some(anchor) = trust_anchors.iter().find(|anchor| issues_last(anchor)) {
+    if let Some(anchor) = trust_anchors.iter().find(|anchor| issues_last(anchor, verifications)) {
         path.push(anchor);
         return true;
     }
@@ -86,15 +92,22 @@ fn extend<'a>(
     for candidate in intermediates {
         // RFC 4158, section 2.4.2: a name with the same key twice is a loop.
         let is_loop = path.iter().any(|certificate| certificate.has_name_and_key_of(candidate));
-        if !is_loop && issues_last(candidate) {
+        if !is_loop && issues_last(candidate, verifications) {
             path.push(candidate);
-            if extend(path, intermediates, trust_anchors, at) {
+            if extend(path, intermediates, trust_anchors, at, verifications) {
                 return true;
             }
             path.pop();
         }
     }
     false
+}
+
+/// Takes one off, if any is left.
+fn spend(verifications: &mut usize) -> bool {
+    let left = verifications.checked_sub(1);
+    *verifications = left.unwrap_or_default();
+    left.is_some()
 }
 
 /// Whether every critical extension is understood.

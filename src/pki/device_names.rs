@@ -42,14 +42,17 @@ pub enum NamesFault {
     /// A dNSName is not a host name (RFC 1123, section 2.1); which. One with a wildcard would stand for other devices too.
     #[error("“{0}” is not the name of one host")]
     DnsName(String),
+    /// The Common Name reads as a host's, and does not stand among the names; which. Old programs compare hosts with it.
+    #[error("the Common Name “{0}”, which reads as the name of a host, is missing")]
+    CommonName(String),
     /// An iPAddress has neither 4 nor 16 bytes.
     #[error("there is an iPAddress that is neither of IPv4 nor of IPv6")]
     IpAddress,
 }
 
-/// The dNSNames and iPAddresses among the names that a certification request has. An rfc822Name is passed over: it is about
-/// a person, and a device's certificate does not get it.
-pub fn of(names: &[GeneralName]) -> Result<Vec<DeviceName>, NamesFault> {
+/// The dNSNames and iPAddresses among the names that a certification request has, for a device with this Common Name. An rfc822Name
+/// is passed over: it is about a person, and a device's certificate does not get it.
+pub fn of(common_name: &str, names: &[GeneralName]) -> Result<Vec<DeviceName>, NamesFault> {
     let mut found = Vec::new();
     for name in names {
         match name {
@@ -65,7 +68,20 @@ pub fn of(names: &[GeneralName]) -> Result<Vec<DeviceName>, NamesFault> {
     if found.len() > MAXIMUM {
         return Err(NamesFault::TooMany(found.len()));
     }
+    let is_named = found.iter().any(|name| match name {
+        DeviceName::Dns(name) => name.eq_ignore_ascii_case(common_name),
+        DeviceName::Ip(address) => common_name.parse() == Ok(*address),
+    });
+    if reads_as_host(common_name) && !is_named {
+        return Err(NamesFault::CommonName(common_name.to_owned()));
+    }
     Ok(found)
+}
+
+/// Whether a program that compares hosts with Common Names could take this one for a host's: it has dots, or a wildcard.
+fn reads_as_host(common_name: &str) -> bool {
+    common_name.contains(['.', '*', ':'])
+        && common_name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '*' | ':' | '-' | '_'))
 }
 
 /// RFC 1123, section 2.1, and RFC 5280's "preferred name syntax": letters, digits and hyphens between dots.
@@ -107,24 +123,37 @@ mod tests {
         let email = GeneralName::Rfc822Name(Ia5String::new("ops@example.com").unwrap());
         let six = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
         let names = [dns("rig-1.example.com"), email, dns("RIG1"), ip(&[192, 0, 2, 1]), ip(&six)];
-        let found = of(&names).unwrap();
+        let found = of("rig-1", &names).unwrap();
         let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["DNS:rig-1.example.com", "DNS:RIG1", "IP:192.0.2.1", "IP:2001:db8::1"]);
-        assert_eq!(of(&[]).unwrap(), []);
+        assert_eq!(of("rig-1", &[]).unwrap(), []);
     }
 
     #[test]
     fn other_names_are_told() {
         for bad in ["", "*.example.com", "a b", "-a", "a-", "a..b", "a.", "a_b", "a\tb", &"a".repeat(64)] {
-            assert!(matches!(of(&[dns(bad)]), Err(NamesFault::DnsName(_))), "{bad:?}");
+            assert!(matches!(of("rig-1", &[dns(bad)]), Err(NamesFault::DnsName(_))), "{bad:?}");
         }
-        assert!(matches!(of(&[dns(&"a.".repeat(127))]), Err(NamesFault::DnsName(_))));
+        assert!(matches!(of("rig-1", &[dns(&"a.".repeat(127))]), Err(NamesFault::DnsName(_))));
         for bad in [&[][..], &[192, 0, 2], &[192, 0, 2, 0, 255, 255, 255, 0]] {
-            assert_eq!(of(&[ip(bad)]), Err(NamesFault::IpAddress), "{bad:?}");
+            assert_eq!(of("rig-1", &[ip(bad)]), Err(NamesFault::IpAddress), "{bad:?}");
         }
         let uri = GeneralName::UniformResourceIdentifier(Ia5String::new("https://example.com").unwrap());
-        assert_eq!(of(&[uri]), Err(NamesFault::Kind));
-        assert_eq!(of(&vec![dns("a"); 11]), Err(NamesFault::TooMany(11)));
-        assert!(of(&vec![dns("a"); 10]).is_ok());
+        assert_eq!(of("rig-1", &[uri]), Err(NamesFault::Kind));
+        assert_eq!(of("rig-1", &vec![dns("a"); 11]), Err(NamesFault::TooMany(11)));
+        assert!(of("rig-1", &vec![dns("a"); 10]).is_ok());
+    }
+
+    #[test]
+    fn a_common_name_that_reads_as_a_host_s_stands_among_the_names() {
+        let fault = |name: &str| Err(NamesFault::CommonName(name.into()));
+        for name in ["rig.example.com", "*.example.com", "*", "192.0.2.1"] {
+            assert_eq!(of(name, &[dns("rig-1.example.com")]), fault(name));
+        }
+        assert!(of("RIG.example.com", &[dns("rig.example.com")]).is_ok());
+        assert!(of("192.0.2.1", &[ip(&[192, 0, 2, 1])]).is_ok());
+        for name in ["rig-1", "RIG at Example Wind Farm, no. 2", "Farm 1.2"] {
+            assert_eq!(of(name, &[]), Ok(Vec::new()));
+        }
     }
 }

@@ -27,7 +27,7 @@ const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 /// Three keys of single DES, in bytes.
 const TRIPLE_DES_KEY_SIZE: usize = 24;
 
-/// The most memory (128·N·r) that a scrypt derivation may ask for, in bytes.
+/// The most memory (128·r·(N + p)) that a scrypt derivation may ask for, in bytes.
 const MAXIMUM_SCRYPT_MEMORY: u128 = 256 * 1024 * 1024;
 /// scrypt's work (128·N·r·p, in bytes) that counts as one iteration of the other derivations.
 const SCRYPT_WORK_OF_AN_ITERATION: u128 = 256;
@@ -52,11 +52,18 @@ impl Budget {
     fn spend_on(&mut self, derivation: &Kdf) -> Result<(), Error> {
         let iterations = match derivation {
             Kdf::Scrypt(scrypt) => {
-                let memory = 128 * u128::from(scrypt.cost_parameter) * u128::from(scrypt.block_size);
-                if memory > MAXIMUM_SCRYPT_MEMORY {
+                // RFC 7914, section 2: a power of two, larger than 1. The crate that does the work panics on 0.
+                let n = u128::from(scrypt.cost_parameter);
+                if n < 2 || !n.is_power_of_two() {
                     return Err(Error::DerivationTooCostly);
                 }
-                memory * u128::from(scrypt.parallelization) / SCRYPT_WORK_OF_AN_ITERATION
+                let block = 128 * u128::from(scrypt.block_size);
+                let p = u128::from(scrypt.parallelization);
+                // V, and the blocks that it is worked out from.
+                if block * (n + p) > MAXIMUM_SCRYPT_MEMORY {
+                    return Err(Error::DerivationTooCostly);
+                }
+                block * n * p / SCRYPT_WORK_OF_AN_ITERATION
             }
             Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count.into(),
             _ => return Err(Error::UnsupportedAlgorithm(derivation.oid())),

@@ -61,10 +61,12 @@ pub fn blocks(text: &str) -> Vec<Block> {
     while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
         rest = begun;
         let Some((label, after)) = begun.split_once(DASHES) else { break };
-        let Some((body, after)) = after.split_once(&format!("-----END {label}{DASHES}")) else { continue };
+        // Up to the next block alone: a text of many beginnings is not searched to its end for each.
+        let own = after.find("-----BEGIN ").map_or(after, |next| after.split_at(next).0);
+        let Some((body, _)) = own.split_once(&format!("-----END {label}{DASHES}")) else { continue };
         let (headers, base64) = if body.contains(':') { split_headers(body) } else { ("", body) };
         blocks.push(Block { label: label.to_owned(), headers: headers.trim().to_owned(), der: decode_base64(base64) });
-        rest = after;
+        rest = after.split_at(body.len()).1;
     }
     blocks
 }

@@ -206,7 +206,8 @@ pub fn check(
     match request.subject_alt_names() {
         Ok(found) => {
             has_email_address = found.iter().any(|name| matches!(name, GeneralName::Rfc822Name(_)));
-            match device_names::of(&found) {
+            let common_name = common_name_of(request.subject()).unwrap_or_default();
+            match device_names::of(&common_name, &found) {
                 Ok(found) => names = found.iter().map(ToString::to_string).collect(),
                 Err(fault) => faults.push(RequestFault::Names(fault)),
             }

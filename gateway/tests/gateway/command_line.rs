@@ -25,7 +25,7 @@ async fn a_running_server_notices_decisions() {
     let bad = gateway.submit_good(&good_request("Eve Example")).await;
     let list = stdout(&site.requests(&["list"]));
     assert!(list.contains(&format!("{good}\tpending\t")), "{list}");
-    assert!(list.contains("participants\tEve Example\tada@example.com\t\t\t\t\n"), "{list}");
+    assert!(list.contains("participants\tEve Example\tada@example.com\t\t\t\t\t\n"), "{list}");
 
     stdout(&site.requests(&["approve", &good.to_string()]));
     stdout(&site.requests(&["reject", &bad.to_string(), "--reason", "unknown person"]));

@@ -84,7 +84,7 @@ async fn what_goes_along_with_a_request_is_kept_and_told() {
 
             let list = String::from_utf8(site.requests(&["list"]).stdout).unwrap();
             let expected = format!(
-                "\tdevices\t{name}\tops@example.com\t\t\t{} DNS:{name} IP:192.0.2.1 ({file_format})\t\n",
+                "\tdevices\t{name}\tops@example.com\t\t\t\t{} DNS:{name} IP:192.0.2.1 ({file_format})\t\n",
                 kind.abbreviation()
             );
             assert!(list.contains(&expected), "{list}");
@@ -141,6 +141,13 @@ async fn bad_requests_are_refused_and_leave_nothing() {
             "*.example",
         ),
         (
+            "a wildcard as Common Name",
+            certification_request(&key(), subject("*.example.com"), vec![]),
+            named("*.example.com"),
+            ProblemKind::SubjectAltNameNotAllowed,
+            "*.example",
+        ),
+        (
             "a network",
             request(vec![ip(&[10, 0, 0, 0, 255, 0, 0, 0])]),
             named("rig-1"),
@@ -180,6 +187,8 @@ async fn openssl_takes_the_certificate_for_both_ends_of_a_connection() {
     let with_names = submit(&gateway, &request(names), device("rig-1")).await;
     let bare = submit(&gateway, &request(vec![]), device("rig-1")).await;
     let by_person = submit(&gateway, &request(vec![email("ops@example.com")]), device("rig-1")).await;
+    // Names of hosts are never approved without a person.
+    assert!(site.requests(&["approve", &with_names.to_string()]).status.success());
     for id in [with_names, bare, by_person] {
         let leaf = pem::encode(pem::CERTIFICATE, &gateway.issued(id).await).unwrap();
         fs::write(site.path(&format!("{id}.pem")), leaf).unwrap();

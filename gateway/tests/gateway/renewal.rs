@@ -3,7 +3,9 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use keyside::api::{CONFIGURATION_PATH, Configuration, PKCS7_CMC_REQUEST, ProblemKind, REQUESTS_PATH, RequestStatus};
+use keyside::api::{
+    CONFIGURATION_PATH, Configuration, PKCS7_CMC_REQUEST, ProblemKind, REQUESTS_PATH, RequestStatus, revocation_path,
+};
 use keyside::domain::key_size::KeySize;
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
@@ -13,7 +15,7 @@ use keyside::pki::pem;
 use reqwest::Method;
 use x509_cert::name::Name;
 
-use crate::harness::{Gateway, Site, certification_request, email, openssl, problem, subject, submission};
+use crate::harness::{Gateway, Site, certification_request, email, eventually, openssl, problem, subject, submission};
 
 const ADDRESS: &str = "ada@example.com";
 
@@ -165,6 +167,47 @@ async fn what_is_not_a_renewal_is_refused() {
     assert!(revoked.status.success(), "{revoked:?}");
     let refusal = problem(renew(&gateway, sign(&good, &old, old_key)).await).await;
     assert_eq!(refusal.kind, ProblemKind::CertificateRevoked);
+}
+
+#[tokio::test]
+async fn a_renewal_waits_for_a_person_once_a_revocation_is_asked_for_and_ends_with_it() {
+    let site = site();
+    let gateway = site.start(&[]);
+    let (old_id, old) = current(&gateway).await;
+    let body = r#"{"reason": "key-compromise"}"#;
+    let ask = gateway.request(Method::POST, &revocation_path(&old_id)).header("content-type", "application/json");
+    assert_eq!(ask.body(body).send().await.unwrap().status(), 202);
+    let response = renew(&gateway, sign(&request(&keys().1, subject("Ada Example"), ADDRESS), &old, &keys().0)).await;
+    assert_eq!(response.status(), 202, "it does not approve itself");
+    let renewal = response.json::<RequestStatus>().await.unwrap().transaction_id;
+
+    let revoked = site.requests(&["revoke", &old_id.to_string(), "--reason", "key-compromise"]);
+    assert!(String::from_utf8_lossy(&revoked.stderr).contains(&renewal.to_string()), "{revoked:?}");
+    let approved = site.requests(&["approve", &renewal.to_string()]);
+    assert!(!approved.status.success());
+    assert!(String::from_utf8_lossy(&approved.stderr).contains("was revoked"), "{approved:?}");
+    assert!(site.requests(&["reject", &renewal.to_string(), "--reason", "revoked"]).status.success());
+}
+
+#[tokio::test]
+async fn a_renewal_that_was_taken_is_known_when_the_certificate_has_ended() {
+    let site = site();
+    let gateway = site.start(&["--manual-approval"]);
+    let id = gateway.submit_good(&request(&keys().0, subject("Ada Example"), ADDRESS)).await;
+    drop(gateway);
+    assert!(site.requests(&["approve", &id.to_string()]).status.success());
+    // Valid for a moment still.
+    site.execute("UPDATE requests SET not_after = unixepoch() + 4").await;
+    let gateway = site.start(&["--manual-approval"]);
+    let old = Certificate::from_der(&gateway.issued(id).await).unwrap();
+    let renewal = sign(&request(&keys().1, subject("Ada Example"), ADDRESS), &old, &keys().0);
+    let taken: RequestStatus = renew(&gateway, renewal.clone()).await.json().await.unwrap();
+    let other = sign(&request(&keys().1, subject("Eve Example"), ADDRESS), &old, &keys().0);
+    eventually(async || {
+        problem(renew(&gateway, other.clone()).await).await.kind == ProblemKind::CertificateNotAccepted
+    })
+    .await;
+    assert_eq!(renew(&gateway, renewal).await.json::<RequestStatus>().await.unwrap(), taken);
 }
 
 #[tokio::test]

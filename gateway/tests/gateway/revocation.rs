@@ -26,11 +26,12 @@ async fn it_is_asked_for_and_an_officer_decides() {
     let gateway = site.start(&[]);
     let id = gateway.submit_good(&good_request("Ada Example")).await;
     assert_eq!(revocation(&gateway, id).await, None);
+    assert_eq!(ask(&gateway, &id, r#"{"reason": "cessation-of-operation"}"#).await.status(), 202);
     let response = ask(&gateway, &id, r#"{"reason": "key-compromise"}"#).await;
     assert_eq!(response.status(), 202);
     let asked = response.json::<RequestStatus>().await.unwrap().revocation.unwrap();
     assert_eq!((asked.state, asked.reason), (RevocationState::Requested, RevocationReason::KeyCompromise));
-    // The first one to ask is noted.
+    // The first one to ask is noted, and the gravest reason.
     assert_eq!(ask(&gateway, &id, r#"{"reason": "superseded"}"#).await.status(), 202);
     assert_eq!(revocation(&gateway, id).await, Some(asked));
     let list = String::from_utf8(site.requests(&["list"]).stdout).unwrap();
