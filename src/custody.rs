@@ -347,7 +347,7 @@ mod tests {
         let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
             panic!("there is no file");
         };
-        Unpack { file, passphrase: passphrase() }
+        Unpack { file: Zeroizing::new(file), passphrase: passphrase() }
     }
 
     fn prove_job() -> Prove {
@@ -564,7 +564,7 @@ mod tests {
         assert_eq!(clear, packed);
         let wrong = Unpack { passphrase: new_passphrase(), ..unpack_job() };
         assert_eq!(failure(Job::Unpack(wrong)), Failure::WrongPassphrase);
-        let no_file = Unpack { file: vec![1].into(), ..unpack_job() };
+        let no_file = Unpack { file: Zeroizing::new(vec![1].into()), ..unpack_job() };
         assert!(matches!(failure(Job::Unpack(no_file)), Failure::Unusable(_)));
     }
 

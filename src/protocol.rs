@@ -123,8 +123,8 @@ pub struct Renew {
 /// Take the private key and its certificate out of a PKCS#12 file, and seal the key as if it had been made here.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Unpack {
-    /// The PFX, DER or BER.
-    pub file: Base64Bytes,
+    /// The PFX, DER or BER; there may be a private key in the clear in it.
+    pub file: Zeroizing<Base64Bytes>,
     /// What the file opens with, and what the key will be sealed under.
     pub passphrase: Passphrase,
 }

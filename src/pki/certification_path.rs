@@ -156,6 +156,18 @@ mod tests {
     }
 
     #[test]
+    fn a_maze_of_namesakes_is_not_searched_to_its_end() {
+        let issuing = vector(vectors!["issuing"]);
+        let behind = |namesakes: usize| {
+            let mut anchors = vec![vector(vectors!["namesake_root"]); namesakes];
+            anchors.extend(vectors!["root"]);
+            build_now(&issuing, &[], &anchors)
+        };
+        assert!(behind(MAXIMUM_VERIFICATIONS - 1).is_ok());
+        assert_eq!(behind(MAXIMUM_VERIFICATIONS), Err(PathError::NoTrustAnchor));
+    }
+
+    #[test]
     fn a_path_leads_from_the_leaf_to_the_trust_anchor() {
         let path = build_now(&leaf(), &vectors!["issuing"], &vectors!["root"]);
         assert_eq!(path, Ok(vectors!["leaf", "issuing", "root"].to_vec()));

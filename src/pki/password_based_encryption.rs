@@ -330,6 +330,8 @@ mod tests {
 
     use der::Encode;
     use der::asn1::OctetString;
+    use pkcs5::pbes2::ScryptParams;
+    use pkcs5::scrypt;
 
     use super::*;
 
@@ -401,5 +403,19 @@ mod tests {
         assert_eq!(budget.spend(4_000_001), Err(Error::DerivationTooCostly));
         assert_eq!(budget.spend(4_000_000), Ok(()));
         assert_eq!(budget.spend(1), Err(Error::DerivationTooCostly));
+    }
+
+    #[test]
+    fn scrypt_that_would_bring_a_browser_down_is_refused() {
+        let spent = |cost_parameter, block_size, parallelization| {
+            let costs = scrypt::Params::new(14, 8, 1).unwrap();
+            let kdf = ScryptParams::from_params_and_salt(costs, b"saltsalt").unwrap();
+            let kdf = ScryptParams { cost_parameter, block_size, parallelization, ..kdf };
+            Budget::default().spend_on(&Kdf::Scrypt(kdf))
+        };
+        assert_eq!(spent(1 << 14, 8, 5), Ok(()));
+        for (n, r, p) in [(0, 8, 1), (1, 8, 1), (3, 8, 1), (2, 777, 25_740), (1 << 20, 8, 4), (1 << 14, 8, u16::MAX)] {
+            assert_eq!(spent(n, r, p), Err(Error::DerivationTooCostly), "{n} {r} {p}");
+        }
     }
 }

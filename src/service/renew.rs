@@ -1,6 +1,9 @@
 //! Renewing: the holder of a certificate that is about to end asks for the next one, for the same names.
 
+use zeroize::Zeroizing;
+
 use crate::api::{CertificateType, Configuration};
+use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::SubjectTemplate;
 use crate::domain::enrollment::{Application, Enrollment};
 use crate::domain::key_size::KeySize;
@@ -124,8 +127,9 @@ impl From<WorkerError> for UnpackError {
 }
 
 /// Takes the certificate to be renewed out of a PKCS#12 file. Nothing is saved.
-pub async fn unpack(worker: &impl KeyWorker, file: Vec<u8>, passphrase: Passphrase) -> Result<Current, UnpackError> {
-    let unpacked = worker.unpack(Unpack { file: file.into(), passphrase }).await?;
+pub async fn unpack(worker: &impl KeyWorker, file: &[u8], passphrase: Passphrase) -> Result<Current, UnpackError> {
+    let file = Zeroizing::new(Base64Bytes(file.to_vec()));
+    let unpacked = worker.unpack(Unpack { file, passphrase }).await?;
     Ok(Current {
         certificate: Certificate::from_der(&unpacked.certificate.0)
             .map_err(|error| UnpackError::Unusable(error.to_string()))?,
@@ -343,13 +347,13 @@ mod tests {
         let passphrase = || Passphrase::new(PASSPHRASE.into());
         let got = collect::collect(&worker, &store, &authority, &clock, &id, passphrase(), pkcs12());
         let file = block_on(got).unwrap().file;
-        let unpacked = block_on(unpack(&worker, file.clone(), passphrase())).unwrap();
+        let unpacked = block_on(unpack(&worker, &file, passphrase())).unwrap();
         assert_eq!(unpacked.certificate, current().certificate);
         let due = renewable(unpacked, &configuration(), in_the_window()).unwrap();
         assert!(block_on(generate(&worker, &due, wanted(None), |_| ())).is_ok());
-        let wrong = block_on(unpack(&worker, file, Passphrase::new("wrong".into())));
+        let wrong = block_on(unpack(&worker, &file, Passphrase::new("wrong".into())));
         assert_eq!(wrong, Err(UnpackError::WrongPassphrase));
-        let none = block_on(unpack(&worker, b"nonsense".to_vec(), passphrase()));
+        let none = block_on(unpack(&worker, b"nonsense", passphrase()));
         assert!(matches!(none, Err(UnpackError::Unusable(_))));
     }
 

@@ -200,6 +200,16 @@ impl AnotherPassphrase {
         self.faults.with_untracked(Vec::is_empty)
     }
 
+    /// Whether one is wanted.
+    pub fn is_wanted(self) -> bool {
+        self.wanted.get()
+    }
+
+    /// The rules for it.
+    pub fn policy(self) -> PassphrasePolicy {
+        self.policy.get()
+    }
+
     /// The passphrase, if one is wanted.
     pub fn typed(self) -> Option<Passphrase> {
         self.wanted.get_untracked().then(|| Passphrase::new(self.passphrase.get_untracked()))

@@ -30,6 +30,9 @@ test(`${kind}: a forgotten passphrase leads to a revocation and to a replacement
     assert.equal(await tab.value('Transaction ID'), id);
     await tab.text("Questions? Ask your company's User Access Administrator (UAA).");
     await tab.accessible();
+    await tab.press('Ask for the revocation');
+    await tab.heading('Choose a reason first');
+    await tab.accessible();
     await (await tab.field('I have another certificate in its place')).click();
     await tab.press('Ask for the revocation');
     await tab.heading('The revocation is asked for');
@@ -66,17 +69,21 @@ test(`${kind}: what cannot be asked for is told, by the keyboard alone`, async (
         const field = await tab.field('Transaction ID');
         await field.evaluate((field) => { field.focus(); field.select(); });
         await tab.page.keyboard.type(id);
+        await tab.tabTo('Ask for the revocation');
         await tab.page.keyboard.press('Enter');
         await tab.heading(title);
         assert.equal(await tab.value('Transaction ID'), id, 'nothing typed is lost');
         await tab.accessible();
     };
+    await (await tab.field('Another reason')).focus();
+    await tab.page.keyboard.press(' ');
     await asked('nonsense', 'This is not a transaction ID');
     await asked(pending, 'There is no certificate to revoke');
     // An answer of 404 or 409 shows on the console of Chromium, as it should.
     tab.console.length = 0;
     await asked('000-000-000-000-000-000-000-000-011', 'No request has this transaction ID');
-    await tab.tabTo('Register for a replacement');
+    // Enter in the field does what can be undone.
+    await (await tab.field('Transaction ID')).focus();
     await tab.page.keyboard.press('Enter');
     await tab.heading('No request has this transaction ID');
     await gateway.kill();

@@ -66,6 +66,9 @@ test(`${kind}: a certificate is renewed with a new key; old and new are told apa
     await tab.accessible();
     await tab.type('Pickup Passphrase', 'wrong');
     await tab.press('Renew');
+    await tab.until(() => document.querySelector('#error-summary')?.innerText.includes('would be too weak'));
+    await tab.type('Pickup Passphrase', 'Wrong-4-horse!!');
+    await tab.press('Renew');
     await tab.heading('The passphrase is wrong');
     await tab.accessible();
     await tab.type('Pickup Passphrase', PASSPHRASE);

@@ -216,7 +216,7 @@ fn Contents(inspected: Inspected) -> impl IntoView {
 fn Thing(inspected: Inspected, place: usize) -> impl IntoView {
     let found = inspected.inspection.found.get(place).cloned()?;
     let held = inspected.held(place).cloned().map(|enrollment| {
-        let href = format!("/requests/{}", enrollment.key_id);
+        let href = format!("/requests/{}", enrollment.id());
         view! {
             <p>
                 <span class="standing done">"The key is in this browser"</span>

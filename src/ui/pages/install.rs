@@ -32,7 +32,7 @@ pub fn Install() -> impl IntoView {
         let wanted = wanted.get()?;
         held.with(|held| {
             let held = held.as_ref()?.as_ref().ok()?;
-            connect::own(held.enrollments.iter().find(|enrollment| enrollment.key_id == wanted)?)
+            connect::own(held.enrollments.iter().find(|enrollment| enrollment.id() == wanted)?)
         })
     });
     let check = Memo::new(move |_| context.configuration().and_then(|configuration| configuration.connection_check));
@@ -71,7 +71,7 @@ fn Whose(
                 .enrollments
                 .iter()
                 .filter_map(|enrollment| {
-                    Some((format!("/install?request={}", enrollment.key_id), connect::own(enrollment)?))
+                    Some((format!("/install?request={}", enrollment.id()), connect::own(enrollment)?))
                 })
                 .collect();
             let explanation = match (wanted.get().is_some(), collected.is_empty()) {

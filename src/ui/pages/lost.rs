@@ -29,6 +29,7 @@ const REASONS: [RevocationReason; 5] = [
 enum Progress {
     Idle,
     Busy,
+    NoReason,
     Failed(LostError),
     Revocation(Message),
 }
@@ -75,7 +76,7 @@ fn Ask() -> impl IntoView {
     let navigate = use_navigate();
     let query = use_query_map();
     let transaction_id = RwSignal::new(query.read_untracked().get("id").unwrap_or_default());
-    let reason = RwSignal::new(RevocationReason::KeyCompromise);
+    let reason: RwSignal<Option<RevocationReason>> = RwSignal::new(None);
     let progress = RwSignal::new(Progress::Idle);
     let known: RwSignal<Vec<(String, String)>> = RwSignal::default();
     spawn_local_scoped_with_cancellation(async move {
@@ -86,14 +87,17 @@ fn Ask() -> impl IntoView {
         known.set(named.collect());
     });
     let idle = move || !matches!(progress.get_untracked(), Progress::Busy);
-    let revoke = move |event: SubmitEvent| {
-        event.prevent_default();
+    let revoke = move |_: MouseEvent| {
         if !idle() {
             return;
         }
+        let Some(reason) = reason.get_untracked() else {
+            progress.set(Progress::NoReason);
+            return;
+        };
         progress.set(Progress::Busy);
         spawn_local(async move {
-            let (id, reason) = (transaction_id.get_untracked(), reason.get_untracked());
+            let id = transaction_id.get_untracked();
             let asked = lost::request_revocation(&context.authority(), &id, reason).await;
             let _ = progress.try_set(match asked {
                 Ok(status) => Progress::Revocation(match status.revocation {
@@ -111,7 +115,9 @@ fn Ask() -> impl IntoView {
             });
         });
     };
-    let replace = move |_: MouseEvent| {
+    // Enter does what can be undone.
+    let replace = move |event: SubmitEvent| {
+        event.prevent_default();
         if !idle() {
             return;
         }
@@ -131,10 +137,17 @@ fn Ask() -> impl IntoView {
         {move || match progress.get() {
             Progress::Idle => ().into_any(),
             Progress::Busy => view! { <p role="status">"Asking the registration authority…"</p> }.into_any(),
+            Progress::NoReason => {
+                let message = Message {
+                    title: "Choose a reason first".into(),
+                    way_out: "A revocation cannot be undone, so an officer wants to know why.".into(),
+                };
+                view! { <MessageBox message/> }.into_any()
+            }
             Progress::Failed(error) => view! { <MessageBox message=messages::lost(&error)/> }.into_any(),
             Progress::Revocation(message) => view! { <MessageBox message kind="done"/> }.into_any(),
         }}
-        <form on:submit=revoke novalidate class="card" aria-labelledby="ask">
+        <form on:submit=replace novalidate class="card" aria-labelledby="ask">
             <h2 id="ask">"Revocation and replacement"</h2>
             <TextField
                 id="lost-id"
@@ -179,8 +192,8 @@ fn Ask() -> impl IntoView {
                                 <input
                                     type="radio"
                                     name="reason"
-                                    prop:checked=move || reason.get() == this
-                                    on:change=move |_| reason.set(this)
+                                    prop:checked=move || reason.get() == Some(this)
+                                    on:change=move |_| reason.set(Some(this))
                                 />
                                 {messages::revocation_reason(this)}
                             </label>
@@ -189,8 +202,8 @@ fn Ask() -> impl IntoView {
                     .collect_view()}
             </fieldset>
             <p class="actions">
-                <button type="submit" aria-disabled=busy>"Ask for the revocation"</button>
-                <button type="button" class="secondary" aria-disabled=busy on:click=replace>"Register for a replacement"</button>
+                <button type="submit" aria-disabled=busy>"Register for a replacement"</button>
+                <button type="button" class="secondary" aria-disabled=busy on:click=revoke>"Ask for the revocation"</button>
             </p>
         </form>
     }

@@ -1,11 +1,14 @@
 //! Renew: the holder of a certificate that is about to end asks for the next one.
 
+use std::sync::Arc;
+
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use web_sys::File;
+use zeroize::Zeroizing;
 
 use crate::api::Configuration;
 use crate::domain::key_size::KeySize;
@@ -82,11 +85,18 @@ enum Opening {
     Opened(Box<Current>),
 }
 
+/// A file that was picked. There may be a private key in the clear in it: one copy, which is wiped with the page.
+#[derive(Clone)]
+struct PickedFile {
+    name: String,
+    bytes: Arc<Zeroizing<Vec<u8>>>,
+}
+
 /// The renewal of a certificate that comes in a PKCS#12 file.
 #[component]
 pub fn RenewFromFile() -> impl IntoView {
     let context = Context::here();
-    let file: RwSignal<Option<(String, Vec<u8>)>> = RwSignal::new(None);
+    let file: RwSignal<Option<PickedFile>> = RwSignal::new(None);
     let passphrase = RwSignal::new(String::new());
     let opening = RwSignal::new(Opening::Idle);
     let picked = Callback::new(move |picked: File| {
@@ -94,7 +104,7 @@ pub fn RenewFromFile() -> impl IntoView {
             let read = bytes_of(&picked, MAXIMUM_SIZE).await;
             let _ = opening.try_set(match read {
                 Ok(bytes) => {
-                    file.try_set(Some((picked.name(), bytes.to_vec())));
+                    file.try_set(Some(PickedFile { name: picked.name(), bytes: Arc::new(bytes) }));
                     Opening::Idle
                 }
                 Err(message) => Opening::Failed(message),
@@ -106,7 +116,7 @@ pub fn RenewFromFile() -> impl IntoView {
         if matches!(opening.get_untracked(), Opening::Busy) {
             return;
         }
-        let Some((_, bytes)) = file.get_untracked() else {
+        let Some(PickedFile { bytes, .. }) = file.get_untracked() else {
             opening.set(Opening::Failed(Message {
                 title: "Pick the file first".into(),
                 way_out: "The .p12 or .pfx file that holds your certificate and its key.".into(),
@@ -115,7 +125,7 @@ pub fn RenewFromFile() -> impl IntoView {
         };
         opening.set(Opening::Busy);
         spawn_local(async move {
-            let opened = renew::unpack(&context.workers, bytes, Passphrase::new(passphrase.get_untracked())).await;
+            let opened = renew::unpack(&context.workers, &bytes, Passphrase::new(passphrase.get_untracked())).await;
             let _ = opening.try_set(match opened {
                 Ok(current) => Opening::Opened(Box::new(current)),
                 Err(error) => Opening::Failed(messages::unpack(&error)),
@@ -153,8 +163,8 @@ pub fn RenewFromFile() -> impl IntoView {
                 accept=".p12,.pfx,application/x-pkcs12"
                 on_file=picked
             />
-            <p role="status" class="quiet">{move || file.get().map(|(name, _)| name)}</p>
-            <input type="text" autocomplete="username" hidden prop:value=move || file.get().map(|(name, _)| name)/>
+            <p role="status" class="quiet">{move || file.get().map(|file| file.name)}</p>
+            <input type="text" autocomplete="username" hidden prop:value=move || file.get().map(|file| file.name)/>
             <TextField
                 id="renew-file-passphrase"
                 label="Passphrase of the file"
@@ -208,14 +218,29 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
     let same_key = RwSignal::new(false);
     let another = AnotherPassphrase::new();
     let attempted = RwSignal::new(false);
-    let missing = Memo::new(move |_| -> Vec<Fault> {
-        if attempted.get() && passphrase.with(String::is_empty) {
-            vec![(PASSPHRASE, "Enter the pickup passphrase of the current certificate.".into())]
-        } else {
-            Vec::new()
+    let present_faults = Memo::new(move |_| -> Vec<Fault> {
+        if !attempted.get() || another.is_wanted() {
+            return Vec::new();
+        }
+        // The new key gets it too, and it may come from a file that has other rules, or none.
+        let policy = another.policy();
+        let unmet: Vec<String> =
+            passphrase.with(|text| policy.unmet(text)).into_iter().map(|rule| messages::rule(rule, policy)).collect();
+        match unmet.as_slice() {
+            [] => Vec::new(),
+            _ if passphrase.with(String::is_empty) => {
+                vec![(PASSPHRASE, "Enter the passphrase of the current certificate.".into())]
+            }
+            unmet => vec![(
+                PASSPHRASE,
+                format!(
+                    "For the new key this passphrase would be too weak: it needs {}. Compare it with the one that you noted; if it is right, tick “Give the new key another passphrase”.",
+                    unmet.join("; ")
+                ),
+            )],
         }
     });
-    let faults = Memo::new(move |_| [missing.get(), another.faults.get()].concat());
+    let faults = Memo::new(move |_| [present_faults.get(), another.faults.get()].concat());
     let progress = RwSignal::new(Progress::Idle);
     let making = Stoppable::new();
     let summary = renewable.certificate().summary();

@@ -172,7 +172,7 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
     move || {
         let enrollment = held.get()?;
         let certificate = certificate_of(&enrollment)?;
-        let install = format!("/install?request={}", enrollment.key_id);
+        let install = format!("/install?request={}", enrollment.id());
         let common_name = enrollment.application.common_name.clone();
         let said = RwSignal::new("");
         let names = certificate.clone();
