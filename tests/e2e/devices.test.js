@@ -126,7 +126,7 @@ test(`${kind}: a pasted request is checked, sent, approved after a reload, and c
     await standing(tab, 'rig-1', 'Waiting for approval');
     await tab.accessible();
     const listed = await gateway.requests('list');
-    assert.match(listed, /\tdevices\trig-1\tops@example.com\t\tRIG DNS:rig-1.example.com IP:192.0.2.1 \(p7b\)\t/);
+    assert.match(listed, /\tdevices\trig-1\tops@example.com\t+RIG DNS:rig-1.example.com IP:192.0.2.1 \(p7b\)\t/);
 
     await tab.page.reload();
     await standing(tab, 'rig-1', 'Waiting for approval');
@@ -268,7 +268,7 @@ test(`${kind}: a refusal of the gateway is shown with its reason, and the reques
     await tab.press('Submit');
     await tab.heading('Certificate Request Submitted');
     await standing(tab, 'iccp-1', 'Waiting for approval');
-    assert.match(await gateway.requests('list'), /\ticcp-1\tothers@example.com\t\tICCP \(pem\)\t/);
+    assert.match(await gateway.requests('list'), /\ticcp-1\tothers@example.com\t+ICCP \(pem\)\t/);
     await pick(tab, join(folder, 'iccp-1.pem'));
     await tab.text('Fits the public key');
     await tab.press('Submit');
@@ -408,7 +408,7 @@ test(`${kind}: a key for a device is made here, against the advice, and collecte
     const id = await tab.transactionId();
     await tab.text('Remote Intelligent Gateway (RIG)');
     await tab.accessible();
-    assert.match(await gateway.requests('list'), /\trig-here\tops@example.com\t\tRIG \(pem\)\t/);
+    assert.match(await gateway.requests('list'), /\trig-here\tops@example.com\t+RIG \(pem\)\t/);
     await issue(id);
     await tab.collect(gateway.url, id, PASSPHRASE);
     await tab.heading('Your certificate is ready');
