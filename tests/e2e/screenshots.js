@@ -59,7 +59,7 @@ try {
     await tab.navigate('Trust');
     await tab.heading('No longer used');
     await picture('trust');
-    for (const name of ['Help', 'About', 'Home']) {
+    for (const name of ['Devices', 'Inspector', 'Help', 'About', 'Home']) {
         await tab.navigate(name);
         await tab.heading(name === 'Home' ? 'Your certificate, made in your browser' : name);
         await picture(name.toLowerCase() + (name === 'Home' ? '-with-requests' : ''));
