@@ -38,7 +38,7 @@ pub struct CertificateOrder {
     pub certification_request: Vec<u8>,
     /// Who it is for.
     pub holder: Holder,
-    /// The serial number, unsigned, most significant byte first; at most 19 bytes (RFC 5280, section 4.1.2.2).
+    /// The serial number, unsigned, most significant byte first; its first byte is not zero; at most 19 bytes (RFC 5280, section 4.1.2.2).
     pub serial_number: Vec<u8>,
     /// The first second of the certificate's validity.
     pub not_before: i64,
