@@ -19,7 +19,9 @@ const MASK: u32 = (1 << BITS) - 1;
 /// Which of two numbers pass, big-endian, equally long, odd, with their highest bit set. Others do not pass.
 pub fn pass(first: &[u8], second: &[u8]) -> [bool; 2] {
     let fits = |number: &[u8]| {
-        number.len() <= 256 && number.first().is_some_and(|top| top >> 7 == 1) && number.last().is_some_and(|low| low & 1 == 1)
+        number.len() <= 256
+            && number.first().is_some_and(|top| top >> 7 == 1)
+            && number.last().is_some_and(|low| low & 1 == 1)
     };
     if first.len() != second.len() || !fits(first) || !fits(second) {
         return [false; 2];
@@ -32,7 +34,8 @@ pub fn pass(first: &[u8], second: &[u8]) -> [bool; 2] {
     let mut power = Pair::of(&ones);
     let mut squared = Pair::zero(digits / 2);
     let mut multiples = Pair::zero(digits / 2);
-    let inverses = moduli.each_ref().map(|modulus| modulus.first().map_or(0, |&low| u64::from(negative_inverse(low) & MASK)));
+    let inverses =
+        moduli.each_ref().map(|modulus| modulus.first().map_or(0, |&low| u64::from(negative_inverse(low) & MASK)));
     let inverses = Digits::of(Sums::new(inverses), Sums::ZERO);
     let last = first.len() - 1;
     for (index, (&first_byte, &second_byte)) in zip(first, second).enumerate() {
@@ -123,13 +126,19 @@ fn columns_of_square(number: &[Digits], place: usize) -> Columns {
     let from = (place + 1).saturating_sub(number.len());
     let to = number.len().min(place + 1);
     let half = (to - from) / 2;
-    let (Some(lower), Some(upper)) = (number.get(from..from + half), number.get(to - half..to)) else { return Columns::ZERO };
+    let (Some(lower), Some(upper)) = (number.get(from..from + half), number.get(to - half..to)) else {
+        return Columns::ZERO;
+    };
     let columns = Columns::ZERO.with_products(lower, upper).doubled();
     match number.get(place / 2) {
         Some(&middle) if (to - from) % 2 == 1 => {
             let Columns([low, both, high]) = columns;
             let across = middle.product_of_lower(middle.swapped()).doubled();
-            Columns([low.plus(middle.product_of_lower(middle)), both.plus(across), high.plus(middle.product_of_upper(middle))])
+            Columns([
+                low.plus(middle.product_of_lower(middle)),
+                both.plus(across),
+                high.plus(middle.product_of_upper(middle)),
+            ])
         }
         _ => columns,
     }
@@ -139,7 +148,14 @@ fn columns_of_square(number: &[Digits], place: usize) -> Columns {
 ///
 /// `inverses` is -1/n modulo 2^28; `multiples` is room for as many digits as the others have.
 #[inline(never)]
-fn square(number: &[Digits], modulus: &[Digits], inverses: Digits, doubling: Sums, multiples: &mut [Digits], result: &mut [Digits]) {
+fn square(
+    number: &[Digits],
+    modulus: &[Digits],
+    inverses: Digits,
+    doubling: Sums,
+    multiples: &mut [Digits],
+    result: &mut [Digits],
+) {
     let mask = Sums::new([u64::from(MASK); 2]);
     let Some(&lowest) = modulus.first() else { return };
     let swapped_lowest = lowest.swapped();

@@ -80,8 +80,8 @@ impl Sums {
 #[cfg(target_arch = "wasm32")]
 mod imp {
     use core::arch::wasm32::{
-        i64x2_add, u32x4, u32x4_extract_lane, u32x4_shuffle, u64x2, u64x2_extmul_high_u32x4, u64x2_extmul_low_u32x4, u64x2_shr,
-        v128, v128_and,
+        i64x2_add, u32x4, u32x4_extract_lane, u32x4_shuffle, u64x2, u64x2_extmul_high_u32x4, u64x2_extmul_low_u32x4,
+        u64x2_shr, v128, v128_and,
     };
 
     pub(super) type Digits = v128;
