@@ -6,6 +6,8 @@ pub mod device_request_store;
 pub mod download;
 pub mod draft;
 pub mod key_store;
+mod prime_search;
+mod prime_search_pool;
 mod records;
 pub mod registration_authority;
 pub mod storage;

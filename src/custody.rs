@@ -11,43 +11,81 @@ use x509_cert::name::Name;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::SubjectTemplate;
+use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
 use crate::pki::certificate::Certificate;
 use crate::pki::certification_path::{self, PathError};
 use crate::pki::certification_request::{self, CertificationRequest};
 use crate::pki::error::Error;
-use crate::pki::key_pair::{KeyPair, key_id};
+use crate::pki::key_pair::{KeyPair, KeyPairInTheMaking, key_id};
+use crate::pki::prime::prime_size;
 use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
     Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
-    Renewed, Stage,
+    Renewed, Searching, Stage,
 };
 
 pub mod foreign_files;
+pub mod prime_source;
 
-/// Does a job and gives the final answer; `progress` hears of each stage as it begins.
-pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -> Answer {
+use prime_source::PrimeSource;
+
+/// Does a job and gives the final answer; `primes` are where a new key's come from, `progress` hears of each stage as it begins.
+pub async fn handle(
+    job: Job,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    progress: impl FnMut(Stage),
+) -> Answer {
     match job {
-        Job::Generate(generate_job) => generate(&generate_job, rng, progress).map(Answer::Generated),
+        Job::Generate(generate_job) => generate(&generate_job, rng, primes, progress).await.map(Answer::Generated),
         Job::Check(check_job) => check(&check_job).map(Answer::Checked),
         Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
-        Job::Renew(renew_job) => renew(&renew_job, rng, progress).map(Answer::Renewed),
+        Job::Renew(renew_job) => renew(&renew_job, rng, primes, progress).await.map(Answer::Renewed),
         Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
     }
     .unwrap_or_else(Answer::Failed)
 }
 
 /// Makes a key pair, signs the request, seals the key.
-fn generate(job: &Generate, rng: &mut impl CryptoRng, mut progress: impl FnMut(Stage)) -> Result<Generated, Failure> {
+async fn generate(
+    job: &Generate,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    mut progress: impl FnMut(Stage),
+) -> Result<Generated, Failure> {
     let subject = SubjectTemplate::from_str(&job.subject_template)
         .map_err(unusable)?
         .subject(&job.common_name)
         .map_err(unusable)?;
     check_portable(&job.passphrase)?;
-    progress(Stage::GeneratingKeyPair);
-    let key_pair = KeyPair::generate(job.key_size, rng)?;
+    let key_pair = make_key_pair(job.key_size, rng, primes, &mut progress).await?;
     request_and_seal(&key_pair, subject, &job.email_address, &job.passphrase, rng, progress)
+}
+
+/// Makes a key pair of primes that others look for.
+async fn make_key_pair(
+    size: KeySize,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    progress: &mut impl FnMut(Stage),
+) -> Result<KeyPair, Failure> {
+    let prime_size = prime_size(size);
+    let expected = prime_size.expected_tests().round() as u32;
+    let mut making = KeyPairInTheMaking::new(size);
+    loop {
+        let mut searching = Searching { primes: making.primes(), tested: 0, expected };
+        progress(Stage::GeneratingKeyPair(searching));
+        let mut tested = |tested| {
+            searching.tested = searching.tested.saturating_add(tested);
+            progress(Stage::GeneratingKeyPair(searching));
+        };
+        let number = primes.next(prime_size, &mut tested).await;
+        if let Some(key_pair) = making.offer(&number, rng)? {
+            return Ok(key_pair);
+        }
+    }
 }
 
 /// Signs the request for a key pair, and seals its private half.
@@ -72,7 +110,12 @@ fn request_and_seal(
 
 /// Unseals the current key, makes a new one unless the same is wanted, requests and seals it, and signs the request as the
 /// holder of the current certificate.
-fn renew(job: &Renew, rng: &mut impl CryptoRng, mut progress: impl FnMut(Stage)) -> Result<Renewed, Failure> {
+async fn renew(
+    job: &Renew,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    mut progress: impl FnMut(Stage),
+) -> Result<Renewed, Failure> {
     let certificate = Certificate::from_der(&job.certificate.0)?;
     let email_addresses = certificate.email_addresses();
     let [email_address] = email_addresses.as_slice() else {
@@ -82,10 +125,7 @@ fn renew(job: &Renew, rng: &mut impl CryptoRng, mut progress: impl FnMut(Stage))
     let passphrase = job.new_passphrase.as_ref().unwrap_or(&job.passphrase);
     check_portable(passphrase)?;
     let new = match job.new_key {
-        Some(size) => {
-            progress(Stage::GeneratingKeyPair);
-            Some(KeyPair::generate(size, rng)?)
-        }
+        Some(size) => Some(make_key_pair(size, rng, primes, &mut progress).await?),
         None => None,
     };
     let key_pair = new.as_ref().unwrap_or(&current);
@@ -214,6 +254,8 @@ mod tests {
     use std::sync::OnceLock;
 
     use pkcs8::DecodePrivateKey;
+    use pollster::block_on;
+    use prime_source::LocalSearch;
     use rsa::RsaPrivateKey;
     use rsa::pkcs1::EncodeRsaPrivateKey;
     use rsa::traits::{PrivateKeyParts, PublicKeyParts};
@@ -221,7 +263,6 @@ mod tests {
 
     use super::foreign_files::tests::{inspect_job, opened, unpack_job};
     use super::*;
-    use crate::domain::key_size::KeySize;
     use crate::pki::pfx::Profile;
     use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
     use crate::protocol::{FileJob, Unpack};
@@ -252,7 +293,7 @@ mod tests {
     }
 
     pub(super) fn handled(job: Job) -> Answer {
-        handle(job, &mut rand::rng(), |_| ())
+        block_on(handle(job, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), |_| ()))
     }
 
     /// A sealed key pair and its request, made once for all tests of a run.

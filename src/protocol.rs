@@ -172,11 +172,31 @@ pub struct Inspect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// Prime numbers are being looked for: the long part.
-    GeneratingKeyPair,
+    GeneratingKeyPair(Searching),
     /// The request is being signed.
     SigningRequest,
     /// The private key is being encrypted.
     EncryptingKey,
+}
+
+/// How far the search for the two primes of a key has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Searching {
+    /// How many of the two are there.
+    pub primes: u8,
+    /// How many numbers were tested since the last was found.
+    pub tested: u32,
+    /// How many it takes on average to find one.
+    pub expected: u32,
+}
+
+impl Searching {
+    /// From 0 to 1: how likely it was to have come this far by now, for each of the two primes. A search has no memory, so what was tested in vain
+    /// brings the end no nearer; but it does tell how usual the waiting is.
+    pub fn share(self) -> f64 {
+        let mean = f64::from(self.expected.max(1));
+        (f64::from(self.primes) + 1.0 - (-f64::from(self.tested) / mean).exp()) / 2.0
+    }
 }
 
 /// What a worker says to a [`Job`].
@@ -279,4 +299,18 @@ pub enum Failure {
     /// Something that was given cannot be read or worked with.
     #[error("{0}")]
     Unusable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_a_search_grows_with_each_test_and_each_prime() {
+        let share = |primes, tested| Searching { primes, tested, expected: 32 }.share();
+        let course = [share(0, 0), share(0, 1), share(0, 500), share(1, 0), share(1, 64), share(2, 0)];
+        assert!(course.is_sorted_by(|a, b| a < b), "{course:?}");
+        assert_eq!([share(0, 0), share(1, 0), share(2, 0)], [0.0, 0.5, 1.0]);
+        assert!(Searching::default().share().is_finite());
+    }
 }

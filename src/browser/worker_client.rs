@@ -1,6 +1,8 @@
 //! The page's side of the workers: one worker a job, terminated when the job is done or no longer wanted.
 
 use core::pin::pin;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
@@ -14,6 +16,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 use zeroize::Zeroizing;
 
+use super::worker_host::KEY_MAKER;
 use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::pki::inspection::Inspection;
@@ -56,9 +59,10 @@ fn stopped(error: &JsValue) -> WorkerError {
 }
 
 impl Running {
-    fn start(script: &str) -> Result<Self, WorkerError> {
+    fn start(script: &str, name: &str) -> Result<Self, WorkerError> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
+        options.set_name(name);
         let url = file_url(script).map_err(|error| stopped(&error))?;
         let worker = Worker::new_with_options(&url, &options).map_err(|error| stopped(&error))?;
         let (sender, messages) = unbounded();
@@ -98,16 +102,39 @@ fn on_message(sender: UnboundedSender<Result<Vec<u8>, WorkerError>>) -> Closure<
     })
 }
 
+thread_local! {
+    /// The worker that [`WebWorkers::prepare`] has started last, as long as somebody keeps it.
+    static PREPARED: RefCell<Weak<Cell<Option<Running>>>> = const { RefCell::new(Weak::new()) };
+}
+
 impl WebWorkers {
     /// Starts a worker and ends it.
     pub async fn try_out() -> Result<(), WorkerError> {
-        ready(WORKER).await.map(drop)
+        ready(Running::start(WORKER, "tryout")?).await.map(drop)
+    }
+
+    /// Starts the worker, and those that it lets search for primes, before a key is wanted: the next one to be made will not wait for them.
+    pub fn prepare() -> Prepared {
+        // Where it cannot be started now, it cannot when it is needed either, and then the user hears of it.
+        let running = Rc::new(Cell::new(Running::start(WORKER, KEY_MAKER).ok()));
+        PREPARED.set(Rc::downgrade(&running));
+        Prepared { _running: running }
     }
 }
 
-/// A worker that has started, and speaks this version.
-async fn ready(script: &str) -> Result<Running, WorkerError> {
-    let mut running = Running::start(script)?;
+/// Keeps a worker that was started before it is needed; ends it when dropped, unless it is at work by then.
+pub struct Prepared {
+    _running: Rc<Cell<Option<Running>>>,
+}
+
+/// A worker that will be asked for a new key.
+fn key_maker() -> Result<Running, WorkerError> {
+    let prepared = PREPARED.with_borrow(Weak::upgrade).and_then(|running| running.take());
+    prepared.map_or_else(|| Running::start(WORKER, KEY_MAKER), Ok)
+}
+
+/// `running`, once it has started, if it speaks this version.
+async fn ready(mut running: Running) -> Result<Running, WorkerError> {
     let Ready { version } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
         Either::Left((ready, _)) => ready?,
         Either::Right(_) => return Err(WorkerError::Stopped("it did not start within a minute".into())),
@@ -115,9 +142,14 @@ async fn ready(script: &str) -> Result<Running, WorkerError> {
     if version == VERSION { Ok(running) } else { Err(WorkerError::Stale) }
 }
 
-/// Runs `job` to its final answer.
-async fn run(job: Job, progress: impl Fn(Stage)) -> Result<Answer, WorkerError> {
-    let mut running = ready(WORKER).await?;
+/// Runs `job` to its final answer, in a worker of its own.
+async fn run(job: Job) -> Result<Answer, WorkerError> {
+    run_in(Running::start(WORKER, "custodian")?, job, |_| ()).await
+}
+
+/// Runs `job` to its final answer in `running`.
+async fn run_in(running: Running, job: Job, progress: impl Fn(Stage)) -> Result<Answer, WorkerError> {
+    let mut running = ready(running).await?;
     running.post(&job)?;
     loop {
         match running.next().await? {
@@ -130,7 +162,7 @@ async fn run(job: Job, progress: impl Fn(Stage)) -> Result<Answer, WorkerError> 
 
 /// Has the inspector do `job`.
 async fn open(job: FileJob) -> Result<FileAnswer, WorkerError> {
-    let mut running = ready(INSPECTOR).await?;
+    let mut running = ready(Running::start(INSPECTOR, "inspector")?).await?;
     running.post(&job)?;
     match running.next().await? {
         FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
@@ -140,35 +172,35 @@ async fn open(job: FileJob) -> Result<FileAnswer, WorkerError> {
 
 impl KeyWorker for WebWorkers {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
-        match run(Job::Generate(job), progress).await? {
+        match run_in(key_maker()?, Job::Generate(job), progress).await? {
             Answer::Generated(generated) => Ok(generated),
             _ => Err(WorkerError::Stale),
         }
     }
 
     async fn check(&self, job: Check) -> Result<Checked, WorkerError> {
-        match run(Job::Check(job), |_| ()).await? {
+        match run(Job::Check(job)).await? {
             Answer::Checked(checked) => Ok(checked),
             _ => Err(WorkerError::Stale),
         }
     }
 
     async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError> {
-        match run(Job::Export(job), |_| ()).await? {
+        match run(Job::Export(job)).await? {
             Answer::Exported(file) => Ok(file.0),
             _ => Err(WorkerError::Stale),
         }
     }
 
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError> {
-        match run(Job::ChangePassphrase(job), |_| ()).await? {
+        match run(Job::ChangePassphrase(job)).await? {
             Answer::PassphraseChanged(sealed) => Ok(sealed),
             _ => Err(WorkerError::Stale),
         }
     }
 
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
-        match run(Job::Renew(job), progress).await? {
+        match run_in(key_maker()?, Job::Renew(job), progress).await? {
             Answer::Renewed(renewed) => Ok(renewed),
             _ => Err(WorkerError::Stale),
         }
@@ -182,7 +214,7 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
-        match run(Job::Prove(job), |_| ()).await? {
+        match run(Job::Prove(job)).await? {
             Answer::Proved => Ok(()),
             _ => Err(WorkerError::Stale),
         }

@@ -1,44 +1,84 @@
 //! A worker's side: takes one job, has custody do it, answers.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 use zeroize::Zeroizing;
 
+use super::prime_search;
+use super::prime_search_pool::PrimeSearchPool;
 use crate::custody::{self, foreign_files};
-use crate::protocol::{Answer, Failure, FileAnswer, Ready, VERSION};
+use crate::protocol::{Answer, Failure, FileAnswer, Ready, Stage, VERSION};
 
-/// Makes this worker the main job's, and says that it is ready.
+/// The name of a worker that will be asked for a new key.
+pub(super) const KEY_MAKER: &str = "key maker";
+
+/// How often to tell how far the search for primes has come, in milliseconds.
+const PROGRESS_INTERVAL: f64 = 100.0;
+
+/// Makes this worker the main job's, or one that looks for primes, whichever its name says, and says that it is ready.
 pub fn start() -> Result<(), JsValue> {
-    serve(Answer::Failed, |job, scope| {
-        custody::handle(job, &mut rand::rng(), |stage| {
-            let _ = post(scope, &Answer::Progress(stage));
-        })
-    })
+    let scope = scope();
+    match scope.name().as_str() {
+        prime_search::NAME => prime_search::start(&scope),
+        name => {
+            // Its workers start while the user still types.
+            let pool = if name == KEY_MAKER { Some(PrimeSearchPool::start(&scope)) } else { None };
+            let pool = RefCell::new(pool);
+            serve(Answer::Failed, async move |job, scope: DedicatedWorkerGlobalScope| {
+                let mut pool = pool.take().unwrap_or_else(|| PrimeSearchPool::start(&scope));
+                let mut last_told = (0.0, None);
+                let progress = |stage| {
+                    let now = js_sys::Date::now();
+                    let primes =
+                        if let Stage::GeneratingKeyPair(searching) = stage { Some(searching.primes) } else { None };
+                    if last_told.1 != primes || now - last_told.0 >= PROGRESS_INTERVAL {
+                        last_told = (now, primes);
+                        let _ = post(&scope, &Answer::Progress(stage));
+                    }
+                };
+                custody::handle(job, &mut rand::rng(), &mut pool, progress).await
+            })
+        }
+    }
 }
 
 /// Makes this worker the inspector, and says that it is ready.
 pub fn start_inspector() -> Result<(), JsValue> {
-    serve(FileAnswer::Failed, |job, _| foreign_files::handle(job, &mut rand::rng()))
+    serve(FileAnswer::Failed, async |job, _| foreign_files::handle(job, &mut rand::rng()))
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
 }
 
 /// Registers what handles a job; a job that is not of the kind `J` is answered with what `failed` makes of it.
-fn serve<J: DeserializeOwned, A: Serialize>(
+fn serve<J: DeserializeOwned + 'static, A: Serialize + 'static>(
     failed: impl Fn(Failure) -> A + 'static,
-    handle: impl Fn(J, &DedicatedWorkerGlobalScope) -> A + 'static,
+    handle: impl AsyncFn(J, DedicatedWorkerGlobalScope) -> A + 'static,
 ) -> Result<(), JsValue> {
-    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let scope = scope();
+    let handle = Rc::new(handle);
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
         let scope = scope.clone();
-        move |event: MessageEvent| {
-            let answer = match read(&event) {
-                Ok(job) => handle(job, &scope),
-                Err(reason) => failed(Failure::Unusable(reason)),
-            };
-            let _ = post(&scope, &answer);
+        move |event: MessageEvent| match read(&event) {
+            Ok(job) => {
+                let (handle, scope) = (handle.clone(), scope.clone());
+                spawn_local(async move {
+                    let answer = handle(job, scope.clone()).await;
+                    let _ = post(&scope, &answer);
+                });
+            }
+            Err(reason) => {
+                let _ = post(&scope, &failed(Failure::Unusable(reason)));
+            }
         }
     });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));

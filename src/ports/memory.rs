@@ -13,6 +13,7 @@ use crate::api::{
     CaCertificates, CertificateType, Configuration, NewRequest, NewRevocation, Problem, ProblemKind, RenewalPolicy,
     RequestStatus,
 };
+use crate::custody::prime_source::LocalSearch;
 use crate::custody::{self, foreign_files};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::device::Device;
@@ -152,12 +153,12 @@ pub(crate) struct MemoryWorker {
 }
 
 impl MemoryWorker {
-    fn work(&self, job: &Job, progress: impl FnMut(Stage)) -> Result<Answer, WorkerError> {
+    async fn work(&self, job: &Job, progress: impl FnMut(Stage)) -> Result<Answer, WorkerError> {
         if self.stopped.get() {
             return Err(WorkerError::Stopped("out of memory".into()));
         }
         let received: Job = serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap();
-        let answer = custody::handle(received, &mut rand::rng(), progress);
+        let answer = custody::handle(received, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), progress).await;
         match serde_json::from_slice(&serde_json::to_vec(&answer).unwrap()).unwrap() {
             Answer::Failed(failure) => Err(WorkerError::Failed(failure)),
             answer => Ok(answer),
@@ -183,35 +184,35 @@ fn unexpected(answer: &impl Debug) -> WorkerError {
 
 impl KeyWorker for MemoryWorker {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
-        match self.work(&Job::Generate(job), progress)? {
+        match self.work(&Job::Generate(job), progress).await? {
             Answer::Generated(generated) => Ok(generated),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn check(&self, job: Check) -> Result<Checked, WorkerError> {
-        match self.work(&Job::Check(job), |_| ())? {
+        match self.work(&Job::Check(job), |_| ()).await? {
             Answer::Checked(checked) => Ok(checked),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError> {
-        match self.work(&Job::Export(job), |_| ())? {
+        match self.work(&Job::Export(job), |_| ()).await? {
             Answer::Exported(file) => Ok(file.0),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError> {
-        match self.work(&Job::ChangePassphrase(job), |_| ())? {
+        match self.work(&Job::ChangePassphrase(job), |_| ()).await? {
             Answer::PassphraseChanged(sealed) => Ok(sealed),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
-        match self.work(&Job::Renew(job), progress)? {
+        match self.work(&Job::Renew(job), progress).await? {
             Answer::Renewed(renewed) => Ok(renewed),
             other => Err(unexpected(&other)),
         }
@@ -225,7 +226,7 @@ impl KeyWorker for MemoryWorker {
     }
 
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
-        match self.work(&Job::Prove(job), |_| ())? {
+        match self.work(&Job::Prove(job), |_| ()).await? {
             Answer::Proved => Ok(()),
             other => Err(unexpected(&other)),
         }

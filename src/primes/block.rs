@@ -96,7 +96,7 @@ fn below(count: u32, rng: &mut impl CryptoRng) -> u32 {
 fn place_of_zero(divisor: u32, remainder: u32) -> u32 {
     let missing = 2 * divisor - 1 - remainder;
     // An even number of steps of one, as 2i must be.
-    if missing % 2 == 0 { (missing / 2) % divisor } else { (missing + divisor) / 2 % divisor }
+    if missing.is_multiple_of(2) { (missing / 2) % divisor } else { (missing + divisor) / 2 % divisor }
 }
 
 /// What `number` (32-bit digits, least significant first) leaves when divided by each of four odd divisors below 2^31.

@@ -52,6 +52,11 @@ pub enum PrimeSize {
 }
 
 impl PrimeSize {
+    /// The size that has so many bits, if there is one.
+    pub fn of_bits(bits: usize) -> Option<Self> {
+        [Self::Bits1024, Self::Bits1536, Self::Bits2048].into_iter().find(|size| size.bits() == bits)
+    }
+
     /// The size in bits.
     pub const fn bits(self) -> usize {
         match self {

@@ -163,7 +163,7 @@ pub(super) fn note_answer(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use core::cell::RefCell;
 
@@ -246,7 +246,14 @@ mod tests {
             |stage| stages.borrow_mut().push(stage),
         ))
         .unwrap();
-        assert_eq!(stages.take(), [Stage::GeneratingKeyPair, Stage::SigningRequest, Stage::EncryptingKey]);
+        let stages = stages.take();
+        let searching: Vec<_> = stages
+            .iter()
+            .map_while(|stage| if let Stage::GeneratingKeyPair(searching) = stage { Some(*searching) } else { None })
+            .collect();
+        assert_eq!((searching[0].primes, searching[0].tested, searching[0].expected), (0, 0, 32));
+        assert_eq!(searching.last().unwrap().primes, 1);
+        assert_eq!(stages[searching.len()..], [Stage::SigningRequest, Stage::EncryptingKey]);
         assert_eq!(prepared.standing(), Standing::NotSent);
         assert_eq!(prepared.created_at, NOW);
         assert_eq!(prepared.application, application());

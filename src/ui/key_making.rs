@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::messages;
 use crate::domain::key_size::KeySize;
-use crate::protocol::Stage;
+use crate::protocol::{Searching, Stage};
 
 /// Work that can be stopped, and is when its page goes away.
 #[derive(Clone, Copy)]
@@ -41,21 +41,34 @@ impl Default for Stoppable {
     }
 }
 
-/// What is being done, for how long, and the way to stop it.
+/// What is being done, how far it has come, and the way to stop it.
 #[component]
 pub fn Working(
     /// How far it has come.
-    stage: Stage,
+    stage: RwSignal<Stage>,
     /// Stops it.
     on_cancel: impl Fn(MouseEvent) + 'static,
 ) -> impl IntoView {
+    // Only what changes is said aloud.
+    let doing = Memo::new(move |_| messages::stage(stage.get()));
+    let searching = move || if let Stage::GeneratingKeyPair(searching) = stage.get() { Some(searching) } else { None };
+    let usual = move || {
+        let Searching { tested, expected, .. } = searching().filter(|searching| searching.expected > 0)?;
+        Some(format!("{tested} numbers tested. On average it takes {expected} to find one."))
+    };
     view! {
         <section class="message wait" id="progress" tabindex="-1" aria-labelledby="progress-title">
             <h2 id="progress-title">"Making your key pair"</h2>
-            <p role="status">{messages::stage(stage)}</p>
-            <progress aria-label="Making your key pair"></progress>
+            <p role="status">{doing}</p>
+            // Without a value while there is nothing to count.
+            <progress
+                aria-label="Making your key pair"
+                max="1"
+                value=move || searching().map(|searching| format!("{:.3}", searching.share()))
+            ></progress>
+            <p class="quiet">{usual}</p>
             <p class="quiet">
-                "This takes a few seconds for 2048 bits and up to a minute or two for 4096. Keep this page open; you can use other tabs."
+                "This takes a moment, with 4096 bits on a slow computer up to a minute. Keep this page open; you can use other tabs."
             </p>
             <p class="actions">
                 <button type="button" class="secondary" on:click=on_cancel>"Cancel"</button>

@@ -11,7 +11,7 @@ use crate::domain::revocation::RevocationReason;
 use crate::domain::transaction_id::MalformedTransactionId;
 use crate::pki::backup::BackupError;
 use crate::ports::{RaError, StoreError, WorkerError};
-use crate::protocol::Stage;
+use crate::protocol::{Searching, Stage};
 use crate::service::back_up::BackUpError;
 use crate::service::change_passphrase::ChangePassphraseError;
 use crate::service::collect::CollectError;
@@ -110,7 +110,10 @@ pub fn standing(standing: &Standing) -> &'static str {
 /// What the worker is doing.
 pub fn stage(stage: Stage) -> &'static str {
     match stage {
-        Stage::GeneratingKeyPair => "Looking for two large prime numbers for your key pair…",
+        Stage::GeneratingKeyPair(Searching { primes: 0, .. }) => {
+            "Looking for two large prime numbers for your key pair…"
+        }
+        Stage::GeneratingKeyPair(_) => "One large prime number is found. Looking for the other…",
         Stage::SigningRequest => "Signing the certificate request…",
         Stage::EncryptingKey => "Encrypting the private key under your passphrase…",
     }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use keyside::custody;
+use keyside::custody::{self, prime_source::LocalSearch};
 use keyside::domain::enrollment::{Application, Enrollment, RequestState, Submission};
 use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::Passphrase;
@@ -148,5 +148,5 @@ impl Bundle {
 }
 
 fn handle(job: Job) -> Answer {
-    custody::handle(job, &mut rand::rng(), |_| ())
+    pollster::block_on(custody::handle(job, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), |_| ()))
 }

@@ -9,6 +9,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::{CertificateType, Configuration};
 use crate::browser::draft::{self, Draft};
+use crate::browser::worker_client::WebWorkers;
 use crate::domain::device::{Device, DeviceKind, FileFormat};
 use crate::domain::distinguished_name::check_common_name;
 use crate::domain::email_address;
@@ -16,7 +17,7 @@ use crate::domain::enrollment::Application;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{Passphrase, PassphrasePolicy};
 use crate::domain::transaction_id::TransactionId;
-use crate::protocol::Stage;
+use crate::protocol::{Searching, Stage};
 use crate::service::enroll::{self, EnrollError};
 use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, Preflight, Step, StepTrail, focus_soon};
 use crate::ui::context::Context;
@@ -243,7 +244,7 @@ fn application(form: Form, certificate_type: &CertificateType, replaces: Option<
 enum Progress {
     Idle,
     Preparing,
-    Working(Stage),
+    Working,
     Sending,
     Failed(EnrollError),
 }
@@ -259,6 +260,9 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let attempted = RwSignal::new(false);
     let faults = Memo::new(move |_| if attempted.get() { form.faults(policy, for_devices) } else { Vec::new() });
     let progress = RwSignal::new(Progress::Idle);
+    let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
+    // Kept for as long as this page is shown.
+    StoredValue::new_local(WebWorkers::prepare());
     let making = Stoppable::new();
     let type_name = certificate_type.name.clone();
     let replaces: Option<TransactionId> =
@@ -277,16 +281,17 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         let passphrase = Passphrase::new(form.passphrase.get_untracked());
         let certificate_type = certificate_type.clone();
         let navigate = navigate.clone();
+        stage.set(Stage::GeneratingKeyPair(Searching::default()));
         progress.set(Progress::Preparing);
         spawn_local(async move {
             // Before the long part: whatever happens to the browser in it, what was typed is there afterwards.
             let _ = draft::save(&untrack(|| form.draft())).await;
-            if progress.try_set(Progress::Working(Stage::GeneratingKeyPair)).is_some() {
+            if progress.try_set(Progress::Working).is_some() {
                 return;
             }
             focus_soon("progress");
-            let on_stage = |stage| {
-                let _ = progress.try_set(Progress::Working(stage));
+            let on_stage = |at| {
+                let _ = stage.try_set(at);
             };
             let generating = enroll::generate(&context.workers, &certificate_type, &application, passphrase, on_stage);
             let generated = match making.run(generating).await {
@@ -320,7 +325,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         progress.set(Progress::Idle);
         focus_soon("submit");
     };
-    let working = move || matches!(progress.get(), Progress::Working(_) | Progress::Sending);
+    let working = move || matches!(progress.get(), Progress::Working | Progress::Sending);
     view! {
         <p class="lead">{type_name}</p>
         {replaces
@@ -333,7 +338,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             })}
         {move || match progress.get() {
             Progress::Idle | Progress::Preparing => ().into_any(),
-            Progress::Working(stage) => view! { <Working stage on_cancel=cancel/> }.into_any(),
+            Progress::Working => view! { <Working stage on_cancel=cancel/> }.into_any(),
             Progress::Sending => {
                 view! {
                     <div class="message wait" role="status">

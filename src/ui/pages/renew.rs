@@ -11,11 +11,12 @@ use web_sys::File;
 use zeroize::Zeroizing;
 
 use crate::api::Configuration;
+use crate::browser::worker_client::WebWorkers;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
 use crate::pki::pfx::MAXIMUM_SIZE;
 use crate::ports::{Clock, KeyStore, StoreError};
-use crate::protocol::Stage;
+use crate::protocol::{Searching, Stage};
 use crate::service::enroll;
 use crate::service::renew::{self, Current, RenewError, Renewable, Wanted};
 use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, focus_soon};
@@ -205,7 +206,7 @@ fn RenewalOf(
 #[derive(Clone)]
 enum Progress {
     Idle,
-    Working(Stage),
+    Working,
     Sending,
     Failed(RenewError),
 }
@@ -242,6 +243,9 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
     });
     let faults = Memo::new(move |_| [present_faults.get(), another.faults.get()].concat());
     let progress = RwSignal::new(Progress::Idle);
+    let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
+    // Kept for as long as this page is shown.
+    StoredValue::new_local(WebWorkers::prepare());
     let making = Stoppable::new();
     let summary = renewable.certificate().summary();
     let same_key_allowed = renewable.same_key_allowed;
@@ -249,7 +253,7 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
         (renewable.common_name.clone(), renewable.email_address.clone(), renewable.certificate_type().name.clone());
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        if matches!(progress.get_untracked(), Progress::Working(_) | Progress::Sending) {
+        if matches!(progress.get_untracked(), Progress::Working | Progress::Sending) {
             return;
         }
         attempted.set(true);
@@ -264,11 +268,12 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
             new_passphrase: another.typed(),
         };
         let (renewable, navigate) = (renewable.clone(), navigate.clone());
-        progress.set(Progress::Working(Stage::GeneratingKeyPair));
+        stage.set(Stage::GeneratingKeyPair(Searching::default()));
+        progress.set(Progress::Working);
         focus_soon("progress");
         spawn_local(async move {
-            let on_stage = |stage| {
-                let _ = progress.try_set(Progress::Working(stage));
+            let on_stage = |at| {
+                let _ = stage.try_set(at);
             };
             let renewed = match making.run(renew::generate(&context.workers, &renewable, wanted, on_stage)).await {
                 Some(Ok(renewed)) => renewed,
@@ -297,12 +302,12 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
         progress.set(Progress::Idle);
         focus_soon("submit");
     };
-    let working = move || matches!(progress.get(), Progress::Working(_) | Progress::Sending);
+    let working = move || matches!(progress.get(), Progress::Working | Progress::Sending);
     let (common_name, email_address, type_name) = particulars;
     view! {
         {move || match progress.get() {
             Progress::Idle => ().into_any(),
-            Progress::Working(stage) => view! { <Working stage on_cancel=cancel/> }.into_any(),
+            Progress::Working => view! { <Working stage on_cancel=cancel/> }.into_any(),
             Progress::Sending => {
                 view! {
                     <div class="message wait" role="status">

@@ -1,0 +1,76 @@
+//! A worker that looks for primes, on behalf of the worker that started it.
+//!
+//! The two talk to each other alone; nothing here passes through the page. The messages:
+//!
+//! | to the search | from the search |
+//! |---|---|
+//! | a number: the size of the primes in bits; begin | `true`: started, and listening |
+//! | `null`: wipe all, and end | a number: as many were tested since the last message |
+//! | | bytes: what passed, big-endian, the only copy; the search goes on |
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Uint8Array};
+use keyside_primes::{PrimeSize, Search};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
+
+/// The name of a worker that looks for primes.
+pub(super) const NAME: &str = "prime search";
+
+/// How long to search before looking up whether a message has come, in milliseconds.
+const SLICE: f64 = 10.0;
+
+/// Registers the handler and says that the search is listening.
+pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
+    let search = Rc::new(RefCell::new(None));
+    // A message to itself comes after those that have come meanwhile. A timer would do, but browsers make timers wait.
+    let channel = MessageChannel::new()?;
+    let (next, wake) = (channel.port1(), channel.port2());
+    let go_on = Closure::<dyn FnMut()>::new({
+        let (scope, search, wake) = (scope.clone(), search.clone(), wake.clone());
+        move || {
+            if let Some(search) = search.borrow_mut().as_mut() {
+                // What cannot be posted cannot be told either.
+                let _ = search_for_a_while(search, &scope);
+                let _ = wake.post_message(&JsValue::TRUE);
+            }
+        }
+    });
+    next.set_onmessage(Some(go_on.as_ref().unchecked_ref()));
+    go_on.forget();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
+        let scope = scope.clone();
+        move |event: MessageEvent| {
+            let size = event.data().as_f64().and_then(|bits| PrimeSize::of_bits(bits as usize));
+            let is_end = size.is_none();
+            // Dropping a search wipes it.
+            *search.borrow_mut() = size.map(Search::new);
+            if is_end {
+                scope.close();
+            } else {
+                let _ = wake.post_message(&JsValue::TRUE);
+            }
+        }
+    });
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    scope.post_message(&JsValue::TRUE)
+}
+
+/// Searches for a slice of time, and tells what came of it.
+fn search_for_a_while(search: &mut Search, scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
+    let end = js_sys::Date::now() + SLICE;
+    let mut tested = 0;
+    while js_sys::Date::now() < end {
+        let step = search.step(&mut rand::rng());
+        tested += step.tested;
+        if let Some(found) = step.found {
+            let bytes = Uint8Array::from(found.as_slice());
+            scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()))?;
+        }
+    }
+    scope.post_message(&JsValue::from(tested))
+}

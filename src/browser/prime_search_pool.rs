@@ -1,0 +1,141 @@
+//! A pool of workers that look for primes at the same time, kept by the worker that makes the key.
+
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::StreamExt;
+use js_sys::Uint8Array;
+use keyside_primes::PrimeSize;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{DedicatedWorkerGlobalScope, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use zeroize::Zeroizing;
+
+use super::prime_search;
+use crate::custody::prime_source::{LocalSearch, PrimeSource};
+
+/// More workers than this are not started, however many processors there are: each takes memory, and the gain gets small.
+const MOST_WORKERS: usize = 8;
+
+/// What comes from the workers.
+enum News {
+    /// The worker at this place is listening.
+    Listening(usize),
+    /// So many numbers were tested.
+    Tested(u32),
+    /// This one passed.
+    Found(Zeroizing<Vec<u8>>),
+    /// The worker at this place cannot run.
+    Broken(usize),
+}
+
+/// A worker that searches.
+struct Searcher {
+    worker: Worker,
+    is_listening: bool,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
+}
+
+/// A pool of workers. Without any, the search takes place here.
+pub(super) struct PrimeSearchPool {
+    searchers: Vec<Option<Searcher>>,
+    news: UnboundedReceiver<News>,
+    searched_for: Option<PrimeSize>,
+    otherwise: LocalSearch<rand::rngs::ThreadRng>,
+}
+
+impl PrimeSearchPool {
+    /// Starts as many workers as the browser says that there are processors, from the script that this worker itself was started from.
+    pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Self {
+        let (sender, news) = unbounded();
+        let processors = scope.navigator().hardware_concurrency() as usize;
+        let script = scope.location().href();
+        let searchers =
+            (0..processors.clamp(1, MOST_WORKERS)).map(|place| Searcher::start(&script, place, &sender).ok()).collect();
+        Self { searchers, news, searched_for: None, otherwise: LocalSearch::new(rand::rng()) }
+    }
+
+    /// Lets every worker that is listening search for primes of `size`.
+    fn search_for(&mut self, size: PrimeSize) {
+        if self.searched_for.replace(size) != Some(size) {
+            self.searchers
+                .iter()
+                .flatten()
+                .filter(|searcher| searcher.is_listening)
+                .for_each(|searcher| searcher.begin(size));
+        }
+    }
+}
+
+impl Searcher {
+    fn start(script: &str, place: usize, sender: &UnboundedSender<News>) -> Result<Self, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        options.set_name(prime_search::NAME);
+        let worker = Worker::new_with_options(script, &options)?;
+        let on_message = Closure::new({
+            let sender = sender.clone();
+            move |event: MessageEvent| {
+                let data = event.data();
+                let news = match data.dyn_ref::<Uint8Array>() {
+                    Some(bytes) => {
+                        let found = Zeroizing::new(bytes.to_vec());
+                        bytes.fill(0, 0, bytes.length());
+                        News::Found(found)
+                    }
+                    None => data.as_f64().map_or(News::Listening(place), |tested| News::Tested(tested as u32)),
+                };
+                let _ = sender.unbounded_send(news);
+            }
+        });
+        let on_error = Closure::new({
+            let sender = sender.clone();
+            move |event: Event| {
+                event.prevent_default();
+                let _ = sender.unbounded_send(News::Broken(place));
+            }
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Self { worker, is_listening: false, _on_message: on_message, _on_error: on_error })
+    }
+
+    fn begin(&self, size: PrimeSize) {
+        // A worker that cannot be written to has ended, and its end is told as an error.
+        let _ = self.worker.post_message(&JsValue::from(size.bits() as u32));
+    }
+}
+
+impl Drop for Searcher {
+    /// Has the worker wipe its memory and end.
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        let _ = self.worker.post_message(&JsValue::NULL);
+    }
+}
+
+impl PrimeSource for PrimeSearchPool {
+    async fn next(&mut self, size: PrimeSize, tested: &mut impl FnMut(u32)) -> Zeroizing<Vec<u8>> {
+        self.search_for(size);
+        while self.searchers.iter().any(Option::is_some) {
+            // The senders live as long as the searchers.
+            let Some(news) = self.news.next().await else { break };
+            match news {
+                News::Listening(place) => {
+                    if let Some(Some(searcher)) = self.searchers.get_mut(place) {
+                        searcher.is_listening = true;
+                        searcher.begin(size);
+                    }
+                }
+                News::Tested(count) => tested(count),
+                News::Found(number) => return number,
+                News::Broken(place) => {
+                    if let Some(searcher) = self.searchers.get_mut(place) {
+                        *searcher = None;
+                    }
+                }
+            }
+        }
+        self.otherwise.next(size, tested).await
+    }
+}

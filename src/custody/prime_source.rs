@@ -1,0 +1,42 @@
+//! Where the primes of a new key come from: a search on this thread, or a pool of workers that search.
+#![allow(async_fn_in_trait, reason = "every caller is in this crate and runs on one thread")]
+
+use keyside_primes::{PrimeSize, Search};
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+/// Finds numbers that are probably prime.
+pub trait PrimeSource {
+    /// The next number of `size` that has passed the search, big-endian. `tested` hears how many were tested since it last heard, as the search goes on.
+    async fn next(&mut self, size: PrimeSize, tested: &mut impl FnMut(u32)) -> Zeroizing<Vec<u8>>;
+}
+
+/// Searches on this thread, and occupies it until something is found.
+pub struct LocalSearch<R> {
+    rng: R,
+    search: Option<(PrimeSize, Search)>,
+}
+
+impl<R: CryptoRng> LocalSearch<R> {
+    /// Every random bit of the search comes from `rng`.
+    pub fn new(rng: R) -> Self {
+        Self { rng, search: None }
+    }
+}
+
+impl<R: CryptoRng> PrimeSource for LocalSearch<R> {
+    async fn next(&mut self, size: PrimeSize, tested: &mut impl FnMut(u32)) -> Zeroizing<Vec<u8>> {
+        let search = match self.search.take() {
+            Some((its_size, search)) if its_size == size => search,
+            _ => Search::new(size),
+        };
+        let (_, search) = self.search.insert((size, search));
+        loop {
+            let step = search.step(&mut self.rng);
+            tested(step.tested);
+            if let Some(found) = step.found {
+                return found;
+            }
+        }
+    }
+}
