@@ -1,6 +1,8 @@
-//! A worker's side: takes one job, has custody do it, answers.
+//! A worker's side: takes one job, has custody do it, answers. Every random byte is the browser's own (`crypto.getRandomValues`).
 
 use js_sys::{Array, Uint8Array};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::closure::Closure;
@@ -14,7 +16,7 @@ use crate::protocol::{Answer, Failure, FileAnswer, Ready, VERSION};
 /// Makes this worker the main job's, and says that it is ready.
 pub fn start() -> Result<(), JsValue> {
     serve(Answer::Failed, |job, scope| {
-        custody::handle(job, &mut rand::rng(), |stage| {
+        custody::handle(job, &mut UnwrapErr(SysRng), |stage| {
             let _ = post(scope, &Answer::Progress(stage));
         })
     })
@@ -22,7 +24,7 @@ pub fn start() -> Result<(), JsValue> {
 
 /// Makes this worker the inspector, and says that it is ready.
 pub fn start_inspector() -> Result<(), JsValue> {
-    serve(FileAnswer::Failed, |job, _| foreign_files::handle(job, &mut rand::rng()))
+    serve(FileAnswer::Failed, |job, _| foreign_files::handle(job, &mut UnwrapErr(SysRng)))
 }
 
 /// Registers what handles a job; a job that is not of the kind `J` is answered with what `failed` makes of it.
