@@ -13,6 +13,7 @@ pub mod full_pki_request;
 pub mod inspection;
 pub mod key_pair;
 pub mod password_based_encryption;
+mod pbes2;
 pub mod pem;
 pub mod pfx;
 pub mod pkcs12_pbe;

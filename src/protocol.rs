@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
-use crate::pki::certificate::CertificateSummary;
 use crate::pki::inspection::Inspection;
 use crate::pki::pfx::Profile;
 
@@ -56,10 +55,9 @@ pub enum FileJob {
 pub struct Generate {
     /// The size of the RSA key.
     pub key_size: KeySize,
-    /// The certificate type's subject template.
-    pub subject_template: String,
-    /// The Common Name to fill in.
-    pub common_name: String,
+    /// The subject, a Name (RFC 5280, section 4.1.2.4), DER. Whoever asks makes it of the certificate type's template: the table of the
+    /// attributes' names is large, and the page has it anyway.
+    pub subject: Base64Bytes,
     /// The e-mail address for the subjectAltName.
     pub email_address: String,
     /// What to seal the private key under.
@@ -265,8 +263,6 @@ pub struct Unpacked {
 pub struct Checked {
     /// The certification path, leaf first and trust anchor last, DER.
     pub certification_path: Vec<Base64Bytes>,
-    /// What to show of the leaf.
-    pub certificate: CertificateSummary,
 }
 
 /// Why a job cannot be done.

@@ -2,6 +2,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 
+use der::Encode;
 use futures_util::future::join;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::prelude::*;
@@ -27,6 +28,7 @@ use keyside::ports::{
 use keyside::protocol::{Answer, Generate, Generated, Job, Stage};
 use keyside::ui::format::pairs;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use x509_cert::name::Name;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -35,8 +37,7 @@ const PASSPHRASE: &str = "Correct-4-horse!";
 fn job() -> Generate {
     Generate {
         key_size: KeySize::Rsa2048,
-        subject_template: "CN={common_name},O=Example,C=US".into(),
-        common_name: "Zoë Example".into(),
+        subject: "CN=Zoë Example,O=Example,C=US".parse::<Name>().unwrap().to_der().unwrap().into(),
         email_address: "zoe@example.com".into(),
         passphrase: Passphrase::new(PASSPHRASE.into()),
     }

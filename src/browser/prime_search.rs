@@ -13,6 +13,8 @@ use std::rc::Rc;
 
 use js_sys::{Array, Uint8Array};
 use keyside_primes::{PrimeSize, Search};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
@@ -65,7 +67,7 @@ fn search_for_a_while(search: &mut Search, scope: &DedicatedWorkerGlobalScope) -
     let end = js_sys::Date::now() + SLICE;
     let mut tested = 0;
     while js_sys::Date::now() < end {
-        let step = search.step(&mut rand::rng());
+        let step = search.step(&mut UnwrapErr(SysRng));
         tested += step.tested;
         if let Some(found) = step.found {
             let bytes = Uint8Array::from(found.as_slice());

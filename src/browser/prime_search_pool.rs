@@ -4,6 +4,8 @@ use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
 use keyside_primes::PrimeSize;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
@@ -40,7 +42,7 @@ pub(super) struct PrimeSearchPool {
     searchers: Vec<Option<Searcher>>,
     news: UnboundedReceiver<News>,
     searched_for: Option<PrimeSize>,
-    otherwise: LocalSearch<rand::rngs::ThreadRng>,
+    otherwise: LocalSearch<UnwrapErr<SysRng>>,
 }
 
 impl PrimeSearchPool {
@@ -51,7 +53,7 @@ impl PrimeSearchPool {
         let script = scope.location().href();
         let searchers =
             (0..processors.clamp(1, MOST_WORKERS)).map(|place| Searcher::start(&script, place, &sender).ok()).collect();
-        Self { searchers, news, searched_for: None, otherwise: LocalSearch::new(rand::rng()) }
+        Self { searchers, news, searched_for: None, otherwise: LocalSearch::new(UnwrapErr(SysRng)) }
     }
 
     /// Lets every worker that is listening search for primes of `size`.

@@ -1,9 +1,11 @@
-//! A worker's side: takes one job, has custody do it, answers.
+//! A worker's side: takes one job, has custody do it, answers. Every random byte is the browser's own (`crypto.getRandomValues`).
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Array, Uint8Array};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::closure::Closure;
@@ -44,7 +46,7 @@ pub fn start() -> Result<(), JsValue> {
                         let _ = post(&scope, &Answer::Progress(stage));
                     }
                 };
-                custody::handle(job, &mut rand::rng(), &mut pool, progress).await
+                custody::handle(job, &mut UnwrapErr(SysRng), &mut pool, progress).await
             })
         }
     }
@@ -52,7 +54,7 @@ pub fn start() -> Result<(), JsValue> {
 
 /// Makes this worker the inspector, and says that it is ready.
 pub fn start_inspector() -> Result<(), JsValue> {
-    serve(FileAnswer::Failed, async |job, _| foreign_files::handle(job, &mut rand::rng()))
+    serve(FileAnswer::Failed, async |job, _| foreign_files::handle(job, &mut UnwrapErr(SysRng)))
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {

@@ -7,7 +7,7 @@
 use der::asn1::OctetString;
 use der::{Decode, Encode};
 use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::Parameters;
+use pkcs5::pbes2::{PBES2_OID, Parameters};
 use pkcs5::scrypt;
 use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef};
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::password_based_encryption::{self, Budget, Encryption, Secret};
+use super::pbes2;
 use crate::domain::passphrase::Passphrase;
 
 const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
@@ -38,9 +39,8 @@ pub fn encrypt(private_key_info: &[u8], passphrase: &Passphrase, rng: &mut impl 
     rng.fill_bytes(&mut salt);
     rng.fill_bytes(&mut iv);
     let costs = scrypt::Params::new(SCRYPT_LOG2_N, SCRYPT_R, SCRYPT_P).map_err(Error::encoding(STRUCTURE))?;
-    let scheme: EncryptionScheme =
-        Parameters::generate_scrypt_aes256cbc(costs, &salt, iv).map_err(Error::encoding(STRUCTURE))?.into();
-    encrypt_with(scheme, private_key_info, passphrase)
+    let parameters = Parameters::generate_scrypt_aes256cbc(costs, &salt, iv).map_err(Error::encoding(STRUCTURE))?;
+    encrypt_with(parameters, private_key_info, passphrase)
 }
 
 /// Encrypts a PrivateKeyInfo under a passphrase, for other programs: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode. Returns DER.
@@ -51,37 +51,44 @@ pub fn encrypt_for_export(
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    encrypt_with(pbkdf2_scheme(PBKDF2_ITERATIONS, rng)?, private_key_info, passphrase)
+    encrypt_with(pbkdf2(PBKDF2_ITERATIONS, rng)?, private_key_info, passphrase)
 }
 
 /// PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, under fresh salt and IV.
-pub(super) fn pbkdf2_scheme(iterations: u32, rng: &mut impl CryptoRng) -> Result<EncryptionScheme, Error> {
+pub(super) fn pbkdf2(iterations: u32, rng: &mut impl CryptoRng) -> Result<Parameters, Error> {
     let mut salt = [0; SALT_SIZE];
     let mut iv = [0; 16];
     rng.fill_bytes(&mut salt);
     rng.fill_bytes(&mut iv);
-    Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, &salt, iv)
-        .map(EncryptionScheme::from)
-        .map_err(Error::encoding(STRUCTURE))
+    Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, &salt, iv).map_err(Error::encoding(STRUCTURE))
 }
 
-/// Encrypts a PrivateKeyInfo with `scheme`. Returns DER.
-fn encrypt_with(scheme: EncryptionScheme, private_key_info: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, Error> {
-    let encrypted = scheme.encrypt(passphrase.expose(), private_key_info).map_err(Error::encoding(STRUCTURE))?;
+/// Encrypts a PrivateKeyInfo as `parameters` say. Returns DER.
+fn encrypt_with(parameters: Parameters, private_key_info: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, Error> {
+    let encrypted = pbes2::encrypt(&parameters, passphrase.expose().as_bytes(), private_key_info)?;
     EncryptedPrivateKeyInfoOwned {
-        encryption_algorithm: scheme,
+        encryption_algorithm: EncryptionScheme::Pbes2(parameters),
         encrypted_data: OctetString::new(encrypted).map_err(Error::encoding(STRUCTURE))?,
     }
     .to_der()
     .map_err(Error::encoding(STRUCTURE))
 }
 
-/// Decrypts an EncryptedPrivateKeyInfo. Returns the PrivateKeyInfo in the clear, wiped when dropped.
+/// Decrypts an EncryptedPrivateKeyInfo that was encrypted here. Returns the PrivateKeyInfo in the clear, wiped when dropped.
+///
+/// Its costs are bounded: it may have come back in a backup, which anybody can have changed.
 pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, Error> {
-    decrypt_with(encrypted_private_key_info, &Secret::new(passphrase), &mut Budget::default())
+    let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
+    let parameters: Parameters = match (info.encryption_algorithm.oid, &info.encryption_algorithm.parameters) {
+        (PBES2_OID, Some(parameters)) => parameters.to_ref().try_into().map_err(Error::malformed(STRUCTURE))?,
+        (other, _) => return Err(Error::UnsupportedAlgorithm(other)),
+    };
+    Budget::default().spend_on(&parameters.kdf)?;
+    let clear = pbes2::decrypt(&parameters, passphrase.expose().as_bytes(), info.encrypted_data.as_bytes())?;
+    check_private_key_info(clear)
 }
 
-/// Decrypts an EncryptedPrivateKeyInfo within a budget that it shares with others.
+/// Decrypts an EncryptedPrivateKeyInfo from elsewhere, within a budget that it shares with others.
 pub(super) fn decrypt_with(
     encrypted_private_key_info: &[u8],
     secret: &Secret,
@@ -90,7 +97,11 @@ pub(super) fn decrypt_with(
     let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
     let encrypted = info.encrypted_data.as_bytes();
     let clear = password_based_encryption::decrypt(&info.encryption_algorithm, encrypted, secret, budget)?;
-    // One wrong passphrase in about 256 leaves padding that looks right.
+    check_private_key_info(clear)
+}
+
+/// Looks at what was decrypted: one wrong passphrase in about 256 leaves padding that looks right.
+fn check_private_key_info(clear: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
     PrivateKeyInfoRef::try_from(clear.as_slice()).map_err(|_| Error::WrongPassphrase)?;
     Ok(clear)
 }
@@ -146,9 +157,8 @@ mod tests {
 
     #[test]
     fn padding_that_looks_right_is_no_proof() {
-        let scheme: EncryptionScheme =
-            Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[0; SALT_SIZE], [0; 16]).unwrap().into();
-        let sealed = encrypt_with(scheme, b"not a private key", &passphrase()).unwrap();
+        let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[0; SALT_SIZE], [0; 16]).unwrap();
+        let sealed = encrypt_with(parameters, b"not a private key", &passphrase()).unwrap();
         assert_eq!(decrypt(&sealed, &passphrase()), Err(Error::WrongPassphrase));
     }
 

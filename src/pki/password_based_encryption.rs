@@ -49,7 +49,8 @@ impl Budget {
         Ok(())
     }
 
-    fn spend_on(&mut self, derivation: &Kdf) -> Result<(), Error> {
+    /// Takes the costs of `derivation` off, or refuses.
+    pub(super) fn spend_on(&mut self, derivation: &Kdf) -> Result<(), Error> {
         let iterations = match derivation {
             Kdf::Scrypt(scrypt) => {
                 // RFC 7914, section 2: a power of two, larger than 1. The crate that does the work panics on 0.

@@ -15,6 +15,7 @@ use der::oid::db::rfc5912::{ID_SHA_1, ID_SHA_256};
 use hmac::digest::FixedOutputReset;
 use hmac::digest::block_api::BlockSizeUser;
 use hmac::{KeyInit, Mac, SimpleHmac};
+use pkcs5::pbes2::PBES2_OID;
 use pkcs12::kdf::Pkcs12KeyType;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use pkcs12::pfx::{Pfx, Version};
@@ -28,7 +29,7 @@ use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attribute;
 
 use super::error::Error;
-use super::{encrypted_private_key, pkcs12_pbe};
+use super::{encrypted_private_key, pbes2, pkcs12_pbe};
 use crate::domain::passphrase::Passphrase;
 
 mod pbmac1;
@@ -144,9 +145,10 @@ impl Profile {
         let encoding = Error::encoding::<der::Error>(STRUCTURE);
         let (algorithm, encrypted) = match self {
             Self::Modern => {
-                let scheme = encrypted_private_key::pbkdf2_scheme(ITERATIONS.into(), rng)?;
-                let encrypted = scheme.encrypt(passphrase.expose(), clear).map_err(Error::encoding(STRUCTURE))?;
-                (Any::encode_from(&scheme).and_then(|any| any.decode_as()).map_err(&encoding)?, encrypted)
+                let parameters = encrypted_private_key::pbkdf2(ITERATIONS.into(), rng)?;
+                let encrypted = pbes2::encrypt(&parameters, passphrase.expose().as_bytes(), clear)?;
+                let parameters = Some(Any::encode_from(&parameters).map_err(&encoding)?);
+                (AlgorithmIdentifierOwned { oid: PBES2_OID, parameters }, encrypted)
             }
             Self::Compatible => {
                 pkcs12_pbe::encrypt(clear, &pkcs12_pbe::password(passphrase.expose()), ITERATIONS.into(), rng)?

@@ -6,7 +6,7 @@ use crate::domain::enrollment::{Enrollment, RequestState, Standing};
 use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
-use crate::pki::certificate::CertificateSummary;
+use crate::pki::certificate::{Certificate, CertificateSummary};
 use crate::pki::certification_path::PathError;
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
 use crate::protocol::{Check, Export, ExportFormat, Failure};
@@ -239,12 +239,14 @@ async fn fetch_and_check(
             at: clock.now(),
         })
         .await?;
+    let leaf = checked.certification_path.first().map(|leaf| Certificate::from_der(&leaf.0));
+    let Some(Ok(leaf)) = leaf else { return Err(WorkerError::Stale.into()) };
     let enrollment = store
         .update(&enrollment.id(), |kept| {
             kept.certification_path = Some(checked.certification_path);
         })
         .await?;
-    Ok((enrollment, checked.certificate))
+    Ok((enrollment, leaf.summary()))
 }
 
 /// Asks the registration authority for the certificate, its chain and the trust anchors.

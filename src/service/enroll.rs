@@ -1,11 +1,16 @@
 //! Enrolling: key pair and request are made and committed first, and only then sent.
 
+use core::str::FromStr;
+
+use der::Encode;
+
 use crate::api::{CertificateType, NewRequest, ProblemKind, RequestStatus};
+use crate::domain::distinguished_name::SubjectTemplate;
 use crate::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::TransactionId;
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
-use crate::protocol::{Generate, Generated, Stage};
+use crate::protocol::{Failure, Generate, Generated, Stage};
 
 /// Why an enrollment did not get to its end. Whatever was saved is still saved.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -38,12 +43,21 @@ pub async fn generate(
 ) -> Result<Generated, EnrollError> {
     let job = Generate {
         key_size: application.key_size,
-        subject_template: certificate_type.subject_template.clone(),
-        common_name: application.common_name.clone(),
+        subject: subject(&certificate_type.subject_template, &application.common_name)?.into(),
         email_address: application.email_address.clone(),
         passphrase,
     };
     Ok(worker.generate(job, progress).await?)
+}
+
+/// The subject of a request, DER.
+fn subject(template: &str, common_name: &str) -> Result<Vec<u8>, WorkerError> {
+    let unusable = |reason: String| WorkerError::Failed(Failure::Unusable(reason));
+    SubjectTemplate::from_str(template)
+        .map_err(|fault| unusable(fault.to_string()))?
+        .subject(common_name)
+        .and_then(|subject| subject.to_der())
+        .map_err(|error| unusable(error.to_string()))
 }
 
 /// Commits a key pair and its request. Nothing is sent. To be run to its end: a commit that has begun cannot be taken back.

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use der::Encode;
 use keyside::custody::{self, prime_source::LocalSearch};
+use keyside::domain::distinguished_name::SubjectTemplate;
 use keyside::domain::enrollment::{Application, Enrollment, RequestState, Submission};
 use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::Passphrase;
@@ -60,10 +62,11 @@ pub(crate) fn bundles() -> &'static [Bundle] {
 
 impl Bundle {
     fn make(common_name: &str, passphrase: &str, other_passphrase: &str) -> Self {
+        let template: SubjectTemplate =
+            "CN={common_name},OU=Participants & External Users,O=Example,C=US".parse().unwrap();
         let job = Generate {
             key_size: KeySize::Rsa2048,
-            subject_template: "CN={common_name},OU=Participants & External Users,O=Example,C=US".into(),
-            common_name: common_name.into(),
+            subject: template.subject(common_name).unwrap().to_der().unwrap().into(),
             email_address: EMAIL_ADDRESS.into(),
             passphrase: Passphrase::new(passphrase.into()),
         };
