@@ -14,8 +14,9 @@ export class Bench {
         bench.browser = await Browser.start({ as: kind, patience: PATIENCE });
         bench.name = `${kind === 'firefox' ? 'Firefox' : 'Chromium'} ${(await bench.browser.puppeteer.version()).split('/').pop()}`;
         bench.page = await bench.browser.puppeteer.newPage();
+        const failed = new Promise((_, reject) => bench.page.once('pageerror', reject));
         await bench.page.goto(new URL(BENCH_PAGE, bench.gateway.url).href);
-        await bench.page.waitForFunction(() => window.bench);
+        await Promise.race([bench.page.waitForFunction(() => window.bench), failed]);
         return bench;
     }
 
