@@ -71,11 +71,13 @@ async function mainJob(browser, url, slowdown) {
         });
         await tab.page.emulateCPUThrottling(slowdown);
         const steps = {};
+        let peak = 0;
         for (const [name, step] of STEPS) {
             await step({ tab, url, browser });
             // Two frames later the observer has been told.
             await tab.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve)))));
-            steps[name] = { tasks: await tab.page.evaluate(() => window.longTasks.splice(0)), memory: await peakMemory(browser) };
+            peak = Math.max(peak, await peakMemory(browser));
+            steps[name] = { tasks: await tab.page.evaluate(() => window.longTasks.splice(0)), peak };
         }
         return steps;
     } finally {
@@ -83,7 +85,7 @@ async function mainJob(browser, url, slowdown) {
     }
 }
 
-/** The largest peak resident set (VmHWM) of Chromium's renderers, in bytes; undefined where /proc does not tell. */
+/** The largest resident set that one of Chromium's renderers has had (VmHWM), in bytes; NaN where /proc does not tell. */
 async function peakMemory(browser) {
     const cdp = await browser.puppeteer.target().createCDPSession();
     const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
@@ -92,7 +94,7 @@ async function peakMemory(browser) {
         const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '');
         return Number(status.match(/^VmHWM:\s+(\d+) kB/m)?.[1]) * 1024;
     }));
-    return peaks.some(Number.isNaN) ? undefined : Math.max(...peaks);
+    return Math.max(...peaks);
 }
 
 /** Milliseconds from the click on Cancel until the form is back, and until the workers are gone. */
@@ -169,8 +171,8 @@ try {
         const runs = await repeat(() => mainJob(browser, gateway.url, slowdown));
         for (const [step] of STEPS) {
             const tasks = runs.flatMap((run) => run[step].tasks);
-            const peaks = runs.map((run) => run[step].memory);
-            const memory = peaks.includes(undefined) ? 'not measured' : (median(peaks) / 2 ** 20).toFixed(0);
+            const peaks = runs.map((run) => run[step].peak);
+            const memory = peaks.some(Number.isNaN) ? 'not measured' : (median(peaks) / 2 ** 20).toFixed(0);
             jobs.push([`${slowdown}×`, step, (tasks.length / RUNS).toFixed(1), tasks.length > 0 ? milliseconds(Math.max(...tasks)) : '0', memory]);
         }
     }

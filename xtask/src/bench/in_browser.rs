@@ -1,6 +1,6 @@
 //! What the benchmarks in tests/bench take: the delivered page, the packages, and the plain crate `rsa` as WebAssembly.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use crate::error::Result;
@@ -30,12 +30,12 @@ pub(crate) fn node(toolbox: &Toolbox) -> Result<Command> {
 }
 
 /// Builds tests/bench/rsa-worker into `folder`, for speed alone.
-fn rsa_worker(toolbox: &Toolbox, folder: &std::path::Path) -> Result<()> {
+fn rsa_worker(toolbox: &Toolbox, folder: &Path) -> Result<()> {
     let mut cargo = toolbox.wasm_command("cargo")?;
     cargo.args(["build", "--release", "--package", "keyside-bench-rsa-worker", "--target", "wasm32-unknown-unknown"]);
     cargo.envs([("CARGO_PROFILE_RELEASE_LTO", "true"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")]);
     process::run(&mut cargo)?;
-    let compiled: PathBuf = target_folder().join("wasm/wasm32-unknown-unknown/release/keyside_bench_rsa_worker.wasm");
+    let compiled = target_folder().join("wasm/wasm32-unknown-unknown/release/keyside_bench_rsa_worker.wasm");
     let mut bindgen = toolbox.command(toolbox.path(Tool::WasmBindgen)?)?;
     bindgen.args(["--target", "web", "--no-typescript", "--out-name", "rsa", "--out-dir"]).arg(folder).arg(compiled);
     process::run(&mut bindgen)?;
