@@ -44,11 +44,11 @@ function instrument() {
 export class Browser {
     /**
      * `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment;
-     * `as` is the kind of browser.
+     * `as` is the kind of browser; `patience` bounds each thing that it is asked to do, in milliseconds.
      */
-    static async start({ prepare, preferences = {}, env = process.env, as = kind } = {}) {
+    static async start({ prepare, preferences = {}, env = process.env, as = kind, patience = PATIENCE } = {}) {
         const browser = new Browser();
-        Object.assign(browser, { preferences, env, kind: as });
+        Object.assign(browser, { preferences, env, kind: as, patience });
         browser.profile = await mkdtemp(join(tmpdir(), 'keyside-profile-'));
         browser.downloads = join(browser.profile, 'downloads');
         await mkdir(browser.downloads);
@@ -59,7 +59,7 @@ export class Browser {
 
     async launch() {
         const executablePath = required(this.kind === 'firefox' ? 'KEYSIDE_FIREFOX' : 'KEYSIDE_CHROMIUM');
-        const common = { executablePath, headless: true, userDataDir: this.profile, env: this.env, protocolTimeout: PATIENCE };
+        const common = { executablePath, headless: true, userDataDir: this.profile, env: this.env, protocolTimeout: this.patience };
         this.puppeteer = await puppeteer.launch(this.kind === 'firefox' ? {
             ...common,
             browser: 'firefox',

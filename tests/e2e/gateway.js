@@ -20,10 +20,11 @@ export function required(name) {
 export class Gateway {
     /**
      * Starts a gateway; with `manual`, requests wait until `approve` or `reject`; with `check`, there is a connection check. Each
-     * pair of `changes` is replaced in the annotated example of the configuration.
+     * pair of `changes` is replaced in the annotated example of the configuration. `folder` has the page.
      */
-    static async start({ manual = false, check = false, changes = [] } = {}) {
+    static async start({ manual = false, check = false, changes = [], folder = page } = {}) {
         const gateway = new Gateway();
+        gateway.folder = folder;
         gateway.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
         gateway.options = [...(manual ? ['--manual-approval'] : []), ...(check ? ['--tls-listen', '127.0.0.1:0'] : [])];
         gateway.lines = check ? 2 : 1;
@@ -42,7 +43,7 @@ export class Gateway {
     }
 
     async listen(address) {
-        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', page, ...this.options], {
+        const child = spawn(binary, ['serve', '--listen', address, '--data', this.data, '--page', this.folder, ...this.options], {
             stdio: ['ignore', 'pipe', 'pipe'],
         });
         this.child = child;

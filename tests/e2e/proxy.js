@@ -46,6 +46,8 @@ export class Interceptor {
          * {status} and media {type}.
          */
         interceptor.rules = [];
+        /** Sees each request with its answer before that is forwarded, and may change the answer's headers. */
+        interceptor.onAnswer = () => {};
         interceptor.server = http.createServer(async (request, response) => {
             const chunks = [];
             for await (const chunk of request) chunks.push(chunk);
@@ -64,6 +66,7 @@ export class Interceptor {
                     answer.on('end', () => request.socket.destroy());
                     return;
                 }
+                interceptor.onAnswer(request, answer);
                 response.writeHead(answer.statusCode, answer.headers);
                 answer.pipe(response);
             });

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -13,7 +12,7 @@ use crate::process::{self, Tally};
 use crate::progress::elapsed;
 use crate::tool::Tool;
 use crate::toolbox::{Toolbox, target_folder};
-use crate::{Installing, folders, lint, page, repository};
+use crate::{Installing, bench, folders, lint, node_modules, page, repository};
 
 /// The programs that judge what Keyside writes.
 const JUDGES: &[Tool] = &[Tool::OpenSsl, Tool::NssTools, Tool::GnuTls, Tool::Java, Tool::Curl, Tool::Python];
@@ -53,6 +52,8 @@ pub(crate) enum Suite {
     Browser,
     /// The whole job on the release build, in Chromium and Firefox.
     E2e,
+    /// The delivered files' sizes, and the time a key pair takes beside others, against tests/bench/budget.json.
+    Budget,
 }
 
 impl Suite {
@@ -67,6 +68,7 @@ impl Suite {
                 [&tools[..], &browsers, &[Tool::ChromeDriver, Tool::GeckoDriver]].concat()
             }
             Self::E2e => [page::TOOLS, &browsers, JUDGES].concat(),
+            Self::Budget => bench::TOOLS.to_vec(),
         }
     }
 
@@ -82,6 +84,11 @@ impl Suite {
             }
             Self::Browser => browser(toolbox, tally)?,
             Self::E2e => end_to_end(toolbox, tally)?,
+            Self::Budget => {
+                let mut node = bench::node(toolbox)?;
+                node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]);
+                process::run_tests(node.arg("budget.test.js"), tally)?;
+            }
         }
         Ok(None)
     }
@@ -193,7 +200,7 @@ fn browser(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
 fn end_to_end(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
     let built = page::build(toolbox)?;
     let folder = repository().join("tests/e2e");
-    install_node_modules(toolbox, &folder)?;
+    node_modules::install(toolbox, &folder)?;
     let run = |browser: &str, tally: &mut Tally| {
         let mut node = toolbox.command("node")?;
         node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]).current_dir(&folder);
@@ -207,19 +214,6 @@ fn end_to_end(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
     let chromium = run("chromium", tally);
     let firefox = run("firefox", tally);
     chromium.and(firefox)
-}
-
-/// Installs the end-to-end tests' packages, unless those of the present package-lock.json are there.
-fn install_node_modules(toolbox: &Toolbox, folder: &Path) -> Result<()> {
-    let (lock, installed) = (folder.join("package-lock.json"), folder.join("node_modules/.installed-lock.json"));
-    let wanted = fs::read(&lock).map_err(|error| Error::file("read", &lock, &error))?;
-    if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    let mut npm: Command = toolbox.command("npm")?;
-    // No package here needs a script to be installed, and none shall download a browser.
-    process::run(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))?;
-    fs::write(&installed, wanted).map_err(|error| Error::file("write", &installed, &error))
 }
 
 #[cfg(test)]

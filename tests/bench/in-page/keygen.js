@@ -1,0 +1,59 @@
+// The generators that are compared. Each gives the milliseconds that one key took, as seen by the page.
+import { KeysideWorker, generate } from './keyside.js';
+
+/** The next message, or the error that came instead. */
+const message = (worker) => new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = (event) => reject(new Error(event.message ?? 'the worker could not be loaded'));
+});
+
+/** The milliseconds from asking a worker for a key to hearing that it is done. */
+const ask = async (worker, bits) => {
+    const started = performance.now();
+    worker.postMessage(bits);
+    await message(worker);
+    return performance.now() - started;
+};
+
+let forge;
+
+export const generators = {
+    /** From the message that the search begins to the one that it has ended; the start of the worker comes before, and apart. */
+    async keyside(bits) {
+        const worker = await KeysideWorker.start();
+        const { name, milliseconds, stages } = await worker.do(generate(bits));
+        if (name !== 'Generated') throw new Error(`the worker answered ${name}`);
+        return {
+            milliseconds: stages.SigningRequest - stages.GeneratingKeyPair,
+            job: milliseconds,
+            start: worker.startMilliseconds,
+        };
+    },
+
+    async webcrypto(bits) {
+        const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: bits, publicExponent: new Uint8Array([1, 0, 1]) };
+        const started = performance.now();
+        await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+        return { milliseconds: performance.now() - started };
+    },
+
+    /** A fresh worker for each key, as Keyside has it, started before the clock. */
+    async rsa(bits) {
+        const worker = new Worker(new URL('bench/rsa-worker.js', document.baseURI), { type: 'module' });
+        await message(worker);
+        try {
+            return { milliseconds: await ask(worker, bits) };
+        } finally {
+            worker.terminate();
+        }
+    },
+
+    /** One worker for all keys: what the browser has learnt about the code is kept, to node-forge's advantage. */
+    async 'node-forge'(bits) {
+        if (!forge) {
+            forge = new Worker(new URL('bench/forge-worker.js', document.baseURI), { type: 'module' });
+            await message(forge);
+        }
+        return { milliseconds: await ask(forge, bits) };
+    },
+};

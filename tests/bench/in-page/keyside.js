@@ -1,0 +1,72 @@
+// The delivered worker, spoken to as the page does (src/browser/worker_client.rs, src/protocol.rs): one worker a job.
+const STAGES = ['GeneratingKeyPair', 'SigningRequest', 'EncryptingKey'];
+
+/** The stage that a Progress message names, whatever else it tells. */
+const stageIn = (content) => STAGES.find((stage) => JSON.stringify(content).includes(`"${stage}"`));
+
+/** A worker that has started. */
+export class KeysideWorker {
+    #worker = new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module' });
+    #answers = [];
+    #wake = () => {};
+
+    /** Starts one; `startMilliseconds` is the time from `new Worker` to Ready. */
+    static async start() {
+        const started = performance.now();
+        const running = new KeysideWorker();
+        running.#worker.onmessage = ({ data }) => running.#take({ at: performance.now(), data });
+        running.#worker.onerror = (event) => running.#take({ error: event.message ?? 'the worker could not be loaded' });
+        const { at, name } = await running.#next();
+        if (name !== 'Ready') throw new Error(`the worker began with ${name}`);
+        running.startMilliseconds = at - started;
+        return running;
+    }
+
+    #take(answer) {
+        this.#answers.push(answer);
+        this.#wake();
+    }
+
+    /** The next answer: when it came, what it is called, and what is in it. */
+    async #next() {
+        while (this.#answers.length === 0) await new Promise((resolve) => (this.#wake = resolve));
+        const { at, data, error } = this.#answers.shift();
+        if (error) throw new Error(error);
+        const answer = JSON.parse(new TextDecoder().decode(data));
+        const [name, content] = typeof answer === 'string' ? [answer] : Object.entries(answer)[0];
+        return { at, name, content };
+    }
+
+    /**
+     * Does `job` and ends the worker. Gives the final answer, the milliseconds that the whole took, and the time at which each
+     * stage began, counted from the start of the job.
+     */
+    async do(job) {
+        const bytes = new TextEncoder().encode(JSON.stringify(job));
+        const started = performance.now();
+        this.#worker.postMessage(bytes, [bytes.buffer]);
+        const stages = {};
+        try {
+            for (;;) {
+                const { at, name, content } = await this.#next();
+                if (name !== 'Progress') return { name, content, milliseconds: at - started, stages };
+                stages[stageIn(content)] ??= at - started;
+            }
+        } finally {
+            this.#worker.terminate();
+        }
+    }
+}
+
+export const PASSPHRASE = 'Correct-4-horse!';
+
+/** A job that makes a key pair. */
+export const generate = (bits) => ({
+    Generate: {
+        key_size: bits,
+        subject_template: 'CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US',
+        common_name: 'Ada Example',
+        email_address: 'ada@example.com',
+        passphrase: PASSPHRASE,
+    },
+});

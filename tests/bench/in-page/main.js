@@ -1,0 +1,8 @@
+// What the benchmarks call in their page.
+import { derivations, operations } from './crypto.js';
+import { generators } from './keygen.js';
+
+const call = (operation, library) => operations[operation][library]();
+const libraries = Object.fromEntries(Object.entries(operations).map(([operation, ways]) => [operation, Object.keys(ways)]));
+
+window.bench = { generators, derivations, crypto: { call }, libraries };

@@ -1,0 +1,210 @@
+// What the page costs: bytes, time until it is there, what blocks it, Cancel, key derivation, memory. In Chromium, which tells.
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+import { Browser } from '../e2e/browser.js';
+import { Gateway } from '../e2e/gateway.js';
+import { Bench } from './interleave.js';
+import { STEPS, fillIn, openTab } from './main-job.js';
+import { machine, milliseconds, table, writeJson } from './report.js';
+import { mean, median } from './statistics.js';
+import { bytesOf, filesOnTheWire } from './wire.js';
+
+const { values: options } = parseArgs({ options: { json: { type: 'string' }, runs: { type: 'string', default: '5' } } });
+const RUNS = Number(options.runs);
+/** A slow mobile link and a slow computer. */
+const LINK = { bitsPerSecond: 1_600_000, latencyMilliseconds: 150 };
+const SLOWDOWN = 4;
+
+/** Calls `once` so many times; gives the results. */
+async function repeat(once) {
+    const results = [];
+    for (let run = 0; run < RUNS; run++) results.push(await once());
+    return results;
+}
+
+/** A tab that knows nothing, as at a first visit, on the slow link and computer; and what closes it. */
+async function slowTab(browser) {
+    const context = await browser.puppeteer.createBrowserContext();
+    const tab = await openTab(context);
+    const cdp = await tab.page.createCDPSession();
+    const throughput = LINK.bitsPerSecond / 8;
+    await cdp.send('Network.enable');
+    await cdp.send('Network.emulateNetworkConditions', {
+        offline: false, latency: LINK.latencyMilliseconds, downloadThroughput: throughput, uploadThroughput: throughput,
+    });
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN });
+    return { tab, close: () => context.close() };
+}
+
+/** Milliseconds to first paint, to first contentful paint, and until something that `selector` finds takes the focus. */
+async function load(browser, url, selector) {
+    const { tab, close } = await slowTab(browser);
+    try {
+        await tab.page.evaluateOnNewDocument((selector) => {
+            const look = () => {
+                const control = document.querySelector(selector);
+                if (window.usable || !control?.checkVisibility() || control.disabled) return;
+                control.focus();
+                if (document.activeElement === control) window.usable = performance.now();
+            };
+            new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+        }, selector);
+        await tab.page.goto(url, { waitUntil: 'load' });
+        const usable = await tab.until(() => window.usable);
+        const paints = await tab.page.evaluate(() => Object.fromEntries(performance.getEntriesByType('paint').map(({ name, startTime }) => [name, startTime])));
+        return [paints['first-paint'], paints['first-contentful-paint'], usable];
+    } finally {
+        await close();
+    }
+}
+
+/** The long tasks of each step of the main job, in milliseconds, and the largest renderer's peak memory after it, in bytes. */
+async function mainJob(browser, url, slowdown) {
+    const context = await browser.puppeteer.createBrowserContext({ downloadBehavior: { policy: 'allow', downloadPath: browser.downloads } });
+    const tab = await openTab(context);
+    try {
+        await tab.page.evaluateOnNewDocument(() => {
+            window.longTasks = [];
+            const keep = (list) => window.longTasks.push(...list.getEntries().map(({ duration }) => duration));
+            new PerformanceObserver(keep).observe({ type: 'longtask', buffered: true });
+        });
+        await tab.page.emulateCPUThrottling(slowdown);
+        const steps = {};
+        let peak = 0;
+        for (const [name, step] of STEPS) {
+            await step({ tab, url, browser });
+            // Two frames later the observer has been told.
+            await tab.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve)))));
+            peak = Math.max(peak, await peakMemory(browser));
+            steps[name] = { tasks: await tab.page.evaluate(() => window.longTasks.splice(0)), peak };
+        }
+        return steps;
+    } finally {
+        await context.close();
+    }
+}
+
+/** The largest resident set that one of Chromium's renderers has had (VmHWM), in bytes; NaN where /proc does not tell. */
+async function peakMemory(browser) {
+    const cdp = await browser.puppeteer.target().createCDPSession();
+    const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
+    await cdp.detach();
+    const peaks = await Promise.all(processInfo.filter(({ type }) => type === 'renderer').map(async ({ id }) => {
+        const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '');
+        return Number(status.match(/^VmHWM:\s+(\d+) kB/m)?.[1]) * 1024;
+    }));
+    return Math.max(...peaks);
+}
+
+/** Milliseconds from the click on Cancel until the form is back, and until the workers are gone. */
+async function cancel(browser, url) {
+    const context = await browser.puppeteer.createBrowserContext();
+    const tab = await openTab(context);
+    const cdp = await browser.puppeteer.target().createCDPSession();
+    const workers = new Set();
+    let gone;
+    cdp.on('Target.targetCreated', ({ targetInfo }) => targetInfo.type === 'worker' && workers.add(targetInfo.targetId));
+    cdp.on('Target.targetDestroyed', ({ targetId }) => workers.delete(targetId) && gone?.());
+    await cdp.send('Target.setDiscoverTargets', { discover: true });
+    try {
+        await tab.page.evaluateOnNewDocument(() => {
+            window.searching = new Promise((resolve) => {
+                const Native = window.Worker;
+                window.Worker = class extends Native {
+                    constructor(...parameters) {
+                        super(...parameters);
+                        this.addEventListener('message', ({ data }) => {
+                            if (data instanceof Uint8Array && new TextDecoder().decode(data).includes('GeneratingKeyPair')) resolve();
+                        });
+                    }
+                };
+            });
+        });
+        await tab.open(url);
+        await fillIn(tab);
+        await (await tab.field('RSA 4096')).click();
+        await tab.press('Submit');
+        await tab.heading('Making your key pair');
+        await tab.page.evaluate(() => window.searching);
+        if (workers.size === 0) throw new Error('no worker is to be seen while a key is made');
+        // Those that are there now: the form that is back may start others.
+        const busy = [...workers];
+        const none = new Promise((resolve, reject) => {
+            gone = () => busy.some((id) => workers.has(id)) || resolve(Date.now());
+            setTimeout(reject, 60_000, new Error('a worker goes on after Cancel')).unref();
+        });
+        await tab.page.evaluate(() => {
+            const now = () => performance.timeOrigin + performance.now();
+            window.addEventListener('click', () => {
+                window.clicked = now();
+                window.formBack = new Promise((resolve) => {
+                    const look = () => document.querySelector('#common-name')?.checkVisibility() && !document.querySelector('#progress') && resolve(now());
+                    new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+                });
+            }, { capture: true, once: true });
+        });
+        await tab.press('Cancel');
+        const [clicked, formBack] = await tab.page.evaluate(async () => [window.clicked, await window.formBack]);
+        return [formBack - clicked, (await none) - clicked];
+    } finally {
+        await cdp.detach();
+        await context.close();
+    }
+}
+
+const files = await filesOnTheWire();
+await writeJson(options.json, files);
+const gateway = await Gateway.start();
+const browser = await Browser.start({ as: 'chromium' });
+const name = `Chromium ${(await browser.puppeteer.version()).split('/').pop()}`;
+const [loads, jobs, cancels] = [[], [], []];
+try {
+    const [{ id }] = (await (await fetch(new URL('api/v1/configuration', gateway.url))).json()).certificate_types;
+    for (const [page, path, selector] of [['Home', '', 'main a, main button'], ['Register, the form', `register/${id}`, 'main input']]) {
+        console.error(`loading ${page}`);
+        const times = await repeat(() => load(browser, new URL(path, gateway.url).href, selector));
+        loads.push([page, ...[0, 1, 2].map((column) => milliseconds(median(times.map((row) => row[column]))))]);
+    }
+    for (const slowdown of [1, SLOWDOWN]) {
+        console.error(`main job, processor slowed down ${slowdown} times`);
+        const runs = await repeat(() => mainJob(browser, gateway.url, slowdown));
+        for (const [step] of STEPS) {
+            const tasks = runs.flatMap((run) => run[step].tasks);
+            const peaks = runs.map((run) => run[step].peak);
+            const memory = peaks.some(Number.isNaN) ? 'not measured' : (median(peaks) / 2 ** 20).toFixed(0);
+            jobs.push([`${slowdown}×`, step, (tasks.length / RUNS).toFixed(1), tasks.length > 0 ? milliseconds(Math.max(...tasks)) : '0', memory]);
+        }
+    }
+    console.error('cancel');
+    const times = await repeat(() => cancel(browser, gateway.url));
+    for (const [column, what] of ['the form is back', 'the workers are gone'].entries()) {
+        const values = times.map((row) => row[column]);
+        cancels.push([what, ...[median(values), Math.max(...values)].map(milliseconds)]);
+    }
+} finally {
+    await browser.stop();
+    await gateway.stop();
+}
+const derivations = [];
+const bench = await Bench.start('chromium');
+try {
+    console.error('key derivation');
+    const names = await bench.page.evaluate(() => Object.keys(window.bench.derivations));
+    const times = await Bench.takeTurns(Object.fromEntries(names.map((name) => [name, RUNS])), (name) => bench.call('derivations', name));
+    for (const [name, values] of Object.entries(times)) derivations.push([name, milliseconds(mean(values)), milliseconds(Math.min(...values))]);
+} finally {
+    await bench.stop();
+}
+
+console.log(`\n${machine([name])}; each time ${RUNS} runs\n`);
+console.log(table(['file', 'part', 'bytes', 'on the wire'], files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire])));
+console.log(`\n${['page', 'worker', 'later', 'other'].map((part) => `${part}: ${bytesOf(files, part)} bytes`).join('; ')}\n`);
+console.log(`First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:\n`);
+console.log(table(['page', 'first paint', 'first contentful paint', 'usable'], loads));
+console.log('\nTasks over 50 ms on the main thread, and the renderer’s peak memory so far (VmHWM, median):\n');
+console.log(table(['processor', 'step', 'tasks a run', 'longest ms', 'peak MiB'], jobs));
+console.log('\nCancel of RSA 4096, from the click on:\n');
+console.log(table(['until', 'median ms', 'longest ms'], cancels));
+console.log('\nKey derivation (WebCrypto has no scrypt):\n');
+console.log(table(['derivation', 'mean ms', 'least ms'], derivations));

@@ -1,0 +1,87 @@
+//! Whether Keyside's primes are spread as they should be.
+
+use core::f64::consts::FRAC_1_SQRT_2;
+
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+use statrs::stats_tests::NaNPolicy;
+use statrs::stats_tests::ks_test::{KSTwoSampleAlternativeMethod, ks_twosample};
+
+use crate::Result;
+use crate::sample::Sample;
+
+/// A difference counts where chance alone would make one as large in fewer than one of a thousand runs.
+const LEVEL: f64 = 0.001;
+
+/// How many parts the range of the primes is cut into. Each should have some five primes at least for the test's approximation to hold.
+const BINS: u32 = 32;
+
+/// The library sets the top two bits.
+const LIBRARY_SMALLEST: f64 = 0.75;
+
+/// Compares, prints the p-values, and fails where Keyside's primes differ from uniform ones, or where there are too few to tell.
+pub(crate) fn compare(keyside: &Sample, library: &Sample, uniform: &Sample) -> Result<()> {
+    for (name, sample) in [("Keyside", keyside), ("rsa", library), ("uniform", uniform)] {
+        let gaps = sample.gaps();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        println!("{name:8} {} primes, mean distance to the prime before {mean:.0}", gaps.len());
+    }
+    println!("         (of all primes near 2^1024: 710; of the next prime after a random start: 1420)\n");
+    let top_bits = chi_squared(keyside, uniform, FRAC_1_SQRT_2)?;
+    let gaps = kolmogorov_smirnov(keyside.gaps(), uniform.gaps())?;
+    let beside_library = chi_squared(keyside, library, LIBRARY_SMALLEST)?;
+    let control = kolmogorov_smirnov(library.gaps(), uniform.gaps())?;
+    let search = kolmogorov_smirnov(keyside.gaps(), library.gaps())?;
+    println!("| what | of whom | test | p |\n|------|---------|------|---|");
+    println!("| top bits | Keyside and uniform | chi-squared | {top_bits:.4} |");
+    println!("| top bits from 0.75 on | Keyside and rsa | chi-squared | {beside_library:.4} |");
+    println!("| gaps | Keyside and uniform | Kolmogorov-Smirnov | {gaps:.4} |");
+    println!("| gaps | Keyside and rsa | Kolmogorov-Smirnov | {search:.2e} |");
+    println!("| gaps | rsa and uniform | Kolmogorov-Smirnov | {control:.2e} |\n");
+    if control >= LEVEL {
+        // The library goes up to the next prime, which prefers primes after long gaps: a bias that the test must see to be worth something.
+        return Err(format!(
+            "too few keys to tell: the known bias of the library's search does not show (p = {control:.4})"
+        ));
+    }
+    let differing: Vec<_> = [("top bits", top_bits), ("top bits beside the library's", beside_library), ("gaps", gaps)]
+        .into_iter()
+        .filter(|(_, p)| *p < LEVEL)
+        .map(|(what, p)| format!("{what} (p = {p:.2e})"))
+        .collect();
+    if differing.is_empty() {
+        println!(
+            "At the level {LEVEL} Keyside’s primes are spread as uniform ones, in their top bits and in their gaps."
+        );
+        Ok(())
+    } else {
+        Err(format!("at the level {LEVEL} Keyside’s primes are spread differently: {}", differing.join(", ")))
+    }
+}
+
+/// The p-value of the chi-squared test that the top bits of both, from `lowest` on, are spread alike.
+fn chi_squared(one: &Sample, other: &Sample, lowest: f64) -> Result<f64> {
+    let (one, other) = (one.fractions(lowest), other.fractions(lowest));
+    let bins = |fractions: &[f64], bin: u32| {
+        let width = (1. - lowest) / f64::from(BINS);
+        let low = lowest + f64::from(bin) * width;
+        fractions.iter().filter(|fraction| (low..low + width).contains(*fraction)).count() as f64
+    };
+    let scale = (other.len() as f64 / one.len() as f64).sqrt();
+    let mut freedom = -1.;
+    let mut sum = 0.;
+    for bin in 0..BINS {
+        let (of_one, of_other) = (bins(&one, bin), bins(&other, bin));
+        if of_one + of_other > 0. {
+            freedom += 1.;
+            sum += (scale * of_one - of_other / scale).powi(2) / (of_one + of_other);
+        }
+    }
+    ChiSquared::new(freedom).map(|distribution| distribution.sf(sum)).map_err(|error| error.to_string())
+}
+
+/// The p-value of the two-sample Kolmogorov-Smirnov test that both are spread alike.
+fn kolmogorov_smirnov(one: Vec<f64>, other: Vec<f64>) -> Result<f64> {
+    ks_twosample(one, other, KSTwoSampleAlternativeMethod::TwoSidedAsymptotic, NaNPolicy::Error)
+        .map(|(_, p)| p)
+        .map_err(|error| error.to_string())
+}

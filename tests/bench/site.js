@@ -1,0 +1,34 @@
+// The folder that the benchmarks' gateway serves: the delivered page, and beside it the benchmarks' own.
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+import { required } from '../e2e/gateway.js';
+
+/** The benchmarks' page, where all runs. */
+export const BENCH_PAGE = 'bench.html';
+
+/** Makes it anew; gives its path. */
+export async function makeSite() {
+    const folder = join(required('KEYSIDE_BENCH'), 'site');
+    const own = join(folder, 'bench');
+    await rm(folder, { recursive: true, force: true });
+    await cp(required('KEYSIDE_PAGE'), folder, { recursive: true });
+    await mkdir(own);
+    await cp(join(required('KEYSIDE_BENCH'), 'rsa-worker'), own, { recursive: true });
+    await build({
+        absWorkingDir: import.meta.dirname,
+        entryPoints: ['in-page/main.js', 'in-page/forge-worker.js', 'in-page/rsa-worker.js'],
+        outdir: own,
+        bundle: true,
+        format: 'esm',
+        platform: 'browser',
+        target: 'es2022',
+        // What wasm-bindgen made finds its WebAssembly beside itself.
+        external: ['./rsa.js'],
+        logLevel: 'warning',
+    });
+    const html = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title><script type="module" src="bench/main.js"></script></html>\n';
+    await writeFile(join(folder, BENCH_PAGE), html);
+    return folder;
+}

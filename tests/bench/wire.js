@@ -1,0 +1,80 @@
+// What crosses the wire: every file that Chromium fetches in the main job, as the gateway sends it.
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+
+import { Browser } from '../e2e/browser.js';
+import { Gateway } from '../e2e/gateway.js';
+import { Interceptor } from '../e2e/proxy.js';
+import { STEPS, SUBMIT, openTab } from './main-job.js';
+
+const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync };
+
+/**
+ * Does the main job; gives for each file its name, its size, what crossed the wire, and the part that it belongs to. Of WebAssembly and
+ * JavaScript, `worker` is what a worker has asked for, and what that in turn has asked for, even where the page has, too; `page` is what
+ * the page asks for from Home to the filled-in form, and `later` what it asks for after that. All else is `other`.
+ */
+export async function filesOnTheWire() {
+    const gateway = await Gateway.start();
+    const proxy = await Interceptor.start(gateway.url);
+    const browser = await Browser.start({ as: 'chromium' });
+    const answers = [];
+    let beforeSubmit = true;
+    proxy.onAnswer = (request, answer) => {
+        const { pathname } = new URL(request.url, proxy.url);
+        if (answer.statusCode !== 200 || /^\/(api|pki)\//.test(pathname)) return;
+        // Browsers shall say which script asked; in the delivered page they do not, and nothing else changes by it.
+        answer.headers['referrer-policy'] = 'same-origin';
+        const { referer } = request.headers;
+        const chunks = [];
+        answers.push({
+            beforeSubmit,
+            file: pathname.includes('.') ? pathname.slice(1) : 'index.html',
+            forWorker: request.headers['sec-fetch-dest'] === 'worker',
+            askedBy: referer && new URL(referer).pathname.slice(1),
+            type: answer.headers['content-type'],
+            coding: answer.headers['content-encoding'],
+            chunks,
+        });
+        answer.on('data', (chunk) => chunks.push(chunk));
+    };
+    try {
+        const tab = await openTab(browser.puppeteer);
+        // The service worker fetches everything again, in the background.
+        await tab.page.evaluateOnNewDocument(() => delete Navigator.prototype.serviceWorker);
+        await tab.page.setCacheEnabled(false);
+        for (const [name, step] of STEPS) {
+            beforeSubmit &&= name !== SUBMIT;
+            await step({ tab, url: proxy.url, browser });
+        }
+    } finally {
+        await browser.stop();
+        await proxy.stop();
+        await gateway.stop();
+    }
+    return sorted(answers);
+}
+
+function sorted(answers) {
+    const workers = new Set();
+    for (let before = -1; before < workers.size;) {
+        before = workers.size;
+        answers.filter(({ forWorker, askedBy }) => forWorker || workers.has(askedBy)).forEach(({ file }) => workers.add(file));
+    }
+    const partOf = ({ file, type, beforeSubmit }) => {
+        if (!/wasm|javascript/.test(type)) return 'other';
+        if (workers.has(file)) return 'worker';
+        return beforeSubmit ? 'page' : 'later';
+    };
+    const files = new Map();
+    for (const answer of answers) {
+        const bytes = Buffer.concat(answer.chunks);
+        const raw = DECODERS[answer.coding]?.(bytes) ?? bytes;
+        if (!files.has(answer.file)) {
+            files.set(answer.file, { file: answer.file, raw_bytes: raw.length, brotli_bytes: bytes.length, part: partOf(answer) });
+        }
+    }
+    return [...files.values()];
+}
+
+/** The bytes on the wire of one part. */
+export const bytesOf = (files, wanted) => files.filter(({ part }) => part === wanted).reduce((sum, { brotli_bytes: bytes }) => sum + bytes, 0);

@@ -1,0 +1,97 @@
+//! `cargo xtask bench`: measures the release build; docs/benchmarks.md says what each one measures.
+
+mod in_browser;
+mod primes;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+pub(crate) use in_browser::{TOOLS, node};
+
+use crate::Installing;
+use crate::error::{Error, Result};
+use crate::process;
+
+/// What to measure.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// How long a key pair takes: Keyside, WebCrypto, the plain crate rsa and node-forge, in turns in one page.
+    Keygen {
+        #[command(flatten)]
+        output: Output,
+        /// How many keys of each size each generator makes; node-forge makes fewer.
+        #[arg(long, default_value_t = 30)]
+        keys: u32,
+        /// Only this size, in bits; may be given several times.
+        #[arg(long, value_parser = ["2048", "3072", "4096"])]
+        bits: Vec<String>,
+        /// Only this browser.
+        #[arg(long, value_parser = ["chromium", "firefox"])]
+        browser: Option<String>,
+    },
+    /// What crosses the wire, how soon the page is there, what blocks it, and what it takes: in Chromium.
+    Page {
+        #[command(flatten)]
+        output: Output,
+        /// How many times each time is taken.
+        #[arg(long, default_value_t = 5)]
+        runs: u32,
+    },
+    /// Requests, sealed keys and PKCS#12 files, beside node-forge and @peculiar/x509, in turns in one page.
+    Crypto {
+        #[command(flatten)]
+        output: Output,
+        /// How many times each operation is measured; node-forge's slowest ones fewer times.
+        #[arg(long, default_value_t = 20)]
+        runs: u32,
+        /// Only this browser.
+        #[arg(long, value_parser = ["chromium", "firefox"])]
+        browser: Option<String>,
+    },
+    /// The long run: has OpenSSL check each of many keys, and compares their primes with the library's own.
+    Primes(primes::Options),
+}
+
+/// Where the results go.
+#[derive(clap::Args)]
+pub(crate) struct Output {
+    /// Write the results to this file, too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Installs what is missing, builds what is delivered, and measures it.
+pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
+    let in_browser = |program: &str, output: &Output, options: &[(&str, Option<&str>)]| {
+        let toolbox = installing.toolbox(TOOLS)?;
+        toolbox.require(TOOLS)?;
+        let mut node = node(&toolbox)?;
+        node.arg(program);
+        if let Some(json) = &output.json {
+            // The program runs in another folder.
+            let path = std::path::absolute(json).map_err(|error| Error::file("resolve", json, &error))?;
+            node.args([OsString::from("--json"), path.into()]);
+        }
+        for (name, value) in options {
+            if let Some(value) = value {
+                node.args([name, value]);
+            }
+        }
+        process::run(&mut node)
+    };
+    match bench {
+        Bench::Keygen { output, keys, bits, browser } => {
+            let keys = keys.to_string();
+            let mut options = vec![("--keys", Some(keys.as_str())), ("--browser", browser.as_deref())];
+            options.extend(bits.iter().map(|bits| ("--bits", Some(bits.as_str()))));
+            in_browser("keygen.js", output, &options)
+        }
+        Bench::Page { output, runs } => in_browser("page.js", output, &[("--runs", Some(&runs.to_string()))]),
+        Bench::Crypto { output, runs, browser } => {
+            in_browser("crypto.js", output, &[("--runs", Some(&runs.to_string())), ("--browser", browser.as_deref())])
+        }
+        Bench::Primes(options) => primes::run(options, installing),
+    }
+}
