@@ -45,6 +45,25 @@ pub async fn handle(
     .unwrap_or_else(Answer::Failed)
 }
 
+/// Puts a key pair together of primes that are no secret, so that the browser has compiled well what takes long by the time it is needed.
+pub fn warm_up(rng: &mut impl CryptoRng) {
+    for _ in 0..2 {
+        let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
+        for prime in PUBLIC_PRIMES {
+            core::hint::black_box(making.offer(&prime, rng).is_ok());
+        }
+    }
+}
+
+/// The largest primes below 2^1024 and 3·2^1022: 2^1024 - 105 (OEIS A013603) and 3·2^1022 - 91.
+const PUBLIC_PRIMES: [[u8; 128]; 2] = {
+    let (mut first, mut second) = ([0xFF; 128], [0xFF; 128]);
+    first[127] -= 105 - 1;
+    second[0] = 0xBF;
+    second[127] -= 91 - 1;
+    [first, second]
+};
+
 /// Makes a key pair, signs the request, seals the key.
 async fn generate(
     job: &Generate,
@@ -429,6 +448,13 @@ mod tests {
             .iter()
             .any(|secret| [secret.clone(), reversed(secret)].iter().any(|secret| !seen.is_disjoint(&windows(secret))))
             || passphrases.iter().any(|secret| !seen.is_disjoint(&windows(secret)))
+    }
+
+    #[test]
+    fn the_warm_up_makes_a_key_pair() {
+        let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
+        let [first, second] = PUBLIC_PRIMES.map(|prime| making.offer(&prime, &mut rand::rng()).unwrap());
+        assert!(first.is_none() && second.is_some());
     }
 
     #[test]

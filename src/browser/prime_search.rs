@@ -4,9 +4,11 @@
 //!
 //! | to the search | from the search |
 //! |---|---|
-//! | a number: the size of the primes in bits; begin | `true`: started, and listening |
+//! | a number: the size of the primes in bits; search until something is found | `true`: started, and listening |
 //! | `null`: wipe all, and end | a number: as many were tested since the last message |
-//! | | bytes: what passed, big-endian, the only copy; the search goes on |
+//! | | bytes: what passed, big-endian, the only copy; the search has ended |
+//!
+//! A search ends with what it finds, so that the processor is free for who decides upon it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,6 +20,7 @@ use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
+use zeroize::Zeroizing;
 
 /// The name of a worker that looks for primes.
 pub(super) const NAME: &str = "prime search";
@@ -34,10 +37,20 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     let go_on = Closure::<dyn FnMut()>::new({
         let (scope, search, wake) = (scope.clone(), search.clone(), wake.clone());
         move || {
-            if let Some(search) = search.borrow_mut().as_mut() {
-                // What cannot be posted cannot be told either.
-                let _ = search_for_a_while(search, &scope);
-                let _ = wake.post_message(&JsValue::TRUE);
+            let mut search = search.borrow_mut();
+            let Some(under_way) = search.as_mut() else { return };
+            match search_for_a_while(under_way) {
+                Slice { found: Some(number), .. } => {
+                    // Dropping a search wipes it.
+                    *search = None;
+                    let bytes = Uint8Array::from(number.as_slice());
+                    // What cannot be posted cannot be told either.
+                    let _ = scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()));
+                }
+                Slice { tested, found: None } => {
+                    let _ = scope.post_message(&JsValue::from(tested));
+                    let _ = wake.post_message(&JsValue::TRUE);
+                }
             }
         }
     });
@@ -48,7 +61,6 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
         move |event: MessageEvent| {
             let size = event.data().as_f64().and_then(|bits| PrimeSize::of_bits(bits as usize));
             let is_end = size.is_none();
-            // Dropping a search wipes it.
             *search.borrow_mut() = size.map(Search::new);
             if is_end {
                 scope.close();
@@ -59,20 +71,25 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
+    keyside_primes::warm_up(&mut UnwrapErr(SysRng));
     scope.post_message(&JsValue::TRUE)
 }
 
-/// Searches for a slice of time, and tells what came of it.
-fn search_for_a_while(search: &mut Search, scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
+/// What a slice of time has brought.
+struct Slice {
+    tested: u32,
+    found: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Searches for a slice of time, or until something is found.
+fn search_for_a_while(search: &mut Search) -> Slice {
     let end = js_sys::Date::now() + SLICE;
     let mut tested = 0;
-    while js_sys::Date::now() < end {
+    loop {
         let step = search.step(&mut UnwrapErr(SysRng));
         tested += step.tested;
-        if let Some(found) = step.found {
-            let bytes = Uint8Array::from(found.as_slice());
-            scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()))?;
+        if step.found.is_some() || js_sys::Date::now() >= end {
+            return Slice { tested, found: step.found };
         }
     }
-    scope.post_message(&JsValue::from(tested))
 }

@@ -23,16 +23,24 @@ enum News {
     Listening(usize),
     /// So many numbers were tested.
     Tested(u32),
-    /// This one passed.
-    Found(Zeroizing<Vec<u8>>),
+    /// The worker at this place has found this number, and rests.
+    Found(usize, Zeroizing<Vec<u8>>),
     /// The worker at this place cannot run.
     Broken(usize),
+}
+
+/// What a worker is doing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Starting,
+    Resting,
+    Searching(PrimeSize),
 }
 
 /// A worker that searches.
 struct Searcher {
     worker: Worker,
-    is_listening: bool,
+    state: State,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(Event)>,
 }
@@ -41,7 +49,6 @@ struct Searcher {
 pub(super) struct PrimeSearchPool {
     searchers: Vec<Option<Searcher>>,
     news: UnboundedReceiver<News>,
-    searched_for: Option<PrimeSize>,
     otherwise: LocalSearch<UnwrapErr<SysRng>>,
 }
 
@@ -53,18 +60,20 @@ impl PrimeSearchPool {
         let script = scope.location().href();
         let searchers =
             (0..processors.clamp(1, MOST_WORKERS)).map(|place| Searcher::start(&script, place, &sender).ok()).collect();
-        Self { searchers, news, searched_for: None, otherwise: LocalSearch::new(UnwrapErr(SysRng)) }
+        Self { searchers, news, otherwise: LocalSearch::new(UnwrapErr(SysRng)) }
     }
 
-    /// Lets every worker that is listening search for primes of `size`.
+    /// Lets every worker search for primes of `size` that is listening, and not at it already.
     fn search_for(&mut self, size: PrimeSize) {
-        if self.searched_for.replace(size) != Some(size) {
-            self.searchers
-                .iter()
-                .flatten()
-                .filter(|searcher| searcher.is_listening)
-                .for_each(|searcher| searcher.begin(size));
+        for searcher in self.searchers.iter_mut().flatten() {
+            if searcher.state != State::Starting && searcher.state != State::Searching(size) {
+                searcher.begin(size);
+            }
         }
+    }
+
+    fn at(&mut self, place: usize) -> Option<&mut Searcher> {
+        self.searchers.get_mut(place)?.as_mut()
     }
 }
 
@@ -82,7 +91,7 @@ impl Searcher {
                     Some(bytes) => {
                         let found = Zeroizing::new(bytes.to_vec());
                         bytes.fill(0, 0, bytes.length());
-                        News::Found(found)
+                        News::Found(place, found)
                     }
                     None => data.as_f64().map_or(News::Listening(place), |tested| News::Tested(tested as u32)),
                 };
@@ -98,10 +107,11 @@ impl Searcher {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, is_listening: false, _on_message: on_message, _on_error: on_error })
+        Ok(Self { worker, state: State::Starting, _on_message: on_message, _on_error: on_error })
     }
 
-    fn begin(&self, size: PrimeSize) {
+    fn begin(&mut self, size: PrimeSize) {
+        self.state = State::Searching(size);
         // A worker that cannot be written to has ended, and its end is told as an error.
         let _ = self.worker.post_message(&JsValue::from(size.bits() as u32));
     }
@@ -124,13 +134,17 @@ impl PrimeSource for PrimeSearchPool {
             let Some(news) = self.news.next().await else { break };
             match news {
                 News::Listening(place) => {
-                    if let Some(Some(searcher)) = self.searchers.get_mut(place) {
-                        searcher.is_listening = true;
+                    if let Some(searcher) = self.at(place) {
                         searcher.begin(size);
                     }
                 }
                 News::Tested(count) => tested(count),
-                News::Found(number) => return number,
+                News::Found(place, number) => {
+                    if let Some(searcher) = self.at(place) {
+                        searcher.state = State::Resting;
+                    }
+                    return number;
+                }
                 News::Broken(place) => {
                     if let Some(searcher) = self.searchers.get_mut(place) {
                         *searcher = None;

@@ -31,9 +31,12 @@ pub fn start() -> Result<(), JsValue> {
     match scope.name().as_str() {
         prime_search::NAME => prime_search::start(&scope),
         name => {
-            // Its workers start while the user still types.
-            let pool = if name == KEY_MAKER { Some(PrimeSearchPool::start(&scope)) } else { None };
-            let pool = RefCell::new(pool);
+            let pool = RefCell::new(None);
+            if name == KEY_MAKER {
+                // All this takes place while the user still types.
+                pool.replace(Some(PrimeSearchPool::start(&scope)));
+                spawn_local(async { custody::warm_up(&mut UnwrapErr(SysRng)) });
+            }
             serve(Answer::Failed, async move |job, scope: DedicatedWorkerGlobalScope| {
                 let mut pool = pool.take().unwrap_or_else(|| PrimeSearchPool::start(&scope));
                 let mut last_told = (0.0, None);
@@ -41,7 +44,7 @@ pub fn start() -> Result<(), JsValue> {
                     let now = js_sys::Date::now();
                     let primes =
                         if let Stage::GeneratingKeyPair(searching) = stage { Some(searching.primes) } else { None };
-                    if last_told.1 != primes || now - last_told.0 >= PROGRESS_INTERVAL {
+                    if primes.is_none() || last_told.1 != primes || now - last_told.0 >= PROGRESS_INTERVAL {
                         last_told = (now, primes);
                         let _ = post(&scope, &Answer::Progress(stage));
                     }

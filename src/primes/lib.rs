@@ -140,6 +140,19 @@ impl Search {
     }
 }
 
+/// Searches for a moment, and forgets what it finds. Browsers compile WebAssembly quickly first and well later, once a function has run for a
+/// while: who does this beforehand, while the user still types, searches at full speed from the beginning.
+pub fn warm_up(rng: &mut impl CryptoRng) {
+    for _ in 0..WARM_UP_ROUNDS {
+        let mut search = Search::new(PrimeSize::Bits1024);
+        search.step(rng);
+        search.step(rng);
+    }
+}
+
+/// How often it takes until browsers have found out what takes long.
+const WARM_UP_ROUNDS: usize = 3;
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]

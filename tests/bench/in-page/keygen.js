@@ -18,9 +18,13 @@ const ask = async (worker, bits) => {
 let forge;
 
 export const generators = {
-    /** From the message that the search begins to the one that it has ended; the start of the worker comes before, and apart. */
+    /**
+     * From the message that the search begins to the one that it has ended. The worker is started before, as Register does it while the user still
+     * types, and has a second to itself; its start is told apart.
+     */
     async keyside(bits) {
         const worker = await KeysideWorker.start();
+        await new Promise((resolve) => setTimeout(resolve, 1000));
         const { name, milliseconds, stages } = await worker.do(generate(bits));
         if (name !== 'Generated') throw new Error(`the worker answered ${name}`);
         return {

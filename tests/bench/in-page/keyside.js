@@ -6,7 +6,7 @@ const stageIn = (content) => STAGES.find((stage) => JSON.stringify(content).incl
 
 /** A worker that has started. */
 export class KeysideWorker {
-    #worker = new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module' });
+    #worker = new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module', name: 'key maker' });
     #answers = [];
     #wake = () => {};
 
@@ -17,7 +17,8 @@ export class KeysideWorker {
         running.#worker.onmessage = ({ data }) => running.#take({ at: performance.now(), data });
         running.#worker.onerror = (event) => running.#take({ error: event.message ?? 'the worker could not be loaded' });
         const { at, name } = await running.#next();
-        if (name !== 'Ready') throw new Error(`the worker began with ${name}`);
+        // The first message is the struct Ready.
+        if (name !== 'version') throw new Error(`the worker began with ${name}`);
         running.startMilliseconds = at - started;
         return running;
     }
@@ -60,12 +61,15 @@ export class KeysideWorker {
 
 export const PASSPHRASE = 'Correct-4-horse!';
 
+/** CN=Ada Example, OU=Participants & External Users, O=Example Grid Operator, C=US: an X.501 Name, DER. */
+const SUBJECT =
+    'MGsxCzAJBgNVBAYTAlVTMR4wHAYDVQQKDBVFeGFtcGxlIEdyaWQgT3BlcmF0b3IxJjAkBgNVBAsMHVBhcnRpY2lwYW50cyAmIEV4dGVybmFsIFVzZXJzMRQwEgYDVQQDDAtBZGEgRXhhbXBsZQ==';
+
 /** A job that makes a key pair. */
 export const generate = (bits) => ({
     Generate: {
         key_size: bits,
-        subject_template: 'CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US',
-        common_name: 'Ada Example',
+        subject: SUBJECT,
         email_address: 'ada@example.com',
         passphrase: PASSPHRASE,
     },
