@@ -33,7 +33,7 @@ pub fn pass(first: &[u8], second: &[u8]) -> [bool; 2] {
     let modulus = Pair::of(&moduli);
     let mut power = Pair::of(&ones);
     let mut squared = Pair::zero(digits / 2);
-    let mut multiples = Pair::zero(digits / 2);
+    let mut multiples = vec![Digits::ZERO; digits / 2];
     let inverses =
         moduli.each_ref().map(|modulus| modulus.first().map_or(0, |&low| u64::from(negative_inverse(low) & MASK)));
     let inverses = Digits::of(Sums::new(inverses), Sums::ZERO);
@@ -43,10 +43,11 @@ pub fn pass(first: &[u8], second: &[u8]) -> [bool; 2] {
             // The exponent is n - 1: its lowest bit is 0.
             let is_set = |byte: u8| if (index, bit) != (last, 0) && byte >> bit & 1 == 1 { u64::MAX } else { 0 };
             let doubling = Sums::new([is_set(first_byte), is_set(second_byte)]);
-            square(&power.0, &modulus.0, inverses, doubling, &mut multiples.0, &mut squared.0);
+            square(&power, &modulus, inverses, doubling, &mut multiples, &mut squared);
             core::mem::swap(&mut power, &mut squared);
         }
     }
+    wipe(&mut multiples);
     let [first_power, second_power] = power.split();
     let [first_one, second_one] = &ones;
     let [first_modulus, second_modulus] = &moduli;
@@ -54,11 +55,15 @@ pub fn pass(first: &[u8], second: &[u8]) -> [bool; 2] {
 }
 
 /// The digits of two numbers, side by side, least significant first; wiped when dropped.
-struct Pair(Vec<Digits>);
+struct Pair {
+    digits: Vec<Digits>,
+    /// The same, lower and upper digits changed places: made once, and not for each product.
+    swapped: Vec<Digits>,
+}
 
 impl Pair {
     fn zero(length: usize) -> Self {
-        Self(vec![Digits::ZERO; length])
+        Self { digits: vec![Digits::ZERO; length], swapped: vec![Digits::ZERO; length] }
     }
 
     fn of([first, second]: &[Zeroizing<Vec<u32>>; 2]) -> Self {
@@ -70,13 +75,14 @@ impl Pair {
             let ([lower_1, upper_1], [lower_2, upper_2]) = (pairs(first), pairs(second));
             Digits::new([lower_1, lower_2], [upper_1, upper_2])
         };
-        Self(zip(first.chunks_exact(2), second.chunks_exact(2)).map(side_by_side).collect())
+        let digits: Vec<_> = zip(first.chunks_exact(2), second.chunks_exact(2)).map(side_by_side).collect();
+        Self { swapped: digits.iter().map(|digits| digits.swapped()).collect(), digits }
     }
 
     fn split(&self) -> [Zeroizing<Vec<u32>>; 2] {
-        let mut numbers = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(self.0.len() * 2)));
+        let mut numbers = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(self.digits.len() * 2)));
         let [first, second] = &mut numbers;
-        for digits in &self.0 {
+        for digits in &self.digits {
             let [[lower_1, lower_2], [upper_1, upper_2]] = digits.get();
             first.extend([lower_1, upper_1]);
             second.extend([lower_2, upper_2]);
@@ -87,9 +93,14 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
-        self.0.fill(Digits::ZERO);
-        zeroize::optimization_barrier(&self.0);
+        wipe(&mut self.digits);
+        wipe(&mut self.swapped);
     }
+}
+
+fn wipe(digits: &mut [Digits]) {
+    digits.fill(Digits::ZERO);
+    zeroize::optimization_barrier(digits);
 }
 
 /// Three neighbouring columns of sums: those of a digit pair's lower digits, of lower by upper, and of the upper digits.
@@ -99,19 +110,27 @@ struct Columns([Sums; 3]);
 impl Columns {
     const ZERO: Self = Self([Sums::ZERO; 3]);
 
-    /// With the products of `a`, from the front, and `b`, from the back.
+    /// With the products of `a`, from the front, and `b`, from the back, of which `swapped` has the digits the other way round.
     #[inline(always)]
-    fn with_products(self, a: &[Digits], b: &[Digits]) -> Self {
-        let Self([mut low, mut middle, mut high]) = self;
-        let mut other_middle = Sums::ZERO;
-        for (&a, &b) in zip(a, b.iter().rev()) {
-            let swapped = b.swapped();
-            low = low.plus(a.product_of_lower(b));
-            high = high.plus(a.product_of_upper(b));
-            middle = middle.plus(a.product_of_lower(swapped));
-            other_middle = other_middle.plus(a.product_of_upper(swapped));
+    fn with_products(mut self, a: &[Digits], b: &[Digits], swapped: &[Digits]) -> Self {
+        // Two at a time: the loop itself costs as much as a product.
+        let (mut a, mut b, mut swapped) = (a.chunks_exact(2), b.rchunks_exact(2), swapped.rchunks_exact(2));
+        for ((a, b), swapped) in zip(zip(&mut a, &mut b), &mut swapped) {
+            if let ([a_0, a_1], [b_1, b_0], [swapped_1, swapped_0]) = (a, b, swapped) {
+                self = self.with_product(*a_0, *b_0, *swapped_0).with_product(*a_1, *b_1, *swapped_1);
+            }
         }
-        Self([low, middle.plus(other_middle), high])
+        for ((a, b), swapped) in zip(zip(a.remainder(), b.remainder()), swapped.remainder()) {
+            self = self.with_product(*a, *b, *swapped);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn with_product(self, a: Digits, b: Digits, swapped: Digits) -> Self {
+        let Self([low, middle, high]) = self;
+        let across = a.product_of_lower(swapped).plus(a.product_of_upper(swapped));
+        Self([low.plus(a.product_of_lower(b)), middle.plus(across), high.plus(a.product_of_upper(b))])
     }
 
     #[inline(always)]
@@ -122,15 +141,16 @@ impl Columns {
 
 /// The columns of place `place` of the square of `number`: each product of two different digits counts twice.
 #[inline(always)]
-fn columns_of_square(number: &[Digits], place: usize) -> Columns {
-    let from = (place + 1).saturating_sub(number.len());
-    let to = number.len().min(place + 1);
+fn columns_of_square(Pair { digits, swapped }: &Pair, place: usize) -> Columns {
+    let from = (place + 1).saturating_sub(digits.len());
+    let to = digits.len().min(place + 1);
     let half = (to - from) / 2;
-    let (Some(lower), Some(upper)) = (number.get(from..from + half), number.get(to - half..to)) else {
+    let (lower, upper) = (digits.get(from..from + half), to - half..to);
+    let (Some(lower), Some(swapped), Some(upper)) = (lower, swapped.get(upper.clone()), digits.get(upper)) else {
         return Columns::ZERO;
     };
-    let columns = Columns::ZERO.with_products(lower, upper).doubled();
-    match number.get(place / 2) {
+    let columns = Columns::ZERO.with_products(lower, upper, swapped).doubled();
+    match digits.get(place / 2) {
         Some(&middle) if (to - from) % 2 == 1 => {
             let Columns([low, both, high]) = columns;
             let across = middle.product_of_lower(middle.swapped()).doubled();
@@ -149,23 +169,24 @@ fn columns_of_square(number: &[Digits], place: usize) -> Columns {
 /// `inverses` is -1/n modulo 2^28; `multiples` is room for as many digits as the others have.
 #[inline(never)]
 fn square(
-    number: &[Digits],
-    modulus: &[Digits],
+    number: &Pair,
+    modulus: &Pair,
     inverses: Digits,
     doubling: Sums,
     multiples: &mut [Digits],
-    result: &mut [Digits],
+    result: &mut Pair,
 ) {
     let mask = Sums::new([u64::from(MASK); 2]);
-    let Some(&lowest) = modulus.first() else { return };
-    let swapped_lowest = lowest.swapped();
+    let length = modulus.digits.len();
+    let (Some(&lowest), Some(&swapped_lowest)) = (modulus.digits.first(), modulus.swapped.first()) else { return };
     let digit = |sums: Sums| Digits::of(sums.and(mask), Sums::ZERO);
     let mut carry = Sums::ZERO;
     // The lower half: a multiple of the modulus makes each digit zero.
-    for place in 0..modulus.len() {
+    for place in 0..length {
         let columns = columns_of_square(number, place);
-        let (Some(before), Some(rest)) = (multiples.get(..place), modulus.get(1..=place)) else { return };
-        let Columns([low, middle, high]) = columns.with_products(before, rest);
+        let rest = (modulus.digits.get(1..=place), modulus.swapped.get(1..=place));
+        let (Some(before), (Some(rest), Some(swapped))) = (multiples.get(..place), rest) else { return };
+        let Columns([low, middle, high]) = columns.with_products(before, rest, swapped);
         let sum = carry.plus(low);
         let lower_multiple = digit(sum).product_of_lower(inverses).and(mask);
         let lower = digit(lower_multiple);
@@ -187,16 +208,18 @@ fn square(
         carry_of_doubling = twice.above::<BITS>();
         twice.and(mask)
     };
-    for (index, result) in result.iter_mut().enumerate() {
-        let columns = columns_of_square(number, modulus.len() + index);
-        let (Some(before), Some(rest)) = (multiples.get(index + 1..), modulus.get(index + 1..)) else { return };
-        let Columns([low, middle, high]) = columns.with_products(before, rest);
+    for (index, (result, result_swapped)) in zip(&mut result.digits, &mut result.swapped).enumerate() {
+        let columns = columns_of_square(number, length + index);
+        let rest = (modulus.digits.get(index + 1..), modulus.swapped.get(index + 1..));
+        let (Some(before), (Some(rest), Some(swapped))) = (multiples.get(index + 1..), rest) else { return };
+        let Columns([low, middle, high]) = columns.with_products(before, rest, swapped);
         let sum = carry.plus(low);
         let lower = doubled(sum);
         let sum = sum.above::<BITS>().plus(middle);
         let upper = doubled(sum);
         carry = sum.above::<BITS>().plus(high);
         *result = Digits::of(lower, upper);
+        *result_swapped = Digits::of(upper, lower);
     }
 }
 
