@@ -15,7 +15,7 @@ use crate::pki::certification_path::{self, PathError};
 use crate::pki::certification_request::{self, CertificationRequest};
 use crate::pki::error::Error;
 use crate::pki::key_pair::{KeyPair, KeyPairInTheMaking, key_id};
-use crate::pki::prime::prime_size;
+use crate::pki::prime::{PUBLIC_PRIMES, Prime, prime_size};
 use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
     Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
@@ -47,22 +47,11 @@ pub async fn handle(
 
 /// Puts a key pair together of primes that are no secret, so that the browser has compiled well what takes long by the time it is needed.
 pub fn warm_up(rng: &mut impl CryptoRng) {
-    for _ in 0..2 {
-        let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
-        for prime in PUBLIC_PRIMES {
-            core::hint::black_box(making.offer(&prime, rng).is_ok());
-        }
+    let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
+    for prime in PUBLIC_PRIMES.iter().filter_map(|prime| Prime::decide(prime, KeySize::Rsa2048, rng)) {
+        core::hint::black_box(making.offer(prime).is_ok());
     }
 }
-
-/// The largest primes below 2^1024 and 3·2^1022: 2^1024 - 105 (OEIS A013603) and 3·2^1022 - 91.
-const PUBLIC_PRIMES: [[u8; 128]; 2] = {
-    let (mut first, mut second) = ([0xFF; 128], [0xFF; 128]);
-    first[127] -= 105 - 1;
-    second[0] = 0xBF;
-    second[127] -= 91 - 1;
-    [first, second]
-};
 
 /// Makes a key pair, signs the request, seals the key.
 async fn generate(
@@ -73,19 +62,17 @@ async fn generate(
 ) -> Result<Generated, Failure> {
     let subject = Name::from_der(&job.subject.0).map_err(unusable)?;
     check_portable(&job.passphrase)?;
-    let key_pair = make_key_pair(job.key_size, rng, primes, &mut progress).await?;
+    let key_pair = make_key_pair(job.key_size, primes, &mut progress).await?;
     request_and_seal(&key_pair, subject, &job.email_address, &job.passphrase, rng, progress)
 }
 
 /// Makes a key pair of primes that others look for.
 async fn make_key_pair(
     size: KeySize,
-    rng: &mut impl CryptoRng,
     primes: &mut impl PrimeSource,
     progress: &mut impl FnMut(Stage),
 ) -> Result<KeyPair, Failure> {
-    let prime_size = prime_size(size);
-    let expected = prime_size.expected_tests().round() as u32;
+    let expected = prime_size(size).expected_tests().round() as u32;
     let mut making = KeyPairInTheMaking::new(size);
     loop {
         let mut searching = Searching { primes: making.primes(), tested: 0, expected };
@@ -94,8 +81,7 @@ async fn make_key_pair(
             searching.tested = searching.tested.saturating_add(tested);
             progress(Stage::GeneratingKeyPair(searching));
         };
-        let number = primes.next(prime_size, &mut tested).await;
-        if let Some(key_pair) = making.offer(&number, rng)? {
+        if let Some(key_pair) = making.offer(primes.next(size, &mut tested).await)? {
             return Ok(key_pair);
         }
     }
@@ -138,7 +124,7 @@ async fn renew(
     let passphrase = job.new_passphrase.as_ref().unwrap_or(&job.passphrase);
     check_portable(passphrase)?;
     let new = match job.new_key {
-        Some(size) => Some(make_key_pair(size, rng, primes, &mut progress).await?),
+        Some(size) => Some(make_key_pair(size, primes, &mut progress).await?),
         None => None,
     };
     let key_pair = new.as_ref().unwrap_or(&current);
@@ -453,7 +439,8 @@ mod tests {
     #[test]
     fn the_warm_up_makes_a_key_pair() {
         let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
-        let [first, second] = PUBLIC_PRIMES.map(|prime| making.offer(&prime, &mut rand::rng()).unwrap());
+        let primes = PUBLIC_PRIMES.map(|prime| Prime::decided(&prime, KeySize::Rsa2048).unwrap());
+        let [first, second] = primes.map(|prime| making.offer(prime).unwrap());
         assert!(first.is_none() && second.is_some());
     }
 

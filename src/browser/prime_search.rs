@@ -4,23 +4,22 @@
 //!
 //! | to the search | from the search |
 //! |---|---|
-//! | a number: the size of the primes in bits; search until something is found | `true`: started, and listening |
+//! | a number: the size of the key in bits; search for its primes | `true`: started, and listening |
 //! | `null`: wipe all, and end | a number: as many were tested since the last message |
-//! | | bytes: what passed, big-endian, the only copy; the search has ended |
-//!
-//! A search ends with what it finds, so that the processor is free for who decides upon it.
+//! | | bytes: a prime, big-endian, the only copy; the search goes on |
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Array, Uint8Array};
-use keyside_primes::{PrimeSize, Search};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
-use zeroize::Zeroizing;
+
+use crate::domain::key_size::KeySize;
+use crate::pki::prime::{self, PrimeSearch};
 
 /// The name of a worker that looks for primes.
 pub(super) const NAME: &str = "prime search";
@@ -37,20 +36,10 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     let go_on = Closure::<dyn FnMut()>::new({
         let (scope, search, wake) = (scope.clone(), search.clone(), wake.clone());
         move || {
-            let mut search = search.borrow_mut();
-            let Some(under_way) = search.as_mut() else { return };
-            match search_for_a_while(under_way) {
-                Slice { found: Some(number), .. } => {
-                    // Dropping a search wipes it.
-                    *search = None;
-                    let bytes = Uint8Array::from(number.as_slice());
-                    // What cannot be posted cannot be told either.
-                    let _ = scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()));
-                }
-                Slice { tested, found: None } => {
-                    let _ = scope.post_message(&JsValue::from(tested));
-                    let _ = wake.post_message(&JsValue::TRUE);
-                }
+            if let Some(search) = search.borrow_mut().as_mut() {
+                // What cannot be posted cannot be told either.
+                let _ = search_for_a_while(search, &scope);
+                let _ = wake.post_message(&JsValue::TRUE);
             }
         }
     });
@@ -59,9 +48,10 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
         let scope = scope.clone();
         move |event: MessageEvent| {
-            let size = event.data().as_f64().and_then(|bits| PrimeSize::of_bits(bits as usize));
+            let size = event.data().as_f64().and_then(|bits| KeySize::try_from(bits as u16).ok());
             let is_end = size.is_none();
-            *search.borrow_mut() = size.map(Search::new);
+            // Dropping a search wipes it.
+            *search.borrow_mut() = size.map(PrimeSearch::new);
             if is_end {
                 scope.close();
             } else {
@@ -71,25 +61,21 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
-    keyside_primes::warm_up(&mut UnwrapErr(SysRng));
+    prime::warm_up(&mut UnwrapErr(SysRng));
     scope.post_message(&JsValue::TRUE)
 }
 
-/// What a slice of time has brought.
-struct Slice {
-    tested: u32,
-    found: Option<Zeroizing<Vec<u8>>>,
-}
-
-/// Searches for a slice of time, or until something is found.
-fn search_for_a_while(search: &mut Search) -> Slice {
+/// Searches for a slice of time, and tells what came of it.
+fn search_for_a_while(search: &mut PrimeSearch, scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     let end = js_sys::Date::now() + SLICE;
     let mut tested = 0;
-    loop {
+    while js_sys::Date::now() < end {
         let step = search.step(&mut UnwrapErr(SysRng));
         tested += step.tested;
-        if step.found.is_some() || js_sys::Date::now() >= end {
-            return Slice { tested, found: step.found };
+        if let Some(prime) = step.found {
+            let bytes = Uint8Array::from(prime.to_bytes().as_slice());
+            scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()))?;
         }
     }
+    scope.post_message(&JsValue::from(tested))
 }

@@ -3,7 +3,6 @@
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
-use keyside_primes::PrimeSize;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
@@ -13,6 +12,8 @@ use zeroize::Zeroizing;
 
 use super::prime_search;
 use crate::custody::prime_source::{LocalSearch, PrimeSource};
+use crate::domain::key_size::KeySize;
+use crate::pki::prime::Prime;
 
 /// More workers than this are not started, however many processors there are: each takes memory, and the gain gets small.
 const MOST_WORKERS: usize = 8;
@@ -23,24 +24,17 @@ enum News {
     Listening(usize),
     /// So many numbers were tested.
     Tested(u32),
-    /// The worker at this place has found this number, and rests.
-    Found(usize, Zeroizing<Vec<u8>>),
+    /// This is prime.
+    Found(Zeroizing<Vec<u8>>),
     /// The worker at this place cannot run.
     Broken(usize),
-}
-
-/// What a worker is doing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Starting,
-    Resting,
-    Searching(PrimeSize),
 }
 
 /// A worker that searches.
 struct Searcher {
     worker: Worker,
-    state: State,
+    is_listening: bool,
+    searches_for: Option<KeySize>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(Event)>,
 }
@@ -63,17 +57,14 @@ impl PrimeSearchPool {
         Self { searchers, news, otherwise: LocalSearch::new(UnwrapErr(SysRng)) }
     }
 
-    /// Lets every worker search for primes of `size` that is listening, and not at it already.
-    fn search_for(&mut self, size: PrimeSize) {
+    /// Lets every worker search for primes for a key of `size` that is listening, and not at it already.
+    fn search_for(&mut self, size: KeySize) {
         for searcher in self.searchers.iter_mut().flatten() {
-            if searcher.state != State::Starting && searcher.state != State::Searching(size) {
-                searcher.begin(size);
+            if searcher.is_listening && searcher.searches_for.replace(size) != Some(size) {
+                // A worker that cannot be written to has ended, and its end is told as an error.
+                let _ = searcher.worker.post_message(&JsValue::from(size.bits()));
             }
         }
-    }
-
-    fn at(&mut self, place: usize) -> Option<&mut Searcher> {
-        self.searchers.get_mut(place)?.as_mut()
     }
 }
 
@@ -91,7 +82,7 @@ impl Searcher {
                     Some(bytes) => {
                         let found = Zeroizing::new(bytes.to_vec());
                         bytes.fill(0, 0, bytes.length());
-                        News::Found(place, found)
+                        News::Found(found)
                     }
                     None => data.as_f64().map_or(News::Listening(place), |tested| News::Tested(tested as u32)),
                 };
@@ -107,13 +98,7 @@ impl Searcher {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, state: State::Starting, _on_message: on_message, _on_error: on_error })
-    }
-
-    fn begin(&mut self, size: PrimeSize) {
-        self.state = State::Searching(size);
-        // A worker that cannot be written to has ended, and its end is told as an error.
-        let _ = self.worker.post_message(&JsValue::from(size.bits() as u32));
+        Ok(Self { worker, is_listening: false, searches_for: None, _on_message: on_message, _on_error: on_error })
     }
 }
 
@@ -127,23 +112,22 @@ impl Drop for Searcher {
 }
 
 impl PrimeSource for PrimeSearchPool {
-    async fn next(&mut self, size: PrimeSize, tested: &mut impl FnMut(u32)) -> Zeroizing<Vec<u8>> {
-        self.search_for(size);
+    async fn next(&mut self, size: KeySize, tested: &mut impl FnMut(u32)) -> Prime {
         while self.searchers.iter().any(Option::is_some) {
+            self.search_for(size);
             // The senders live as long as the searchers.
             let Some(news) = self.news.next().await else { break };
             match news {
                 News::Listening(place) => {
-                    if let Some(searcher) = self.at(place) {
-                        searcher.begin(size);
+                    if let Some(Some(searcher)) = self.searchers.get_mut(place) {
+                        searcher.is_listening = true;
                     }
                 }
                 News::Tested(count) => tested(count),
-                News::Found(place, number) => {
-                    if let Some(searcher) = self.at(place) {
-                        searcher.state = State::Resting;
+                News::Found(number) => {
+                    if let Some(prime) = Prime::decided(&number, size) {
+                        return prime;
                     }
-                    return number;
                 }
                 News::Broken(place) => {
                     if let Some(searcher) = self.searchers.get_mut(place) {

@@ -1,20 +1,21 @@
 //! Where the primes of a new key come from: a search on this thread, or a pool of workers that search.
 #![allow(async_fn_in_trait, reason = "every caller is in this crate and runs on one thread")]
 
-use keyside_primes::{PrimeSize, Search};
 use rand::CryptoRng;
-use zeroize::Zeroizing;
 
-/// Finds numbers that are probably prime.
+use crate::domain::key_size::KeySize;
+use crate::pki::prime::{Prime, PrimeSearch};
+
+/// Finds primes.
 pub trait PrimeSource {
-    /// The next number of `size` that has passed the search, big-endian. `tested` hears how many were tested since it last heard, as the search goes on.
-    async fn next(&mut self, size: PrimeSize, tested: &mut impl FnMut(u32)) -> Zeroizing<Vec<u8>>;
+    /// The next prime for a key of `size`. `tested` hears how many numbers were tested since it last heard, as the search goes on.
+    async fn next(&mut self, size: KeySize, tested: &mut impl FnMut(u32)) -> Prime;
 }
 
 /// Searches on this thread, and occupies it until something is found.
 pub struct LocalSearch<R> {
     rng: R,
-    search: Option<(PrimeSize, Search)>,
+    search: Option<(KeySize, PrimeSearch)>,
 }
 
 impl<R: CryptoRng> LocalSearch<R> {
@@ -25,10 +26,10 @@ impl<R: CryptoRng> LocalSearch<R> {
 }
 
 impl<R: CryptoRng> PrimeSource for LocalSearch<R> {
-    async fn next(&mut self, size: PrimeSize, tested: &mut impl FnMut(u32)) -> Zeroizing<Vec<u8>> {
+    async fn next(&mut self, size: KeySize, tested: &mut impl FnMut(u32)) -> Prime {
         let search = match self.search.take() {
             Some((its_size, search)) if its_size == size => search,
-            _ => Search::new(size),
+            _ => PrimeSearch::new(size),
         };
         let (_, search) = self.search.insert((size, search));
         loop {

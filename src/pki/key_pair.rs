@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use keyside_primes::Search;
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rand::CryptoRng;
 use rsa::pkcs1::DecodeRsaPrivateKey;
@@ -13,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::prime::{Prime, prime_size};
+use super::prime::{Prime, PrimeSearch};
 use crate::domain::key_size::KeySize;
 
 /// Every key's public exponent, 2^16 + 1 (FIPS 186-5, appendix A.1.1, criterion 1).
@@ -34,10 +33,10 @@ impl fmt::Debug for KeyPair {
 impl KeyPair {
     /// Generates a key pair with public exponent 65537, all by itself; [`KeyPairInTheMaking`] is for who lets others search.
     pub fn generate(size: KeySize, rng: &mut impl CryptoRng) -> Result<Self, Error> {
-        let mut search = Search::new(prime_size(size));
+        let mut search = PrimeSearch::new(size);
         let mut making = KeyPairInTheMaking::new(size);
         loop {
-            if let Some(key_pair) = making.offer(&search.next(rng), rng)? {
+            if let Some(key_pair) = making.offer(search.next(rng))? {
                 return Ok(key_pair);
             }
         }
@@ -109,9 +108,8 @@ impl KeyPairInTheMaking {
         u8::from(self.first.is_some())
     }
 
-    /// Takes a number that a search has found, big-endian, if it is prime and may stand beside the first; gives the key pair once both are there.
-    pub fn offer(&mut self, number: &[u8], rng: &mut impl CryptoRng) -> Result<Option<KeyPair>, Error> {
-        let Some(prime) = Prime::decide(number, self.size, rng) else { return Ok(None) };
+    /// Takes a prime, if it may stand beside the first; gives the key pair once both are there.
+    pub fn offer(&mut self, prime: Prime) -> Result<Option<KeyPair>, Error> {
         match self.first.take() {
             Some(first) if are_far_apart(&first, &prime) => KeyPair::from_primes(self.size, first, prime).map(Some),
             Some(first) => {
@@ -196,33 +194,22 @@ mod tests {
     #[test]
     fn primes_that_are_close_together_do_not_make_a_key_pair() {
         let rng = &mut rand::rng();
-        let first = Search::new(prime_size(KeySize::Rsa2048)).next(rng);
-        let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
-        assert!(making.offer(&first, rng).unwrap().is_none());
-        assert_eq!(making.primes(), 1);
-        // The same one, and the next prime after it.
-        assert!(making.offer(&first, rng).unwrap().is_none());
-        let mut number = BoxedUint::from_be_slice(&first, 1024).unwrap();
-        let close = loop {
+        let size = KeySize::Rsa2048;
+        let first = PrimeSearch::new(size).next(rng);
+        let mut number = first.number().clone();
+        let same = Prime::decided(&first.to_bytes(), size).unwrap();
+        let next = loop {
             number = number.wrapping_add(BoxedUint::from(2_u32));
-            if crypto_primes::is_prime(crypto_primes::Flavor::Any, &number) {
-                break number.to_be_bytes();
+            if let Some(next) = Prime::decide(&number.to_be_bytes(), size, rng) {
+                break next;
             }
         };
-        assert!(making.offer(&close, rng).unwrap().is_none());
-        assert_eq!(making.primes(), 1);
-        let other = Search::new(prime_size(KeySize::Rsa2048)).next(rng);
-        assert!(making.offer(&other, rng).unwrap().is_some());
-    }
-
-    #[test]
-    fn what_is_not_prime_does_not_make_a_key_pair() {
-        let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
-        let rng = &mut rand::rng();
-        for composite in [vec![0xFF; 128], vec![0xFF; 127], Vec::new()] {
-            assert!(making.offer(&composite, rng).unwrap().is_none());
+        let mut making = KeyPairInTheMaking::new(size);
+        for prime in [first, same, next] {
+            assert!(making.offer(prime).unwrap().is_none());
+            assert_eq!(making.primes(), 1);
         }
-        assert_eq!(making.primes(), 0);
+        assert!(making.offer(PrimeSearch::new(size).next(rng)).unwrap().is_some());
     }
 
     #[test]

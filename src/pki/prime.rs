@@ -1,10 +1,10 @@
-//! The primes of an RSA key (FIPS 186-5, appendix A.1.3): found by [`keyside_primes`], decided upon here.
+//! The primes of an RSA key (FIPS 186-5, appendix A.1.3): found by [`keyside_primes`], decided upon by [`crypto_primes`].
 
 use core::fmt;
 
 use crypto_primes::Flavor;
 use crypto_primes::fips::{self, FipsOptions};
-use keyside_primes::PrimeSize;
+use keyside_primes::{PrimeSize, Search};
 use rand::CryptoRng;
 use rsa::BoxedUint;
 use zeroize::Zeroizing;
@@ -27,12 +27,22 @@ impl Prime {
     /// table B.1 demands. Whether p-1 and the public exponent have a common divisor (steps 4.5 and 5.6) shows when the private exponent is made:
     /// then there is none.
     pub fn decide(number: &[u8], size: KeySize, rng: &mut impl CryptoRng) -> Option<Self> {
+        let prime = Self::decided(number, size)?;
+        fips::is_prime(rng, Flavor::Any, &*prime.0, miller_rabin_rounds(size)).then_some(prime)
+    }
+
+    /// A number that another worker of this program has decided upon, big-endian, if it has the right size.
+    pub fn decided(number: &[u8], size: KeySize) -> Option<Self> {
         let bits = prime_size(size).bits();
         if number.len() * 8 != bits || number < LEAST.as_slice() {
             return None;
         }
-        let number = Zeroizing::new(BoxedUint::from_be_slice(number, u32::try_from(bits).ok()?).ok()?);
-        fips::is_prime(rng, Flavor::Any, &*number, miller_rabin_rounds(size)).then_some(Self(number))
+        BoxedUint::from_be_slice(number, u32::try_from(bits).ok()?).ok().map(|number| Self(Zeroizing::new(number)))
+    }
+
+    /// The number, big-endian, as long as its size; wiped when dropped.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.to_be_bytes().into_vec())
     }
 
     pub(super) fn into_number(self) -> Zeroizing<BoxedUint> {
@@ -43,6 +53,65 @@ impl Prime {
         &self.0
     }
 }
+
+/// A search for primes that is under way. It does a little at a time, so that its caller can look up in between.
+pub struct PrimeSearch {
+    size: KeySize,
+    search: Search,
+}
+
+/// What a step of a search has brought.
+pub struct Step {
+    /// How many numbers were tested.
+    pub tested: u32,
+    /// The prime, if one was found.
+    pub found: Option<Prime>,
+}
+
+impl PrimeSearch {
+    /// Gets ready to search for a key's primes.
+    pub fn new(size: KeySize) -> Self {
+        Self { size, search: Search::new(prime_size(size)) }
+    }
+
+    /// Tests the next few numbers; decides, where one passes.
+    pub fn step(&mut self, rng: &mut impl CryptoRng) -> Step {
+        let keyside_primes::Step { tested, found } = self.search.step(rng);
+        Step { tested, found: found.and_then(|number| Prime::decide(&number, self.size, rng)) }
+    }
+
+    /// Goes on until a prime is found.
+    pub fn next(&mut self, rng: &mut impl CryptoRng) -> Prime {
+        loop {
+            if let Some(found) = self.step(rng).found {
+                return found;
+            }
+        }
+    }
+}
+
+/// Searches for a moment, and decides upon a prime that is no secret. Browsers compile WebAssembly quickly first and well later, once it has run for
+/// a while: who does this beforehand, while the user still types, searches at full speed from the beginning.
+pub fn warm_up(rng: &mut impl CryptoRng) {
+    let mut search = PrimeSearch::new(KeySize::Rsa2048);
+    for _ in 0..WARM_UP_ROUNDS {
+        search.step(rng);
+        let [prime, _] = PUBLIC_PRIMES;
+        core::hint::black_box(Prime::decide(&prime, KeySize::Rsa2048, rng));
+    }
+}
+
+/// How often it takes until browsers have found out what takes long.
+const WARM_UP_ROUNDS: usize = 3;
+
+/// The largest primes below 2^1024 and 3·2^1022, which are no secret: 2^1024 - 105 (OEIS A013603) and 3·2^1022 - 91.
+pub const PUBLIC_PRIMES: [[u8; 128]; 2] = {
+    let (mut first, mut second) = ([0xFF; 128], [0xFF; 128]);
+    first[127] -= 105 - 1;
+    second[0] = 0xBF;
+    second[127] -= 91 - 1;
+    [first, second]
+};
 
 /// The first 128 bits of √2/2, rounded up: what is not less, as a fraction of 2^k, is at least √2·2^(k-1).
 const LEAST: [u8; 16] =
@@ -71,15 +140,15 @@ mod tests {
 
     use crypto_bigint::ConcatenatingMul;
     use crypto_primes::hazmat::minimum_mr_iterations;
-    use keyside_primes::Search;
 
     use super::*;
 
     #[test]
     fn what_the_search_finds_is_taken() {
         for size in KeySize::ALL {
-            let found = Search::new(prime_size(size)).next(&mut rand::rng());
-            assert!(Prime::decide(&found, size, &mut rand::rng()).is_some());
+            let found = PrimeSearch::new(size).next(&mut rand::rng());
+            let again = Prime::decided(&found.to_bytes(), size).unwrap();
+            assert_eq!(found.number(), again.number());
         }
     }
 
@@ -151,9 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn the_public_primes_are_prime() {
+        for prime in PUBLIC_PRIMES {
+            assert!(Prime::decide(&prime, KeySize::Rsa2048, &mut rand::rng()).is_some());
+        }
+    }
+
+    #[test]
     fn a_prime_is_not_printed() {
-        let found = Search::new(PrimeSize::Bits1024).next(&mut rand::rng());
-        let prime = Prime::decide(&found, KeySize::Rsa2048, &mut rand::rng()).unwrap();
+        let prime = PrimeSearch::new(KeySize::Rsa2048).next(&mut rand::rng());
         assert_eq!(format!("{prime:?}"), "Prime(…)");
     }
 }

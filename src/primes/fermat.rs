@@ -379,7 +379,7 @@ mod tests {
         *even.last_mut().unwrap() &= 0xFE;
         let mut short = prime.clone();
         *short.first_mut().unwrap() &= 0x7F;
-        for unfit in [even, short, prime[1..].to_vec(), Vec::new(), random_odd(257)] {
+        for unfit in [even, short, prime.iter().skip(1).copied().collect(), Vec::new(), random_odd(257)] {
             assert_eq!(pass(&prime, &unfit), [false; 2]);
             assert_eq!(pass(&unfit, &prime), [false; 2]);
         }

@@ -52,11 +52,6 @@ pub enum PrimeSize {
 }
 
 impl PrimeSize {
-    /// The size that has so many bits, if there is one.
-    pub fn of_bits(bits: usize) -> Option<Self> {
-        [Self::Bits1024, Self::Bits1536, Self::Bits2048].into_iter().find(|size| size.bits() == bits)
-    }
-
     /// The size in bits.
     pub const fn bits(self) -> usize {
         match self {
@@ -140,19 +135,6 @@ impl Search {
     }
 }
 
-/// Searches for a moment, and forgets what it finds. Browsers compile WebAssembly quickly first and well later, once a function has run for a
-/// while: who does this beforehand, while the user still types, searches at full speed from the beginning.
-pub fn warm_up(rng: &mut impl CryptoRng) {
-    for _ in 0..WARM_UP_ROUNDS {
-        let mut search = Search::new(PrimeSize::Bits1024);
-        search.step(rng);
-        search.step(rng);
-    }
-}
-
-/// How often it takes until browsers have found out what takes long.
-const WARM_UP_ROUNDS: usize = 3;
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -201,7 +183,7 @@ mod tests {
         let mut search = Search::new(PrimeSize::Bits1024);
         let mut top_halves = std::collections::HashSet::new();
         for _ in 0..8 {
-            assert!(top_halves.insert(search.next(&mut rand::rng())[..64].to_vec()));
+            assert!(top_halves.insert(search.next(&mut rand::rng()).iter().take(64).copied().collect::<Vec<_>>()));
         }
     }
 }
