@@ -8,6 +8,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use sha2::{Digest, Sha256};
+use signature::{RandomizedSigner, SignatureEncoding};
 use zeroize::Zeroizing;
 
 use super::error::Error;
@@ -55,6 +56,14 @@ impl KeyPair {
             .to_public_key_der()
             .map(|document| document.into_vec())
             .map_err(Error::encoding("SubjectPublicKeyInfo"))
+    }
+
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256 (RFC 8017, section 8.2); `rng` blinds the private key's work.
+    pub fn sign(&self, message: &[u8], rng: &mut impl CryptoRng) -> Result<Box<[u8]>, Error> {
+        self.signing_key()
+            .try_sign_with_rng(rng, message)
+            .map(|signature| signature.to_bytes())
+            .map_err(Error::encoding("signature"))
     }
 
     /// What signs with this key: RSASSA-PKCS1-v1_5 with SHA-256.
