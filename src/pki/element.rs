@@ -2,6 +2,7 @@
 //!
 //! What the main job's worker writes and reads is put together of these by hand: the same in typed structures, with a codec for each,
 //! would make the worker twice as large, and it is loaded by everybody who makes a key. What comes from elsewhere is read with types.
+//! No function here is inlined, for the same reason.
 
 use der::asn1::AnyRef;
 use der::oid::ObjectIdentifier;
@@ -21,6 +22,7 @@ pub(super) const CONTEXT_0: u8 = 0xA0;
 
 /// An element whose contents are these parts, one after the other. The bytes are written once, into memory of their size, so that a
 /// secret leaves no copy behind.
+#[inline(never)]
 pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut der = Vec::with_capacity(length + 1 + 1 + size_of::<usize>());
@@ -40,11 +42,13 @@ pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// An OBJECT IDENTIFIER.
+#[inline(never)]
 pub(super) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
     element(OBJECT_IDENTIFIER, &[oid.as_bytes()])
 }
 
 /// An INTEGER that is not negative.
+#[inline(never)]
 pub(super) fn integer(number: u32) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let zeros = bytes.iter().take(3).take_while(|byte| **byte == 0).count();
@@ -55,6 +59,7 @@ pub(super) fn integer(number: u32) -> Vec<u8> {
 }
 
 /// A SET OF: its elements, each whole, in the order that DER wants (X.690, section 11.6).
+#[inline(never)]
 pub(super) fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     elements.sort_unstable();
     element(SET, &[&elements.concat()])
@@ -65,6 +70,7 @@ pub(super) struct Elements<'a>(SliceReader<'a>);
 
 impl<'a> Elements<'a> {
     /// The elements in the one element with `tag` that `der` is, to the last byte.
+    #[inline(never)]
     pub(super) fn within(tag: Tag, der: &'a [u8]) -> der::Result<Self> {
         let element = AnyRef::from_der(der)?;
         if element.tag() == tag {
@@ -75,22 +81,26 @@ impl<'a> Elements<'a> {
     }
 
     /// The elements that `contents` are.
+    #[inline(never)]
     pub(super) fn of(contents: &'a [u8]) -> der::Result<Self> {
         SliceReader::new(contents).map(Self)
     }
 
     /// The contents of the next element, which has `tag`.
+    #[inline(never)]
     pub(super) fn next(&mut self, tag: Tag) -> der::Result<&'a [u8]> {
         let element = AnyRef::decode(&mut self.0)?;
         if element.tag() == tag { Ok(element.value()) } else { Err(element.tag().unexpected_error(Some(tag)).into()) }
     }
 
     /// The next element, whole.
+    #[inline(never)]
     pub(super) fn next_whole(&mut self) -> der::Result<&'a [u8]> {
         self.0.tlv_bytes()
     }
 
     /// The next element, whole, unless its first byte is another than `tag`, or there is none.
+    #[inline(never)]
     pub(super) fn skip(&mut self, tag: u8) -> der::Result<()> {
         if !self.0.is_finished() && self.0.clone().read_byte()? == tag {
             self.next_whole()?;
@@ -99,16 +109,19 @@ impl<'a> Elements<'a> {
     }
 
     /// The next element, a SEQUENCE.
+    #[inline(never)]
     pub(super) fn next_sequence(&mut self) -> der::Result<Self> {
         Self::of(self.next(Tag::Sequence)?)
     }
 
     /// The next element, an OBJECT IDENTIFIER.
+    #[inline(never)]
     pub(super) fn next_oid(&mut self) -> der::Result<ObjectIdentifier> {
         ObjectIdentifier::from_bytes(self.next(Tag::ObjectIdentifier)?).map_err(|_| ErrorKind::OidMalformed.into())
     }
 
     /// The next element, an INTEGER from 0 to 2^32 - 1.
+    #[inline(never)]
     pub(super) fn next_u32(&mut self) -> der::Result<u32> {
         let bytes = self.next(Tag::Integer)?;
         let error = || der::Error::from(ErrorKind::Overflow);
