@@ -3,23 +3,18 @@
 //! It runs inside a worker and is tested natively. What leaves this room is sealed or public. Here is the main job, which works with what
 //! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
 
-use der::{Decode, Encode};
 use rand::CryptoRng;
-use x509_cert::name::Name;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
-use crate::pki::certificate::Certificate;
-use crate::pki::certification_path::{self, PathError};
-use crate::pki::certification_request::{self, CertificationRequest};
 use crate::pki::error::Error;
 use crate::pki::key_pair::{KeyPair, KeyPairInTheMaking, key_id};
 use crate::pki::prime::{PUBLIC_PRIMES, Prime, prime_size};
-use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
+use crate::pki::{certificate, certification_request, encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
-    Renewed, Searching, Stage,
+    Answer, ChangePassphrase, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew, Renewed,
+    Searching, Stage,
 };
 
 pub mod foreign_files;
@@ -36,7 +31,6 @@ pub async fn handle(
 ) -> Answer {
     match job {
         Job::Generate(generate_job) => generate(&generate_job, rng, primes, progress).await.map(Answer::Generated),
-        Job::Check(check_job) => check(&check_job).map(Answer::Checked),
         Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
         Job::Renew(renew_job) => renew(&renew_job, rng, primes, progress).await.map(Answer::Renewed),
@@ -60,10 +54,9 @@ async fn generate(
     primes: &mut impl PrimeSource,
     mut progress: impl FnMut(Stage),
 ) -> Result<Generated, Failure> {
-    let subject = Name::from_der(&job.subject.0).map_err(unusable)?;
     check_portable(&job.passphrase)?;
     let key_pair = make_key_pair(job.key_size, primes, &mut progress).await?;
-    request_and_seal(&key_pair, subject, &job.email_address, &job.passphrase, rng, progress)
+    request_and_seal(&key_pair, &job.subject.0, &job.email_address, &job.passphrase, rng, progress)
 }
 
 /// Makes a key pair of primes that others look for.
@@ -90,7 +83,7 @@ async fn make_key_pair(
 /// Signs the request for a key pair, and seals its private half.
 fn request_and_seal(
     key_pair: &KeyPair,
-    subject: Name,
+    subject: &[u8],
     email_address: &str,
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
@@ -115,12 +108,7 @@ async fn renew(
     primes: &mut impl PrimeSource,
     mut progress: impl FnMut(Stage),
 ) -> Result<Renewed, Failure> {
-    let certificate = Certificate::from_der(&job.certificate.0)?;
-    let email_addresses = certificate.email_addresses();
-    let [email_address] = email_addresses.as_slice() else {
-        return Err(unusable("the current certificate has not exactly one e-mail address"));
-    };
-    let current = open_for(&certificate, &job.encrypted_private_key, &job.passphrase)?;
+    let current = open_for(&job.certificate, &job.encrypted_private_key, &job.passphrase)?;
     let passphrase = job.new_passphrase.as_ref().unwrap_or(&job.passphrase);
     check_portable(passphrase)?;
     let new = match job.new_key {
@@ -128,42 +116,28 @@ async fn renew(
         None => None,
     };
     let key_pair = new.as_ref().unwrap_or(&current);
-    let generated =
-        request_and_seal(key_pair, certificate.subject().clone(), email_address, passphrase, rng, progress)?;
-    let signed = full_pki_request::build(&generated.certification_request.0, &certificate, &current, rng)?;
+    let generated = request_and_seal(key_pair, &job.subject.0, &job.email_address, passphrase, rng, progress)?;
+    let signed = full_pki_request::build(&generated.certification_request.0, &job.certificate.0, &current, rng)?;
     Ok(Renewed { generated, full_pki_request: signed.into() })
 }
 
 /// Unseals the key of `certificate`.
-fn open_for(certificate: &Certificate, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
+fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
     let key_pair = KeyPair::from_private_key_info(&encrypted_private_key::decrypt(&sealed.0, passphrase)?)?;
-    if key_pair.to_subject_public_key_info()? == certificate.subject_public_key_info()? {
+    if key_pair.to_subject_public_key_info()? == certificate::parts(&certificate.0)?.subject_public_key_info {
         Ok(key_pair)
     } else {
         Err(Failure::KeyMismatch)
     }
 }
 
-/// Checks that the certificate is the one asked for and leads to a trust anchor.
-fn check(job: &Check) -> Result<Checked, Failure> {
-    let request = CertificationRequest::from_der(&job.certification_request.0)?;
-    let certificates = read_all(&job.certificates)?;
-    let trust_anchors = read_all(&job.trust_anchors)?;
-    let (leaf, others) = certificates.split_first().ok_or_else(|| unusable("there is no certificate"))?;
-    if leaf.parsed().tbs_certificate().subject_public_key_info() != request.subject_public_key_info() {
-        return Err(Failure::KeyMismatch);
-    }
-    let path = certification_path::build(leaf, others, &trust_anchors, job.at)?;
-    Ok(Checked { certification_path: path.iter().map(|c| c.der().to_vec().into()).collect() })
-}
-
 /// Unseals the key and makes a file of it and its certification path.
 fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
     let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
-    let leaf = Certificate::from_der(&leaf.0)?;
+    let leaf = certificate::parts(&leaf.0)?;
     let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, &job.passphrase)?;
     let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
-    if public != leaf.subject_public_key_info()? {
+    if public != leaf.subject_public_key_info {
         return Err(Failure::KeyMismatch);
     }
     let export_passphrase = job.export_passphrase.as_ref().unwrap_or(&job.passphrase);
@@ -208,15 +182,10 @@ fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
 
 /// Unseals the key and compares it with the request.
 fn prove(job: &Prove) -> Result<(), Failure> {
-    let request = CertificationRequest::from_der(&job.certification_request.0)?;
+    let requested = certification_request::subject_public_key_info(&job.certification_request.0)?;
     let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, &job.passphrase)?;
     let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
-    let requested = request.subject_public_key_info().to_der().map_err(unusable)?;
     if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
-}
-
-fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
-    certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
 }
 
 fn unusable(reason: impl ToString) -> Failure {
@@ -232,16 +201,6 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<PathError> for Failure {
-    fn from(error: PathError) -> Self {
-        match error {
-            PathError::NotYetValid(from) => Self::NotYetValid(from),
-            PathError::Expired(at) => Self::Expired(at),
-            PathError::NoTrustAnchor => Self::NoTrustAnchor,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
@@ -249,6 +208,7 @@ mod tests {
     use std::collections::HashSet;
     use std::sync::OnceLock;
 
+    use der::Encode;
     use pkcs8::DecodePrivateKey;
     use pollster::block_on;
     use prime_source::LocalSearch;
@@ -259,8 +219,9 @@ mod tests {
 
     use super::foreign_files::tests::{inspect_job, opened, unpack_job};
     use super::*;
+    use crate::pki::certification_request::CertificationRequest;
     use crate::pki::pfx::Profile;
-    use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
+    use crate::pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use crate::protocol::{FileJob, Unpack};
 
     const PASSPHRASE: &str = "Correct-4-horse";
@@ -281,7 +242,7 @@ mod tests {
     fn generate_job() -> Generate {
         Generate {
             key_size: KeySize::Rsa2048,
-            subject: "CN=Ada Example,O=Example,C=US".parse::<Name>().unwrap().to_der().unwrap().into(),
+            subject: name("CN=Ada Example,O=Example,C=US").into(),
             email_address: "ada@example.com".into(),
             passphrase: passphrase(),
         }
@@ -310,23 +271,12 @@ mod tests {
         vec![leaf.into(), authority().issuing.clone().into()]
     }
 
-    fn check_job() -> Check {
-        Check {
-            certification_request: generated().certification_request,
-            certificates: issued(),
-            trust_anchors: vec![authority().root.clone().into()],
-            at: NOW,
-        }
-    }
-
     pub(super) fn export_job(format: ExportFormat) -> Export {
-        let Answer::Checked(checked) = handled(Job::Check(check_job())) else {
-            panic!("the certificate was not taken");
-        };
+        let certification_path = [issued(), vec![authority().root.clone().into()]].concat();
         Export {
             format,
             encrypted_private_key: generated().encrypted_private_key,
-            certification_path: checked.certification_path,
+            certification_path,
             friendly_name: "Ada Example".into(),
             passphrase: passphrase(),
             export_passphrase: None,
@@ -345,6 +295,8 @@ mod tests {
     fn renew_job(new_key: Option<KeySize>) -> Renew {
         Renew {
             certificate: issued().remove(0),
+            subject: name("CN=Ada Example,O=Example,C=US").into(),
+            email_address: "ada@example.com".into(),
             encrypted_private_key: generated().encrypted_private_key,
             passphrase: passphrase(),
             new_key,
@@ -451,7 +403,6 @@ mod tests {
         let not_portable = || Passphrase::new(format!("{NEW_PASSPHRASE}\u{7}"));
         let mut answers = vec![
             Answer::Generated(generated()),
-            handled(Job::Check(check_job())),
             handled(Job::Prove(prove_job())),
             handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
             handled(Job::Generate(Generate { subject: b"nonsense".to_vec().into(), ..generate_job() })),
@@ -531,29 +482,6 @@ mod tests {
         let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
         assert_eq!(request.subject_public_key_info().to_der().unwrap(), public);
         assert_eq!(generated.key_id, key_id(&public));
-    }
-
-    #[test]
-    fn the_certificate_asked_for_is_taken() {
-        let job = check_job();
-        let expected = [job.certificates.clone(), job.trust_anchors.clone()].concat();
-        let Answer::Checked(checked) = handled(Job::Check(job)) else {
-            panic!("the certificate was not taken");
-        };
-        assert_eq!(checked.certification_path, expected);
-    }
-
-    #[test]
-    fn other_certificates_are_not_taken() {
-        let others = vec![authority().issuing.clone().into()];
-        assert_eq!(failure(Job::Check(Check { certificates: others, ..check_job() })), Failure::KeyMismatch);
-        assert_eq!(failure(Job::Check(Check { trust_anchors: Vec::new(), ..check_job() })), Failure::NoTrustAnchor);
-        assert_eq!(failure(Job::Check(Check { at: NOW - 1, ..check_job() })), Failure::NotYetValid(NOW));
-        assert_eq!(failure(Job::Check(Check { at: NOW + YEAR + 1, ..check_job() })), Failure::Expired(NOW + YEAR));
-        for unusable in [Vec::new(), vec![Base64Bytes(b"nonsense".to_vec())]] {
-            let failure = failure(Job::Check(Check { certificates: unusable, ..check_job() }));
-            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
-        }
     }
 
     #[test]
@@ -665,8 +593,8 @@ mod tests {
             assert_eq!(failure(Job::Prove(Prove { passphrase, ..prove_job() })), Failure::WrongPassphrase);
         }
         let rng = &mut rand::rng();
-        let subject = "CN=Ada Example,O=Example,C=US".parse().unwrap();
-        let other = certification_request::build(&key_pair(), subject, "ada@example.com", rng).unwrap();
+        let subject = name("CN=Ada Example,O=Example,C=US");
+        let other = certification_request::build(&key_pair(), &subject, "ada@example.com", rng).unwrap();
         let other = Prove { certification_request: other.into(), ..prove_job() };
         assert_eq!(failure(Job::Prove(other)), Failure::KeyMismatch);
     }

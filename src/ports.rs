@@ -10,8 +10,7 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::inspection::Inspection;
 use crate::protocol::{
-    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Prove, Renew, Renewed, Stage,
-    Unpack, Unpacked,
+    ChangePassphrase, Export, Failure, Generate, Generated, Inspect, Prove, Renew, Renewed, Stage, Unpack, Unpacked,
 };
 
 #[cfg(test)]
@@ -122,8 +121,6 @@ pub enum RaError {
 pub trait KeyWorker {
     /// Makes a key pair and a request.
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError>;
-    /// Checks an issued certificate.
-    async fn check(&self, job: Check) -> Result<Checked, WorkerError>;
     /// Makes a file of key and certificate; returns its bytes.
     async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError>;
     /// Seals a key under another passphrase; returns the EncryptedPrivateKeyInfo, DER.

@@ -29,8 +29,6 @@ pub struct Ready {
 pub enum Job {
     /// Make a key pair and a request.
     Generate(Generate),
-    /// Check an issued certificate.
-    Check(Check),
     /// Make a file of key and certificate, for other programs.
     Export(Export),
     /// Seal a key anew, under another passphrase.
@@ -62,19 +60,6 @@ pub struct Generate {
     pub email_address: String,
     /// What to seal the private key under.
     pub passphrase: Passphrase,
-}
-
-/// Check that an issued certificate belongs to the key and leads to a trust anchor.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Check {
-    /// The CertificationRequest that was sent, DER.
-    pub certification_request: Base64Bytes,
-    /// The certificate and whatever came along with it, leaf first, DER.
-    pub certificates: Vec<Base64Bytes>,
-    /// The configured trust anchors, DER.
-    pub trust_anchors: Vec<Base64Bytes>,
-    /// The time to check at, in seconds since 1970-01-01T00:00:00Z.
-    pub at: u64,
 }
 
 /// Unseal the private key and make a file of it and its certification path.
@@ -119,8 +104,12 @@ pub struct ChangePassphrase {
 /// Make a request for a renewal: for a new key pair or the same one, signed by the holder of the current certificate.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Renew {
-    /// The current certificate, DER: subject and e-mail address are taken from it.
+    /// The current certificate, DER.
     pub certificate: Base64Bytes,
+    /// Its subject, a Name, DER.
+    pub subject: Base64Bytes,
+    /// Its e-mail address.
+    pub email_address: String,
     /// Its sealed private key, DER.
     pub encrypted_private_key: Base64Bytes,
     /// What that is sealed under.
@@ -204,8 +193,6 @@ pub enum Answer {
     Progress(Stage),
     /// [`Job::Generate`] is done.
     Generated(Generated),
-    /// [`Job::Check`] is done.
-    Checked(Checked),
     /// [`Job::Export`] is done: the file's bytes.
     Exported(Base64Bytes),
     /// [`Job::ChangePassphrase`] is done: the PKCS#8 EncryptedPrivateKeyInfo under the new passphrase, DER.
@@ -258,13 +245,6 @@ pub struct Unpacked {
     pub encrypted_private_key: Base64Bytes,
 }
 
-/// A certificate that was checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checked {
-    /// The certification path, leaf first and trust anchor last, DER.
-    pub certification_path: Vec<Base64Bytes>,
-}
-
 /// Why a job cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
@@ -277,15 +257,6 @@ pub enum Failure {
     /// The certificate, the request or the name is another public key's.
     #[error("this is another key's")]
     KeyMismatch,
-    /// The certificate does not lead to a configured CA.
-    #[error("the certificate does not lead to a configured certification authority")]
-    NoTrustAnchor,
-    /// The certificate is not valid yet; from when, in seconds since 1970-01-01T00:00:00Z.
-    #[error("the certificate is not valid yet")]
-    NotYetValid(u64),
-    /// The certificate has expired; when, in seconds since 1970-01-01T00:00:00Z.
-    #[error("the certificate has expired")]
-    Expired(u64),
     /// The file is of no kind that can be inspected.
     #[error("the file is none of the kinds that can be inspected")]
     NotRecognized,

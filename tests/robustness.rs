@@ -192,7 +192,7 @@ fn texts() {
     });
     batter(
         "job",
-        br#"{"Check":{"certification_request":"MIIB","certificates":["MIIB"],"trust_anchors":[],"at":1}}"#,
+        br#"{"Prove":{"certification_request":"MIIB","encrypted_private_key":"MIIB","passphrase":"x"}}"#,
         |bytes| serde_json::from_slice::<Job>(bytes),
     );
     batter("file job", br#"{"Unpack":{"file":"MIIB","passphrase":"x"}}"#, |bytes| {

@@ -22,8 +22,8 @@ use crate::domain::base64_bytes::Base64Bytes;
 use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove,
-    Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
+    Answer, ChangePassphrase, Export, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove, Ready, Renew,
+    Renewed, Stage, Unpack, Unpacked, VERSION,
 };
 
 /// The start script of the main job's worker, as the build names it.
@@ -174,13 +174,6 @@ impl KeyWorker for WebWorkers {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
         match run_in(key_maker()?, Job::Generate(job), progress).await? {
             Answer::Generated(generated) => Ok(generated),
-            _ => Err(WorkerError::Stale),
-        }
-    }
-
-    async fn check(&self, job: Check) -> Result<Checked, WorkerError> {
-        match run(Job::Check(job)).await? {
-            Answer::Checked(checked) => Ok(checked),
             _ => Err(WorkerError::Stale),
         }
     }

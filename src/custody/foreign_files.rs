@@ -4,8 +4,9 @@
 
 use rand::CryptoRng;
 
-use super::{read_all, unusable};
+use super::unusable;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::pki::certificate::Certificate;
 use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::pki::{encrypted_private_key, pfx};
 use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
@@ -38,6 +39,10 @@ fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
     Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
 }
 
+fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
+    certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
+}
+
 impl From<InspectError> for Failure {
     fn from(error: InspectError) -> Self {
         match error {
@@ -57,7 +62,6 @@ pub(super) mod tests {
     use super::*;
     use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
     use crate::domain::passphrase::Passphrase;
-    use crate::pki::certificate::Certificate;
     use crate::pki::key_pair::key_id;
     use crate::pki::pfx::Profile;
     use crate::pki::testing::{NOW, authority};

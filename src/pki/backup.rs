@@ -391,7 +391,7 @@ mod tests {
     use super::*;
     use crate::domain::enrollment::Standing;
     use crate::domain::passphrase::Passphrase;
-    use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
+    use crate::pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use crate::pki::{certification_request, encrypted_private_key, full_pki_request};
 
     /// A backup that was made without Keyside. Users hold files like it: whoever changes the format must still read it.
@@ -404,7 +404,7 @@ mod tests {
             .get_or_init(|| {
                 let clear = key_pair().to_private_key_info().unwrap();
                 let passphrase = Passphrase::new("Correct-4-horse".into());
-                let subject = "CN=Zoë Example,O=Example,C=US".parse().unwrap();
+                let subject = name("CN=Zoë Example,O=Example,C=US");
                 let rng = &mut rand::rng();
                 Enrollment {
                     key_id: key_id(&key_pair().to_subject_public_key_info().unwrap()),
@@ -419,7 +419,7 @@ mod tests {
                         device: None,
                     },
                     encrypted_private_key: encrypted_private_key::encrypt(&clear, &passphrase, rng).unwrap().into(),
-                    certification_request: certification_request::build(&key_pair(), subject, "zoe@example.com", rng)
+                    certification_request: certification_request::build(&key_pair(), &subject, "zoe@example.com", rng)
                         .unwrap()
                         .into(),
                     renewal: None,
@@ -487,7 +487,7 @@ mod tests {
         let current = authority().certify("CN=Zoë Example".parse().unwrap(), spki_of(&key_pair()), NOW, NOW + YEAR);
         let current = Certificate::from_der(&current).unwrap();
         let sign = |request: &Base64Bytes| {
-            let signed = full_pki_request::build(&request.0, &current, &key_pair(), &mut rand::rng()).unwrap();
+            let signed = full_pki_request::build(&request.0, current.der(), &key_pair(), &mut rand::rng()).unwrap();
             Renewal::try_from(&FullPkiRequest::from_der(&signed).unwrap()).unwrap()
         };
         let renewal = Enrollment { renewal: Some(sign(&not_sent().certification_request)), ..not_sent() };
@@ -495,8 +495,8 @@ mod tests {
         assert_eq!(decode(&text).unwrap(), renewal);
         assert_eq!(renewal.id(), format!("{}-{}", renewal.key_id, current.summary().serial_number));
 
-        let subject = "CN=Another".parse().unwrap();
-        let other = certification_request::build(&key_pair(), subject, "a@example.com", &mut rand::rng()).unwrap();
+        let subject = name("CN=Another");
+        let other = certification_request::build(&key_pair(), &subject, "a@example.com", &mut rand::rng()).unwrap();
         let mixed = encode(&Enrollment { renewal: Some(sign(&other.into())), ..not_sent() }).unwrap();
         assert_eq!(decode(&mixed), Err(Damage::Block(pem::CMS).into()));
     }

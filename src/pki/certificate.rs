@@ -1,7 +1,7 @@
 //! X.509 certificates (RFC 5280) that were read.
 
 use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
-use der::{Decode, Encode};
+use der::{Decode, Encode, Tag};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -9,6 +9,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 
+use super::element::{CONTEXT_0, Elements};
 use super::error::Error;
 use super::key_pair::hex;
 use super::signature;
@@ -159,6 +160,36 @@ impl Certificate {
     }
 }
 
+/// What the holder of a certificate needs of it, each part an element of DER as it stands in the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// The serial number, an INTEGER.
+    pub serial_number: &'a [u8],
+    /// Who issued it, a Name.
+    pub issuer: &'a [u8],
+    /// The certified public key, a SubjectPublicKeyInfo.
+    pub subject_public_key_info: &'a [u8],
+}
+
+/// The parts of a Certificate, DER. Nothing else of it is looked at.
+pub fn parts(certificate: &[u8]) -> Result<Parts<'_>, Error> {
+    read_parts(certificate).map_err(Error::malformed(STRUCTURE))
+}
+
+fn read_parts(certificate: &[u8]) -> der::Result<Parts<'_>> {
+    let mut tbs_certificate = Elements::within(Tag::Sequence, certificate)?.next_sequence()?;
+    // version
+    tbs_certificate.skip(CONTEXT_0)?;
+    let serial_number = tbs_certificate.next_whole()?;
+    tbs_certificate.next(Tag::Sequence)?;
+    let issuer = tbs_certificate.next_whole()?;
+    // validity, subject
+    tbs_certificate.next(Tag::Sequence)?;
+    tbs_certificate.next(Tag::Sequence)?;
+    let subject_public_key_info = tbs_certificate.next_whole()?;
+    Ok(Parts { serial_number, issuer, subject_public_key_info })
+}
+
 /// What people compare when they ask "which certificate is this?".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateSummary {
@@ -194,6 +225,19 @@ mod tests {
 
     fn read(der: &[u8]) -> Certificate {
         Certificate::from_der(der).unwrap()
+    }
+
+    #[test]
+    fn the_parts_are_those_that_the_whole_has() {
+        let der = authority().certify("CN=Ada".parse().unwrap(), spki_of(&key_pair()), NOW, NOW + YEAR);
+        let whole = Certificate::from_der(&der).unwrap();
+        let parts = parts(&der).unwrap();
+        assert_eq!(parts.subject_public_key_info, whole.subject_public_key_info().unwrap());
+        assert_eq!(parts.issuer, whole.issuer().to_der().unwrap());
+        assert_eq!(parts.serial_number, whole.parsed().tbs_certificate().serial_number().to_der().unwrap());
+        for length in 0..der.len() {
+            assert!(super::parts(&der[..length]).is_err(), "{length}");
+        }
     }
 
     #[test]

@@ -1,47 +1,73 @@
 //! PKCS#10 CertificationRequests (RFC 2986).
 
-use der::oid::db::rfc5912::ID_EXTENSION_REQ;
+use der::oid::db::rfc5912::{ID_EXTENSION_REQ, SHA_256_WITH_RSA_ENCRYPTION};
 use der::oid::{AssociatedOid, ObjectIdentifier};
-use der::{Decode, Encode};
+use der::{Decode, Encode, Tag};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::RsaPublicKeyRef;
 use rsa::traits::PublicKeyParts;
 use spki::SubjectPublicKeyInfoOwned;
-use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::attributes::ChallengePassword;
-use x509_cert::request::{CertReq, ExtensionReq, RequestBuilder};
+use x509_cert::request::{CertReq, ExtensionReq};
 
+use super::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 use super::error::Error;
 use super::key_pair::KeyPair;
 use super::signature;
 use crate::domain::key_size::KeySize;
 
 const STRUCTURE: &str = "CertificationRequest";
+/// v1 (RFC 2986, section 4.1).
+const VERSION: u32 = 0;
+/// The tag of rfc822Name in a GeneralName (RFC 5280, section 4.2.1.6).
+const RFC822_NAME: u8 = 0x81;
 /// 65537, the one public exponent that Keyside takes: what every browser, OpenSSL and this page's own generator use.
 const PUBLIC_EXPONENT: [u8; 3] = [0x01, 0x00, 0x01];
 
-/// Makes a CertificationRequest: `subject`, `email_address` as rfc822Name in the subjectAltName, signed with SHA-256 and RSA.
+/// Makes a CertificationRequest: `subject`, a Name in DER, `email_address` as rfc822Name in the subjectAltName, signed with SHA-256 and
+/// RSA.
 ///
 /// `rng` blinds the signature. Returns DER.
 pub fn build(
     key_pair: &KeyPair,
-    subject: Name,
+    subject: &[u8],
     email_address: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    let address = der::asn1::Ia5String::new(email_address).map_err(Error::encoding(STRUCTURE))?;
-    let mut builder = RequestBuilder::new(subject).map_err(Error::encoding(STRUCTURE))?;
-    builder
-        .add_extension(&SubjectAltName(vec![GeneralName::Rfc822Name(address)]))
-        .map_err(Error::encoding(STRUCTURE))?;
-    let request: CertReq = builder
-        .build_with_rng::<_, rsa::pkcs1v15::Signature, _>(&key_pair.signing_key(), rng)
-        .map_err(Error::encoding(STRUCTURE))?;
-    request.to_der().map_err(Error::encoding(STRUCTURE))
+    Elements::within(Tag::Sequence, subject).map_err(Error::malformed("Name"))?;
+    if !email_address.is_ascii() {
+        return Err(Error::encoding(STRUCTURE)("the e-mail address is not ASCII"));
+    }
+    let names = element(SEQUENCE, &[&element(RFC822_NAME, &[email_address.as_bytes()])]);
+    let extension = element(SEQUENCE, &[&oid(SubjectAltName::OID), &element(OCTET_STRING, &[&names])]);
+    let extensions = element(SEQUENCE, &[&extension]);
+    let attribute = element(SEQUENCE, &[&oid(ID_EXTENSION_REQ), &set_of(vec![extensions])]);
+    let information = element(
+        SEQUENCE,
+        &[&integer(VERSION), subject, &key_pair.to_subject_public_key_info()?, &element(CONTEXT_0, &[&attribute])],
+    );
+    let signature = key_pair.sign(&information, rng)?;
+    Ok(element(SEQUENCE, &[&information, &signature_algorithm(), &element(BIT_STRING, &[&[0], &signature])]))
+}
+
+/// sha256WithRSAEncryption as an AlgorithmIdentifier (RFC 4055, section 5).
+pub(super) fn signature_algorithm() -> Vec<u8> {
+    element(SEQUENCE, &[&oid(SHA_256_WITH_RSA_ENCRYPTION), NULL])
+}
+
+/// The public key in a CertificationRequest, DER: the SubjectPublicKeyInfo as it stands there. Nothing else of it is looked at.
+pub fn subject_public_key_info(certification_request: &[u8]) -> Result<&[u8], Error> {
+    let read = || {
+        let mut information = Elements::within(Tag::Sequence, certification_request)?.next_sequence()?;
+        information.next(Tag::Integer)?;
+        information.next(Tag::Sequence)?;
+        information.next_whole()
+    };
+    read().map_err(Error::malformed(STRUCTURE))
 }
 
 /// What there is to know of an RSA public key before it is worked with.
@@ -162,12 +188,12 @@ mod tests {
     use core::str::FromStr;
 
     use super::*;
-    use crate::pki::testing::key_pair;
+    use crate::pki::testing::{key_pair, name};
 
     #[test]
     fn what_is_asked_for_is_read_back() {
         let subject = Name::from_str("CN=Ada Example,O=Example,C=US").unwrap();
-        let der = build(&key_pair(), subject.clone(), "ada@example.com", &mut rand::rng()).unwrap();
+        let der = build(&key_pair(), &subject.to_der().unwrap(), "ada@example.com", &mut rand::rng()).unwrap();
         let request = CertificationRequest::from_der(&der).unwrap();
         assert_eq!(request.verify(), Ok(()));
         assert_eq!(request.subject(), &subject);
@@ -179,9 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn the_public_key_is_taken_as_it_stands() {
+        let der = build(&key_pair(), &name("CN=Ada Example"), "ada@example.com", &mut rand::rng()).unwrap();
+        assert_eq!(subject_public_key_info(&der).unwrap(), key_pair().to_subject_public_key_info().unwrap());
+        for length in 0..der.len() {
+            assert!(subject_public_key_info(&der[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_or_no_address_is_refused() {
+        for (subject, address) in [(&b"nonsense"[..], "ada@example.com"), (&name("CN=Ada"), "ädä@example.com")] {
+            assert!(build(&key_pair(), subject, address, &mut rand::rng()).is_err());
+        }
+    }
+
+    #[test]
     fn every_flipped_byte_is_noticed() {
-        let subject = Name::from_str("CN=Ada Example").unwrap();
-        let good = build(&key_pair(), subject, "ada@example.com", &mut rand::rng()).unwrap();
+        let good = build(&key_pair(), &name("CN=Ada Example"), "ada@example.com", &mut rand::rng()).unwrap();
         for place in 0..good.len() {
             let mut bad = good.clone();
             bad[place] ^= 0x01;

@@ -4,43 +4,27 @@
 //! OWASP's equals that `openssl pkcs8` still reads, so that nobody is locked in. Java and GnuTLS know no scrypt: a key that
 //! leaves for other programs is encrypted with PBKDF2 instead.
 
-use der::asn1::OctetString;
-use der::{Decode, Encode};
-use pkcs5::EncryptionScheme;
-use pkcs5::pbes2::{PBES2_OID, Parameters};
-use pkcs5::scrypt;
-use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef};
+use der::{Decode, Tag};
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
+use super::element::{Elements, OCTET_STRING, SEQUENCE, element};
 use super::error::Error;
 use super::password_based_encryption::{self, Budget, Encryption, Secret};
-use super::pbes2;
+use super::pbes2::{Derivation, Scheme};
 use crate::domain::passphrase::Passphrase;
 
 const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
 
-/// scrypt's cost parameter N, as a power of two.
-const SCRYPT_LOG2_N: u8 = 14;
-/// scrypt's block size r.
-const SCRYPT_R: u32 = 8;
-/// scrypt's parallelization p.
-const SCRYPT_P: u32 = 5;
+/// scrypt's costs: N = 2^14, r = 8, p = 5.
+const SCRYPT: Derivation = Derivation::Scrypt { n: 1 << 14, r: 8, p: 5 };
 /// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
-/// Salt in bytes.
-const SALT_SIZE: usize = 16;
 
 /// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER.
 pub fn encrypt(private_key_info: &[u8], passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
-    let mut salt = [0; SALT_SIZE];
-    let mut iv = [0; 16];
-    rng.fill_bytes(&mut salt);
-    rng.fill_bytes(&mut iv);
-    let costs = scrypt::Params::new(SCRYPT_LOG2_N, SCRYPT_R, SCRYPT_P).map_err(Error::encoding(STRUCTURE))?;
-    let parameters = Parameters::generate_scrypt_aes256cbc(costs, &salt, iv).map_err(Error::encoding(STRUCTURE))?;
-    encrypt_with(parameters, private_key_info, passphrase)
+    encrypt_with(&Scheme::new(SCRYPT, rng), private_key_info, passphrase)
 }
 
 /// Encrypts a PrivateKeyInfo under a passphrase, for other programs: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode. Returns DER.
@@ -51,41 +35,25 @@ pub fn encrypt_for_export(
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    encrypt_with(pbkdf2(PBKDF2_ITERATIONS, rng)?, private_key_info, passphrase)
+    encrypt_with(&Scheme::pbkdf2(PBKDF2_ITERATIONS, rng), private_key_info, passphrase)
 }
 
-/// PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, under fresh salt and IV.
-pub(super) fn pbkdf2(iterations: u32, rng: &mut impl CryptoRng) -> Result<Parameters, Error> {
-    let mut salt = [0; SALT_SIZE];
-    let mut iv = [0; 16];
-    rng.fill_bytes(&mut salt);
-    rng.fill_bytes(&mut iv);
-    Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, &salt, iv).map_err(Error::encoding(STRUCTURE))
-}
-
-/// Encrypts a PrivateKeyInfo as `parameters` say. Returns DER.
-fn encrypt_with(parameters: Parameters, private_key_info: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, Error> {
-    let encrypted = pbes2::encrypt(&parameters, passphrase.expose().as_bytes(), private_key_info)?;
-    EncryptedPrivateKeyInfoOwned {
-        encryption_algorithm: EncryptionScheme::Pbes2(parameters),
-        encrypted_data: OctetString::new(encrypted).map_err(Error::encoding(STRUCTURE))?,
-    }
-    .to_der()
-    .map_err(Error::encoding(STRUCTURE))
+/// Encrypts a PrivateKeyInfo with `scheme`. Returns DER.
+fn encrypt_with(scheme: &Scheme, private_key_info: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, Error> {
+    let encrypted = scheme.encrypt(passphrase.expose().as_bytes(), private_key_info)?;
+    Ok(element(SEQUENCE, &[&scheme.encode(), &element(OCTET_STRING, &[&encrypted])]))
 }
 
 /// Decrypts an EncryptedPrivateKeyInfo that was encrypted here. Returns the PrivateKeyInfo in the clear, wiped when dropped.
 ///
 /// Its costs are bounded: it may have come back in a backup, which anybody can have changed.
 pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
-    let parameters: Parameters = match (info.encryption_algorithm.oid, &info.encryption_algorithm.parameters) {
-        (PBES2_OID, Some(parameters)) => parameters.to_ref().try_into().map_err(Error::malformed(STRUCTURE))?,
-        (other, _) => return Err(Error::UnsupportedAlgorithm(other)),
-    };
-    Budget::default().spend_on(&parameters.kdf)?;
-    let clear = pbes2::decrypt(&parameters, passphrase.expose().as_bytes(), info.encrypted_data.as_bytes())?;
-    check_private_key_info(clear)
+    let malformed = Error::malformed(STRUCTURE);
+    let mut info = Elements::within(Tag::Sequence, encrypted_private_key_info).map_err(&malformed)?;
+    let algorithm = info.next_sequence().map_err(&malformed)?;
+    let encrypted = info.next(Tag::OctetString).map_err(&malformed)?;
+    info.finish().map_err(&malformed)?;
+    check_private_key_info(Scheme::decode(algorithm)?.decrypt(passphrase.expose().as_bytes(), encrypted)?)
 }
 
 /// Decrypts an EncryptedPrivateKeyInfo from elsewhere, within a budget that it shares with others.
@@ -102,7 +70,13 @@ pub(super) fn decrypt_with(
 
 /// Looks at what was decrypted: one wrong passphrase in about 256 leaves padding that looks right.
 fn check_private_key_info(clear: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    PrivateKeyInfoRef::try_from(clear.as_slice()).map_err(|_| Error::WrongPassphrase)?;
+    let looks_like_one = || {
+        let mut info = Elements::within(Tag::Sequence, &clear)?;
+        info.next_u32()?;
+        info.next_sequence()?.next_oid()?;
+        info.next(Tag::OctetString)
+    };
+    looks_like_one().map_err(|_| Error::WrongPassphrase)?;
     Ok(clear)
 }
 
@@ -117,6 +91,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use pkcs5::pbes2::Kdf;
+    use pkcs8::EncryptedPrivateKeyInfoOwned;
 
     use super::*;
     use crate::pki::testing::key_pair;
@@ -157,22 +132,21 @@ mod tests {
 
     #[test]
     fn padding_that_looks_right_is_no_proof() {
-        let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[0; SALT_SIZE], [0; 16]).unwrap();
-        let sealed = encrypt_with(parameters, b"not a private key", &passphrase()).unwrap();
+        let sealed = encrypt_with(&Scheme::pbkdf2(1, &mut rand::rng()), b"not a private key", &passphrase()).unwrap();
         assert_eq!(decrypt(&sealed, &passphrase()), Err(Error::WrongPassphrase));
     }
 
     #[test]
     fn ruinous_parameters_are_refused() {
-        let costs = scrypt::Params::new(24, 8, 1).unwrap();
-        let scrypt = Parameters::generate_scrypt_aes256cbc(costs, &[0; SALT_SIZE], [0; 16]);
-        let pbkdf2 = Parameters::generate_pbkdf2_sha256_aes256cbc(100_000_000, &[0; SALT_SIZE], [0; 16]);
-        for parameters in [scrypt.unwrap(), pbkdf2.unwrap()] {
-            let info = EncryptedPrivateKeyInfoOwned {
-                encryption_algorithm: parameters.into(),
-                encrypted_data: OctetString::new([0; 32]).unwrap(),
-            };
-            assert_eq!(decrypt(&info.to_der().unwrap(), &passphrase()), Err(Error::DerivationTooCostly));
+        for derivation in [
+            Derivation::Scrypt { n: 1 << 24, r: 8, p: 1 },
+            Derivation::Scrypt { n: 0, r: 8, p: 1 },
+            Derivation::Scrypt { n: 1 << 14, r: 0, p: 1 },
+            Derivation::Pbkdf2 { iterations: 100_000_000 },
+        ] {
+            let algorithm = Scheme::new(derivation, &mut rand::rng()).encode();
+            let sealed = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&[0; 32]])]);
+            assert_eq!(decrypt(&sealed, &passphrase()), Err(Error::DerivationTooCostly), "{derivation:?}");
         }
     }
 

@@ -3,26 +3,22 @@
 //! SignedData (RFC 5652, section 5) around PKIData (RFC 5272, section 3.2.1). A renewal is asked for in this way: whoever
 //! holds the current certificate vouches for the new request. No controls are written, and none are understood.
 
-use ::signature::{RandomizedSigner, SignatureEncoding};
 use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
-use cms::content_info::{CmsVersion, ContentInfo};
-use cms::signed_data::{
-    CertificateSet, EncapsulatedContentInfo, SignedAttributes, SignedData, SignerIdentifier, SignerInfo, SignerInfos,
-};
-use der::asn1::{Any, ObjectIdentifier, OctetString, OctetStringRef, SetOfVec};
+use cms::content_info::ContentInfo;
+use cms::signed_data::{EncapsulatedContentInfo, SignedAttributes, SignedData, SignerIdentifier, SignerInfo};
+use der::asn1::{Any, ObjectIdentifier, OctetString, OctetStringRef};
 use der::oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
 use der::oid::db::rfc5912::{
     ID_SHA_256, ID_SHA_384, ID_SHA_512, RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
     SHA_512_WITH_RSA_ENCRYPTION,
 };
-use der::{Choice, Decode, Encode, Sequence};
+use der::{Choice, Decode, Encode, Sequence, Tag};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use spki::{AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier};
-use x509_cert::attr::Attribute;
 
-use super::certificate::Certificate;
-use super::certification_request::CertificationRequest;
+use super::certificate::{self, Certificate};
+use super::certification_request::{self, CertificationRequest};
+use super::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 use super::error::Error;
 use super::key_pair::KeyPair;
 use super::signature;
@@ -56,65 +52,55 @@ struct TaggedCertificationRequest {
     certification_request: Any,
 }
 
-/// Signs `certification_request`, DER, with the key of `certificate`, which goes along. `rng` blinds the signature. Returns DER.
+/// Signs `certification_request`, DER, with the key of `certificate`, DER, which goes along. `rng` blinds the signature. Returns DER.
 pub fn build(
     certification_request: &[u8],
-    certificate: &Certificate,
+    certificate: &[u8],
     key_pair: &KeyPair,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    let encoding = Error::encoding::<der::Error>(STRUCTURE);
-    let pki_data = PkiData {
-        control_sequence: Vec::new(),
-        req_sequence: vec![TaggedRequest::Tcr(TaggedCertificationRequest {
-            body_part_id: 1,
-            certification_request: Any::from_der(certification_request).map_err(&encoding)?,
-        })],
-        cms_sequence: Vec::new(),
-        other_msg_sequence: Vec::new(),
-    };
-    let content = pki_data.to_der().map_err(&encoding)?;
-    let signed_attributes = signed_attributes(&Sha256::digest(&content)).map_err(&encoding)?;
-    let key = key_pair.signing_key();
-    let signature = key.sign_with_rng(rng, &signed_attributes.to_der().map_err(&encoding)?);
-    let digest_alg = AlgorithmIdentifierOwned { oid: ID_SHA_256, parameters: None };
-    let signer_info = SignerInfo {
-        version: CmsVersion::V1,
-        sid: SignerIdentifier::IssuerAndSerialNumber(identifier(certificate)),
-        digest_alg: digest_alg.clone(),
-        signed_attrs: Some(signed_attributes),
-        signature_algorithm: key.signature_algorithm_identifier().map_err(Error::encoding(STRUCTURE))?,
-        signature: OctetString::new(signature.to_vec()).map_err(&encoding)?,
-        unsigned_attrs: None,
-    };
-    let signed_data = SignedData {
-        // RFC 5652, section 5.1: 3 wherever the content is not of type Data.
-        version: CmsVersion::V3,
-        digest_algorithms: SetOfVec::try_from(vec![digest_alg]).map_err(&encoding)?,
-        encap_content_info: EncapsulatedContentInfo {
-            econtent_type: PKI_DATA,
-            econtent: Some(
-                OctetString::new(content).and_then(|content| Any::encode_from(&content)).map_err(&encoding)?,
-            ),
-        },
-        certificates: Some(
-            SetOfVec::try_from(vec![CertificateChoices::Certificate(certificate.parsed().clone())])
-                .map(CertificateSet)
-                .map_err(&encoding)?,
-        ),
-        crls: None,
-        signer_infos: SetOfVec::try_from(vec![signer_info]).map(SignerInfos).map_err(&encoding)?,
-    };
-    let content = Any::encode_from(&signed_data).map_err(&encoding)?;
-    ContentInfo { content_type: ID_SIGNED_DATA, content }.to_der().map_err(&encoding)
+    let certificate_parts = certificate::parts(certificate)?;
+    let none = element(SEQUENCE, &[]);
+    // The request has the body part ID 1.
+    let tagged_request = element(CONTEXT_0, &[&integer(1), certification_request]);
+    let pki_data = element(SEQUENCE, &[&none, &element(SEQUENCE, &[&tagged_request]), &none, &none]);
+    let signed_attributes = signed_attributes(&Sha256::digest(&pki_data));
+    let signature = key_pair.sign(&signed_attributes, rng)?;
+    let digest_algorithm = element(SEQUENCE, &[&oid(ID_SHA_256)]);
+    // IMPLICIT: another tag in the place of SET.
+    let attributes = Elements::of(&signed_attributes).and_then(|mut set| set.next(Tag::Set).map(<[u8]>::to_vec));
+    let signer_info = element(
+        SEQUENCE,
+        &[
+            &integer(1),
+            &element(SEQUENCE, &[certificate_parts.issuer, certificate_parts.serial_number]),
+            &digest_algorithm,
+            &element(CONTEXT_0, &[&attributes.map_err(Error::encoding(STRUCTURE))?]),
+            &certification_request::signature_algorithm(),
+            &element(OCTET_STRING, &[&signature]),
+        ],
+    );
+    let content = element(CONTEXT_0, &[&element(OCTET_STRING, &[&pki_data])]);
+    let signed_data = element(
+        SEQUENCE,
+        &[
+            // RFC 5652, section 5.1: 3 wherever the content is not of type Data.
+            &integer(3),
+            &set_of(vec![digest_algorithm.clone()]),
+            &element(SEQUENCE, &[&oid(PKI_DATA), &content]),
+            &element(CONTEXT_0, &[certificate]),
+            &set_of(vec![signer_info]),
+        ],
+    );
+    Ok(element(SEQUENCE, &[&oid(ID_SIGNED_DATA), &element(CONTEXT_0, &[&signed_data])]))
 }
 
 /// What is signed: the content's type, and its digest (RFC 5652, sections 11.1 and 11.2).
-fn signed_attributes(digest: &[u8]) -> der::Result<SignedAttributes> {
-    let attribute = |oid, value: Any| Ok::<_, der::Error>(Attribute { oid, values: SetOfVec::try_from(vec![value])? });
-    SetOfVec::try_from(vec![
-        attribute(ID_CONTENT_TYPE, Any::encode_from(&PKI_DATA)?)?,
-        attribute(ID_MESSAGE_DIGEST, Any::encode_from(&OctetStringRef::new(digest)?)?)?,
+fn signed_attributes(digest: &[u8]) -> Vec<u8> {
+    let attribute = |name, value| element(SEQUENCE, &[&oid(name), &set_of(vec![value])]);
+    set_of(vec![
+        attribute(ID_CONTENT_TYPE, oid(PKI_DATA)),
+        attribute(ID_MESSAGE_DIGEST, element(OCTET_STRING, &[digest])),
     ])
 }
 
@@ -262,15 +248,14 @@ mod tests {
 
     use super::*;
     use crate::domain::key_size::KeySize;
-    use crate::pki::certification_request;
-    use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
+    use crate::pki::testing::{self, NOW, YEAR, authority, key_pair, spki_of};
 
     /// A request for a new key, and the certificate of the old one.
     fn request_and_certificate() -> (Vec<u8>, Certificate) {
         let name = "CN=Ada Example,O=Example,C=US";
         let new = KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap();
         let request =
-            certification_request::build(&new, name.parse().unwrap(), "ada@example.com", &mut rand::rng()).unwrap();
+            certification_request::build(&new, &testing::name(name), "ada@example.com", &mut rand::rng()).unwrap();
         let certificate = authority().certify(name.parse().unwrap(), spki_of(&key_pair()), NOW, NOW + YEAR);
         (request, Certificate::from_der(&certificate).unwrap())
     }
@@ -278,7 +263,7 @@ mod tests {
     #[test]
     fn what_is_signed_comes_back_and_verifies() {
         let (request, certificate) = request_and_certificate();
-        let der = build(&request, &certificate, &key_pair(), &mut rand::rng()).unwrap();
+        let der = build(&request, certificate.der(), &key_pair(), &mut rand::rng()).unwrap();
         let read = FullPkiRequest::from_der(&der).unwrap();
         assert_eq!(read.certification_request(), request);
         assert_eq!(read.signer(), &certificate);
@@ -289,14 +274,14 @@ mod tests {
     fn the_signature_of_another_key_does_not_verify() {
         let (request, certificate) = request_and_certificate();
         let other = KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap();
-        let der = build(&request, &certificate, &other, &mut rand::rng()).unwrap();
+        let der = build(&request, certificate.der(), &other, &mut rand::rng()).unwrap();
         assert_eq!(FullPkiRequest::from_der(&der).unwrap().verify(), Err(Error::SignatureInvalid));
     }
 
     #[test]
     fn nothing_that_counts_can_be_changed() {
         let (request, certificate) = request_and_certificate();
-        let der = build(&request, &certificate, &key_pair(), &mut rand::rng()).unwrap();
+        let der = build(&request, certificate.der(), &key_pair(), &mut rand::rng()).unwrap();
         let mut refused = 0;
         for at in 0..der.len() {
             let mut changed = der.clone();
@@ -317,7 +302,7 @@ mod tests {
     #[test]
     fn other_structures_are_refused() {
         let (request, certificate) = request_and_certificate();
-        let der = build(&request, &certificate, &key_pair(), &mut rand::rng()).unwrap();
+        let der = build(&request, certificate.der(), &key_pair(), &mut rand::rng()).unwrap();
         for bad in [&[][..], &request, certificate.der(), &der[..der.len() - 1], &[&der[..], &[0]].concat()] {
             assert!(FullPkiRequest::from_der(bad).is_err());
         }

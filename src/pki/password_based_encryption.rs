@@ -50,25 +50,31 @@ impl Budget {
     }
 
     /// Takes the costs of `derivation` off, or refuses.
-    pub(super) fn spend_on(&mut self, derivation: &Kdf) -> Result<(), Error> {
+    fn spend_on(&mut self, derivation: &Kdf) -> Result<(), Error> {
         let iterations = match derivation {
             Kdf::Scrypt(scrypt) => {
-                // RFC 7914, section 2: a power of two, larger than 1. The crate that does the work panics on 0.
-                let n = u128::from(scrypt.cost_parameter);
-                if n < 2 || !n.is_power_of_two() {
-                    return Err(Error::DerivationTooCostly);
-                }
-                let block = 128 * u128::from(scrypt.block_size);
-                let p = u128::from(scrypt.parallelization);
-                // V, and the blocks that it is worked out from.
-                if block * (n + p) > MAXIMUM_SCRYPT_MEMORY {
-                    return Err(Error::DerivationTooCostly);
-                }
-                block * n * p / SCRYPT_WORK_OF_AN_ITERATION
+                let (r, p) = (scrypt.block_size.into(), scrypt.parallelization.into());
+                return self.spend_on_scrypt(scrypt.cost_parameter, r, p);
             }
-            Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count.into(),
+            Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count,
             _ => return Err(Error::UnsupportedAlgorithm(derivation.oid())),
         };
+        self.spend(iterations.into())
+    }
+
+    /// Takes the costs of scrypt with these parameters (RFC 7914, section 2) off, or refuses.
+    pub(super) fn spend_on_scrypt(&mut self, n: u64, r: u64, p: u64) -> Result<(), Error> {
+        // A power of two, larger than 1. The crate that does the work panics on 0.
+        if n < 2 || !n.is_power_of_two() {
+            return Err(Error::DerivationTooCostly);
+        }
+        let block = 128 * u128::from(r);
+        let (n, p) = (u128::from(n), u128::from(p));
+        // V, and the blocks that it is worked out from.
+        if block * (n + p) > MAXIMUM_SCRYPT_MEMORY {
+            return Err(Error::DerivationTooCostly);
+        }
+        let iterations = block * n * p / SCRYPT_WORK_OF_AN_ITERATION;
         self.spend(u64::try_from(iterations).map_err(|_| Error::DerivationTooCostly)?)
     }
 }

@@ -4,32 +4,21 @@
 //! must be the Common Name on both the key and the leaf (or Java's alias is "1" and NSS shows the whole subject), and the
 //! localKeyID must stand on exactly these two (Apple's readers refuse it elsewhere).
 
-use cms::content_info::{CmsVersion, ContentInfo};
-use cms::encrypted_data::EncryptedData;
-use cms::enveloped_data::EncryptedContentInfo;
-use der::Encode;
-use der::asn1::{Any, BmpString, OctetString, SetOfVec};
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5911::{ID_DATA, ID_ENCRYPTED_DATA};
 use der::oid::db::rfc5912::{ID_SHA_1, ID_SHA_256};
 use hmac::digest::FixedOutputReset;
 use hmac::digest::block_api::BlockSizeUser;
 use hmac::{KeyInit, Mac, SimpleHmac};
-use pkcs5::pbes2::PBES2_OID;
 use pkcs12::kdf::Pkcs12KeyType;
-use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
-use pkcs12::pfx::{Pfx, Version};
-use pkcs12::safe_bag::SafeContents;
-use pkcs12::{CertBag, DigestInfo, MacData, SafeBag};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use spki::AlgorithmIdentifierOwned;
-use x509_cert::attr::Attribute;
 
+use super::element::{BMP_STRING, CONTEXT_0, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 use super::error::Error;
-use super::{encrypted_private_key, pbes2, pkcs12_pbe};
+use super::{pbes2, pkcs12_pbe};
 use crate::domain::passphrase::Passphrase;
 
 mod pbmac1;
@@ -41,6 +30,10 @@ pub(in crate::pki) use reader::open_with;
 pub use reader::{Identity, IdentityError, MAXIMUM_SIZE, Opened, OpenedCertificate, OpenedKey, open};
 
 const STRUCTURE: &str = "PFX";
+/// v3 (RFC 7292, section 4).
+const VERSION: u32 = 3;
+/// The tag of encryptedContent, `[0] IMPLICIT OCTET STRING` (RFC 5652, section 6.1).
+const ENCRYPTED_CONTENT: u8 = 0x80;
 
 /// PKCS#9 friendlyName (RFC 2985, section 5.5.1).
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
@@ -82,103 +75,78 @@ pub fn build(
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    let encoding = Error::encoding::<der::Error>(STRUCTURE);
     let leaf = contents.certificates.first().ok_or_else(|| Error::encoding(STRUCTURE)("there is no certificate"))?;
-    let attributes = key_attributes(contents.friendly_name, leaf).map_err(&encoding)?;
+    let attributes = key_attributes(contents.friendly_name, leaf);
 
-    let mut certificate_bags = SafeContents::new();
+    let mut certificate_bags = Vec::new();
     for (i, certificate) in contents.certificates.iter().enumerate() {
-        let bag = CertBag {
-            cert_id: pkcs12::PKCS_12_X509_CERT_OID,
-            cert_value: OctetString::new(*certificate).map_err(&encoding)?,
-        };
-        certificate_bags.push(SafeBag {
-            bag_id: pkcs12::PKCS_12_CERT_BAG_OID,
-            bag_value: bag.to_der().map_err(&encoding)?,
-            bag_attributes: (i == 0).then(|| attributes.clone()),
-        });
+        let value = element(CONTEXT_0, &[&element(OCTET_STRING, &[certificate])]);
+        let bag = element(SEQUENCE, &[&oid(pkcs12::PKCS_12_X509_CERT_OID), &value]);
+        let attributes: &[u8] = if i == 0 { &attributes } else { &[] };
+        certificate_bags.extend(safe_bag(pkcs12::PKCS_12_CERT_BAG_OID, &bag, attributes));
     }
     let (algorithm, encrypted) = profile.encrypt(contents.private_key_info, passphrase, rng)?;
-    let shrouded_key = EncryptedPrivateKeyInfo { encryption_algorithm: algorithm, encrypted_data: encrypted };
-    let key_bags: SafeContents = vec![SafeBag {
-        bag_id: pkcs12::PKCS_12_PKCS8_KEY_BAG_OID,
-        bag_value: shrouded_key.to_der().map_err(&encoding)?,
-        bag_attributes: Some(attributes),
-    }];
+    let shrouded_key = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&encrypted])]);
+    let key_bag = safe_bag(pkcs12::PKCS_12_PKCS8_KEY_BAG_OID, &shrouded_key, &attributes);
 
-    let authenticated_safe = vec![
-        encrypted_data(profile, &certificate_bags.to_der().map_err(&encoding)?, passphrase, rng)?,
-        data(&key_bags.to_der().map_err(&encoding)?).map_err(&encoding)?,
-    ]
-    .to_der()
-    .map_err(&encoding)?;
+    let certificates = encrypted_data(profile, &element(SEQUENCE, &[&certificate_bags]), passphrase, rng)?;
+    let authenticated_safe = element(SEQUENCE, &[&certificates, &data(&element(SEQUENCE, &[&key_bag]))]);
+    let mac_data = profile.mac_data(&authenticated_safe, passphrase, rng)?;
+    Ok(element(SEQUENCE, &[&integer(VERSION), &data(&authenticated_safe), &mac_data]))
+}
 
-    Pfx {
-        version: Version::V3,
-        mac_data: Some(profile.mac_data(&authenticated_safe, passphrase, rng)?),
-        auth_safe: data(&authenticated_safe).map_err(&encoding)?,
-    }
-    .to_der()
-    .map_err(&encoding)
+/// A SafeBag (RFC 7292, section 4.2); `attributes` are a whole SET, or nothing.
+fn safe_bag(id: ObjectIdentifier, value: &[u8], attributes: &[u8]) -> Vec<u8> {
+    element(SEQUENCE, &[&oid(id), &element(CONTEXT_0, &[value]), attributes])
 }
 
 /// friendlyName and localKeyID for the key and the leaf.
-fn key_attributes(friendly_name: &str, leaf: &[u8]) -> der::Result<SetOfVec<Attribute>> {
+fn key_attributes(friendly_name: &str, leaf: &[u8]) -> Vec<u8> {
     // A BMPString holds the Basic Multilingual Plane only.
-    let name: String = friendly_name.chars().map(|c| if c > '\u{FFFF}' { '\u{FFFD}' } else { c }).collect();
-    let name = Any::encode_from(&BmpString::from_utf8(&name)?)?;
-    let id = Any::encode_from(&OctetString::new(Sha256::digest(leaf).as_slice())?)?;
-    SetOfVec::try_from(vec![
-        Attribute { oid: FRIENDLY_NAME, values: SetOfVec::try_from(vec![name])? },
-        Attribute { oid: LOCAL_KEY_ID, values: SetOfVec::try_from(vec![id])? },
+    let one_unit = |c: char| if c > '\u{FFFF}' { '\u{FFFD}' } else { c };
+    let name: String = friendly_name.chars().map(one_unit).collect();
+    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let attribute = |id, tag, value: &[u8]| element(SEQUENCE, &[&oid(id), &set_of(vec![element(tag, &[value])])]);
+    set_of(vec![
+        attribute(FRIENDLY_NAME, BMP_STRING, &name),
+        attribute(LOCAL_KEY_ID, OCTET_STRING, &Sha256::digest(leaf)),
     ])
 }
 
 impl Profile {
-    /// Encrypts under a fresh salt. Returns the algorithm with its parameters, and the ciphertext.
+    /// Encrypts under a fresh salt. Returns the AlgorithmIdentifier, DER, and the ciphertext.
     fn encrypt(
         self,
         clear: &[u8],
         passphrase: &Passphrase,
         rng: &mut impl CryptoRng,
-    ) -> Result<(AlgorithmIdentifierOwned, OctetString), Error> {
-        let encoding = Error::encoding::<der::Error>(STRUCTURE);
-        let (algorithm, encrypted) = match self {
+    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        match self {
             Self::Modern => {
-                let parameters = encrypted_private_key::pbkdf2(ITERATIONS.into(), rng)?;
-                let encrypted = pbes2::encrypt(&parameters, passphrase.expose().as_bytes(), clear)?;
-                let parameters = Some(Any::encode_from(&parameters).map_err(&encoding)?);
-                (AlgorithmIdentifierOwned { oid: PBES2_OID, parameters }, encrypted)
+                let scheme = pbes2::Scheme::pbkdf2(ITERATIONS.into(), rng);
+                Ok((scheme.encode(), scheme.encrypt(passphrase.expose().as_bytes(), clear)?))
             }
-            Self::Compatible => {
-                pkcs12_pbe::encrypt(clear, &pkcs12_pbe::password(passphrase.expose()), ITERATIONS.into(), rng)?
-            }
-        };
-        Ok((algorithm, OctetString::new(encrypted).map_err(&encoding)?))
+            Self::Compatible => pkcs12_pbe::encrypt(clear, &pkcs12_pbe::password(passphrase.expose()), ITERATIONS, rng),
+        }
     }
 
-    /// The HMAC over the AuthenticatedSafe (RFC 7292, section 4 and appendix B).
+    /// The MacData: the HMAC over the AuthenticatedSafe (RFC 7292, section 4 and appendix B).
     fn mac_data(
         self,
         authenticated_safe: &[u8],
         passphrase: &Passphrase,
         rng: &mut impl CryptoRng,
-    ) -> Result<MacData, Error> {
+    ) -> Result<Vec<u8>, Error> {
         let mut salt = [0; MAC_SALT_SIZE];
         rng.fill_bytes(&mut salt);
         let password = pkcs12_pbe::password(passphrase.expose());
-        let (oid, digest) = match self {
+        let (hash, digest) = match self {
             Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
             Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
         };
-        Ok(MacData {
-            mac: DigestInfo {
-                algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) },
-                digest: OctetString::new(digest).map_err(Error::encoding(STRUCTURE))?,
-            },
-            mac_salt: OctetString::new(salt).map_err(Error::encoding(STRUCTURE))?,
-            iterations: ITERATIONS.into(),
-        })
+        let algorithm = element(SEQUENCE, &[&oid(hash), NULL]);
+        let digest_info = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&digest])]);
+        Ok(element(SEQUENCE, &[&digest_info, &element(OCTET_STRING, &[&salt]), &integer(ITERATIONS.into())]))
     }
 }
 
@@ -203,8 +171,8 @@ where
 }
 
 /// A ContentInfo of type Data (RFC 5652, section 4).
-fn data(content: &[u8]) -> der::Result<ContentInfo> {
-    Ok(ContentInfo { content_type: ID_DATA, content: Any::encode_from(&OctetString::new(content)?)? })
+fn data(content: &[u8]) -> Vec<u8> {
+    element(SEQUENCE, &[&oid(ID_DATA), &element(CONTEXT_0, &[&element(OCTET_STRING, &[content])])])
 }
 
 /// A ContentInfo of type EncryptedData (RFC 5652, section 8).
@@ -213,19 +181,11 @@ fn encrypted_data(
     content: &[u8],
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
-) -> Result<ContentInfo, Error> {
+) -> Result<Vec<u8>, Error> {
     let (algorithm, encrypted) = profile.encrypt(content, passphrase, rng)?;
-    let encrypted_data = EncryptedData {
-        version: CmsVersion::V0,
-        enc_content_info: EncryptedContentInfo {
-            content_type: ID_DATA,
-            content_enc_alg: algorithm,
-            encrypted_content: Some(encrypted),
-        },
-        unprotected_attrs: None,
-    };
-    let content = Any::encode_from(&encrypted_data).map_err(Error::encoding(STRUCTURE))?;
-    Ok(ContentInfo { content_type: ID_ENCRYPTED_DATA, content })
+    let content_info = element(SEQUENCE, &[&oid(ID_DATA), &algorithm, &element(ENCRYPTED_CONTENT, &[&encrypted])]);
+    let encrypted_data = element(SEQUENCE, &[&integer(0), &content_info]);
+    Ok(element(SEQUENCE, &[&oid(ID_ENCRYPTED_DATA), &element(CONTEXT_0, &[&encrypted_data])]))
 }
 
 #[cfg(test)]
@@ -285,10 +245,17 @@ mod testing {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
-    use der::Decode;
+    use cms::content_info::ContentInfo;
+    use cms::encrypted_data::EncryptedData;
+    use der::asn1::{Any, BmpString, OctetString};
+    use der::{Decode, Encode};
     use pkcs5::EncryptionScheme;
     use pkcs5::pbes2::{Kdf, PBES2_OID};
-    use pkcs12::pbe_params::Pkcs12PbeParams;
+    use pkcs12::SafeBag;
+    use pkcs12::pbe_params::{EncryptedPrivateKeyInfo, Pkcs12PbeParams};
+    use pkcs12::pfx::Pfx;
+    use pkcs12::safe_bag::SafeContents;
+    use spki::AlgorithmIdentifierOwned;
     use zeroize::Zeroizing;
 
     use super::*;

@@ -7,7 +7,6 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{
     BlockCipherDecrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit, KeyIvInit, KeySizeUser,
 };
-use der::asn1::{Any, OctetString};
 use der::oid::ObjectIdentifier;
 use des::{TdesEde2, TdesEde3};
 use hmac::digest::FixedOutputReset;
@@ -27,6 +26,7 @@ use sha2::Digest;
 use spki::AlgorithmIdentifierOwned;
 use zeroize::Zeroizing;
 
+use super::element::{OCTET_STRING, SEQUENCE, element, integer, oid};
 use super::error::Error;
 
 const STRUCTURE: &str = "pkcs-12PbeParams";
@@ -109,22 +109,18 @@ fn missing() -> der::Error {
     der::ErrorKind::Length { tag: der::Tag::Sequence }.into()
 }
 
-/// Encrypts `clear` with Triple DES under a fresh salt. Returns the algorithm with its parameters, and the ciphertext.
+/// Encrypts `clear` with Triple DES under a fresh salt. Returns the AlgorithmIdentifier, DER, and the ciphertext.
 pub(super) fn encrypt(
     clear: &[u8],
     password: &[u8],
-    iterations: i32,
+    iterations: u16,
     rng: &mut impl CryptoRng,
-) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), Error> {
+) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let mut salt = [0; SALT_SIZE];
     rng.fill_bytes(&mut salt);
-    let encrypted = encrypt_with(clear, password, &salt, iterations)?;
-    let parameters = OctetString::new(salt)
-        .and_then(|salt| Any::encode_from(&Pkcs12PbeParams { salt, iterations }))
-        .map_err(Error::encoding(STRUCTURE))?;
-    let algorithm =
-        AlgorithmIdentifierOwned { oid: PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC, parameters: Some(parameters) };
-    Ok((algorithm, encrypted))
+    let encrypted = encrypt_with(clear, password, &salt, iterations.into())?;
+    let parameters = element(SEQUENCE, &[&element(OCTET_STRING, &[&salt]), &integer(iterations.into())]);
+    Ok((element(SEQUENCE, &[&oid(PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC), &parameters]), encrypted))
 }
 
 fn encrypt_with(clear: &[u8], password: &[u8], salt: &[u8], iterations: i32) -> Result<Vec<u8>, Error> {
@@ -171,6 +167,8 @@ fn decrypt_with<C: BlockCipherDecrypt>(cipher: C, iv: &[u8], encrypted: &[u8]) -
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+    use der::Decode;
+
     use super::*;
     use crate::pki::key_pair::hex;
 
@@ -190,6 +188,7 @@ mod tests {
     #[test]
     fn the_parameters_are_those_it_was_encrypted_with() {
         let (algorithm, encrypted) = encrypt(b"PrivateKeyInfo", &correct(), 2, &mut rand::rng()).unwrap();
+        let algorithm = AlgorithmIdentifierOwned::from_der(&algorithm).unwrap();
         let parameters = parameters(&algorithm).unwrap();
         assert_eq!((parameters.salt.as_bytes().len(), parameters.iterations), (8, 2));
         assert_eq!(*decrypt(algorithm.oid, &parameters, &encrypted, &correct()).unwrap(), b"PrivateKeyInfo");

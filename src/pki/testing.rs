@@ -29,6 +29,11 @@ pub(crate) const YEAR: u64 = 365 * 24 * 60 * 60;
 /// The e-mail address in every user's certificate.
 pub(crate) const EMAIL_ADDRESS: &str = "ada@example.com";
 
+/// The Name that RFC 4514 writes like this, DER.
+pub(crate) fn name(text: &str) -> Vec<u8> {
+    text.parse::<Name>().unwrap().to_der().unwrap()
+}
+
 /// A key pair, generated once for all tests of a run.
 pub(crate) fn key_pair() -> KeyPair {
     static KEY: OnceLock<Zeroizing<Vec<u8>>> = OnceLock::new();

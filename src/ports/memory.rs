@@ -28,8 +28,8 @@ use crate::pki::full_pki_request::FullPkiRequest;
 use crate::pki::inspection::Inspection;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate, Generated, Inspect, Job,
-    Prove, Renew, Renewed, Stage, Unpack, Unpacked,
+    Answer, ChangePassphrase, Export, Failure, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove, Renew,
+    Renewed, Stage, Unpack, Unpacked,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -186,13 +186,6 @@ impl KeyWorker for MemoryWorker {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
         match self.work(&Job::Generate(job), progress).await? {
             Answer::Generated(generated) => Ok(generated),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    async fn check(&self, job: Check) -> Result<Checked, WorkerError> {
-        match self.work(&Job::Check(job), |_| ()).await? {
-            Answer::Checked(checked) => Ok(checked),
             other => Err(unexpected(&other)),
         }
     }

@@ -7,9 +7,11 @@ use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
 use crate::pki::certificate::{Certificate, CertificateSummary};
-use crate::pki::certification_path::PathError;
+use crate::pki::certification_path::{self, PathError};
+use crate::pki::certification_request::CertificationRequest;
+use crate::pki::error::Error;
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
-use crate::protocol::{Check, Export, ExportFormat, Failure};
+use crate::protocol::{Export, ExportFormat, Failure};
 use crate::service::enroll::{self, EnrollError};
 
 /// Why there is no PKCS#12 file (yet). Each has its own message and its own way out.
@@ -87,9 +89,6 @@ impl From<WorkerError> for CollectError {
         match error {
             WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
             WorkerError::Failed(Failure::KeyMismatch) => Self::KeyMismatch,
-            WorkerError::Failed(Failure::NoTrustAnchor) => Self::NoTrustAnchor,
-            WorkerError::Failed(Failure::NotYetValid(from)) => Self::NotYetValid(from),
-            WorkerError::Failed(Failure::Expired(at)) => Self::Expired(at),
             other => Self::Worker(other),
         }
     }
@@ -173,7 +172,7 @@ pub async fn collect(
             Err(error) => error.into(),
         });
     };
-    let (enrollment, certificate) = fetch_and_check(worker, store, authority, clock, enrollment).await?;
+    let (enrollment, certificate) = fetch_and_check(store, authority, clock, enrollment).await?;
     let format = wanted.format;
     let file = worker
         .export(Export {
@@ -220,7 +219,6 @@ async fn find(
 
 /// Makes sure that the checked certification path is kept, and reads the certificate's particulars.
 async fn fetch_and_check(
-    worker: &impl KeyWorker,
     store: &impl KeyStore,
     authority: &impl RegistrationAuthority,
     clock: &impl Clock,
@@ -231,22 +229,14 @@ async fn fetch_and_check(
         Some(path) => (path.clone(), path.last().cloned().into_iter().collect()),
         None => fetch(store, authority, &enrollment).await?,
     };
-    let checked = worker
-        .check(Check {
-            certification_request: enrollment.certification_request.clone(),
-            certificates,
-            trust_anchors,
-            at: clock.now(),
-        })
-        .await?;
-    let leaf = checked.certification_path.first().map(|leaf| Certificate::from_der(&leaf.0));
-    let Some(Ok(leaf)) = leaf else { return Err(WorkerError::Stale.into()) };
-    let enrollment = store
-        .update(&enrollment.id(), |kept| {
-            kept.certification_path = Some(checked.certification_path);
-        })
-        .await?;
-    Ok((enrollment, leaf.summary()))
+    let path = checked_path(&certificates, &trust_anchors, clock.now(), |leaf| {
+        let asked_for = CertificationRequest::from_der(&enrollment.certification_request.0)?;
+        Ok(leaf.parsed().tbs_certificate().subject_public_key_info() == asked_for.subject_public_key_info())
+    })?;
+    let leaf = path.first().map(|leaf| Certificate::from_der(&leaf.0));
+    let certificate = leaf.ok_or(CollectError::NoTrustAnchor)?.map_err(unexpected)?.summary();
+    let enrollment = store.update(&enrollment.id(), |kept| kept.certification_path = Some(path)).await?;
+    Ok((enrollment, certificate))
 }
 
 /// Asks the registration authority for the certificate, its chain and the trust anchors.
@@ -274,6 +264,32 @@ pub(super) async fn fetch_issued(
     Ok((certificates, ca.trust_anchors))
 }
 
+/// The certification path of a certificate that was fetched, if it is the one that was asked for. `at` is in seconds since
+/// 1970-01-01T00:00:00Z.
+pub(super) fn checked_path(
+    certificates: &[Base64Bytes],
+    trust_anchors: &[Base64Bytes],
+    at: u64,
+    is_asked_for: impl FnOnce(&Certificate) -> Result<bool, Error>,
+) -> Result<Vec<Base64Bytes>, CollectError> {
+    let read = |certificates: &[Base64Bytes]| {
+        certificates.iter().map(|der| Certificate::from_der(&der.0)).collect::<Result<Vec<_>, _>>().map_err(unexpected)
+    };
+    let (certificates, trust_anchors) = (read(certificates)?, read(trust_anchors)?);
+    let Some((leaf, others)) = certificates.split_first() else {
+        return Err(RaError::Unexpected("there is no certificate".into()).into());
+    };
+    if !is_asked_for(leaf).map_err(unexpected)? {
+        return Err(CollectError::KeyMismatch);
+    }
+    let path = certification_path::build(leaf, others, &trust_anchors, at)?;
+    Ok(path.iter().map(|certificate| certificate.der().to_vec().into()).collect())
+}
+
+pub(super) fn unexpected(error: Error) -> CollectError {
+    RaError::Unexpected(error.to_string()).into()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -284,7 +300,7 @@ mod tests {
     use crate::api::NewRequest;
     use crate::domain::device::{Device, DeviceKind, FileFormat};
     use crate::pki::certification_request;
-    use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
+    use crate::pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
     use crate::service::testing::{PASSPHRASE, enrollment, wanted};
 
@@ -421,8 +437,8 @@ mod tests {
             file_format: FileFormat::Pem,
             email_address: "ops@example.com".into(),
         };
-        let subject = "CN=rig-1,OU=Devices,O=Example,C=US".parse().unwrap();
-        let request = certification_request::build(&key_pair(), subject, "ops@example.com", &mut rand::rng()).unwrap();
+        let subject = name("CN=rig-1,OU=Devices,O=Example,C=US");
+        let request = certification_request::build(&key_pair(), &subject, "ops@example.com", &mut rand::rng()).unwrap();
         let new = NewRequest {
             certificate_type: "devices".into(),
             certification_request: Base64Bytes(request).into(),

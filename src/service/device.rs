@@ -17,7 +17,6 @@ use crate::domain::file_name::FileName;
 use crate::domain::key_size::KeySize;
 use crate::domain::transaction_id::TransactionId;
 use crate::pki::certificate::{Certificate, CertificateSummary};
-use crate::pki::certification_path;
 use crate::pki::certification_request::{CertificationRequest, RsaParameters};
 use crate::pki::device_names::{self, NamesFault};
 use crate::pki::error::Error;
@@ -25,7 +24,7 @@ use crate::pki::key_pair::hex;
 use crate::pki::pem;
 use crate::ports::{Clock, DeviceRequestStore, RaError, RegistrationAuthority, StoreError};
 use crate::service::certificate_file;
-use crate::service::collect::{CollectError, fetch_issued};
+use crate::service::collect::{CollectError, checked_path, fetch_issued, unexpected};
 use crate::service::enroll::{EnrollError, note_answer};
 
 /// The largest file or text that a certification request is looked for in, in bytes. PEM and words around it take little.
@@ -430,32 +429,6 @@ pub async fn collect_by_transaction_id(
     let leaf = certification_path.first().map(|leaf| Certificate::from_der(&leaf.0));
     let certificate = leaf.ok_or(CollectError::NoTrustAnchor)?.map_err(unexpected)?.summary();
     Ok(DeviceCertificate { device, certificate, certification_path })
-}
-
-/// The certification path of a certificate that was fetched, if it is the one that was asked for. `at` is in seconds since
-/// 1970-01-01T00:00:00Z.
-fn checked_path(
-    certificates: &[Base64Bytes],
-    trust_anchors: &[Base64Bytes],
-    at: u64,
-    is_asked_for: impl FnOnce(&Certificate) -> Result<bool, Error>,
-) -> Result<Vec<Base64Bytes>, CollectError> {
-    let read = |certificates: &[Base64Bytes]| {
-        certificates.iter().map(|der| Certificate::from_der(&der.0)).collect::<Result<Vec<_>, _>>().map_err(unexpected)
-    };
-    let (certificates, trust_anchors) = (read(certificates)?, read(trust_anchors)?);
-    let Some((leaf, others)) = certificates.split_first() else {
-        return Err(RaError::Unexpected("there is no certificate".into()).into());
-    };
-    if !is_asked_for(leaf).map_err(unexpected)? {
-        return Err(CollectError::KeyMismatch);
-    }
-    let path = certification_path::build(leaf, others, &trust_anchors, at)?;
-    Ok(path.iter().map(|certificate| certificate.der().to_vec().into()).collect())
-}
-
-fn unexpected(error: Error) -> CollectError {
-    RaError::Unexpected(error.to_string()).into()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use der::Encode;
+
 use crate::api::{CertificateType, Configuration};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::SubjectTemplate;
@@ -183,8 +185,12 @@ pub async fn generate(
     wanted: Wanted,
     progress: impl Fn(Stage),
 ) -> Result<Renewed, RenewError> {
+    let subject = renewable.certificate().subject().to_der();
+    let subject = subject.map_err(|error| WorkerError::Failed(Failure::Unusable(error.to_string())))?;
     let job = Renew {
         certificate: renewable.certificate().der().to_vec().into(),
+        subject: subject.into(),
+        email_address: renewable.email_address.clone(),
         encrypted_private_key: renewable.current.encrypted_private_key.clone().into(),
         passphrase: wanted.passphrase,
         new_key: wanted.new_key,

@@ -1,17 +1,17 @@
 //! What Keyside makes for a user, from the key pair to the files for other programs, by the same code that runs in the browser's worker.
 
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use der::Encode;
 use keyside::custody::{self, prime_source::LocalSearch};
+use keyside::domain::base64_bytes::Base64Bytes;
 use keyside::domain::distinguished_name::SubjectTemplate;
 use keyside::domain::enrollment::{Application, Enrollment, RequestState, Submission};
 use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::Passphrase;
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::pfx::Profile;
-use keyside::protocol::{Answer, Check, Export, ExportFormat, Generate, Job};
+use keyside::protocol::{Answer, Export, ExportFormat, Generate, Job};
 
 use crate::authority::authority;
 
@@ -74,20 +74,13 @@ impl Bundle {
             panic!("no key pair for {common_name}");
         };
         let leaf = authority().issue(&generated.certification_request.0);
-        let job = Check {
-            certification_request: generated.certification_request.clone(),
-            certificates: vec![leaf.into(), authority().issuing.clone().into()],
-            trust_anchors: vec![authority().root.clone().into()],
-            at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(),
-        };
-        let Answer::Checked(checked) = handle(Job::Check(job)) else {
-            panic!("the certificate of {common_name} was not taken");
-        };
+        let path: Vec<Base64Bytes> =
+            [leaf, authority().issuing.clone(), authority().root.clone()].map(Base64Bytes::from).into();
         let export = |format, export_passphrase: Option<&str>| {
             let job = Export {
                 format,
                 encrypted_private_key: generated.encrypted_private_key.clone(),
-                certification_path: checked.certification_path.clone(),
+                certification_path: path.clone(),
                 friendly_name: common_name.into(),
                 passphrase: Passphrase::new(passphrase.into()),
                 export_passphrase: export_passphrase.map(|text| Passphrase::new(text.into())),
@@ -103,7 +96,7 @@ impl Bundle {
             key_id: generated.key_id.clone(),
             encrypted_private_key: generated.encrypted_private_key.0.clone(),
             certification_request: generated.certification_request.0.clone(),
-            certification_path: checked.certification_path.iter().map(|der| der.0.clone()).collect(),
+            certification_path: path.iter().map(|der| der.0.clone()).collect(),
             modern: export(ExportFormat::Pkcs12(Profile::Modern), None),
             compatible: export(ExportFormat::Pkcs12(Profile::Compatible), Some(other_passphrase)),
             pem: export(ExportFormat::Pem, None),

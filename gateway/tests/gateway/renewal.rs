@@ -39,7 +39,7 @@ fn request(key: &KeyPair, subject: Name, address: &str) -> Vec<u8> {
 }
 
 fn sign(request: &[u8], certificate: &Certificate, key: &KeyPair) -> Vec<u8> {
-    full_pki_request::build(request, certificate, key, &mut rand::rng()).unwrap()
+    full_pki_request::build(request, certificate.der(), key, &mut rand::rng()).unwrap()
 }
 
 async fn renew(gateway: &Gateway, body: Vec<u8>) -> reqwest::Response {

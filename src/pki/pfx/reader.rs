@@ -382,6 +382,7 @@ mod tests {
     use der::Encode;
 
     use super::*;
+    use crate::pki::element::{SEQUENCE, element};
     use crate::pki::pfx::testing::{CORRECT, LEAF, PUBLIC_KEY, ROOT, VECTORS, vector};
     use crate::pki::pfx::{Contents, Profile, build};
     use crate::pki::testing::{authority, key_pair};
@@ -510,8 +511,8 @@ mod tests {
     }
 
     fn pfx_of(safe_contents: &[u8]) -> Vec<u8> {
-        let safe = vec![super::super::data(safe_contents).unwrap()].to_der().unwrap();
-        let auth_safe = super::super::data(&safe).unwrap();
+        let safe = element(SEQUENCE, &[&super::super::data(safe_contents)]);
+        let auth_safe = ContentInfo::from_der(&super::super::data(&safe)).unwrap();
         Pfx { version: pkcs12::pfx::Version::V3, auth_safe, mac_data: None }.to_der().unwrap()
     }
 
