@@ -132,3 +132,51 @@ fn kolmogorov_smirnov(one: Vec<f64>, other: Vec<f64>) -> Result<f64> {
         .map(|(_, p)| p)
         .map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+    use crate::sample::Measured;
+
+    /// Fractions and gaps spread evenly over these ranges.
+    fn even(fractions: core::ops::Range<f64>, gaps: u32) -> Sample {
+        let at = |i: u32| f64::from(i) / 4000.;
+        let fraction = |i| fractions.start + at(i) * (fractions.end - fractions.start);
+        Sample::from((0..4000).map(|i| Measured { fraction: fraction(i), gap: i * gaps / 4000 }).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn alike_passes_and_different_fails() {
+        let (uniform, library) = (even(FRAC_1_SQRT_2..1., 1400), even(0.75..1., 2800));
+        let verdict = |keyside: &Sample| judge(&compare(keyside, &library, &uniform).unwrap());
+        assert_eq!(verdict(&even(FRAC_1_SQRT_2..1., 1396)), Ok(()));
+        for different in [even(0.75..1., 1396), even(FRAC_1_SQRT_2..0.99, 1396), even(FRAC_1_SQRT_2..1., 1600)] {
+            assert!(verdict(&different).is_err_and(|fault| fault.contains("spread differently")));
+        }
+    }
+
+    #[test]
+    fn a_known_bias_that_does_not_show_is_no_pass() {
+        let uniform = even(FRAC_1_SQRT_2..1., 1400);
+        let verdict =
+            judge(&compare(&uniform, &even(FRAC_1_SQRT_2..1., 1396), &even(FRAC_1_SQRT_2..1., 1404)).unwrap());
+        assert!(verdict.is_err_and(|fault| fault.starts_with("too few keys")));
+    }
+
+    #[test]
+    fn the_p_values_are_those_of_the_tables() {
+        // Two of 32 classes, 60 to 40 against 40 to 60: chi-squared is 8 with one degree of freedom.
+        let sample = |low: usize, high: usize| {
+            let fractions = core::iter::repeat_n(0.51, low).chain(core::iter::repeat_n(0.99, high));
+            Sample::from(fractions.map(|fraction| Measured { fraction, gap: 2 }).collect::<Vec<_>>())
+        };
+        let p = chi_squared(&sample(60, 40), &sample(40, 60), 0.5).unwrap();
+        assert!((p - 0.004_677_7).abs() < 1e-6, "{p}");
+        // Half of 200 lie below all of the others: D = 1/2, and λ = 5.
+        let values = |from: u32| (from..from + 200).map(f64::from).collect::<Vec<_>>();
+        let p = kolmogorov_smirnov(values(0), values(100)).unwrap();
+        assert!(p < 1e-20, "{p}");
+    }
+}
