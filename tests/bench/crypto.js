@@ -2,12 +2,12 @@
 import { parseArgs } from 'node:util';
 
 import { Bench } from './interleave.js';
-import { machine, milliseconds, table, writeJson } from './report.js';
+import { OUTPUT, machine, milliseconds, report, table } from './report.js';
 import { mean, median, quantile } from './statistics.js';
 
 const { values: options } = parseArgs({
     options: {
-        json: { type: 'string' },
+        ...OUTPUT,
         runs: { type: 'string', default: '20' },
         browser: { type: 'string', multiple: true, default: ['chromium', 'firefox'] },
     },
@@ -35,6 +35,7 @@ for (const browser of options.browser) {
         await bench.stop();
     }
 }
-await writeJson(options.json, results);
-console.log(`\n${machine(browsers)}; RSA with 2048 bits\n`);
-console.log(table(['browser', 'operation', 'library', 'runs', 'mean ms', 'median ms', 'p95 ms'], rows));
+await report('crypto', options, results, [
+    `${machine(browsers)}; RSA with 2048 bits.`,
+    table(['browser', 'operation', 'library', 'runs', 'mean ms', 'median ms', 'p95 ms'], rows),
+]);

@@ -2,12 +2,12 @@
 import { parseArgs } from 'node:util';
 
 import { Bench } from './interleave.js';
-import { machine, milliseconds, table, writeJson } from './report.js';
+import { OUTPUT, machine, milliseconds, report, table } from './report.js';
 import { mean, median, quantile, ratioOfMeans } from './statistics.js';
 
 const { values: options } = parseArgs({
     options: {
-        json: { type: 'string' },
+        ...OUTPUT,
         keys: { type: 'string', default: '30' },
         bits: { type: 'string', multiple: true, default: ['2048', '3072', '4096'] },
         browser: { type: 'string', multiple: true, default: ['chromium', 'firefox'] },
@@ -45,8 +45,9 @@ for (const browser of options.browser) {
         await bench.stop();
     }
 }
-await writeJson(options.json, results);
-console.log(`\n${machine(browsers)}\n`);
-console.log(table(['browser', 'bits', 'generator', 'keys', 'mean ms', 'median ms', 'p95 ms', 'ratio to WebCrypto', '95 % interval'], rows));
-console.log('\nKeyside’s worker, from its start to Ready, and the whole job (key, request, sealing):\n');
-console.log(table(['browser', 'bits', 'start mean ms', 'start median ms', 'job mean ms', 'job p95 ms'], starts));
+await report('keygen', options, results, [
+    `${machine(browsers)}.`,
+    table(['browser', 'bits', 'generator', 'keys', 'mean ms', 'median ms', 'p95 ms', 'ratio to WebCrypto', '95 % interval'], rows),
+    'Keyside’s worker, from its start to Ready, and the whole job (key, request, sealing):',
+    table(['browser', 'bits', 'start mean ms', 'start median ms', 'job mean ms', 'job p95 ms'], starts),
+]);

@@ -6,11 +6,11 @@ import { Browser } from '../e2e/browser.js';
 import { Gateway } from '../e2e/gateway.js';
 import { Bench } from './interleave.js';
 import { STEPS, fillIn, openTab } from './main-job.js';
-import { machine, milliseconds, table, writeJson } from './report.js';
+import { OUTPUT, machine, milliseconds, report, table } from './report.js';
 import { mean, median } from './statistics.js';
 import { bytesOf, filesOnTheWire } from './wire.js';
 
-const { values: options } = parseArgs({ options: { json: { type: 'string' }, runs: { type: 'string', default: '5' } } });
+const { values: options } = parseArgs({ options: { ...OUTPUT, runs: { type: 'string', default: '5' } } });
 const RUNS = Number(options.runs);
 /** A slow mobile link and a slow computer. */
 const LINK = { bitsPerSecond: 1_600_000, latencyMilliseconds: 150 };
@@ -154,7 +154,6 @@ async function cancel(browser, url) {
 }
 
 const files = await filesOnTheWire();
-await writeJson(options.json, files);
 const gateway = await Gateway.start();
 const browser = await Browser.start({ as: 'chromium' });
 const name = `Chromium ${(await browser.puppeteer.version()).split('/').pop()}`;
@@ -197,14 +196,16 @@ try {
     await bench.stop();
 }
 
-console.log(`\n${machine([name])}; each time ${RUNS} runs\n`);
-console.log(table(['file', 'part', 'bytes', 'on the wire'], files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire])));
-console.log(`\n${['page', 'worker', 'later', 'other'].map((part) => `${part}: ${bytesOf(files, part)} bytes`).join('; ')}\n`);
-console.log(`First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:\n`);
-console.log(table(['page', 'first paint', 'first contentful paint', 'usable'], loads));
-console.log('\nTasks over 50 ms on the main thread, and the renderer’s peak memory so far (VmHWM, median):\n');
-console.log(table(['processor', 'step', 'tasks a run', 'longest ms', 'peak MiB'], jobs));
-console.log('\nCancel of RSA 4096, from the click on:\n');
-console.log(table(['until', 'median ms', 'longest ms'], cancels));
-console.log('\nKey derivation (WebCrypto has no scrypt):\n');
-console.log(table(['derivation', 'mean ms', 'least ms'], derivations));
+await report('page', options, files, [
+    `${machine([name])}; ${RUNS} runs of each time.`,
+    table(['file', 'part', 'bytes', 'on the wire'], files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire])),
+    `In all: ${['page', 'worker', 'later', 'other'].map((part) => `${part} ${bytesOf(files, part)}`).join(', ')} bytes on the wire.`,
+    `First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:`,
+    table(['page', 'first paint', 'first contentful paint', 'usable'], loads),
+    'Tasks over 50 ms on the main thread, and the renderer’s peak memory so far (VmHWM, median):',
+    table(['processor', 'step', 'tasks a run', 'longest ms', 'peak MiB'], jobs),
+    'Cancel of RSA 4096, from the click on:',
+    table(['until', 'median ms', 'longest ms'], cancels),
+    'Key derivation (WebCrypto has no scrypt):',
+    table(['derivation', 'mean ms', 'least ms'], derivations),
+]);

@@ -1,5 +1,5 @@
 // What every benchmark prints and writes.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 
 /** Rows of cells as a Markdown table, its columns aligned; numbers stand to the right. */
@@ -17,7 +17,21 @@ export const machine = (browsers) => `${browsers.join(', ')}; ${cpus().length} c
 
 export const milliseconds = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 
-/** Writes `results`, if a file is wanted. */
-export async function writeJson(path, results) {
-    if (path) await writeFile(path, `${JSON.stringify(results, undefined, 2)}\n`);
+/** The options that every benchmark has. */
+export const OUTPUT = { json: { type: 'string' }, markdown: { type: 'string' } };
+
+/**
+ * Prints `paragraphs`; writes `results` as JSON where a file for it is named, and puts the paragraphs into the Markdown file that is named,
+ * between the marks of the benchmark `name`.
+ */
+export async function report(name, { json, markdown }, results, paragraphs) {
+    const text = paragraphs.join('\n\n');
+    console.log(`\n${text}`);
+    if (json) await writeFile(json, `${JSON.stringify(results, undefined, 2)}\n`);
+    if (!markdown) return;
+    const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+    const [before, inside] = (await readFile(markdown, 'utf8')).split(begin);
+    const after = inside?.split(end)[1];
+    if (after === undefined) throw new Error(`${markdown} has no place between ${begin} and ${end}`);
+    await writeFile(markdown, `${before}${begin}\n\n${text}\n\n${end}${after}`);
 }

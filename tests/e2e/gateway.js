@@ -13,7 +13,7 @@ const page = required('KEYSIDE_PAGE');
 
 export function required(name) {
     const value = process.env[name];
-    if (!value) throw new Error(`${name} is not set: run these tests with \`cargo xtask test --only e2e\``);
+    if (!value) throw new Error(`${name} is not set: \`cargo xtask test\` and \`cargo xtask bench\` set it`);
     return value;
 }
 

@@ -3,7 +3,6 @@
 mod in_browser;
 mod primes;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -60,6 +59,9 @@ pub(crate) struct Output {
     /// Write the results to this file, too, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Put the tables into this file, too, between its marks for this benchmark (docs/benchmarks.md has them).
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 /// Installs what is missing, builds what is delivered, and measures it.
@@ -69,10 +71,12 @@ pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
         toolbox.require(TOOLS)?;
         let mut node = node(&toolbox)?;
         node.arg(program);
-        if let Some(json) = &output.json {
-            // The program runs in another folder.
-            let path = std::path::absolute(json).map_err(|error| Error::file("resolve", json, &error))?;
-            node.args([OsString::from("--json"), path.into()]);
+        for (name, file) in [("--json", &output.json), ("--markdown", &output.markdown)] {
+            if let Some(file) = file {
+                // The program runs in another folder.
+                let path = std::path::absolute(file).map_err(|error| Error::file("resolve", file, &error))?;
+                node.arg(name).arg(path);
+            }
         }
         for (name, value) in options {
             if let Some(value) = value {

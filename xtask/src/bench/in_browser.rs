@@ -38,8 +38,5 @@ fn rsa_worker(toolbox: &Toolbox, folder: &Path) -> Result<()> {
     let compiled = target_folder().join("wasm/wasm32-unknown-unknown/release/keyside_bench_rsa_worker.wasm");
     let mut bindgen = toolbox.command(toolbox.path(Tool::WasmBindgen)?)?;
     bindgen.args(["--target", "web", "--no-typescript", "--out-name", "rsa", "--out-dir"]).arg(folder).arg(compiled);
-    process::run(&mut bindgen)?;
-    let module = folder.join("rsa_bg.wasm");
-    let mut optimizer = toolbox.command(toolbox.path(Tool::WasmOpt)?)?;
-    process::run(optimizer.args(["-O3", "--all-features", "--output"]).arg(&module).arg(&module))
+    process::run(&mut bindgen)
 }

@@ -1,6 +1,8 @@
 //! The long run: see tests/bench/primes.
 
-use crate::error::Result;
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
 use crate::tool::Tool;
 use crate::{Installing, process};
 
@@ -10,6 +12,9 @@ pub(crate) struct Options {
     /// How many key pairs are made and checked; and as many by each of the others that they are compared with.
     #[arg(long, default_value_t = 10_000)]
     keys: u32,
+    /// Write the comparisons to this file, too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 /// Builds it natively, for speed, and runs it.
@@ -19,5 +24,9 @@ pub(crate) fn run(options: &Options, installing: Installing) -> Result<()> {
     toolbox.require(&tools)?;
     let mut cargo = toolbox.command("cargo")?;
     cargo.args(["run", "--release", "--package", "keyside-bench-primes", "--", "--keys", &options.keys.to_string()]);
+    if let Some(json) = &options.json {
+        // The program runs in another folder.
+        cargo.arg("--json").arg(std::path::absolute(json).map_err(|error| Error::file("resolve", json, &error))?);
+    }
     process::run(cargo.arg("--openssl").arg(toolbox.path(Tool::OpenSsl)?))
 }

@@ -6,6 +6,7 @@ mod openssl;
 mod sample;
 mod verdict;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +30,9 @@ struct Options {
     /// OpenSSL's program.
     #[arg(long, default_value = "openssl")]
     openssl: PathBuf,
+    /// Write the comparisons to this file, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -48,7 +52,12 @@ fn run(options: &Options) -> Result<()> {
     println!("\n{} keys of 2048 bits: `openssl pkey -check` found every one valid.\n", options.keys);
     let library = Sample::from(in_parallel("keys of the crate rsa", options.keys, sample::key_of_the_library)?);
     let uniform = Sample::from(in_parallel("uniform pairs of primes", options.keys, sample::uniform_pair)?);
-    verdict::compare(&keyside, &library, &uniform)
+    let comparisons = verdict::compare(&keyside, &library, &uniform)?;
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&comparisons).map_err(|error| error.to_string())?;
+        fs::write(path, text + "\n").map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    verdict::judge(&comparisons)
 }
 
 /// Makes a key as the page does and has OpenSSL check it.
