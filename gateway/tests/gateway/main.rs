@@ -18,6 +18,7 @@ mod harness;
 mod issuance;
 mod openapi;
 mod page;
+mod postgresql;
 mod refusals;
 mod renewal;
 mod revocation;
