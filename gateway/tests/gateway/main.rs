@@ -22,4 +22,5 @@ mod postgresql;
 mod refusals;
 mod renewal;
 mod revocation;
+mod several_gateways;
 mod trust;

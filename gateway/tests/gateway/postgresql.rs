@@ -49,13 +49,6 @@ impl PostgresqlDatabase {
     pub(crate) fn url(&self) -> String {
         format!("postgresql://{USER}@localhost/{}?host={}", self.name, Cluster::get().folder.display())
     }
-
-    /// A client program of PostgreSQL, told where the database is.
-    pub(crate) fn client(&self, program: &str) -> Command {
-        let mut command = Cluster::get().client(program);
-        command.env("PGDATABASE", &self.name);
-        command
-    }
 }
 
 impl Drop for PostgresqlDatabase {
