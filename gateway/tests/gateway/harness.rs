@@ -61,6 +61,11 @@ impl Site {
         Self::on(Some(PostgresqlDatabase::new().into())).with_ca()
     }
 
+    /// The same, on SQLite in any case.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(None).with_ca()
+    }
+
     /// A second machine with the same configuration, CA and database.
     pub(crate) fn another_machine(&self) -> Self {
         assert!(self.postgresql.is_some(), "SQLite is for one machine");
