@@ -20,6 +20,8 @@ use serde::Deserialize;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
+use crate::ca::cfssl;
+
 /// The annotated example, which is also the default.
 pub const EXAMPLE: &str = include_str!("../keyside.example.toml");
 /// The environment variable that may hold the passphrase of the CA's private keys.
@@ -91,7 +93,7 @@ pub struct Config {
     pub passphrase: Passphrases,
     /// Who approves.
     pub approval: Approval,
-    /// The embedded CA.
+    /// The CA engine.
     pub ca: Ca,
     /// The connection check, if there is one.
     #[serde(default)]
@@ -193,10 +195,19 @@ pub enum Approval {
     Manual {},
 }
 
+/// The CA engine: `engine` says which, and the other keys are its own.
+#[derive(Clone, Debug)]
+pub enum Ca {
+    /// The embedded CA, also where `engine` is left out.
+    Embedded(EmbeddedCa),
+    /// A CFSSL server.
+    Cfssl(CfsslCa),
+}
+
 /// The embedded CA.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ca {
+pub struct EmbeddedCa {
     /// The root's name.
     #[serde(deserialize_with = "name")]
     pub root_subject: Name,
@@ -209,6 +220,44 @@ pub struct Ca {
     pub issuing_validity_days: u32,
     /// The file whose first line is the passphrase of the private keys.
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// A CFSSL server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CfsslCa {
+    /// Where it is: scheme, host and port.
+    pub url: String,
+    /// The file whose first line is the key that authenticates requests, in hexadecimal as in CFSSL's `auth_keys`.
+    pub key_file: PathBuf,
+    /// The signing profile for people's certificates.
+    pub profile: String,
+    /// The signing profile for devices' certificates.
+    pub device_profile: Option<String>,
+    /// How long it may take to answer, in seconds.
+    pub timeout_seconds: u32,
+    /// After how many seconds a request that it did not answer is tried again; twice as long each time, up to an hour.
+    pub retry_after_seconds: u32,
+    /// The root above CFSSL's CA, PEM; CFSSL's CA is itself the root if absent.
+    #[serde(default, rename = "root_certificate_file", deserialize_with = "certificate")]
+    pub root_certificate: Option<Certificate>,
+    /// The certificates that CFSSL's own TLS certificate may chain to, PEM, where `url` is https.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The CRL that the CA's operator makes, PEM or DER.
+    pub crl_file: Option<PathBuf>,
+}
+
+impl<'de> Deserialize<'de> for Ca {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let engine = table.remove("engine");
+        let ca = match engine.as_ref().map_or(Some("embedded"), toml::Value::as_str) {
+            Some("embedded") => table.try_into().map(Self::Embedded),
+            Some("cfssl") => table.try_into().map(Self::Cfssl),
+            _ => return Err(serde::de::Error::custom("ca.engine must be \"embedded\" or \"cfssl\"")),
+        };
+        ca.map_err(serde::de::Error::custom)
+    }
 }
 
 /// The connection check.
@@ -388,13 +437,10 @@ impl Config {
             require(!retired.name.trim().is_empty(), &key, "the name is empty")?;
         }
 
-        require_validity("ca.root_validity_days", self.ca.root_validity_days)?;
-        require_validity("ca.issuing_validity_days", self.ca.issuing_validity_days)?;
-        require(
-            self.ca.root_subject != self.ca.issuing_subject,
-            "ca.issuing_subject",
-            "must differ from ca.root_subject",
-        )?;
+        match &self.ca {
+            Ca::Embedded(ca) => ca.check()?,
+            Ca::Cfssl(ca) => self.check_cfssl(ca)?,
+        }
         self.connection_check.check()?;
         for (key, value) in [
             ("limits.body_bytes", self.limits.body_bytes),
@@ -402,6 +448,38 @@ impl Config {
             ("limits.connections", self.limits.connections),
         ] {
             require(value > 0, key, "must be greater than 0")?;
+        }
+        Ok(())
+    }
+
+    /// Checks what CFSSL needs, and refuses what it cannot do.
+    fn check_cfssl(&self, ca: &CfsslCa) -> Result<(), ConfigError> {
+        let (scheme, authority) = ca.url.split_once("://").unwrap_or_default();
+        require(
+            matches!(scheme, "http" | "https") && !authority.contains('/') && is_http_url(&ca.url),
+            "ca.url",
+            "write it as in “http://127.0.0.1:8888”, with nothing after the port",
+        )?;
+        require(
+            (scheme == "https") == ca.tls_ca_file.is_some(),
+            "ca.tls_ca_file",
+            "name the CA that CFSSL's own TLS certificate chains to where ca.url begins with https, and only there",
+        )?;
+        require(!ca.profile.is_empty(), "ca.profile", "name a signing profile of CFSSL's configuration")?;
+        require(ca.timeout_seconds > 0, "ca.timeout_seconds", "must be greater than 0")?;
+        require(ca.retry_after_seconds > 0, "ca.retry_after_seconds", "must be greater than 0")?;
+        for kind in &self.certificate_types {
+            let key = format!("certificate_types “{}”", kind.id);
+            require(
+                !kind.for_devices || ca.device_profile.is_some(),
+                "ca.device_profile",
+                &format!("name a signing profile for devices, since {key} is for them"),
+            )?;
+            require(
+                cfssl::keeps_subject(&kind.subject_template.0),
+                &format!("{key}, subject_template"),
+                "CFSSL would write this name differently. It keeps CN, OU, O, L, ST and C in this order, each at most once",
+            )?;
         }
         Ok(())
     }
@@ -455,7 +533,13 @@ impl Trust {
     }
 }
 
-impl Ca {
+impl EmbeddedCa {
+    fn check(&self) -> Result<(), ConfigError> {
+        require_validity("ca.root_validity_days", self.root_validity_days)?;
+        require_validity("ca.issuing_validity_days", self.issuing_validity_days)?;
+        require(self.root_subject != self.issuing_subject, "ca.issuing_subject", "must differ from ca.root_subject")
+    }
+
     /// The passphrase of the private keys, from the environment or from the file, if there is one.
     pub fn passphrase(&self) -> Result<Option<Passphrase>, ConfigError> {
         let text = match (env::var_os(CA_PASSPHRASE_VARIABLE), &self.passphrase_file) {

@@ -25,9 +25,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::ca::CaError;
 use crate::ca::embedded::EmbeddedCa;
-use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Config, ConfigError};
+use crate::ca::{CaEngine, CaError, cfssl};
+use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Ca, Config, ConfigError};
 use crate::data::{DataDirectory, DataError, Lock};
 use crate::page::{NoPage, Page};
 use crate::service::Service;
@@ -120,18 +120,13 @@ pub enum StartError {
 }
 
 /// Says what is fine for trying the gateway out, and nowhere else.
-fn warn_of_demonstration(config: &Config, ca_keys_are_encrypted: bool) {
+fn warn_of_demonstration(config: &Config) {
     match config.approval {
         Approval::Automatic { after_seconds } => tracing::warn!(
             after_seconds,
             "every request is approved without a person: for trying it out only; see [approval] in the configuration"
         ),
         Approval::Manual {} => tracing::info!("requests wait for `keyside-gateway requests approve` or `reject`"),
-    }
-    if !ca_keys_are_encrypted {
-        tracing::warn!(
-            "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
-        );
     }
 }
 
@@ -161,6 +156,35 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     Ok((listener, address))
+}
+
+/// Opens the embedded CA, or makes it at the first start.
+async fn open_embedded_ca(
+    data: &DataDirectory,
+    config: &config::EmbeddedCa,
+    store: &Store,
+    public_url: &str,
+) -> Result<EmbeddedCa, StartError> {
+    let directory = data.ca();
+    if !directory.exists() && store.has_approved().await? {
+        return Err(StartError::CaLost(directory));
+    }
+    let passphrase = config.passphrase()?;
+    if passphrase.is_none() {
+        tracing::warn!(
+            "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
+        );
+    }
+    let (config, public_url) = (config.clone(), public_url.to_owned());
+    let open = move || EmbeddedCa::open_or_create(&directory, &config, passphrase.as_ref(), &public_url);
+    Ok(tokio::task::spawn_blocking(open).await??)
+}
+
+/// Asks CFSSL for its CA.
+async fn open_cfssl(config: &config::CfsslCa) -> Result<cfssl::CfsslCa, StartError> {
+    let client = cfssl::Client::new(config)?;
+    let issuing = client.info().await?;
+    Ok(cfssl::CfsslCa::new(client, config, issuing)?)
 }
 
 impl Gateway {
@@ -194,23 +218,19 @@ impl Gateway {
         };
 
         let store = Store::open_or_create(&data.database()).await?;
-        if !data.ca().exists() && store.has_approved().await? {
-            return Err(StartError::CaLost(data.ca()));
-        }
-        let passphrase = config.ca.passphrase()?;
-        warn_of_demonstration(&config, passphrase.is_some());
-        let ca = {
-            let (ca, public_url) = (config.ca.clone(), public_url.clone());
-            tokio::task::spawn_blocking(move || {
-                EmbeddedCa::open_or_create(&data.ca(), &ca, passphrase.as_ref(), &public_url)
-            })
-            .await??
+        warn_of_demonstration(&config);
+        let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
+            Ca::Embedded(ca) => {
+                let embedded = open_embedded_ca(&data, ca, &store, &public_url).await?;
+                (Arc::new(embedded.clone()), Some(embedded))
+            }
+            Ca::Cfssl(ca) => (Arc::new(open_cfssl(ca).await?), None),
         };
-        let ca = Arc::new(ca);
         let tls = match check_url.clone() {
             Some(url) => {
                 let (ca, files) = (Arc::clone(&ca), config.connection_check.server_certificate());
-                Some(tokio::task::spawn_blocking(move || tls::acceptor(&url, files.as_ref(), &ca)).await??)
+                let make = move || tls::acceptor(&url, files.as_ref(), &*ca, embedded.as_ref());
+                Some(tokio::task::spawn_blocking(make).await??)
             }
             None => None,
         };

@@ -98,10 +98,15 @@ impl Service {
         let certificate = |authority| self.ca.certificate(authority).to_vec().into();
         CaCertificates {
             trust_anchors: vec![certificate(Authority::Root)],
-            intermediates: vec![certificate(Authority::Issuing)],
+            intermediates: self.ca.intermediates().into_iter().map(|der| der.to_vec().into()).collect(),
             documents: self.config.trust.documents_to_api(),
             retired: self.config.trust.retired_to_api(),
         }
+    }
+
+    /// The certificates between a user's and the root, as DER, without both.
+    pub fn intermediates(&self) -> Vec<&[u8]> {
+        self.ca.intermediates()
     }
 
     /// The certificate of `authority`, as DER.
@@ -286,8 +291,9 @@ impl Service {
         let revoked = if entries > 0 { self.store.revoked().await? } else { Vec::new() };
         let this_update = now - BACKDATING;
         let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
-        let ca = Arc::clone(&self.ca);
-        let crl = spawn_blocking(move || ca.sign_crl(&order)).await??;
+        let Some(crl) = self.ca.crl(order).await? else {
+            return Err(Refusal::new(ProblemKind::NotFound, "This authority has no certificate revocation list (CRL) here."));
+        };
         let crl = Crl { number, this_update, entries, crl };
         self.store.replace_crl(&issuer, &crl).await?;
         Ok(crl.crl)
@@ -349,7 +355,7 @@ impl Service {
     }
 
     /// Signs the certificate of an approved request.
-    async fn sign(&self, request: ApprovedRequest) -> Result<Vec<u8>, Refusal> {
+    async fn sign(&self, request: ApprovedRequest) -> Result<Vec<u8>, CaError> {
         let order = CertificateOrder {
             certification_request: request.certification_request,
             holder: match request.is_for_device {
@@ -360,8 +366,7 @@ impl Service {
             not_before: request.not_before,
             not_after: request.not_after,
         };
-        let ca = Arc::clone(&self.ca);
-        Ok(spawn_blocking(move || ca.issue(&order)).await??)
+        self.ca.issue(order).await
     }
 
     async fn find(&self, id: TransactionId) -> Result<Request, Refusal> {

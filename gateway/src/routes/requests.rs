@@ -17,7 +17,6 @@ use mediatype::MediaType;
 use serde::de::DeserializeOwned;
 
 use super::{App, NO_STORE, accept};
-use crate::ca::Authority;
 use crate::problem::Refusal;
 use crate::service::Standing;
 
@@ -107,7 +106,7 @@ pub(super) async fn certificate(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let certificate = app.service.certificate(id).await?;
-    let issuing = app.service.authority_certificate(Authority::Issuing);
+    let chain: Vec<&[u8]> = [certificate.as_slice()].into_iter().chain(app.service.intermediates()).collect();
 
     let Some(media_type) = accept::choose(&accept::accepted(&headers), &OFFERS) else {
         return Err(Refusal::new(
@@ -116,11 +115,13 @@ pub(super) async fn certificate(
         ));
     };
     let body = match media_type {
-        PEM_CERTIFICATE_CHAIN => pem::encode(pem::CERTIFICATE, &certificate)
-            .and_then(|leaf| Ok(leaf + &pem::encode(pem::CERTIFICATE, issuing)?))
+        PEM_CERTIFICATE_CHAIN => chain
+            .iter()
+            .map(|der| pem::encode(pem::CERTIFICATE, der))
+            .collect::<Result<String, _>>()
             .map(String::into_bytes),
-        PKCS7_CERTS_ONLY => certs_only::encode(&[&certificate, issuing]),
-        _ => Ok(certificate),
+        PKCS7_CERTS_ONLY => certs_only::encode(&chain),
+        _ => Ok(certificate.clone()),
     }
     .map_err(|error| Refusal::internal(&error))?;
     let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(media_type));

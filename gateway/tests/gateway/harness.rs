@@ -27,6 +27,8 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::RequestBuilder;
 
+pub(crate) mod cfssl;
+
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
 /// How long anything may take. Far more than it does: only a test that fails waits so long.
@@ -76,6 +78,15 @@ impl Site {
         let text = fs::read_to_string(self.config()).unwrap();
         assert!(text.contains(from), "{from}");
         fs::write(self.config(), text.replace(from, to)).unwrap();
+        self
+    }
+
+    /// Puts another table in the place of the configuration's table `name`.
+    pub(crate) fn replace_table(self, name: &str, table: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let (before, rest) = text.split_once(&format!("\n[{name}]\n")).unwrap();
+        let after = rest.find("\n[").map_or("", |end| &rest[end..]);
+        fs::write(self.config(), format!("{before}\n{table}{after}")).unwrap();
         self
     }
 
@@ -173,7 +184,7 @@ impl Gateway {
         };
         let url = url_after("Keyside is at ");
         let check_url = has_check.then(|| url_after("The connection check is at "));
-        Self { process, url, check_url, http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap() }
+        Self { process, url, check_url, http: http_client() }
     }
 
     /// Tells it to stop (SIGTERM), and waits until it has.
@@ -234,6 +245,13 @@ impl Gateway {
             self.request(reqwest::Method::GET, &certificate_path(&id)).header("accept", "application/pkix-cert");
         response.send().await.unwrap().bytes().await.unwrap().into()
     }
+}
+
+/// A client for plain HTTP.
+pub(crate) fn http_client() -> reqwest::Client {
+    // reqwest comes without cryptography of its own, and wants some even where there is no TLS.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
 /// Waits until `happened`.

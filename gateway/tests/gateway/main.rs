@@ -9,6 +9,7 @@
 )]
 
 mod ca_files;
+mod cfssl;
 mod command_line;
 mod connection_check;
 mod connections;
