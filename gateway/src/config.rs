@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
 use keyside::pki::certificate::Certificate;
 use keyside::pki::pem;
+use lettre::message::Mailbox;
 use serde::Deserialize;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
@@ -95,6 +97,9 @@ pub struct Config {
     pub approval: Approval,
     /// The CA engine.
     pub ca: Ca,
+    /// How people are told.
+    #[serde(default)]
+    pub notifications: Notifications,
     /// The connection check, if there is one.
     #[serde(default)]
     pub connection_check: ConnectionCheck,
@@ -260,6 +265,91 @@ impl<'de> Deserialize<'de> for Ca {
     }
 }
 
+/// How people are told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifications {
+    /// Whom mails come from, as in “Keyside <no-reply@example.com>”; needed where there is a mail server.
+    #[serde(deserialize_with = "mailbox")]
+    pub from: Option<Mailbox>,
+    /// The folder of the site's own templates, if it has any.
+    pub templates: Option<PathBuf>,
+    /// The folder that notifications land in where there is no mail server; one in the data folder if absent.
+    pub folder: Option<PathBuf>,
+    /// After how many seconds a delivery that failed is tried again; twice as long each time, up to an hour.
+    pub retry_after_seconds: u32,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self { from: None, templates: None, folder: None, retry_after_seconds: 60, smtp: None }
+    }
+}
+
+/// A mail server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Its host name or IP address, as its certificate has it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: Security,
+    /// The user to log in as, if it asks for one.
+    pub username: Option<String>,
+    /// The file whose first line is the user's password.
+    pub password_file: Option<PathBuf>,
+    /// The CA that its certificate chains to, PEM; the system's CAs if absent.
+    pub ca_file: Option<PathBuf>,
+    /// How long it may take for each answer, in seconds.
+    #[serde(default = "thirty")]
+    pub timeout_seconds: u32,
+}
+
+/// How the connection to a mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// By STARTTLS, without which nothing is sent (RFC 3207).
+    Starttls,
+    /// By TLS from the first byte (RFC 8314).
+    Tls,
+    /// Not at all: to this very computer alone.
+    None,
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+impl Notifications {
+    fn check(&self) -> Result<(), ConfigError> {
+        require(self.retry_after_seconds > 0, "notifications.retry_after_seconds", "must be greater than 0")?;
+        let Some(smtp) = &self.smtp else { return Ok(()) };
+        require(
+            self.from.is_some(),
+            "notifications.from",
+            "say whom mails come from, as in “Keyside <no-reply@example.com>”",
+        )?;
+        require(!smtp.host.is_empty(), "notifications.smtp.host", "is empty")?;
+        require(smtp.timeout_seconds > 0, "notifications.smtp.timeout_seconds", "must be greater than 0")?;
+        let is_loopback = smtp.host == "localhost" || smtp.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        require(
+            smtp.security != Security::None || is_loopback,
+            "notifications.smtp.security",
+            "write \"starttls\" or \"tls\": without protection mails go to this very computer alone",
+        )?;
+        require(
+            smtp.username.is_some() == smtp.password_file.is_some(),
+            "notifications.smtp",
+            "username and password_file belong together: name both, or neither",
+        )
+    }
+}
+
 /// The connection check.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -330,6 +420,14 @@ fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Name, D::Er
         serde::de::Error::custom(format!(
             "“{text}” is not a name as RFC 4514 writes it, as in “CN=Example CA,O=Example,C=US” ({error})"
         ))
+    })
+}
+
+/// Reads a sender, an address with or without a name.
+fn mailbox<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Mailbox>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!("“{text}” is not a sender such as “Keyside <no-reply@example.com>”"))
     })
 }
 
@@ -441,6 +539,7 @@ impl Config {
             Ca::Embedded(ca) => ca.check()?,
             Ca::Cfssl(ca) => self.check_cfssl(ca)?,
         }
+        self.notifications.check()?;
         self.connection_check.check()?;
         for (key, value) in [
             ("limits.body_bytes", self.limits.body_bytes),

@@ -183,7 +183,7 @@ pub(super) async fn revoke(
 }
 
 /// The body's media type in lowercase, without its parameters; empty if it is not told.
-fn essence(request: &Request<Body>) -> String {
+pub(super) fn essence(request: &Request<Body>) -> String {
     request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -208,7 +208,7 @@ fn read_json<T: DeserializeOwned>(body: &[u8], members: &str) -> Result<T, Refus
 
 /// Reads at most `limit` bytes of `body`. The rest of a longer one is thrown away as it comes, for as long as a request may
 /// take: a connection that is closed while the client still writes is reset, and the client never sees why.
-async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
+pub(super) async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let mut size = 0;
     while let Some(frame) = body.frame().await {
