@@ -17,6 +17,7 @@ use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
 use keyside::pki::certificate::Certificate;
 use keyside::pki::pem;
+use lettre::Address;
 use lettre::message::Mailbox;
 use serde::Deserialize;
 use x509_cert::name::Name;
@@ -326,6 +327,12 @@ fn thirty() -> u32 {
 }
 
 impl Notifications {
+    /// Whom mails come from, also where there is no mail server.
+    pub fn sender(&self) -> Mailbox {
+        let nobody = || Mailbox::new(Some("Keyside".into()), Address::new_dangerous("keyside", "localhost"));
+        self.from.clone().unwrap_or_else(nobody)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         require(self.retry_after_seconds > 0, "notifications.retry_after_seconds", "must be greater than 0")?;
         let Some(smtp) = &self.smtp else { return Ok(()) };

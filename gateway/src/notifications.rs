@@ -12,6 +12,7 @@ use lettre::message::{Mailbox, SinglePart};
 use sha2::{Digest, Sha256};
 
 use crate::clock;
+use crate::config::Config;
 
 pub mod delivery;
 pub mod sender;
@@ -63,11 +64,9 @@ impl Kind {
         match self {
             Self::Authorised => &["common_name", "certificate_type", "company", "valid_until", "register_url"],
             Self::Submitted => &["common_name", "certificate_type", "transaction_id"],
-            Self::Issued => &["common_name", "certificate_type", "transaction_id", "not_after", "collect_url"],
+            Self::Issued => &["common_name", "certificate_type", "transaction_id", "not_after"],
             Self::Rejected => &["common_name", "certificate_type", "transaction_id", "reason"],
-            Self::RenewalDue => {
-                &["common_name", "certificate_type", "transaction_id", "not_after", "serial_number", "renew_url"]
-            }
+            Self::RenewalDue => &["common_name", "certificate_type", "transaction_id", "not_after", "serial_number"],
             Self::Revoked => &["common_name", "certificate_type", "transaction_id", "serial_number", "reason"],
         }
     }
@@ -111,14 +110,17 @@ pub struct Composer {
     templates: Templates,
     /// What every template may say of the site.
     site: Values,
+    /// The names of the certificate types, by their ids.
+    types: Values,
 }
 
 impl Composer {
-    /// A composer of messages that come from the address `from`.
-    pub fn new(from: Mailbox, templates: Templates, site_name: &str, contact: &str, page_url: &str) -> Self {
-        let site = [("site_name", site_name), ("contact", contact), ("page_url", page_url)];
+    /// A composer of messages for the site that `config` describes and that people reach at `page_url`.
+    pub fn new(config: &Config, templates: Templates, page_url: &str) -> Self {
+        let site = [("site_name", config.site_name.as_str()), ("contact", &config.contact), ("page_url", page_url)];
         let site = site.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { from, templates, site: Values::from(site) }
+        let types = config.certificate_types.iter().map(|kind| (kind.id.clone(), kind.name.clone()));
+        Self { from: config.notifications.sender(), templates, site: Values::from(site), types: types.collect() }
     }
 
     /// The message of a notification. The same notification gives the same message, with the same Message-ID: whoever gets it twice
@@ -127,6 +129,12 @@ impl Composer {
         let to = notification.to.parse().map_err(|error| format!("“{}” is no address: {error}", notification.to))?;
         let mut values = self.site.clone();
         values.extend(notification.values.clone());
+        // A row has the id: it is written where nobody knows the configuration.
+        if let Some(id) = values.get_mut("certificate_type")
+            && let Some(name) = self.types.get(id)
+        {
+            id.clone_from(name);
+        }
         let (subject, body) = self.templates.render(notification.kind, &values);
         let date = UNIX_EPOCH + Duration::from_secs(clock::to_unsigned(notification.created_at));
         Message::builder()

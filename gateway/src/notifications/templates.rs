@@ -162,11 +162,11 @@ mod tests {
     fn a_folder_of_the_sites_own_comes_first_and_is_checked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("issued.txt");
-        fs::write(&path, "Subject: Ready, {common_name}\r\n\r\nCome to {collect_url}.\r\n").unwrap();
+        fs::write(&path, "Subject: Ready, {common_name}\r\n\r\nCome on {not_after}.\r\n").unwrap();
         let templates = Templates::load(Some(folder.path())).unwrap();
         let values = Values::from([("common_name".into(), "A\r\nBcc: {contact}".into())]);
         let (subject, body) = templates.render(Kind::Issued, &values);
-        assert_eq!((subject.as_str(), body.as_str()), ("Ready, A  Bcc: {contact}", "Come to .\n"));
+        assert_eq!((subject.as_str(), body.as_str()), ("Ready, A  Bcc: {contact}", "Come on .\n"));
 
         for (text, fault) in [
             ("Hello", "Subject"),
