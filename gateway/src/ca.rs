@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
-use crate::store::RevokedCertificate;
+use crate::store::requests::RevokedCertificate;
 
 pub mod cfssl;
 pub mod embedded;
@@ -23,7 +24,16 @@ pub trait CaEngine: Send + Sync {
     /// same certificate; another one gives one with the same serial number, or says in its documentation what it gives.
     fn issue(&self, order: CertificateOrder) -> Answer<'_, Vec<u8>>;
 
-    /// The CRL that `order` describes, or a later one, as DER; `None` where the authority has none.
+    /// How long an answer may take at the most. Whoever has asked and has none by then will not get one.
+    fn patience(&self) -> Duration;
+
+    /// After how many seconds to ask again for a certificate that did not come; twice as long each time.
+    fn retry_after(&self) -> i64;
+
+    /// Whether it signs CRLs. Otherwise [`crl`](Self::crl) gives what somebody else has signed.
+    fn signs_crls(&self) -> bool;
+
+    /// The CRL that `order` describes, as DER; `None` where the authority has none.
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>>;
 
     /// The certificates from the issuing authority up to the root and without it, as DER.

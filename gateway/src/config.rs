@@ -24,6 +24,7 @@ use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
 use crate::ca::cfssl;
+use crate::database::Location;
 
 /// The annotated example, which is also the default.
 pub const EXAMPLE: &str = include_str!("../keyside.example.toml");
@@ -104,8 +105,20 @@ pub struct Config {
     /// The connection check, if there is one.
     #[serde(default)]
     pub connection_check: ConnectionCheck,
+    /// Where the database is.
+    #[serde(default)]
+    pub database: DatabaseSettings,
     /// What a client may ask for at most.
     pub limits: Limits,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// Its URL; a SQLite file in the data folder if absent.
+    #[serde(default, deserialize_with = "location")]
+    pub url: Option<Location>,
 }
 
 /// See [`api::Link`].
@@ -420,6 +433,11 @@ impl Limits {
     }
 }
 
+/// Reads a database's URL. An error does not show it: it may have a password.
+fn location<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Location>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 /// Reads an RFC 4514 name.
 fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -514,11 +532,6 @@ impl Config {
             )?;
             require(ids.insert(&kind.id), &key, "there is more than one type with this id")?;
             require_validity(&format!("{key}, validity_days"), kind.validity_days)?;
-            require(
-                !(kind.for_devices && kind.renewal.is_some()),
-                &key,
-                "renewal and for_devices exclude each other: a device asks anew, with a new certification request",
-            )?;
             if let Some(renewal) = kind.renewal {
                 require(
                     (1..=kind.validity_days).contains(&renewal.window_days),
@@ -603,7 +616,8 @@ impl Config {
                     name: kind.name.clone(),
                     description: kind.description.clone(),
                     subject_template: kind.subject_template.0.clone(),
-                    renewal: kind.renewal,
+                    // Devices renew by EST: on the page there is nothing to renew.
+                    renewal: kind.renewal.filter(|_| !kind.for_devices),
                     for_devices: kind.for_devices,
                 })
                 .collect(),
@@ -729,6 +743,9 @@ mod tests {
     const CHECK_CERTIFICATE: &str = "# certificate_file = \"/etc/keyside/connection-check.pem\"";
     const CHECK_KEY: &str = "# key_file = \"/etc/keyside/connection-check-key.pem\"";
 
+    /// The key of the database in the example.
+    const DATABASE_URL: &str = "# url = \"postgresql://keyside@db.example.com/keyside\"";
+
     #[test]
     fn a_connection_check_can_be_anywhere_with_https() {
         for url in ["https://a.example", "https://a.example:8443", "https://192.0.2.1", "https://[2001:db8::1]:8443"] {
@@ -776,7 +793,6 @@ mod tests {
             ("id = \"participants\"", "id = \"employees\"", "more than one"),
             ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
             ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
-            ("for_devices = true", "for_devices = true\nrenewal = { window_days = 90, same_key = false }", "exclude"),
             ("for_devices = true", "for_devices = \"rig\"", "for_devices"),
             ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),
             ("validity_days = 730", "validity_days = 0", "validity_days"),
@@ -796,6 +812,7 @@ mod tests {
             (CHECK_URL, "public_url = \"https://\"", "connection_check.public_url"),
             (CHECK_CERTIFICATE, "certificate_file = \"a.pem\"", "belong together"),
             (CHECK_KEY, "key_file = \"a.pem\"", "belong together"),
+            (DATABASE_URL, "url = \"mysql://db.example.com/keyside\"", "write a database's URL as in"),
         ] {
             let fault = fault(from, to);
             assert!(fault.contains(expected), "{fault}");

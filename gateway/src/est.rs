@@ -5,11 +5,13 @@
 use axum::http::{HeaderMap, header};
 use base64ct::{Base64, Encoding};
 use keyside::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
+use keyside::domain::device::Device;
 use keyside::domain::transaction_id::TransactionId;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::problem::Refusal;
+use crate::store::est_codes::Code;
 
 /// What a device without a certificate shows: its name as the user, and its code as the password (RFC 7030, section 3.2.3).
 pub struct Credentials {
@@ -47,6 +49,16 @@ pub fn hash(code: &str) -> Vec<u8> {
     // However it was typed.
     let canonical = code.parse::<TransactionId>().map(|id| Zeroizing::new(id.to_string()));
     Sha256::digest(canonical.as_ref().map_or(code, |id| id.as_str())).to_vec()
+}
+
+/// The device that a code is for; `None` where the code is of a later version, and for something unknown.
+pub fn device_of(code: &Code) -> Option<Device> {
+    Some(Device {
+        kind: code.device_kind.parse().ok()?,
+        name: code.common_name.clone(),
+        file_format: code.device_file_format.parse().ok()?,
+        email_address: code.email_address.clone(),
+    })
 }
 
 /// Decodes the certification request in a body: base64 of DER, line breaks and other white space wherever (RFC 8951, section 3).

@@ -9,6 +9,9 @@ CREATE INDEX requests_to_issue ON requests (issue_at, submitted_at) WHERE state 
 ALTER TABLE requests ADD COLUMN renewal_told_at INTEGER;
 CREATE INDEX requests_to_renew ON requests (certificate_type, not_after) WHERE state = 'issued' AND renewal_told_at IS NULL;
 
+-- Whether a certificate has been renewed already.
+CREATE INDEX requests_by_renewed ON requests (renews) WHERE renews IS NOT NULL;
+
 -- The certificate of an engine's CA, as it was when the engine was first seen: another CA is not taken for it.
 CREATE TABLE engines (
     name TEXT PRIMARY KEY NOT NULL,

@@ -196,6 +196,8 @@ pub struct CfsslCa {
     root: Certificate,
     issuing: Certificate,
     crl_file: Option<PathBuf>,
+    patience: Duration,
+    retry_after: i64,
 }
 
 impl CfsslCa {
@@ -210,7 +212,14 @@ impl CfsslCa {
             Some(_) => unfit(&format!("the root in ca.root_certificate_file has not signed it ({error})")),
             None => unfit(&format!("it is no root ({error}): name the root above it as ca.root_certificate_file")),
         })?;
-        Ok(Self { client, root, issuing, crl_file: config.crl_file.clone() })
+        Ok(Self {
+            client,
+            root,
+            issuing,
+            crl_file: config.crl_file.clone(),
+            patience: Duration::from_secs(config.timeout_seconds.into()),
+            retry_after: config.retry_after_seconds.into(),
+        })
     }
 
     /// Checks that the certificate in `pem` is what was ordered; gives it as DER. It is CFSSL's word against the gateway's: a profile that
@@ -317,6 +326,18 @@ impl CaEngine for CfsslCa {
             let pem = self.client.sign(&order).await?;
             self.check(&order, &pem)
         })
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn retry_after(&self) -> i64 {
+        self.retry_after
+    }
+
+    fn signs_crls(&self) -> bool {
+        false
     }
 
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>> {

@@ -53,7 +53,7 @@ use crate::clock::{self, BACKDATING, DAY};
 use crate::config;
 use crate::private_files;
 use crate::serial_number;
-use crate::store::RevokedCertificate;
+use crate::store::requests::RevokedCertificate;
 
 /// The size of the authorities' keys.
 const KEY_SIZE: KeySize = KeySize::Rsa3072;
@@ -61,6 +61,10 @@ const KEY_SIZE: KeySize = KeySize::Rsa3072;
 const SERVER_SUBJECT: &str = "CN=Keyside connection check";
 /// How long these are valid, in seconds; one is issued at each start. Apple's systems take no more than 825 days.
 const SERVER_VALIDITY: i64 = 820 * DAY;
+/// How long a signature may take: it takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// After how many seconds to sign again what could not be signed.
+const RETRY_AFTER: i64 = 10;
 /// The PEM label of a PKCS#8 PrivateKeyInfo (RFC 7468, section 10).
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// The PEM label of a PKCS#8 EncryptedPrivateKeyInfo (RFC 7468, section 11).
@@ -250,6 +254,18 @@ impl CaEngine for EmbeddedCa {
     fn issue(&self, order: CertificateOrder) -> Answer<'_, Vec<u8>> {
         let ca = self.clone();
         Box::pin(async move { spawn_blocking(move || ca.sign(&order)).await? })
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    fn retry_after(&self) -> i64 {
+        RETRY_AFTER
+    }
+
+    fn signs_crls(&self) -> bool {
+        true
     }
 
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>> {

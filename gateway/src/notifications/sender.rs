@@ -13,14 +13,13 @@ use tokio::time::MissedTickBehavior;
 
 use super::Composer;
 use super::delivery::{Delivery, Failure};
+use crate::backoff::pause;
 use crate::clock::{self, DAY};
 use crate::database::{Database, DatabaseError};
 use crate::store::outbox::{self, Taken};
 
 /// How often the outbox is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The longest pause between two attempts, in seconds.
-const LONGEST_PAUSE: i64 = 60 * 60;
 /// After how many seconds a notification that cannot be delivered is given up (RFC 5321, section 4.5.4.1: four to five days).
 const GIVE_UP_AFTER: i64 = 5 * DAY;
 
@@ -109,23 +108,5 @@ impl Sender {
         }
         transaction.commit().await?;
         Ok(true)
-    }
-}
-
-/// How long to pause after so many attempts, in seconds: twice as long each time.
-pub fn pause(first: i64, attempts: i64) -> i64 {
-    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 20)).unwrap_or_default();
-    first.saturating_mul(1 << doublings).min(LONGEST_PAUSE.max(first))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_up_to_an_hour() {
-        assert_eq!([1, 2, 3, 4].map(|attempts| pause(60, attempts)), [60, 120, 240, 480]);
-        assert_eq!([7, 100, i64::MAX].map(|attempts| pause(60, attempts)), [3600; 3]);
-        assert_eq!(pause(7200, 5), 7200);
     }
 }

@@ -9,6 +9,7 @@ use sqlx::any::AnyExecutor;
 use crate::clock;
 use crate::database::Transaction;
 use crate::notifications::{Kind, Notification, Values};
+use crate::store::requests::Request;
 
 /// A notification that is to be kept.
 #[derive(Clone, Debug)]
@@ -23,6 +24,25 @@ pub struct NewNotification {
     pub unique_key: String,
     /// What goes into the template: see [`Kind::values`].
     pub values: Vec<(&'static str, String)>,
+}
+
+impl NewNotification {
+    /// A notification to the applicant, about the request itself: one of a kind for each request.
+    pub fn about(kind: Kind, request: &Request, more: Vec<(&'static str, String)>) -> Self {
+        let mut values = vec![
+            ("common_name", request.common_name.clone()),
+            ("certificate_type", request.certificate_type.clone()),
+            ("transaction_id", request.transaction_id.to_string()),
+        ];
+        values.extend(more);
+        Self {
+            kind,
+            to: request.email_address.clone(),
+            transaction_id: Some(request.transaction_id),
+            unique_key: request.transaction_id.to_string(),
+            values,
+        }
+    }
 }
 
 /// A row as it stands, for the operator.
@@ -140,16 +160,18 @@ pub async fn failed(
     Ok(())
 }
 
-/// Puts a row that has failed for good, or waits for its next attempt, back to the front. Returns whether there is such a row.
-pub async fn retry(transaction: &mut Transaction, identity: &str) -> Result<bool, sqlx::Error> {
+/// Puts rows that have failed for good, or wait for their next attempt, back to the front: the one that is named, or all. Returns how many
+/// there were.
+pub async fn retry(transaction: &mut Transaction, identity: Option<&str>) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
-        "UPDATE outbox SET state = 'waiting', attempt_at = $1 WHERE identity = $2 AND state <> 'sent' AND fault IS NOT NULL",
+        "UPDATE outbox SET state = 'waiting', attempt_at = $1 \
+         WHERE state <> 'sent' AND fault IS NOT NULL AND ($2 = '' OR identity = $2)",
     )
     .bind(clock::now())
-    .bind(identity)
+    .bind(identity.unwrap_or_default())
     .execute(&mut **transaction)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected())
 }
 
 /// Every row that is not delivered yet, oldest first, and with `all` those that are, too.

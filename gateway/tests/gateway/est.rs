@@ -14,14 +14,14 @@ const REENROLL: &str = "/.well-known/est/simplereenroll";
 const RENEWAL: (&str, &str) =
     ("for_devices = true", "for_devices = true\nrenewal = { window_days = 730, same_key = false }");
 
-/// A site with the root's certificate as root.pem.
-struct Field {
-    site: Site,
-    gateway: Gateway,
+/// A site with devices in the field, and the root's certificate as root.pem.
+pub(crate) struct Field {
+    pub(crate) site: Site,
+    pub(crate) gateway: Gateway,
 }
 
 impl Field {
-    async fn new(configure: impl FnOnce(Site) -> Site) -> Self {
+    pub(crate) async fn new(configure: impl FnOnce(Site) -> Site) -> Self {
         let site = configure(Site::new());
         let gateway = site.start_with_check();
         let root = gateway.get("/pki/root.cer").await.bytes().await.unwrap();
@@ -31,16 +31,16 @@ impl Field {
         field
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.site.path("")
     }
 
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.gateway.check_url.as_deref().unwrap()
     }
 
     /// A new code for the device `name`.
-    fn code(&self, name: &str, more: &[&str]) -> String {
+    pub(crate) fn code(&self, name: &str, more: &[&str]) -> String {
         let output = self.try_code(name, more);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -54,7 +54,7 @@ impl Field {
     }
 
     /// A key and a certification request in FILE.key and FILE.csr.
-    fn request(&self, file: &str, name: &str, names: &str) {
+    pub(crate) fn request(&self, file: &str, name: &str, names: &str) {
         request(&self.folder(), file, name, names);
     }
 
@@ -69,7 +69,7 @@ impl Field {
         output.parse().unwrap()
     }
 
-    fn enroll(&self, file: &str, user: &str) -> u16 {
+    pub(crate) fn enroll(&self, file: &str, user: &str) -> u16 {
         self.post(ENROLL, file, &["--user", user])
     }
 
@@ -86,7 +86,7 @@ impl Field {
     }
 
     /// The certificate in the last answer, checked and written to FILE.pem.
-    fn certificate(&self, file: &str) {
+    pub(crate) fn certificate(&self, file: &str) {
         let head = self.read("head").to_lowercase();
         assert!(head.contains("content-type: application/pkcs7-mime; smime-type=certs-only"), "{head}");
         assert!(head.contains("content-transfer-encoding: base64"), "{head}");
@@ -108,13 +108,13 @@ impl Field {
     }
 
     /// The requests' transaction IDs and states.
-    fn requests(&self) -> Vec<(TransactionId, String)> {
+    pub(crate) fn requests(&self) -> Vec<(TransactionId, String)> {
         let list = String::from_utf8(self.site.requests(&["list"]).stdout).unwrap();
         let columns = list.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
         columns.map(|columns| (columns[0].parse().unwrap(), columns[1].to_owned())).collect()
     }
 
-    fn approve(&self, id: TransactionId) {
+    pub(crate) fn approve(&self, id: TransactionId) {
         assert!(self.site.requests(&["approve", &id.to_string()]).status.success());
     }
 }

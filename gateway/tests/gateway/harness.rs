@@ -17,7 +17,8 @@ use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::key_pair::KeyPair;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
-use keyside_gateway::store::Store;
+use keyside_gateway::database::Database;
+use keyside_gateway::store::requests::{self, Request};
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ use x509_cert::name::Name;
 use x509_cert::request::RequestBuilder;
 
 pub(crate) mod cfssl;
+pub(crate) mod mail;
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
@@ -135,21 +137,39 @@ impl Site {
 
     /// Runs `keyside-gateway requests` to its end.
     pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
-        Command::new(PROGRAM).arg("requests").args(arguments).arg("--data").arg(self.data()).output().unwrap()
+        self.command("requests", arguments)
+    }
+
+    /// Runs a command of the gateway's to its end.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).arg(name).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    /// Adds tables to the configuration.
+    pub(crate) fn append(self, tables: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), format!("{text}\n{tables}")).unwrap();
+        self
     }
 
     /// Changes the database behind the gateway's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.data().join("keyside.sqlite"));
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        pool.close().await;
+        let database = self.database().await;
+        sqlx::query(sql).execute(database.reader()).await.unwrap();
+        database.close().await;
     }
 
-    /// The site's store, beside the running gateway.
-    pub(crate) async fn store(&self) -> Store {
-        let database = DataDirectory::new(&self.data()).database();
-        Store::open(&database).await.unwrap()
+    /// The site's database, beside the running gateway.
+    pub(crate) async fn database(&self) -> Database {
+        Database::open(&DataDirectory::new(&self.data()).database()).await.unwrap()
+    }
+
+    /// Every request.
+    pub(crate) async fn all_requests(&self) -> Vec<Request> {
+        let database = self.database().await;
+        let all = requests::list(database.reader()).await.unwrap();
+        database.close().await;
+        all
     }
 }
 
@@ -245,6 +265,11 @@ impl Gateway {
             self.request(reqwest::Method::GET, &certificate_path(&id)).header("accept", "application/pkix-cert");
         response.send().await.unwrap().bytes().await.unwrap().into()
     }
+}
+
+/// Python with the packages that the tests need.
+pub(crate) fn python() -> String {
+    std::env::var("KEYSIDE_PYTHON").unwrap_or_else(|_| "python3".into())
 }
 
 /// A client for plain HTTP.
