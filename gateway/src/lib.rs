@@ -67,7 +67,7 @@ pub mod tls;
 /// The name of CFSSL in the table of engines.
 const ENGINE_CFSSL: &str = "cfssl";
 /// How long writing a notification into a file may take.
-const FOLDER_LIMIT: Duration = Duration::from_secs(30);
+const FOLDER_LIMIT: Duration = Duration::from_secs(5);
 /// How many of its time limits a mail server may take for one message: it has as many words to say, and more.
 const ANSWERS_PER_MESSAGE: u32 = 4;
 

@@ -540,7 +540,7 @@ impl Service {
             }
             Err(error) => {
                 let pause = backoff::pause(self.ca.retry_after(), attempts);
-                tracing::error!(%id, %error, pause, "the certificate could not be issued; it stays approved");
+                tracing::warn!(%id, %error, pause, "the certificate could not be issued; it stays approved");
                 requests::issue_failed(&mut transaction, id, &error.to_string(), clock::now() + pause).await?;
                 // What has kept this one may keep the next.
                 false

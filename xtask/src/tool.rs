@@ -286,7 +286,8 @@ impl Tool {
                 version_arguments: &["--help"],
                 wanted: Any,
                 source: System {
-                    packages: &["strongswan-pki"],
+                    // The plugins have elliptic curves and GCM, without which there is no TLS any more.
+                    packages: &["strongswan-pki", "libstrongswan-standard-plugins"],
                     elsewhere: "put strongSwan's pki, 5.9.8 or later, in PATH: https://strongswan.org/",
                 },
             },

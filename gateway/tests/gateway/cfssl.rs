@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cfssl::{Between, Cfssl, Spoil, site};
 use crate::harness::{
-    Gateway, Site, certification_request, email, eventually, good_request, key, openssl, problem, subject,
+    Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, key, openssl, problem, subject,
 };
 
 /// The serial number of a certificate, as the gateway lists it.
@@ -28,7 +28,15 @@ fn line(site: &Site, id: TransactionId) -> String {
 
 /// Waits until the operator reads this fault.
 async fn waits_for(site: &Site, id: TransactionId, fault: &str) {
-    eventually(async || line(site, id).contains(fault)).await;
+    let seen = std::cell::RefCell::new(String::new());
+    let happened = tokio::time::timeout(
+        PATIENCE / 2,
+        eventually(async || {
+            *seen.borrow_mut() = line(site, id);
+            seen.borrow().contains(fault)
+        }),
+    );
+    assert!(happened.await.is_ok(), "{fault}: {}", seen.borrow());
 }
 
 /// Verifies a certificate with its chain as the gateway gives it, with openssl, below CFSSL's CA.
@@ -72,7 +80,7 @@ async fn it_issues_once_though_cfssl_stops_in_between() {
     assert!(line(&site, second).contains(&serial_number(&certificate)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_leaves_no_second_serial_number() {
     let cfssl = Cfssl::start();
     let (between, url) = Between::start(&cfssl).await;
@@ -109,7 +117,7 @@ fn request_pem(key: &SigningKey<sha2::Sha256>, common_name: &str, names: Vec<x50
     json!(pem::encode(pem::CERTIFICATE_REQUEST, &der).unwrap())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_but_the_certificate_that_was_asked_for_is_taken() {
     let cfssl = Cfssl::start();
     let other_ca = Cfssl::start();
@@ -149,10 +157,13 @@ async fn nothing_but_the_certificate_that_was_asked_for_is_taken() {
         (Spoil::Change("profile", json!("missing")), "extendedKeyUsage"),
     ] {
         between.spoil(spoil);
+        // At once, and not after a pause that grows with each fault.
+        site.execute("UPDATE requests SET issue_at = 0, issue_attempts = 0, issue_fault = NULL").await;
         waits_for(&site, id, fault).await;
         assert_eq!(gateway.state(id).await, RequestState::Pending);
     }
     between.spoil(Spoil::Nothing);
+    site.execute("UPDATE requests SET issue_at = 0").await;
     gateway.issued(id).await;
     verify(&gateway, &cfssl, id).await;
 }
@@ -177,7 +188,7 @@ async fn a_profile_that_gives_too_long_is_not_used() {
     waits_for(&site, id, "valid for longer").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn another_ca_behind_the_same_address_is_not_taken() {
     let cfssl = Cfssl::start();
     let (between, url) = Between::start(&cfssl).await;

@@ -34,8 +34,8 @@ async fn nothing_is_found_in_what_the_embedded_ca_issues() {
             fs::write(folder.join(file), contents).unwrap();
         }
     }
-    field.request("rig", "rig.example.com", "");
-    assert_eq!(field.enroll("rig", &format!("rig.example.com:{}", field.code("rig.example.com", &[]))), 200);
+    field.request("rig", "rig-1", "");
+    assert_eq!(field.enroll("rig", &format!("rig-1:{}", field.code("rig-1", &[]))), 200);
     field.certificate("device");
     field.request("named", "rig-2.example.com", "DNS:rig-2.example.com,IP:192.0.2.1");
     let user = format!("rig-2.example.com:{}", field.code("rig-2.example.com", &[]));

@@ -72,7 +72,9 @@ async fn they_arrive_by_starttls_and_by_tls() {
         let site = Site::new().issuing_at_once().append(&server.tables());
         let gateway = site.start(&[]);
         let id = submit(&gateway).await;
-        let taken = server.wait_for(2).await;
+        let mut taken = server.wait_for(2).await;
+        // Both are of the same second.
+        taken.sort_by_key(|message| message.header("Subject").to_owned());
         assert_eq!(subjects(&taken), ["Keyside: Certificate Request Submitted", "Keyside: your certificate is ready"]);
         for message in &taken {
             assert_eq!(message.recipient, "ada@example.com");
@@ -80,7 +82,9 @@ async fn they_arrive_by_starttls_and_by_tls() {
             assert_eq!(message.header("Auto-Submitted"), "auto-generated");
             assert!(message.text.contains(&id.to_string()) && message.text.contains("Ada Example"));
         }
-        assert!(taken[1].text.contains("Use the Collect command to retrieve it"), "{}", taken[1].text);
+        // Quoted-printable breaks lines softly.
+        let text = taken[1].text.replace("=\r\n", "");
+        assert!(text.contains("Use the Collect command to retrieve it"), "{text}");
         assert_ne!(taken[0].header("Message-ID"), taken[1].header("Message-ID"));
     }
 }

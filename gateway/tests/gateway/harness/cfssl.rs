@@ -1,5 +1,6 @@
 //! A real CFSSL server on a port of its own, and one in between that spoils what passes through it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::io;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use base64ct::{Base64, Encoding};
 use hyper::body::Frame;
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tempfile::TempDir;
@@ -199,9 +201,10 @@ async fn pass(State(between): State<Between>, uri: Uri, body: String) -> Respons
         }
         Spoil::Change(member, value) if is_order => {
             let request = Base64::decode_vec(body["request"].as_str().unwrap()).unwrap();
-            let mut request: Value = serde_json::from_slice(&request).unwrap();
-            request[*member] = value.clone();
-            let request = request.to_string();
+            // Numbers stay as they are written: the serial number is a long one.
+            let mut request: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&request).unwrap();
+            request.insert((*member).to_owned(), serde_json::value::to_raw_value(value).unwrap());
+            let request = serde_json::to_string(&request).unwrap();
             let mut mac = Hmac::<Sha256>::new_from_slice(&base16ct::lower::decode_vec(KEY).unwrap()).unwrap();
             mac.update(request.as_bytes());
             body = json!({

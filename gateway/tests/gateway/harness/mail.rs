@@ -54,12 +54,15 @@ impl MailServer {
     /// Starts it, on the port that it had.
     pub(crate) fn resume(&mut self) {
         let mut command = Command::new(python());
+        // What it says goes beside what it takes: a handshake that is to fail is no news.
+        command.stderr(fs::File::create(self.directory.path().join("said")).unwrap());
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/harness/mail_server.py"));
         command.arg(self.directory.path()).args([&self.port, self.mode]).stdout(Stdio::piped());
         let mut process = command.spawn().expect("these tests need Python with the package aiosmtpd");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(!line.is_empty(), "the mail server does not start; `cargo xtask test --only native` installs aiosmtpd");
+        let said = || fs::read_to_string(self.directory.path().join("said")).unwrap();
+        assert!(!line.is_empty(), "no mail server; `cargo xtask test --only native` installs aiosmtpd: {}", said());
         self.port = line.trim().to_owned();
         self.process = Some(process);
     }
