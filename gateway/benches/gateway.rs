@@ -4,31 +4,45 @@
 //! The four gateways run at once and are asked in turns, a round each, so that whatever else the machine does falls on all of them.
 #![allow(
     missing_docs,
-    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a measurement may stop where it fails, and needs half of what the tests have"
+    reason = "a measurement may stop where it fails"
 )]
 
-#[path = "../tests/gateway/harness.rs"]
-mod harness;
 #[path = "../tests/gateway/postgresql.rs"]
 mod postgresql;
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use keyside::api::{REQUESTS_PATH, RequestStatus, request_path};
+use der::Encode;
+use der::asn1::Ia5String;
+use keyside::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, request_path};
+use keyside::domain::key_size::KeySize;
 use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::key_pair::KeyPair;
+use keyside_gateway::data::DataDirectory;
+use keyside_gateway::database::{Database, Location};
 use rand::RngExt;
 use reqwest::Method;
+use rsa::pkcs1v15::Signature;
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
+use x509_cert::builder::Builder;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use x509_cert::request::RequestBuilder;
 
-use crate::harness::{Gateway, Site, good_request, submission};
+use crate::postgresql::PostgresqlDatabase;
 
 /// Clients at once.
 const CLIENTS: usize = 4;
@@ -45,12 +59,81 @@ const ASKED_FOR: usize = 20_000;
 /// How much slower it may be with many requests stored.
 const TOLERANCE: f64 = 1.2;
 
+/// A data folder and a database.
+struct Site {
+    directory: TempDir,
+    /// Otherwise it is SQLite's file in the data folder.
+    postgresql: Option<PostgresqlDatabase>,
+}
+
+impl Site {
+    fn location(&self) -> Location {
+        match &self.postgresql {
+            Some(database) => database.url().parse().unwrap(),
+            None => DataDirectory::new(self.directory.path()).database(),
+        }
+    }
+
+    /// Starts a gateway on the annotated example, whose requests wait for a person.
+    fn start(&self) -> Gateway {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyside-gateway"));
+        command.args(["serve", "--manual-approval", "--listen", "127.0.0.1:0", "--data"]).arg(self.directory.path());
+        if let Some(database) = &self.postgresql {
+            command.args(["--database", &database.url()]);
+        }
+        let mut process = command.env("RUST_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.strip_prefix("Keyside is at ").and_then(|rest| rest.strip_suffix("/\n"));
+        let url = url.unwrap_or_else(|| panic!("the gateway printed {line:?}")).to_owned();
+        Gateway { process, url }
+    }
+}
+
+/// A running gateway, killed when dropped.
+struct Gateway {
+    process: Child,
+    url: String,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// A certification request for 2048 bits, DER.
+fn certification_request(common_name: &str) -> Vec<u8> {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    let key = KEY
+        .get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap())
+        .signing_key::<sha2::Sha256>();
+    let subject = format!("CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US");
+    let mut builder = RequestBuilder::new(Name::from_str(&subject).unwrap()).unwrap();
+    let address = GeneralName::Rfc822Name(Ia5String::new("ada@example.com").unwrap());
+    builder.add_extension(&SubjectAltName(vec![address])).unwrap();
+    builder.build::<_, Signature>(&key).unwrap().to_der().unwrap()
+}
+
+/// The body of a submission.
+fn submission(common_name: &str) -> String {
+    let new = NewRequest {
+        certificate_type: "participants".into(),
+        certification_request: Base64Bytes(certification_request(common_name)).into(),
+        replaces: None,
+        device: None,
+    };
+    serde_json::to_string(&new).unwrap()
+}
+
 /// One gateway, and what was measured at it.
 struct Subject {
     database: &'static str,
     stored: usize,
-    site: Site,
+    // Before the site, whose folder it uses.
     gateway: Gateway,
+    _site: Site,
     ids: Vec<TransactionId>,
     submissions: Measured,
     queries: Measured,
@@ -85,7 +168,7 @@ impl Measured {
 
 /// Stores `count` requests, all of them issued, each as large as a real one. Returns some of their transaction IDs.
 async fn seed(site: &Site, database: &str, count: usize) -> Vec<TransactionId> {
-    drop(site.start(&["--manual-approval"]));
+    let store = Database::open_or_create(&site.location()).await.unwrap();
     let (rows, sha256, serial_number) = match database {
         "sqlite" => ("json_each($1)", "randomblob(32)", "randomblob(16)"),
         _ => {
@@ -99,16 +182,15 @@ async fn seed(site: &Site, database: &str, count: usize) -> Vec<TransactionId> {
          SELECT value, 'participants', 'User ' || value, 'ada@example.com', $2, {sha256}, 730, $4, 'issued', $4, {serial_number}, \
          $4, $4 + 63072000, $3 FROM {rows}"
     );
-    let certification_request = good_request("Ada Example");
+    let certification_request = certification_request("Ada Example");
     let certificate = vec![b'c'; 1300];
-    let store = site.database().await;
     let mut ids = Vec::with_capacity(count);
     while ids.len() < count {
         let some: Vec<_> =
             (0..SEEDED_AT_ONCE.min(count - ids.len())).map(|_| TransactionId::random(&mut rand::rng())).collect();
         let texts: Vec<String> = some.iter().map(ToString::to_string).collect();
         let mut transaction = store.transaction().await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(statement.clone()))
+        sqlx::query(AssertSqlSafe(statement.clone()))
             .bind(serde_json::to_string(&texts).unwrap())
             .bind(&certification_request)
             .bind(&certificate)
@@ -163,15 +245,21 @@ async fn measure<F: Future<Output = ()> + Send>(
 
 impl Subject {
     async fn new(database: &'static str, stored: usize) -> Self {
-        let site = match database {
-            "sqlite" => Site::on_sqlite(),
-            _ => Site::on_postgresql(),
-        };
+        let postgresql = (database == "postgresql").then(PostgresqlDatabase::new);
+        let site = Site { directory: tempfile::tempdir().unwrap(), postgresql };
         let started = Instant::now();
         let ids = seed(&site, database, stored).await;
         eprintln!("{database}: {stored} requests stored in {:.0} s", started.elapsed().as_secs_f64());
-        let gateway = site.start(&["--manual-approval"]);
-        Self { database, stored, site, gateway, ids, submissions: Measured::default(), queries: Measured::default() }
+        let gateway = site.start();
+        Self {
+            database,
+            stored,
+            gateway,
+            _site: site,
+            ids,
+            submissions: Measured::default(),
+            queries: Measured::default(),
+        }
     }
 
     /// One round. `requests` are certification requests that it has not seen.
@@ -246,9 +334,9 @@ async fn main() {
             subjects.push(Subject::new(database, stored).await);
         }
     }
-    let http = reqwest::Client::builder().no_proxy().timeout(harness::PATIENCE).build().unwrap();
+    let http = reqwest::Client::builder().no_proxy().timeout(postgresql::PATIENCE).build().unwrap();
     for round in 0..ROUNDS {
-        let make = |i| submission("participants", &good_request(&format!("Bench {round} {i}")));
+        let make = |i| submission(&format!("User {round} {i}"));
         let bodies: Arc<Vec<String>> = Arc::new((0..SUBMISSIONS).map(make).collect());
         for i in 0..subjects.len() {
             // Each one is the first of a round as often as any other.

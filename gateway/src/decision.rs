@@ -8,7 +8,9 @@ use keyside::domain::transaction_id::TransactionId;
 
 use crate::clock::{self, BACKDATING, DAY};
 use crate::database::{Database, DatabaseError, Transaction};
+use crate::notifications::Kind;
 use crate::serial_number;
+use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Approval, Request, State};
 
 /// Why a request cannot be decided.
@@ -56,7 +58,7 @@ pub async fn approve(database: &Database, id: TransactionId) -> Result<(), Decis
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
     transaction.commit().await?;
-    tracing::info!(%id, common_name = request.common_name, "approved");
+    tracing::info!(%id, "approved");
     Ok(())
 }
 
@@ -66,12 +68,14 @@ pub async fn reject(database: &Database, id: TransactionId, reason: &str) -> Res
         return Err(DecisionError::NoReason);
     }
     let mut transaction = database.transaction().await?;
-    let request = find(&mut transaction, id).await?;
+    find(&mut transaction, id).await?;
     if !requests::reject(&mut transaction, id, reason.trim(), clock::now()).await? {
         return Err(decided(&find(&mut transaction, id).await?));
     }
+    let told = vec![("reason", reason.trim().to_owned())];
+    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Rejected, &request, told)).await?;
     transaction.commit().await?;
-    tracing::info!(%id, common_name = request.common_name, "rejected");
+    tracing::info!(%id, "rejected");
     Ok(())
 }
 
@@ -86,6 +90,10 @@ pub async fn revoke(database: &Database, id: TransactionId, reason: RevocationRe
             DecisionError::NotIssued(id, request.state.name())
         });
     }
+    let request = find(&mut transaction, id).await?;
+    let serial_number = base16ct::lower::encode_string(request.serial_number.as_deref().unwrap_or_default());
+    let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
+    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Revoked, &request, told)).await?;
     let renewals = requests::renewals(&mut *transaction, id).await?;
     transaction.commit().await?;
     tracing::info!(%id, %reason, "revoked");
@@ -97,6 +105,18 @@ pub async fn revoke(database: &Database, id: TransactionId, reason: RevocationRe
         );
     }
     Ok(())
+}
+
+/// A reason as its holder reads it.
+fn in_words(reason: RevocationReason) -> &'static str {
+    match reason {
+        RevocationReason::Unspecified => "none was given",
+        RevocationReason::KeyCompromise => "somebody else may have its key",
+        RevocationReason::AffiliationChanged => "its holder has changed company or task",
+        RevocationReason::Superseded => "another certificate has taken its place",
+        RevocationReason::CessationOfOperation => "it is not needed any more",
+        RevocationReason::PrivilegeWithdrawn => "its holder may not use it any more",
+    }
 }
 
 async fn find(transaction: &mut Transaction, id: TransactionId) -> Result<Request, DecisionError> {

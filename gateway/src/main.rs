@@ -2,20 +2,24 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use der::DateTime;
+use keyside::domain::device::{DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
-use keyside_gateway::clock;
+use keyside::domain::{distinguished_name, email_address};
+use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
-use keyside_gateway::decision;
+use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
-use keyside_gateway::{Gateway, Options};
+use keyside_gateway::store::{est_codes, outbox};
+use keyside_gateway::{Gateway, Options, decision, est};
+use rsa::BoxedUint;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -38,6 +42,10 @@ enum Command {
         /// system chooses. Without it there is no connection check.
         #[arg(long, value_name = "ADDRESS:PORT")]
         tls_listen: Option<SocketAddr>,
+        /// The address of the probes and the Prometheus metrics, for those who run the gateway alone; with port 0 the system chooses.
+        /// Without it there are no metrics, and the probes are with the rest.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        operations_listen: Option<SocketAddr>,
         #[command(flatten)]
         data: Data,
         /// The folder with the built page.
@@ -47,7 +55,14 @@ enum Command {
         #[arg(long)]
         manual_approval: bool,
     },
-    /// Print a configuration.
+    /// Write a copy of a SQLite database into a new file, while the server runs. PostgreSQL has pg_dump for that.
+    Backup {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print or check a configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -57,12 +72,73 @@ enum Command {
         #[command(subcommand)]
         command: RequestsCommand,
     },
+    /// Let devices enroll by themselves (EST).
+    Est {
+        #[command(subcommand)]
+        command: EstCommand,
+    },
+    /// See notifications, and send again those that have failed.
+    Notifications {
+        #[command(subcommand)]
+        command: NotificationsCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum EstCommand {
+    /// Make a one-time code for a device, and print it. It is kept nowhere: whoever loses it makes another one.
+    Code {
+        /// The device's name: its Common Name, and the user that it shows.
+        #[arg(long, value_name = "NAME")]
+        common_name: String,
+        /// The id of a certificate type that is for devices.
+        #[arg(long = "type", value_name = "TYPE")]
+        certificate_type: String,
+        /// What it is: rig, dpg, iccp.
+        #[arg(long)]
+        kind: DeviceKind,
+        /// Whom to write to about the device.
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// The file that the device takes its certificate from, for the officer to read: pem, der, p7b.
+        #[arg(long, default_value = "p7b")]
+        file_format: FileFormat,
+        /// For how many days the code can be used.
+        #[arg(long, default_value_t = 7)]
+        days: u16,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Subcommand)]
+enum NotificationsCommand {
+    /// Show what is not delivered yet, oldest first.
+    List {
+        /// Show what was delivered, too.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Send again what has failed, or waits for its next attempt: one, or all.
+    Retry {
+        /// The one, as the list names it.
+        identity: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 #[derive(Subcommand)]
 enum ConfigCommand {
     /// The annotated example, which is what `serve` runs on without `--config`.
     Example,
+    /// Check a configuration, and name every fault.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -86,6 +162,11 @@ enum RequestsCommand {
         /// Why, for the user to read.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print the serial numbers of the certificates that were revoked, in decimal, one a line, as `cfssl gencrl` takes them.
+    Revoked {
         #[command(flatten)]
         data: Data,
     },
@@ -137,14 +218,18 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy())
         .init();
     let result = match CommandLine::parse().command {
-        Command::Serve { listen, tls_listen, data, page, manual_approval } => {
+        Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval } => {
             let Data { directory: data, database, config } = data;
-            serve(Options { listen, tls_listen, data, database, page, config, manual_approval }).await
+            serve(Options { listen, tls_listen, operations_listen, data, database, page, config, manual_approval }).await
         }
         Command::Config { command: ConfigCommand::Example } => {
             io::stdout().write_all(EXAMPLE.as_bytes()).map_err(Error::from)
         }
+        Command::Config { command: ConfigCommand::Check { file } } => check(&file),
+        Command::Backup { file, data } => back_up(&file, data).await,
         Command::Requests { command } => run(command).await,
+        Command::Est { command } => est_code(command).await,
+        Command::Notifications { command } => notifications(command).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -162,6 +247,9 @@ async fn serve(options: Options) -> Result<(), Error> {
     writeln!(stdout, "Keyside is at http://{}/", gateway.address())?;
     if let Some(url) = gateway.connection_check_url() {
         writeln!(stdout, "The connection check is at {url}")?;
+    }
+    if let Some(address) = gateway.operations_address() {
+        writeln!(stdout, "The operations are at http://{address}/")?;
     }
     stdout.flush()?;
     gateway.run(shutdown).await;
@@ -193,6 +281,26 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Checks a configuration and the files that it names; every fault has a line.
+fn check(file: &Path) -> Result<(), Error> {
+    let faults = Config::faults(file);
+    if faults.is_empty() {
+        writeln!(io::stdout(), "{} is fine", file.display())?;
+        return Ok(());
+    }
+    for fault in &faults {
+        writeln!(io::stdout(), "{fault}")?;
+    }
+    Err(format!("{} has {} faults", file.display(), faults.len()).into())
+}
+
+async fn back_up(file: &Path, data: Data) -> Result<(), Error> {
+    let database = data.open().await?;
+    let written = database.back_up(file).await;
+    database.close().await;
+    Ok(written?)
+}
+
 async fn run(command: RequestsCommand) -> Result<(), Error> {
     match command {
         RequestsCommand::List { data } => {
@@ -217,6 +325,15 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
             decision::reject(&database, transaction_id, &reason).await?;
             database.close().await;
         }
+        RequestsCommand::Revoked { data } => {
+            let database = data.open().await?;
+            let mut stdout = io::stdout().lock();
+            for certificate in requests::revoked(database.reader()).await? {
+                let serial_number = BoxedUint::from_be_slice_vartime(&certificate.serial_number);
+                writeln!(stdout, "{}", serial_number.to_string_radix_vartime(10))?;
+            }
+            database.close().await;
+        }
         RequestsCommand::Revoke { transaction_id, reason, data } => {
             let database = data.open().await?;
             decision::revoke(&database, transaction_id, reason).await?;
@@ -224,6 +341,88 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+async fn est_code(command: EstCommand) -> Result<(), Error> {
+    let EstCommand::Code { common_name, certificate_type, kind, email, file_format, days, data } = command;
+    let config = Config::load(data.config.as_deref())?;
+    let types = || config.certificate_types.iter().filter(|kind| kind.for_devices);
+    if !types().any(|kind| kind.id == certificate_type) {
+        let ids: Vec<_> = types().map(|kind| kind.id.as_str()).collect();
+        return Err(
+            format!("“{certificate_type}” is no certificate type for devices; there are: {}", ids.join(", ")).into()
+        );
+    }
+    distinguished_name::check_common_name(&common_name).map_err(|fault| format!("the Common Name: {fault}"))?;
+    email_address::check(&email).map_err(|fault| format!("the e-mail address: {fault}"))?;
+    let code = est::new_code();
+    let now = clock::now();
+    let row = Code {
+        code_sha256: est::hash(&code),
+        common_name,
+        certificate_type,
+        device_kind: kind.name().into(),
+        device_file_format: file_format.name().into(),
+        email_address: email,
+        created_at: now,
+        valid_until: now + i64::from(days) * DAY,
+        submission_sha256: None,
+    };
+    let database = data.open().await?;
+    let mut transaction = database.transaction().await?;
+    est_codes::insert(&mut transaction, &row).await?;
+    transaction.commit().await?;
+    database.close().await;
+    writeln!(io::stdout(), "{}", *code)?;
+    Ok(())
+}
+
+async fn notifications(command: NotificationsCommand) -> Result<(), Error> {
+    match command {
+        NotificationsCommand::List { all, data } => {
+            let database = data.open().await?;
+            let mut stdout = io::stdout().lock();
+            writeln!(stdout, "identity\tkind\tstate\tsince\tto\ttransaction ID\tattempts\tfault")?;
+            for row in outbox::list(database.reader(), all).await? {
+                writeln!(
+                    stdout,
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    row.identity,
+                    row.kind,
+                    row.state,
+                    date_and_time(row.created_at)?,
+                    row.recipient,
+                    row.transaction_id.unwrap_or_default(),
+                    row.attempts,
+                    row.fault.unwrap_or_default(),
+                )?;
+            }
+            database.close().await;
+        }
+        NotificationsCommand::Retry { identity, data } => {
+            let database = data.open().await?;
+            let mut transaction = database.transaction().await?;
+            let count = outbox::retry(&mut transaction, identity.as_deref()).await?;
+            transaction.commit().await?;
+            database.close().await;
+            if count == 0 {
+                return Err("nothing to send again; `keyside-gateway notifications list` shows what waits".into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn date_and_time(seconds: i64) -> Result<DateTime, Error> {
+    Ok(DateTime::from_unix_duration(std::time::Duration::from_secs(clock::to_unsigned(seconds)))?)
+}
+
+/// A request's state, with why it waits where the CA engine gives no certificate.
+fn state(request: &Request) -> String {
+    match &request.issue_fault {
+        Some(fault) => format!("{}, waits: {fault}", request.state.name()),
+        None => request.state.name().into(),
+    }
 }
 
 /// A serial number in lowercase hexadecimal.
@@ -249,12 +448,11 @@ fn device(request: &Request) -> Option<String> {
 
 /// A request as one line; tabs between the columns, which none of the values can have.
 fn line(request: &Request) -> Result<String, Error> {
-    let submitted = std::time::Duration::from_secs(clock::to_unsigned(request.submitted_at));
     Ok(format!(
         "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         request.transaction_id,
-        request.state.name(),
-        DateTime::from_unix_duration(submitted)?,
+        state(request),
+        date_and_time(request.submitted_at)?,
         request.certificate_type,
         request.common_name,
         request.email_address,

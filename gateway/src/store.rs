@@ -5,4 +5,7 @@
 //! so that what belongs together is written together or not at all. The statements are the same for SQLite and PostgreSQL.
 
 pub mod crls;
+pub mod engines;
+pub mod est_codes;
+pub mod outbox;
 pub mod requests;

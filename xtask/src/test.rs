@@ -18,6 +18,9 @@ use crate::{Installing, folders, lint, page, repository};
 /// The programs that judge what Keyside writes.
 const JUDGES: &[Tool] = &[Tool::OpenSsl, Tool::NssTools, Tool::GnuTls, Tool::Java, Tool::Curl, Tool::Python];
 
+/// The programs that the gateway's tests put around it, and that judge what it does.
+const NEIGHBOURS: &[Tool] = &[Tool::OpenSsl, Tool::Curl, Tool::Python, Tool::Cfssl, Tool::Pki, Tool::PostgreSql];
+
 /// The root package's test targets that are suites of their own.
 const OWN_SUITES: [&str; 2] = ["interop", "browser"];
 
@@ -60,7 +63,7 @@ impl Suite {
         let browsers = [Tool::Chromium, Tool::Firefox];
         match self {
             Self::Lint => lint::TOOLS.to_vec(),
-            Self::Native => vec![Tool::PostgreSql],
+            Self::Native => NEIGHBOURS.to_vec(),
             Self::Interop => JUDGES.to_vec(),
             Self::Browser => {
                 let tools = [Tool::WasmToolchain, Tool::WasmBindgen, Tool::WasmPack];
@@ -156,20 +159,21 @@ fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
             }
         }
     }
-    let units = process::run_tests(with_postgresql(&mut cargo, toolbox)?, tally);
+    let units = process::run_tests(with_neighbours(&mut cargo, toolbox)?, tally);
     let mut gateway = toolbox.command("cargo")?;
     gateway.args(["test", "--no-fail-fast", "--package", "keyside-gateway", "--test", "gateway"]);
     println!("\nThe gateway on PostgreSQL:");
     let on_postgresql =
-        process::run_tests(with_postgresql(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql"), tally);
+        process::run_tests(with_neighbours(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql"), tally);
     let mut documentation = toolbox.command("cargo")?;
     let examples = process::run(documentation.args(["test", "--workspace", "--doc"]));
     units.and(on_postgresql).and(examples)
 }
 
-/// Tells the gateway's tests where PostgreSQL's programs are.
-fn with_postgresql<'command>(command: &'command mut Command, toolbox: &Toolbox) -> Result<&'command mut Command> {
+/// Tells the gateway's tests where those of its neighbours are that are not in PATH.
+fn with_neighbours<'command>(command: &'command mut Command, toolbox: &Toolbox) -> Result<&'command mut Command> {
     let initdb = toolbox.path(Tool::PostgreSql)?;
+    command.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     Ok(command.env("KEYSIDE_POSTGRESQL", initdb.parent().unwrap_or(initdb)))
 }
 

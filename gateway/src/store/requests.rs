@@ -112,6 +112,10 @@ pub struct Request {
     pub rejection_reason: Option<String>,
     /// Its certificate's serial number, once it was approved: unsigned, most significant byte first.
     pub serial_number: Option<Vec<u8>>,
+    /// The last second of its certificate's validity, once it was approved.
+    pub not_after: Option<i64>,
+    /// While it is approved: why the CA engine gave no certificate, if it was asked.
+    pub issue_fault: Option<String>,
     /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
     pub renews: Option<Vec<u8>>,
     /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
@@ -173,6 +177,9 @@ pub struct RevokedCertificate {
 /// A certificate that was issued.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct IssuedCertificate {
+    /// The transaction ID of its request.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
     /// The certificate, DER.
     pub certificate: Vec<u8>,
     /// The id of its type.
@@ -225,12 +232,29 @@ pub struct Approval {
     pub decided_at: i64,
 }
 
+/// A certificate, and what it says.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// The first second of its validity.
+    pub not_before: i64,
+    /// The last second of its validity.
+    pub not_after: i64,
+}
+
 /// An approved request: all that its certificate is made from.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ApprovedRequest {
     /// Its name.
     #[sqlx(try_from = "String")]
     pub transaction_id: TransactionId,
+    /// The id of its type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Vec<u8>,
     /// The e-mail address.
@@ -242,9 +266,18 @@ pub struct ApprovedRequest {
     pub not_before: i64,
     /// See [`Approval::not_after`].
     pub not_after: i64,
+    /// How often the CA engine was asked, this time included.
+    pub issue_attempts: i64,
+    /// Why it gave no certificate the last time.
+    pub issue_fault: Option<String>,
 }
 
 impl ApprovedRequest {
+    /// Whether an earlier attempt has had no end: the CA engine may have signed, and nobody here knows.
+    pub fn is_in_doubt(&self) -> bool {
+        self.issue_attempts > 1 && self.issue_fault.is_none()
+    }
+
     /// Whether it is for a device.
     pub fn is_for_device(&self) -> bool {
         self.device_kind.is_some()
@@ -256,7 +289,7 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, serial_number, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
+             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
         )
@@ -366,26 +399,109 @@ pub async fn reject(
     Ok(done.rows_affected() == 1)
 }
 
-/// The requests that are approved and not yet issued, oldest first.
-pub async fn approved(executor: impl AnyExecutor<'_>) -> Result<Vec<ApprovedRequest>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT transaction_id, certification_request, email_address, device_kind, serial_number, not_before, not_after \
-         FROM requests WHERE state = 'approved' ORDER BY submitted_at",
+/// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
+pub async fn take_approved(
+    transaction: &mut Transaction,
+    now: i64,
+    until: i64,
+) -> Result<Option<ApprovedRequest>, sqlx::Error> {
+    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
+    let taken: Option<ApprovedRequest> = sqlx::query_as(
+        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
+         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
+         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
+         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
+         not_before, not_after, issue_attempts, issue_fault",
     )
-    .fetch_all(executor)
-    .await
+    .bind(now)
+    .bind(until)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    if let Some(taken) = &taken {
+        let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
+        sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
+    }
+    Ok(taken)
 }
 
-/// Keeps the certificate of an approved request. Returns whether it was not there yet.
-pub async fn issue(transaction: &mut Transaction, id: TransactionId, certificate: &[u8]) -> Result<bool, sqlx::Error> {
+/// Notes why a request that was taken got no certificate, and when to try again.
+pub async fn issue_failed(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    fault: &str,
+    again_at: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET issue_fault = $1, issue_at = $2 WHERE transaction_id = $3 AND state = 'approved'")
+        .bind(fault)
+        .bind(again_at)
+        .bind(id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the certificate of an approved request, with what it says itself: an engine may have decided otherwise. Returns whether there was
+/// none yet.
+pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "UPDATE requests SET state = 'issued', certificate = $1 WHERE transaction_id = $2 AND state = 'approved'",
+        "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
+         issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
     )
-    .bind(certificate)
+    .bind(&issued.certificate)
+    .bind(&issued.serial_number)
+    .bind(issued.not_before)
+    .bind(issued.not_after)
     .bind(id.to_string())
     .execute(&mut **transaction)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.
+pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'rejected', rejection_reason = $1, serial_number = NULL, not_before = NULL, not_after = NULL, \
+         issue_fault = NULL WHERE transaction_id = $2 AND state = 'approved'",
+    )
+    .bind(reason)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes up to `limit` certificates of the type `certificate_type` that end at `now` or later and before `before`, and notes that their holders
+/// are told that they can be renewed: each is taken once.
+pub async fn take_to_renew(
+    transaction: &mut Transaction,
+    certificate_type: &str,
+    now: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<TransactionId>, sqlx::Error> {
+    let ids: Vec<(String,)> = sqlx::query_as(
+        "UPDATE requests SET renewal_told_at = $1 WHERE renewal_told_at IS NULL AND transaction_id IN \
+         (SELECT transaction_id FROM requests WHERE state = 'issued' AND renewal_told_at IS NULL AND certificate_type = $2 \
+         AND not_after >= $1 AND not_after < $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
+    )
+    .bind(now)
+    .bind(certificate_type)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(&mut **transaction)
+    .await?;
+    ids.into_iter().map(|(id,)| id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
+
+/// The request `id`, unless its certificate was revoked, or its renewal was asked for already.
+pub async fn find_to_renew(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE transaction_id = $1 AND revoked_at IS NULL AND NOT EXISTS \
+         (SELECT 1 FROM requests AS next WHERE next.renews = requests.serial_number)"
+    ))
+    .bind(id.to_string())
+    .fetch_optional(executor)
+    .await
 }
 
 /// The certificate of a request, if it was issued, as DER.
@@ -404,7 +520,7 @@ pub async fn find_issued(
     serial_number: &[u8],
 ) -> Result<Option<IssuedCertificate>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT certificate, certificate_type, email_address, revoked_at FROM requests \
+        "SELECT transaction_id, certificate, certificate_type, email_address, revoked_at FROM requests \
          WHERE serial_number = $1 AND state = 'issued'",
     )
     .bind(serial_number)
@@ -482,4 +598,14 @@ pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertif
 /// How many certificates were revoked.
 pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL").fetch_one(executor).await
+}
+
+/// How many requests wait for approval, and how many for the CA.
+pub async fn count_waiting(executor: impl AnyExecutor<'_>) -> Result<[(State, i64); 2], sqlx::Error> {
+    let (pending, approved) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM requests WHERE state = 'pending'), (SELECT count(*) FROM requests WHERE state = 'approved')",
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok([(State::Pending, pending), (State::Approved, approved)])
 }

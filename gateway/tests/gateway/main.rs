@@ -9,13 +9,17 @@
 )]
 
 mod ca_files;
+mod cfssl;
 mod command_line;
 mod connection_check;
 mod connections;
 mod crashes;
 mod devices;
+mod est;
 mod harness;
 mod issuance;
+mod lint;
+mod notifications;
 mod openapi;
 mod page;
 mod postgresql;

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::harness::{PATIENCE, POLL_INTERVAL};
+/// How long anything may take. Far more than it does: only a test that fails waits so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a state is asked for that cannot be waited on.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The folder with PostgreSQL's programs, where they are not in PATH.
 const FOLDER_VARIABLE: &str = "KEYSIDE_POSTGRESQL";
