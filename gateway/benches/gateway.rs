@@ -28,6 +28,7 @@ use keyside::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, reques
 use keyside::domain::key_size::KeySize;
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::key_pair::KeyPair;
+use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use rand::RngExt;
@@ -77,7 +78,13 @@ impl Site {
     /// Starts a gateway on the annotated example, whose requests wait for a person.
     fn start(&self) -> Gateway {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyside-gateway"));
+        let config = self.directory.path().join("keyside.toml");
+        // All clients are at one address.
+        let unlimited =
+            EXAMPLE.replace("calls_per_minute_and_address = 600", "calls_per_minute_and_address = 1000000000");
+        std::fs::write(&config, unlimited).unwrap();
         command.args(["serve", "--manual-approval", "--listen", "127.0.0.1:0", "--data"]).arg(self.directory.path());
+        command.arg("--config").arg(config);
         if let Some(database) = &self.postgresql {
             command.args(["--database", &database.url()]);
         }
@@ -106,9 +113,7 @@ impl Drop for Gateway {
 /// A certification request for 2048 bits, DER.
 fn certification_request(common_name: &str) -> Vec<u8> {
     static KEY: OnceLock<KeyPair> = OnceLock::new();
-    let key = KEY
-        .get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap())
-        .signing_key::<sha2::Sha256>();
+    let key = KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key();
     let subject = format!("CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US");
     let mut builder = RequestBuilder::new(Name::from_str(&subject).unwrap()).unwrap();
     let address = GeneralName::Rfc822Name(Ia5String::new("ada@example.com").unwrap());

@@ -68,7 +68,7 @@ pub async fn reject(database: &Database, id: TransactionId, reason: &str) -> Res
         return Err(DecisionError::NoReason);
     }
     let mut transaction = database.transaction().await?;
-    find(&mut transaction, id).await?;
+    let request = find(&mut transaction, id).await?;
     if !requests::reject(&mut transaction, id, reason.trim(), clock::now()).await? {
         return Err(decided(&find(&mut transaction, id).await?));
     }

@@ -316,10 +316,8 @@ impl Gateway {
         let sender = sender(&config, &data, &database, &public_url)?;
         let shown_url = check_url.map(|url| format!("{url}/"));
         let operations = Arc::new(Operations::new(database.clone(), Arc::clone(&ca)));
-        let around = Around {
-            operations: Arc::clone(&operations),
-            rate_limits: Arc::new(RateLimits::new(&config.limits)),
-        };
+        let around =
+            Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
         let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
@@ -327,8 +325,20 @@ impl Gateway {
             ConnectionCheck { url, listener, tls, router }
         });
         let router = routes::router(Arc::clone(&service), &config, page, &public_url, around);
-        let operations = operations_listener.map(|(listener, address)| (listener, address, operations::router(operations)));
-        Ok(Self { address, listener, router, service, sender, database, config, connection_check, operations, _lock: lock })
+        let operations =
+            operations_listener.map(|(listener, address)| (listener, address, operations::router(operations)));
+        Ok(Self {
+            address,
+            listener,
+            router,
+            service,
+            sender,
+            database,
+            config,
+            connection_check,
+            operations,
+            _lock: lock,
+        })
     }
 
     /// The address that it listens on.

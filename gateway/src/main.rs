@@ -220,7 +220,8 @@ async fn main() -> ExitCode {
     let result = match CommandLine::parse().command {
         Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval } => {
             let Data { directory: data, database, config } = data;
-            serve(Options { listen, tls_listen, operations_listen, data, database, page, config, manual_approval }).await
+            serve(Options { listen, tls_listen, operations_listen, data, database, page, config, manual_approval })
+                .await
         }
         Command::Config { command: ConfigCommand::Example } => {
             io::stdout().write_all(EXAMPLE.as_bytes()).map_err(Error::from)

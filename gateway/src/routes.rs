@@ -51,13 +51,7 @@ pub struct Around {
 }
 
 /// Everything the gateway answers to.
-pub fn router(
-    service: Arc<Service>,
-    config: &Config,
-    page: Option<Page>,
-    public_url: &str,
-    around: Around,
-) -> Router {
+pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public_url: &str, around: Around) -> Router {
     let app = App { service, limits: config.limits.clone() };
     let mut gateway = Router::new()
         .route(REQUESTS_PATH, post(requests::submit))

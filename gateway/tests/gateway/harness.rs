@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use der::Encode;
 use der::asn1::Ia5String;
@@ -107,7 +107,14 @@ impl Site {
 
     fn on(postgresql: Option<Arc<PostgresqlDatabase>>) -> Self {
         let site = Self { directory: tempfile::tempdir().unwrap(), postgresql };
-        fs::write(site.config(), EXAMPLE).unwrap();
+        // All clients are at one address here, and some ask without a pause.
+        let unlimited = |example: String, key: &str| {
+            let (before, rest) = example.split_once(&format!("{key} = ")).unwrap();
+            let (_, after) = rest.split_once('\n').unwrap();
+            format!("{before}{key} = 1000000\n{after}")
+        };
+        let keys = ["calls_per_minute_and_address", "calls_per_minute_and_request"];
+        fs::write(site.config(), keys.into_iter().fold(EXAMPLE.to_owned(), unlimited)).unwrap();
         site
     }
 
@@ -142,7 +149,7 @@ impl Site {
         self.path("data")
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.path("keyside.toml")
     }
 
@@ -164,6 +171,11 @@ impl Site {
     /// Starts the gateway with further arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Gateway {
         Gateway::spawn(self.serve(arguments))
+    }
+
+    /// Starts the gateway with an operations listener on a port that the system chooses.
+    pub(crate) fn start_with_operations(&self) -> Gateway {
+        self.start(&["--operations-listen", "127.0.0.1:0"])
     }
 
     /// Starts the gateway with a connection check on a port that the system chooses.
@@ -205,6 +217,16 @@ impl Site {
         }
     }
 
+    /// A client program of PostgreSQL, told where the site's database is.
+    pub(crate) fn postgresql_client(&self, program: &str) -> Command {
+        self.postgresql.as_ref().expect("the site is on PostgreSQL").client(program)
+    }
+
+    /// Lets nobody into the site's database, which is PostgreSQL's, and ends all that are in; or lets them in again.
+    pub(crate) fn database_lets_in(&self, somebody: bool) {
+        self.postgresql.as_ref().expect("the site is on PostgreSQL").lets_in(somebody);
+    }
+
     /// Changes the database behind the gateway's back.
     pub(crate) async fn execute(&self, sql: &str) {
         let database = self.database().await;
@@ -233,6 +255,8 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     /// Where its connection check listens, if it was started with one: see [`Site::start_with_check`].
     pub(crate) check_url: Option<String>,
+    /// Where its operations listener listens, if it was started with one: see [`Site::start_with_operations`].
+    pub(crate) operations_url: Option<String>,
     http: reqwest::Client,
 }
 
@@ -246,7 +270,8 @@ impl Drop for Gateway {
 impl Gateway {
     /// Starts `command` and waits for its lines.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let has_check = command.get_args().any(|argument| argument == "--tls-listen");
+        let has = |option| command.get_args().any(|argument| argument == option);
+        let (has_check, has_operations) = (has("--tls-listen"), has("--operations-listen"));
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut url_after = |what: &str| {
@@ -257,7 +282,8 @@ impl Gateway {
         };
         let url = url_after("Keyside is at ");
         let check_url = has_check.then(|| url_after("The connection check is at "));
-        Self { process, url, check_url, http: http_client() }
+        let operations_url = has_operations.then(|| url_after("The operations are at "));
+        Self { process, url, check_url, operations_url, http: http_client() }
     }
 
     /// Tells it to stop (SIGTERM), and waits until it has.

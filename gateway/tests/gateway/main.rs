@@ -21,6 +21,7 @@ mod issuance;
 mod lint;
 mod notifications;
 mod openapi;
+mod operations;
 mod page;
 mod postgresql;
 mod refusals;

@@ -52,6 +52,27 @@ impl PostgresqlDatabase {
     pub(crate) fn url(&self) -> String {
         format!("postgresql://{USER}@localhost/{}?host={}", self.name, Cluster::get().folder.display())
     }
+
+    /// A client program of PostgreSQL, told where the database is.
+    pub(crate) fn client(&self, program: &str) -> Command {
+        let mut command = Cluster::get().client(program);
+        command.env("PGDATABASE", &self.name);
+        command
+    }
+
+    /// Lets nobody in, and ends all that are in; or lets them in again.
+    pub(crate) fn lets_in(&self, somebody: bool) {
+        let name = &self.name;
+        let allow = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {somebody}");
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        let mut psql = Cluster::get().client("psql");
+        psql.args(["--quiet", "--dbname", "postgres", "--command", &allow]);
+        if !somebody {
+            psql.args(["--command", &end]);
+        }
+        let output = psql.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
 }
 
 impl Drop for PostgresqlDatabase {
