@@ -1,23 +1,22 @@
-//! How often one address may ask, and how often anybody may ask about one request: above that, the answer is 503 with Retry-After.
-//!
-//! 503 and not 429, because that is what the page and devices know as "not now, try again".
+//! How often one address may ask, and how often anybody may ask about one request: above that, the answer is 429 with Retry-After.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use keyside::api::{ProblemKind, REQUESTS_PATH};
+use keyside::api::{PROBLEM_JSON, Problem, ProblemKind, REQUESTS_PATH};
 use keyside::domain::transaction_id::TransactionId;
 use percent_encoding::percent_decode_str;
 
 use crate::config::Limits;
-use crate::problem::Refusal;
 
 /// How many keys a limiter remembers before it forgets those that have not asked for a while.
 const MANY: usize = 50_000;
@@ -41,14 +40,9 @@ impl RateLimits {
     }
 
     /// Notes a call from `address` on `path`; refuses it where there were too many.
-    fn check(&self, address: Option<IpAddr>, path: &str) -> Result<(), Refusal> {
+    fn check(&self, address: Option<IpAddr>, path: &str) -> Result<(), TooMany> {
         let now = DefaultClock::default();
-        let refuse = |wait: std::time::Duration, what: &str| {
-            Refusal::new(
-                ProblemKind::Unavailable,
-                format!("There were too many calls {what}: try again in {} seconds.", wait.as_secs() + 1),
-            )
-        };
+        let refuse = |wait: Duration, what| TooMany { what, seconds: wait.as_secs() + 1 };
         if let Some(address) = address {
             forget(&self.addresses);
             self.addresses
@@ -78,6 +72,29 @@ fn transaction_id(path: &str) -> Option<TransactionId> {
     percent_decode_str(segment).decode_utf8().ok()?.parse().ok()
 }
 
+/// There were too many calls.
+#[derive(Debug, PartialEq, Eq)]
+struct TooMany {
+    what: &'static str,
+    /// After how many seconds there is room for one more.
+    seconds: u64,
+}
+
+impl IntoResponse for TooMany {
+    fn into_response(self) -> Response {
+        let Self { what, seconds } = self;
+        let detail = format!("There were too many calls {what}: try again in {seconds} seconds.");
+        // To clients it is the kind that they know as "not now": what they do about it is the same.
+        let problem = Problem { status: 429, ..Problem::new(ProblemKind::Unavailable, detail) };
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::RETRY_AFTER, seconds.into()),
+        ];
+        (StatusCode::TOO_MANY_REQUESTS, headers, Json(problem)).into_response()
+    }
+}
+
 /// Keeps a limiter's memory bounded.
 fn forget<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>) {
     if limiter.len() > MANY {
@@ -100,15 +117,13 @@ pub async fn limit(State(limits): State<Arc<RateLimits>>, request: Request, next
     let address = limits.address(request.headers(), peer);
     match limits.check(address, request.uri().path()) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(too_many) => too_many.into_response(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
-    use axum::http::HeaderValue;
 
     use super::*;
     use crate::config::Config;
@@ -129,7 +144,8 @@ mod tests {
         for _ in 0..3 {
             limits.check(one, "/api/v1/ca").unwrap();
         }
-        assert_eq!(limits.check(one, "/api/v1/ca").unwrap_err().kind, ProblemKind::Unavailable);
+        let too_many = limits.check(one, "/api/v1/ca").unwrap_err();
+        assert_eq!(too_many, TooMany { what: "from this address", seconds: 20 });
         limits.check(Some("192.0.2.2".parse().unwrap()), "/api/v1/ca").unwrap();
     }
 
