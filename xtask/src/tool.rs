@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::repository;
 
 /// The Python packages beside cryptography, whose version is the tool's.
-pub(crate) const PYTHON_PACKAGES: [&str; 3] = ["requests==2.34.2", "aiosmtpd==1.4.6", "pkilint==0.13.3"];
+pub(crate) const PYTHON_PACKAGES: [&str; 4] =
+    ["requests==2.34.2", "aiosmtpd==1.4.6", "pkilint==0.13.3", "schemathesis==4.32.5"];
 
 /// Something that a command needs and that may have to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -262,12 +263,12 @@ impl Tool {
                 source: System { packages: &["curl"], elsewhere: "install curl: https://curl.se/download.html" },
             },
             Self::Python => Description {
-                name: "Python with the packages cryptography, requests, aiosmtpd and pkilint",
-                purpose: "reads the PKCS#12 files, logs in with the PEM file, takes mails, and lints certificates",
+                name: "Python with the packages cryptography, requests, aiosmtpd, pkilint and schemathesis",
+                purpose: "reads the PKCS#12 files, logs in with the PEM file, takes mails, lints certificates, and tries the API's description",
                 programs: &["python3"],
                 version_arguments: &[
                     "-c",
-                    "import aiosmtpd, cryptography, pkilint, requests; print(cryptography.__version__)",
+                    "import aiosmtpd, cryptography, pkilint, requests, schemathesis; print(cryptography.__version__)",
                 ],
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
