@@ -239,8 +239,6 @@ impl Chain {
             self.faults.push(Fault::Changed(entry.number));
         } else if is_next && entry.previous_sha256 != self.sha256 {
             self.faults.push(Fault::OutOfPlace(entry.number));
-        } else if entry.number == self.head.entries && entry.sha256 != self.head.sha256 {
-            self.faults.push(Fault::WrongEnd(entry.number));
         }
         (self.number, self.sha256) = (entry.number, entry.sha256.clone());
     }
@@ -252,6 +250,8 @@ impl Chain {
         }
         if self.number > entries {
             self.faults.push(Fault::Inserted(entries + 1));
+        } else if self.number == self.head.entries && self.sha256 != self.head.sha256 {
+            self.faults.push(Fault::WrongEnd(self.number));
         }
         Verified { entries: self.number, sha256: self.sha256, faults: self.faults }
     }
