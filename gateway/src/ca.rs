@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::RevokedCertificate;
+use crate::store::requests::RevokedCertificate;
 
 pub mod embedded;
 

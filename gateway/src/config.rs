@@ -20,6 +20,8 @@ use serde::Deserialize;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
+use crate::database::Location;
+
 /// The annotated example, which is also the default.
 pub const EXAMPLE: &str = include_str!("../keyside.example.toml");
 /// The environment variable that may hold the passphrase of the CA's private keys.
@@ -96,8 +98,20 @@ pub struct Config {
     /// The connection check, if there is one.
     #[serde(default)]
     pub connection_check: ConnectionCheck,
+    /// Where the database is.
+    #[serde(default)]
+    pub database: DatabaseSettings,
     /// What a client may ask for at most.
     pub limits: Limits,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// Its URL; a SQLite file in the data folder if absent.
+    #[serde(default, deserialize_with = "location")]
+    pub url: Option<Location>,
 }
 
 /// See [`api::Link`].
@@ -282,6 +296,11 @@ impl Limits {
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.into())
     }
+}
+
+/// Reads a database's URL. An error does not show it: it may have a password.
+fn location<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Location>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// Reads an RFC 4514 name.
@@ -549,6 +568,9 @@ mod tests {
     const CHECK_CERTIFICATE: &str = "# certificate_file = \"/etc/keyside/connection-check.pem\"";
     const CHECK_KEY: &str = "# key_file = \"/etc/keyside/connection-check-key.pem\"";
 
+    /// The key of the database in the example.
+    const DATABASE_URL: &str = "# url = \"postgresql://keyside@db.example.com/keyside\"";
+
     #[test]
     fn a_connection_check_can_be_anywhere_with_https() {
         for url in ["https://a.example", "https://a.example:8443", "https://192.0.2.1", "https://[2001:db8::1]:8443"] {
@@ -617,6 +639,7 @@ mod tests {
             (CHECK_URL, "public_url = \"https://\"", "connection_check.public_url"),
             (CHECK_CERTIFICATE, "certificate_file = \"a.pem\"", "belong together"),
             (CHECK_KEY, "key_file = \"a.pem\"", "belong together"),
+            (DATABASE_URL, "url = \"mysql://db.example.com/keyside\"", "write a database's URL as in"),
         ] {
             let fault = fault(from, to);
             assert!(fault.contains(expected), "{fault}");

@@ -1,8 +1,9 @@
-//! The data folder: the database, the embedded CA, and the lock of the server that works on them.
+//! The data folder: the embedded CA, the database unless that is elsewhere, and the lock of the server that works on them.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use crate::database::Location;
 use crate::private_files;
 
 /// Why the data folder cannot be used.
@@ -31,9 +32,9 @@ impl DataDirectory {
         Self(path.to_owned())
     }
 
-    /// The database.
-    pub fn database(&self) -> PathBuf {
-        self.0.join("keyside.sqlite")
+    /// The database, unless it is elsewhere.
+    pub fn database(&self) -> Location {
+        Location::Sqlite(self.0.join("keyside.sqlite"))
     }
 
     /// The embedded CA's folder.

@@ -7,8 +7,9 @@ use keyside::domain::revocation::RevocationReason;
 use keyside::domain::transaction_id::TransactionId;
 
 use crate::clock::{self, BACKDATING, DAY};
+use crate::database::{Database, DatabaseError, Transaction};
 use crate::serial_number;
-use crate::store::{Approval, Request, State, Store, StoreError};
+use crate::store::requests::{self, Approval, Request, State};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -28,65 +29,78 @@ pub enum DecisionError {
     /// The reason is empty.
     #[error("say why: the user reads the reason")]
     NoReason,
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
+}
+
+impl From<sqlx::Error> for DecisionError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 /// Approves the request `id`.
-pub async fn approve(store: &Store, id: TransactionId) -> Result<(), DecisionError> {
-    let request = find(store, id).await?;
+pub async fn approve(database: &Database, id: TransactionId) -> Result<(), DecisionError> {
+    let mut transaction = database.transaction().await?;
+    let request = find(&mut transaction, id).await?;
     let now = clock::now();
     let approval = Approval {
         serial_number: serial_number::random(&mut rand::rng()),
         not_before: now - BACKDATING,
-        not_after: now + i64::from(request.validity_days) * DAY,
+        not_after: now + request.validity_days * DAY,
         decided_at: now,
     };
-    if !store.approve(id, &approval).await? {
-        let request = find(store, id).await?;
+    if !requests::approve(&mut transaction, id, &approval).await? {
+        let request = find(&mut transaction, id).await?;
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
+    transaction.commit().await?;
     tracing::info!(%id, common_name = request.common_name, "approved");
     Ok(())
 }
 
 /// Rejects the request `id`, with a reason for the user.
-pub async fn reject(store: &Store, id: TransactionId, reason: &str) -> Result<(), DecisionError> {
+pub async fn reject(database: &Database, id: TransactionId, reason: &str) -> Result<(), DecisionError> {
     if reason.trim().is_empty() {
         return Err(DecisionError::NoReason);
     }
-    let request = find(store, id).await?;
-    if !store.reject(id, reason.trim(), clock::now()).await? {
-        return Err(decided(&find(store, id).await?));
+    let mut transaction = database.transaction().await?;
+    let request = find(&mut transaction, id).await?;
+    if !requests::reject(&mut transaction, id, reason.trim(), clock::now()).await? {
+        return Err(decided(&find(&mut transaction, id).await?));
     }
+    transaction.commit().await?;
     tracing::info!(%id, common_name = request.common_name, "rejected");
     Ok(())
 }
 
 /// Revokes the certificate of the request `id`. It is on the next CRL, and stays there.
-pub async fn revoke(store: &Store, id: TransactionId, reason: RevocationReason) -> Result<(), DecisionError> {
-    if store.revoke(id, reason, clock::now()).await? {
-        tracing::info!(%id, %reason, "revoked");
-        for renewal in store.renewals(id).await? {
-            tracing::warn!(
-                id = %renewal.transaction_id,
-                state = renewal.state.name(),
-                "this request renews the revoked certificate: decide about it too"
-            );
-        }
-        return Ok(());
+pub async fn revoke(database: &Database, id: TransactionId, reason: RevocationReason) -> Result<(), DecisionError> {
+    let mut transaction = database.transaction().await?;
+    if !requests::revoke(&mut transaction, id, reason, clock::now()).await? {
+        let request = find(&mut transaction, id).await?;
+        return Err(if request.revoked.at.is_some() {
+            DecisionError::Decided(id, "revoked")
+        } else {
+            DecisionError::NotIssued(id, request.state.name())
+        });
     }
-    let request = find(store, id).await?;
-    Err(if request.revoked.at.is_some() {
-        DecisionError::Decided(id, "revoked")
-    } else {
-        DecisionError::NotIssued(id, request.state.name())
-    })
+    let renewals = requests::renewals(&mut *transaction, id).await?;
+    transaction.commit().await?;
+    tracing::info!(%id, %reason, "revoked");
+    for renewal in renewals {
+        tracing::warn!(
+            id = %renewal.transaction_id,
+            state = renewal.state.name(),
+            "this request renews the revoked certificate: decide about it too"
+        );
+    }
+    Ok(())
 }
 
-async fn find(store: &Store, id: TransactionId) -> Result<Request, DecisionError> {
-    store.find(id).await?.ok_or(DecisionError::Unknown(id))
+async fn find(transaction: &mut Transaction, id: TransactionId) -> Result<Request, DecisionError> {
+    requests::find(&mut **transaction, id).await?.ok_or(DecisionError::Unknown(id))
 }
 
 fn decided(request: &Request) -> DecisionError {

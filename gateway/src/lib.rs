@@ -8,11 +8,11 @@
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
 //! | [`connection_check`] | whether a client's certificate works |
 //! | [`decision`] | approving, rejecting and revoking, shared by the server and the command line |
-//! | [`store`], [`data`], [`private_files`] | what is kept, and where |
+//! | [`store`], [`database`], [`data`], [`private_files`] | what is kept, and where |
 //! | [`ca`] | the CA engine, and the embedded one |
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
 //!
-//! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`. Bytes are read and made by
+//! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`, `store -> database`. Bytes are read and made by
 //! [`keyside::pki`], the API's types are [`keyside::api`]'s: the page uses the same code.
 
 use std::io;
@@ -29,9 +29,10 @@ use crate::ca::CaError;
 use crate::ca::embedded::EmbeddedCa;
 use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Config, ConfigError};
 use crate::data::{DataDirectory, DataError, Lock};
+use crate::database::{Database, DatabaseError, Location};
 use crate::page::{NoPage, Page};
 use crate::service::Service;
-use crate::store::{Store, StoreError};
+use crate::store::requests;
 use crate::tls::TlsError;
 
 pub mod ca;
@@ -39,6 +40,7 @@ pub mod clock;
 pub mod config;
 pub mod connection_check;
 pub mod data;
+pub mod database;
 pub mod decision;
 pub mod page;
 pub mod policy;
@@ -62,6 +64,8 @@ pub struct Options {
     pub tls_listen: Option<SocketAddr>,
     /// The data folder.
     pub data: PathBuf,
+    /// The database; if absent, the one that the configuration names, or else a file in the data folder.
+    pub database: Option<Location>,
     /// The folder with the built page, if it is to be served.
     pub page: Option<PathBuf>,
     /// The configuration file; the annotated example if absent.
@@ -84,7 +88,7 @@ pub enum StartError {
     Data(#[from] DataError),
     /// The database cannot be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
     /// The CA cannot be used.
     #[error("the certification authority: {0}")]
     Ca(#[from] CaError),
@@ -141,7 +145,7 @@ pub struct Gateway {
     listener: TcpListener,
     router: Router,
     service: Arc<Service>,
-    store: Store,
+    database: Database,
     config: Config,
     connection_check: Option<ConnectionCheck>,
     _lock: Lock,
@@ -193,8 +197,9 @@ impl Gateway {
             (Some((_, address)), None) => Some(format!("https://{address}")),
         };
 
-        let store = Store::open_or_create(&data.database()).await?;
-        if !data.ca().exists() && store.has_approved().await? {
+        let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
+        let database = Database::open_or_create(&location).await?;
+        if !data.ca().exists() && requests::has_approved(database.reader()).await.map_err(DatabaseError::from)? {
             return Err(StartError::CaLost(data.ca()));
         }
         let passphrase = config.ca.passphrase()?;
@@ -215,14 +220,14 @@ impl Gateway {
             None => None,
         };
         let shown_url = check_url.map(|url| format!("{url}/"));
-        let service = Arc::new(Service::new(config.clone(), store.clone(), ca, shown_url.clone()));
+        let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
         let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
             let router = routes::connection_check_router(Arc::clone(&service), &config, page_url);
             ConnectionCheck { url, listener, tls, router }
         });
         let router = routes::router(Arc::clone(&service), &config, page, &public_url);
-        Ok(Self { address, listener, router, service, store, config, connection_check, _lock: lock })
+        Ok(Self { address, listener, router, service, database, config, connection_check, _lock: lock })
     }
 
     /// The address that it listens on.
@@ -255,6 +260,6 @@ impl Gateway {
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
         issuing.abort();
         let _ = issuing.await;
-        self.store.close().await;
+        self.database.close().await;
     }
 }

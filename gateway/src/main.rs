@@ -10,10 +10,11 @@ use der::DateTime;
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use keyside_gateway::clock;
-use keyside_gateway::config::EXAMPLE;
+use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
+use keyside_gateway::database::{Database, Location};
 use keyside_gateway::decision;
-use keyside_gateway::store::{Request, Store};
+use keyside_gateway::store::requests::{self, Request};
 use keyside_gateway::{Gateway, Options};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -42,9 +43,6 @@ enum Command {
         /// The folder with the built page.
         #[arg(long, value_name = "FOLDER")]
         page: Option<PathBuf>,
-        /// The configuration file; without it, the example that `keyside-gateway config example` prints.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
         /// Leave approval to `keyside-gateway requests`, whatever the configuration says.
         #[arg(long)]
         manual_approval: bool,
@@ -108,11 +106,24 @@ struct Data {
     /// The data folder.
     #[arg(long = "data", value_name = "FOLDER", default_value = "data")]
     directory: PathBuf,
+    /// The database, as in postgresql://keyside@db.example.com/keyside; without it the one that the configuration names, or else a
+    /// SQLite file in the data folder.
+    #[arg(long, value_name = "URL", env = "KEYSIDE_DATABASE", hide_env_values = true)]
+    database: Option<Location>,
+    /// The configuration file; without it, the example that `keyside-gateway config example` prints.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Data {
-    async fn store(&self) -> Result<Store, Error> {
-        Ok(Store::open(&DataDirectory::new(&self.directory).database()).await?)
+    /// Opens the database, which must be there.
+    async fn open(self) -> Result<Database, Error> {
+        let configured = || Ok::<_, ConfigError>(Config::load(self.config.as_deref())?.database.url);
+        let location = match self.database {
+            Some(location) => location,
+            None => configured()?.unwrap_or_else(|| DataDirectory::new(&self.directory).database()),
+        };
+        Ok(Database::open(&location).await?)
     }
 }
 
@@ -126,13 +137,14 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy())
         .init();
     let result = match CommandLine::parse().command {
-        Command::Serve { listen, tls_listen, data, page, config, manual_approval } => {
-            serve(Options { listen, tls_listen, data: data.directory, page, config, manual_approval }).await
+        Command::Serve { listen, tls_listen, data, page, manual_approval } => {
+            let Data { directory: data, database, config } = data;
+            serve(Options { listen, tls_listen, data, database, page, config, manual_approval }).await
         }
         Command::Config { command: ConfigCommand::Example } => {
             io::stdout().write_all(EXAMPLE.as_bytes()).map_err(Error::from)
         }
-        Command::Requests { command } => requests(command).await,
+        Command::Requests { command } => run(command).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -181,34 +193,34 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-async fn requests(command: RequestsCommand) -> Result<(), Error> {
+async fn run(command: RequestsCommand) -> Result<(), Error> {
     match command {
         RequestsCommand::List { data } => {
-            let store = data.store().await?;
+            let database = data.open().await?;
             let mut stdout = io::stdout().lock();
             writeln!(
                 stdout,
                 "transaction ID\tstate\tsubmitted\ttype\tcommon name\te-mail address\tserial number\trenews\treplaces\tdevice\trevocation"
             )?;
-            for request in store.list().await? {
+            for request in requests::list(database.reader()).await? {
                 writeln!(stdout, "{}", line(&request)?)?;
             }
-            store.close().await;
+            database.close().await;
         }
         RequestsCommand::Approve { transaction_id, data } => {
-            let store = data.store().await?;
-            decision::approve(&store, transaction_id).await?;
-            store.close().await;
+            let database = data.open().await?;
+            decision::approve(&database, transaction_id).await?;
+            database.close().await;
         }
         RequestsCommand::Reject { transaction_id, reason, data } => {
-            let store = data.store().await?;
-            decision::reject(&store, transaction_id, &reason).await?;
-            store.close().await;
+            let database = data.open().await?;
+            decision::reject(&database, transaction_id, &reason).await?;
+            database.close().await;
         }
         RequestsCommand::Revoke { transaction_id, reason, data } => {
-            let store = data.store().await?;
-            decision::revoke(&store, transaction_id, reason).await?;
-            store.close().await;
+            let database = data.open().await?;
+            decision::revoke(&database, transaction_id, reason).await?;
+            database.close().await;
         }
     }
     Ok(())

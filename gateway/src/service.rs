@@ -27,11 +27,13 @@ use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config};
 use crate::connection_check;
+use crate::database::Database;
 use crate::decision;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
 use crate::renewal;
-use crate::store::{ApprovedRequest, Crl, NewDevice, Request, State, Store};
+use crate::store::crls::{self, Crl};
+use crate::store::requests::{self, ApprovedRequest, NewDevice, Request, State};
 use crate::tls::Client;
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
@@ -46,7 +48,7 @@ const CRL_VALIDITY: i64 = 7 * DAY;
 /// The registration authority.
 pub struct Service {
     config: Config,
-    store: Store,
+    database: Database,
     ca: Arc<dyn CaEngine>,
     connection_check_url: Option<String>,
     /// Held while a CRL is signed, so that no two have the same number.
@@ -84,8 +86,13 @@ pub struct Submission {
 
 impl Service {
     /// A registration authority over these parts; `connection_check_url` is where the connection check is, if there is one.
-    pub fn new(config: Config, store: Store, ca: Arc<dyn CaEngine>, connection_check_url: Option<String>) -> Self {
-        Self { config, store, ca, connection_check_url, crl_signing: Mutex::new(()) }
+    pub fn new(
+        config: Config,
+        database: Database,
+        ca: Arc<dyn CaEngine>,
+        connection_check_url: Option<String>,
+    ) -> Self {
+        Self { config, database, ca, connection_check_url, crl_signing: Mutex::new(()) }
     }
 
     /// What the page needs to know.
@@ -140,7 +147,7 @@ impl Service {
             renewal::check_path(&signer, ca.certificate(Authority::Root), ca.certificate(Authority::Issuing), now)
         })
         .await??;
-        let issued = self.store.find_issued(current.serial_number()).await?;
+        let issued = requests::find_issued(self.database.reader(), current.serial_number()).await?;
         let issued = issued.filter(|issued| issued.certificate == current.der()).ok_or_else(|| {
             Refusal::new(
                 ProblemKind::CertificateNotAccepted,
@@ -164,7 +171,7 @@ impl Service {
 
     /// The transaction of what was submitted before.
     async fn known(&self, submission_sha256: &[u8]) -> Result<Option<Submission>, Refusal> {
-        let request = self.store.find_by_submission(submission_sha256).await?;
+        let request = requests::find_by_submission(self.database.reader(), submission_sha256).await?;
         Ok(request.map(|request| Submission { standing: self.standing(&request), is_new: false }))
     }
 
@@ -196,7 +203,7 @@ impl Service {
         let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
         let device =
             device.map(|Device { kind, file_format, .. }| NewDevice { kind, file_format, names: names.join(" ") });
-        let row = crate::store::NewRequest {
+        let row = requests::NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: kind.id.clone(),
             common_name: checked.common_name,
@@ -216,16 +223,16 @@ impl Service {
                 Approval::Manual {} => None,
             },
         };
-        let is_new = self.store.insert(&row).await?;
+        let mut transaction = self.database.transaction().await?;
+        let is_new = requests::insert(&mut transaction, &row).await?;
+        transaction.commit().await?;
         if is_new {
             tracing::info!(id = %row.transaction_id, common_name = row.common_name, r#type = row.certificate_type, "request taken");
         }
         if self.config.approval == (Approval::Automatic { after_seconds: 0 }) {
             self.approve_and_issue().await?;
         }
-        let request = self
-            .store
-            .find_by_submission(&row.submission_sha256)
+        let request = requests::find_by_submission(self.database.reader(), &row.submission_sha256)
             .await?
             .ok_or_else(|| Refusal::internal(&"a request is gone from the store"))?;
         Ok(Submission { standing: self.standing(&request), is_new })
@@ -238,7 +245,7 @@ impl Service {
 
     /// The certificate of the request `id`, as DER.
     pub async fn certificate(&self, id: TransactionId) -> Result<Vec<u8>, Refusal> {
-        if let Some(certificate) = self.store.certificate(id).await? {
+        if let Some(certificate) = requests::certificate(self.database.reader(), id).await? {
             return Ok(certificate);
         }
         let request = self.find(id).await?;
@@ -262,7 +269,7 @@ impl Service {
         let (mut verdict, certificate) = judging.await??;
         if verdict == ConnectionVerdict::Works
             && let Some(certificate) = &certificate
-            && let Some(issued) = self.store.find_issued(certificate.serial_number()).await?
+            && let Some(issued) = requests::find_issued(self.database.reader(), certificate.serial_number()).await?
             && issued.revoked_at.is_some()
         {
             verdict = ConnectionVerdict::Revoked;
@@ -275,7 +282,7 @@ impl Service {
         let issuer = Sha256::digest(self.ca.certificate(authority)).to_vec();
         let _signing = self.crl_signing.lock().await;
         let now = clock::now();
-        let last = self.store.crl(&issuer).await?;
+        let last = crls::find(self.database.reader(), &issuer).await?;
         let entries = self.entries(authority).await?;
         let number = match last {
             Some(last) if now < last.this_update + CRL_REFRESH && last.entries == entries => return Ok(last.crl),
@@ -283,13 +290,15 @@ impl Service {
             None => 1,
         };
         // Read after they were counted: one that is revoked in between is on this CRL, and the next one is signed all the same.
-        let revoked = if entries > 0 { self.store.revoked().await? } else { Vec::new() };
+        let revoked = if entries > 0 { requests::revoked(self.database.reader()).await? } else { Vec::new() };
         let this_update = now - BACKDATING;
         let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
         let ca = Arc::clone(&self.ca);
         let crl = spawn_blocking(move || ca.sign_crl(&order)).await??;
         let crl = Crl { number, this_update, entries, crl };
-        self.store.replace_crl(&issuer, &crl).await?;
+        let mut transaction = self.database.transaction().await?;
+        crls::replace(&mut transaction, &issuer, &crl).await?;
+        transaction.commit().await?;
         Ok(crl.crl)
     }
 
@@ -297,13 +306,16 @@ impl Service {
     async fn entries(&self, authority: Authority) -> Result<i64, Refusal> {
         match authority {
             Authority::Root => Ok(0),
-            Authority::Issuing => Ok(self.store.count_revoked().await?),
+            Authority::Issuing => Ok(requests::count_revoked(self.database.reader()).await?),
         }
     }
 
     /// Notes that somebody has asked for the revocation of the request's certificate.
     pub async fn request_revocation(&self, id: TransactionId, new: NewRevocation) -> Result<Standing, Refusal> {
-        if !self.store.request_revocation(id, new.reason, clock::now()).await? {
+        let mut transaction = self.database.transaction().await?;
+        let is_issued = requests::request_revocation(&mut transaction, id, new.reason, clock::now()).await?;
+        transaction.commit().await?;
+        if !is_issued {
             self.find(id).await?;
             return Err(Refusal::new(ProblemKind::NotIssued, "There is no certificate to revoke."));
         }
@@ -325,20 +337,23 @@ impl Service {
     /// Approves what is due, and issues what is approved.
     async fn approve_and_issue(&self) -> Result<(), Refusal> {
         if matches!(self.config.approval, Approval::Automatic { .. }) {
-            for request in self.store.due(clock::now()).await? {
+            for request in requests::due(self.database.reader(), clock::now()).await? {
                 tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
-                match decision::approve(&self.store, request.transaction_id).await {
+                match decision::approve(&self.database, request.transaction_id).await {
                     // Somebody else was faster.
                     Ok(()) | Err(decision::DecisionError::Decided(..) | decision::DecisionError::RenewsRevoked(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
         }
-        for request in self.store.approved().await? {
+        for request in requests::approved(self.database.reader()).await? {
             let id = request.transaction_id;
             match self.sign(request).await {
                 Ok(certificate) => {
-                    if self.store.issue(id, &certificate).await? {
+                    let mut transaction = self.database.transaction().await?;
+                    let is_new = requests::issue(&mut transaction, id, &certificate).await?;
+                    transaction.commit().await?;
+                    if is_new {
                         tracing::info!(%id, "issued");
                     }
                 }
@@ -350,12 +365,13 @@ impl Service {
 
     /// Signs the certificate of an approved request.
     async fn sign(&self, request: ApprovedRequest) -> Result<Vec<u8>, Refusal> {
+        let holder = match request.is_for_device() {
+            true => Holder::Device,
+            false => Holder::Person { email_address: request.email_address },
+        };
         let order = CertificateOrder {
             certification_request: request.certification_request,
-            holder: match request.is_for_device {
-                true => Holder::Device,
-                false => Holder::Person { email_address: request.email_address },
-            },
+            holder,
             serial_number: request.serial_number,
             not_before: request.not_before,
             not_after: request.not_after,
@@ -365,7 +381,7 @@ impl Service {
     }
 
     async fn find(&self, id: TransactionId) -> Result<Request, Refusal> {
-        self.store.find(id).await?.ok_or_else(|| {
+        requests::find(self.database.reader(), id).await?.ok_or_else(|| {
             Refusal::new(
                 ProblemKind::UnknownTransactionId,
                 format!("There is no request {id} here: compare it with what you noted, or register again."),

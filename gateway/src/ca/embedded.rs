@@ -51,7 +51,7 @@ use crate::clock::{self, BACKDATING, DAY};
 use crate::config;
 use crate::private_files;
 use crate::serial_number;
-use crate::store::RevokedCertificate;
+use crate::store::requests::RevokedCertificate;
 
 /// The size of the authorities' keys.
 const KEY_SIZE: KeySize = KeySize::Rsa3072;

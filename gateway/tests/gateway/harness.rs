@@ -17,7 +17,8 @@ use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::key_pair::KeyPair;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
-use keyside_gateway::store::Store;
+use keyside_gateway::database::Database;
+use keyside_gateway::store::requests::{self, Request};
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
 use tempfile::TempDir;
@@ -129,16 +130,22 @@ impl Site {
 
     /// Changes the database behind the gateway's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.data().join("keyside.sqlite"));
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        pool.close().await;
+        let database = self.database().await;
+        sqlx::query(sql).execute(database.reader()).await.unwrap();
+        database.close().await;
     }
 
-    /// The site's store, beside the running gateway.
-    pub(crate) async fn store(&self) -> Store {
-        let database = DataDirectory::new(&self.data()).database();
-        Store::open(&database).await.unwrap()
+    /// The site's database, beside the running gateway.
+    pub(crate) async fn database(&self) -> Database {
+        Database::open(&DataDirectory::new(&self.data()).database()).await.unwrap()
+    }
+
+    /// Every request.
+    pub(crate) async fn all_requests(&self) -> Vec<Request> {
+        let database = self.database().await;
+        let all = requests::list(database.reader()).await.unwrap();
+        database.close().await;
+        all
     }
 }
 

@@ -69,7 +69,7 @@ async fn the_same_request_is_the_same_transaction() {
         assert_eq!(again.json::<RequestStatus>().await.unwrap(), first);
     }
     assert_eq!(gateway.issued(first.transaction_id).await, certificate);
-    assert_eq!(site.store().await.list().await.unwrap().len(), 1);
+    assert_eq!(site.all_requests().await.len(), 1);
 
     let other = gateway.submit_good(&good_request("Bea Example")).await;
     assert_ne!(other, first.transaction_id);
@@ -103,7 +103,7 @@ async fn many_at_once_with_the_same_request_are_one_transaction() {
         gateway.submit_good(&request),
     );
     assert_eq!([a, a, a], [b, c, d]);
-    assert_eq!(site.store().await.list().await.unwrap().len(), 1);
+    assert_eq!(site.all_requests().await.len(), 1);
 }
 
 #[tokio::test]

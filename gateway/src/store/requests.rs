@@ -1,0 +1,485 @@
+//! The requests for certificates, and the certificates.
+
+use keyside::domain::device::{Device, DeviceKind, FileFormat};
+use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
+use keyside::domain::transaction_id::TransactionId;
+use sqlx::any::AnyExecutor;
+
+use crate::clock;
+use crate::database::Transaction;
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It waits for approval.
+    Pending,
+    /// It was turned down.
+    Rejected,
+    /// It was approved: serial number and validity are fixed. The certificate is about to be signed.
+    Approved,
+    /// The certificate is there.
+    Issued,
+}
+
+impl State {
+    /// The state in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+            Self::Approved => "approved",
+            Self::Issued => "issued",
+        }
+    }
+}
+
+/// A state of a later version, or of nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("“{0}” is no state of a request")]
+pub struct UnknownState(String);
+
+impl TryFrom<String> for State {
+    type Error = UnknownState;
+
+    fn try_from(name: String) -> Result<Self, UnknownState> {
+        let states = [Self::Pending, Self::Rejected, Self::Approved, Self::Issued];
+        states.into_iter().find(|state| state.name() == name).ok_or(UnknownState(name))
+    }
+}
+
+/// A request that was checked and is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// Its name.
+    pub transaction_id: TransactionId,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// The PKCS#10 CertificationRequest, DER.
+    pub certification_request: Vec<u8>,
+    /// The SHA-256 of what was submitted, which is kept once.
+    pub submission_sha256: Vec<u8>,
+    /// The serial number of the certificate that it renews, if it renews one.
+    pub renews: Option<Vec<u8>>,
+    /// The transaction ID of the request that it replaces, if the applicant has quoted one.
+    pub replaces: Option<TransactionId>,
+    /// The device that it is for, if it is for one.
+    pub device: Option<NewDevice>,
+    /// How many days the certificate will be valid.
+    pub validity_days: u32,
+    /// When it came. This and all times here are in seconds since 1970-01-01T00:00:00Z.
+    pub submitted_at: i64,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+}
+
+/// What is kept of a device beside the request's Common Name and e-mail address, which are its own.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// What it is.
+    pub kind: DeviceKind,
+    /// The file that it takes its certificate from.
+    pub file_format: FileFormat,
+    /// The dNSNames and iPAddresses asked for, as text.
+    pub names: String,
+}
+
+/// A request as it stands.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Request {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// How many days the certificate will be valid.
+    pub validity_days: i64,
+    /// When it came.
+    pub submitted_at: i64,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub state: State,
+    /// Why it was rejected, if it was.
+    pub rejection_reason: Option<String>,
+    /// Its certificate's serial number, once it was approved: unsigned, most significant byte first.
+    pub serial_number: Option<Vec<u8>>,
+    /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
+    pub renews: Option<Vec<u8>>,
+    /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
+    pub replaces: Option<String>,
+    /// The device that it is for, if it is for one.
+    #[sqlx(flatten)]
+    pub device: KeptDevice,
+    /// When somebody has asked for the revocation of its certificate, and why.
+    #[sqlx(flatten)]
+    pub revocation_requested: RevocationRequested,
+    /// When its certificate was revoked, and why.
+    #[sqlx(flatten)]
+    pub revoked: Revoked,
+}
+
+/// A device.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeptDevice {
+    #[sqlx(rename = "device_kind")]
+    kind: Option<String>,
+    #[sqlx(rename = "device_file_format")]
+    file_format: Option<String>,
+    /// The dNSNames and iPAddresses asked for, as text, if there is a device.
+    #[sqlx(rename = "device_names")]
+    pub names: Option<String>,
+}
+
+/// That somebody has asked for a revocation.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RevocationRequested {
+    /// When, if ever.
+    #[sqlx(rename = "revocation_requested_at")]
+    pub at: Option<i64>,
+    #[sqlx(rename = "revocation_requested_reason")]
+    reason: Option<String>,
+}
+
+/// That a certificate was revoked.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Revoked {
+    /// When, if ever.
+    #[sqlx(rename = "revoked_at")]
+    pub at: Option<i64>,
+    #[sqlx(rename = "revocation_reason")]
+    reason: Option<String>,
+}
+
+/// A certificate that was revoked, as a CRL names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedCertificate {
+    /// The serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// When it was revoked.
+    pub revoked_at: i64,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+/// A certificate that was issued.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct IssuedCertificate {
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// The id of its type.
+    pub certificate_type: String,
+    /// The e-mail address in it.
+    pub email_address: String,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<i64>,
+}
+
+impl Request {
+    /// The device that it is for, if it is for one. A kind that is not known any more is no device to anybody.
+    pub fn device(&self) -> Option<Device> {
+        Some(Device {
+            kind: self.device.kind.as_deref()?.parse().ok()?,
+            name: self.common_name.clone(),
+            file_format: self.device.file_format.as_deref()?.parse().ok()?,
+            email_address: self.email_address.clone(),
+        })
+    }
+
+    /// Whether its certificate was revoked, or somebody has asked for that.
+    pub fn revocation(&self) -> Option<Revocation> {
+        let revocation = |state, at: Option<i64>, reason: &Option<String>| {
+            let reason = reason_of(reason.as_deref().unwrap_or_default());
+            at.map(|at| Revocation { state, since: clock::to_unsigned(at), reason })
+        };
+        revocation(RevocationState::Revoked, self.revoked.at, &self.revoked.reason).or_else(|| {
+            let RevocationRequested { at, reason } = &self.revocation_requested;
+            revocation(RevocationState::Requested, *at, reason)
+        })
+    }
+}
+
+/// A reason as it is kept. A name that is not known any more says nothing.
+fn reason_of(name: &str) -> RevocationReason {
+    name.parse().unwrap_or(RevocationReason::Unspecified)
+}
+
+/// What an approval fixes for good.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// The serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// The first second of the certificate's validity.
+    pub not_before: i64,
+    /// The last second of the certificate's validity.
+    pub not_after: i64,
+    /// When it was approved.
+    pub decided_at: i64,
+}
+
+/// An approved request: all that its certificate is made from.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ApprovedRequest {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The PKCS#10 CertificationRequest, DER.
+    pub certification_request: Vec<u8>,
+    /// The e-mail address.
+    pub email_address: String,
+    device_kind: Option<String>,
+    /// See [`Approval::serial_number`].
+    pub serial_number: Vec<u8>,
+    /// See [`Approval::not_before`].
+    pub not_before: i64,
+    /// See [`Approval::not_after`].
+    pub not_after: i64,
+}
+
+impl ApprovedRequest {
+    /// Whether it is for a device.
+    pub fn is_for_device(&self) -> bool {
+        self.device_kind.is_some()
+    }
+}
+
+/// The columns of [`Request`], to begin a query with.
+macro_rules! select_requests {
+    ($rest:literal) => {
+        concat!(
+            "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
+             state, rejection_reason, serial_number, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
+             revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
+            $rest
+        )
+    };
+}
+
+/// Keeps `new`, unless its certification request is there already. Returns whether it was new.
+pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
+         submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         ON CONFLICT (submission_sha256) DO NOTHING",
+    )
+    .bind(new.transaction_id.to_string())
+    .bind(&new.certificate_type)
+    .bind(&new.common_name)
+    .bind(&new.email_address)
+    .bind(&new.certification_request)
+    .bind(&new.submission_sha256)
+    .bind(&new.renews)
+    .bind(new.replaces.map(|id| id.to_string()))
+    .bind(new.device.as_ref().map(|device| device.kind.name()))
+    .bind(new.device.as_ref().map(|device| device.file_format.name()))
+    .bind(new.device.as_ref().map(|device| device.names.as_str()))
+    .bind(i64::from(new.validity_days))
+    .bind(new.submitted_at)
+    .bind(new.approve_at)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The request with this transaction ID.
+pub async fn find(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("WHERE transaction_id = $1")).bind(id.to_string()).fetch_optional(executor).await
+}
+
+/// The request whose submission has this SHA-256.
+pub async fn find_by_submission(executor: impl AnyExecutor<'_>, sha256: &[u8]) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("WHERE submission_sha256 = $1")).bind(sha256).fetch_optional(executor).await
+}
+
+/// Every request, oldest first.
+pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
+}
+
+/// Whether any request was ever approved: then certificates of the CA are out there.
+pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::Error> {
+    let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM requests WHERE serial_number IS NOT NULL LIMIT 1")
+        .fetch_optional(executor)
+        .await?;
+    Ok(any.is_some())
+}
+
+/// The requests that approve themselves by now, oldest first. A renewal waits for a person once the certificate that it renews
+/// was revoked, or somebody has asked for that.
+pub async fn due(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
+         WHERE current.serial_number = requests.renews \
+         AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY submitted_at"
+    ))
+    .bind(now)
+    .fetch_all(executor)
+    .await
+}
+
+/// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.
+pub async fn approve(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    approval: &Approval,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'approved', serial_number = $1, not_before = $2, not_after = $3, decided_at = $4 \
+         WHERE transaction_id = $5 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM requests AS current \
+         WHERE current.serial_number = requests.renews AND current.revoked_at IS NOT NULL)",
+    )
+    .bind(&approval.serial_number)
+    .bind(approval.not_before)
+    .bind(approval.not_after)
+    .bind(approval.decided_at)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Rejects a pending request. Returns whether it was pending.
+pub async fn reject(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    reason: &str,
+    decided_at: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'rejected', rejection_reason = $1, decided_at = $2 \
+         WHERE transaction_id = $3 AND state = 'pending'",
+    )
+    .bind(reason)
+    .bind(decided_at)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The requests that are approved and not yet issued, oldest first.
+pub async fn approved(executor: impl AnyExecutor<'_>) -> Result<Vec<ApprovedRequest>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT transaction_id, certification_request, email_address, device_kind, serial_number, not_before, not_after \
+         FROM requests WHERE state = 'approved' ORDER BY submitted_at",
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// Keeps the certificate of an approved request. Returns whether it was not there yet.
+pub async fn issue(transaction: &mut Transaction, id: TransactionId, certificate: &[u8]) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'issued', certificate = $1 WHERE transaction_id = $2 AND state = 'approved'",
+    )
+    .bind(certificate)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The certificate of a request, if it was issued, as DER.
+pub async fn certificate(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let certificate: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT certificate FROM requests WHERE transaction_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(executor)
+            .await?;
+    Ok(certificate.flatten())
+}
+
+/// The certificate with this serial number, unsigned, most significant byte first, if it was issued.
+pub async fn find_issued(
+    executor: impl AnyExecutor<'_>,
+    serial_number: &[u8],
+) -> Result<Option<IssuedCertificate>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT certificate, certificate_type, email_address, revoked_at FROM requests \
+         WHERE serial_number = $1 AND state = 'issued'",
+    )
+    .bind(serial_number)
+    .fetch_optional(executor)
+    .await
+}
+
+/// The requests that renew the certificate of the request `id`, oldest first.
+pub async fn renewals(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE renews = (SELECT serial_number FROM requests WHERE transaction_id = $1) ORDER BY submitted_at"
+    ))
+    .bind(id.to_string())
+    .fetch_all(executor)
+    .await
+}
+
+/// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and the gravest
+/// reason. Returns whether the certificate is there.
+pub async fn request_revocation(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    reason: RevocationReason,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), \
+         revocation_requested_reason = CASE WHEN revocation_requested_reason IS NULL OR $2 = $3 THEN $2 \
+         ELSE revocation_requested_reason END WHERE transaction_id = $4 AND state = 'issued'",
+    )
+    .bind(now)
+    .bind(reason.name())
+    .bind(RevocationReason::KeyCompromise.name())
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Revokes an issued certificate. Returns whether it was issued, and not revoked before.
+pub async fn revoke(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    reason: RevocationReason,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET revoked_at = $1, revocation_reason = $2 \
+         WHERE transaction_id = $3 AND state = 'issued' AND revoked_at IS NULL",
+    )
+    .bind(now)
+    .bind(reason.name())
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The certificates that were revoked, in the order in which they were.
+pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
+    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(
+        "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
+         ORDER BY revoked_at, serial_number",
+    )
+    .fetch_all(executor)
+    .await?;
+    let certificates = rows.into_iter().map(|(serial_number, revoked_at, reason)| RevokedCertificate {
+        serial_number,
+        revoked_at,
+        reason: reason_of(&reason),
+    });
+    Ok(certificates.collect())
+}
+
+/// How many certificates were revoked.
+pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL").fetch_one(executor).await
+}
