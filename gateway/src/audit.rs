@@ -156,7 +156,9 @@ pub enum Fault {
     #[error("entries {0} to {1} were removed")]
     Removed(i64, i64),
     /// The entry says that it follows another one.
-    #[error("entry {0} is out of place: it does not follow the one before it, so that one was written anew, or one of them was moved or inserted")]
+    #[error(
+        "entry {0} is out of place: it does not follow the one before it, so that one was written anew, or one of them was moved or inserted"
+    )]
     OutOfPlace(i64),
     /// There is more than was ever counted.
     #[error("entry {0} was inserted: the log ends before it")]
@@ -221,12 +223,14 @@ struct Chain {
     /// The number and hash of the last entry read.
     number: i64,
     sha256: Vec<u8>,
+    /// Whether the entry that was noted as the last one has the hash that was noted, as far as it was read.
+    is_end_as_noted: bool,
     faults: Vec<Fault>,
 }
 
 impl Chain {
     fn new(head: Head) -> Self {
-        Self { head, number: 0, sha256: BEGINNING.to_vec(), faults: Vec::new() }
+        Self { head, number: 0, sha256: BEGINNING.to_vec(), is_end_as_noted: true, faults: Vec::new() }
     }
 
     /// Goes on with the next entry there is.
@@ -240,6 +244,9 @@ impl Chain {
         } else if is_next && entry.previous_sha256 != self.sha256 {
             self.faults.push(Fault::OutOfPlace(entry.number));
         }
+        if entry.number == self.head.entries {
+            self.is_end_as_noted = entry.sha256 == self.head.sha256;
+        }
         (self.number, self.sha256) = (entry.number, entry.sha256.clone());
     }
 
@@ -250,8 +257,8 @@ impl Chain {
         }
         if self.number > entries {
             self.faults.push(Fault::Inserted(entries + 1));
-        } else if self.number == self.head.entries && self.sha256 != self.head.sha256 {
-            self.faults.push(Fault::WrongEnd(self.number));
+        } else if !self.is_end_as_noted {
+            self.faults.push(Fault::WrongEnd(self.head.entries));
         }
         Verified { entries: self.number, sha256: self.sha256, faults: self.faults }
     }

@@ -110,7 +110,7 @@ pub async fn authorise(
     authorisations::insert(&mut transaction, &authorisation).await?;
     if let Some(waiting) = requests::waiting_for(&mut transaction, applicant(&authorisation)).await? {
         authorisations::give(&mut transaction, &authorisation.id, &waiting.transaction_id.to_string()).await?;
-        let approve_at = approve_at(kind, waiting.names_hosts, now).or(waiting.approve_at);
+        let approve_at = approve_at(kind, waiting.names_hosts(), now).or(waiting.approve_at);
         let company = Some(authorisation.company.as_str());
         requests::mark(&mut transaction, waiting.transaction_id, Some(&authorisation.id), company, approve_at).await?;
     }
@@ -177,6 +177,7 @@ pub async fn withdraw(database: &Database, id: &str, actor: &Actor) -> Result<bo
     let mut transaction = database.transaction().await?;
     let is_new = authorisations::withdraw(&mut transaction, id, at).await?;
     if is_new {
+        requests::leave_to_a_person(&mut transaction, id).await?;
         let (actor, subject) = (actor.clone(), id.into());
         let entry = NewEntry { at, actor, action: Action::Withdrawn, subject, detail: String::new() };
         audit::append(&mut transaction, entry).await?;

@@ -200,7 +200,8 @@ fn table(caption: &str, columns: &[&str], rows: &[Vec<Markup>]) -> Markup {
 fn paging(path: &str, query: &str, is_first: bool, next: Option<&str>) -> Markup {
     let link = |after: Option<&str>| {
         let after = after.map(|id| format!("after={id}"));
-        let query: Vec<&str> = [Some(query), after.as_deref()].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        let query: Vec<&str> =
+            [Some(query), after.as_deref()].into_iter().flatten().filter(|part| !part.is_empty()).collect();
         if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
     };
     html! {

@@ -170,7 +170,9 @@ pub struct Invitation {
 #[derive(Debug, thiserror::Error)]
 pub enum OfficerError {
     /// A User Access Administrator without a company, or another officer with one.
-    #[error("a User Access Administrator belongs to a company, and no other officer does: give --company with --role uaa alone")]
+    #[error(
+        "a User Access Administrator belongs to a company, and no other officer does: give --company with --role uaa alone"
+    )]
     Company,
     /// The text is empty or too long.
     #[error("{0} must have between 1 and {LONGEST_TEXT} characters, and no control characters")]
@@ -182,7 +184,9 @@ pub enum OfficerError {
     #[error("there is no officer {0} who may still work; `keyside-gateway officer list` shows those there are")]
     Unknown(String),
     /// The certificate cannot sign anybody in.
-    #[error("no certificate with the serial number {0} was issued here that is not revoked; `keyside-gateway requests list` shows them")]
+    #[error(
+        "no certificate with the serial number {0} was issued here that is not revoked; `keyside-gateway requests list` shows them"
+    )]
     NoCertificate(String),
     /// The certificate signs somebody else in.
     #[error("the certificate {0} signs in another officer")]
@@ -212,8 +216,13 @@ pub fn random_id() -> String {
     hexadecimal(&bytes)
 }
 
-/// Makes an officer, who cannot sign in yet: see [`give_link`] and [`bind_certificate`].
-pub async fn invite(database: &Database, invitation: Invitation, actor: Actor) -> Result<Officer, OfficerError> {
+/// Makes an officer. Who has no `certificate` (its serial number) cannot sign in yet: see [`give_link`].
+pub async fn invite(
+    database: &Database,
+    invitation: Invitation,
+    certificate: Option<&[u8]>,
+    actor: Actor,
+) -> Result<Officer, OfficerError> {
     let Invitation { role, company, name, email_address } = invitation;
     if (role == Role::Uaa) != company.is_some() {
         return Err(OfficerError::Company);
@@ -236,9 +245,12 @@ pub async fn invite(database: &Database, invitation: Invitation, actor: Actor) -
     let detail = format!("{}, {}{company}, {}", officer.name, role.title(), officer.email_address);
     let mut transaction = database.transaction().await?;
     officers::insert(&mut transaction, &officer).await?;
-    let entry =
-        NewEntry { at: officer.invited_at, actor, action: Action::OfficerInvited, subject: officer.id.clone(), detail };
+    let (at, subject) = (officer.invited_at, officer.id.clone());
+    let entry = NewEntry { at, actor: actor.clone(), action: Action::OfficerInvited, subject, detail };
     audit::append(&mut transaction, entry).await?;
+    if let Some(serial_number) = certificate {
+        bind(&mut transaction, &officer.id, serial_number, actor).await?;
+    }
     transaction.commit().await?;
     Ok(officer)
 }
@@ -263,21 +275,26 @@ pub async fn bind_certificate(
     serial_number: &[u8],
     actor: Actor,
 ) -> Result<(), OfficerError> {
+    let mut transaction = database.transaction().await?;
+    bind(&mut transaction, id, serial_number, actor).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn bind(transaction: &mut Transaction, id: &str, serial_number: &[u8], actor: Actor) -> Result<(), OfficerError> {
     let shown = hexadecimal(serial_number);
-    let issued = requests::find_issued(database.reader(), serial_number).await?;
+    let issued = requests::find_issued(&mut **transaction, serial_number).await?;
     if issued.is_none_or(|issued| issued.revoked_at.is_some()) {
         return Err(OfficerError::NoCertificate(shown));
     }
-    if officers::find_by_certificate(database, serial_number).await?.is_some_and(|officer| officer.id != id) {
+    let other = officers::find_by_certificate(&mut **transaction, serial_number).await?;
+    if other.is_some_and(|officer| officer.id != id) {
         return Err(OfficerError::CertificateTaken(shown));
     }
-    let mut transaction = database.transaction().await?;
-    if !officers::bind_certificate(&mut transaction, id, serial_number).await? {
+    if !officers::bind_certificate(transaction, id, serial_number).await? {
         return Err(OfficerError::Unknown(id.into()));
     }
-    linked(&mut transaction, id, format!("the certificate {shown}"), actor, clock::now()).await?;
-    transaction.commit().await?;
-    Ok(())
+    Ok(linked(transaction, id, format!("the certificate {shown}"), actor, clock::now()).await?)
 }
 
 async fn linked(
@@ -308,10 +325,10 @@ pub async fn sign_in_by_link(database: &Database, token: &Token) -> Result<Optio
 /// officer. The certificate that renews an officer's takes its place.
 pub async fn sign_in_by_certificate(database: &Database, serial_number: &[u8]) -> Result<Option<Token>, DatabaseError> {
     let now = clock::now();
-    let officer = match officers::find_by_certificate(database, serial_number).await? {
+    let officer = match officers::find_by_certificate(database.reader(), serial_number).await? {
         Some(officer) => Some(officer),
         None => match requests::renewed_by(database.reader(), serial_number).await? {
-            Some(renewed) => officers::find_by_certificate(database, &renewed).await?,
+            Some(renewed) => officers::find_by_certificate(database.reader(), &renewed).await?,
             None => None,
         },
     };
@@ -375,9 +392,52 @@ pub async fn revoke(database: &Database, id: &str, actor: Actor) -> Result<(), O
         return Err(OfficerError::Unknown(id.into()));
     }
     sessions::end_all(&mut transaction, id).await?;
-    let entry =
-        NewEntry { at: now, actor, action: Action::OfficerRevoked, subject: id.into(), detail: String::new() };
+    let entry = NewEntry { at: now, actor, action: Action::OfficerRevoked, subject: id.into(), detail: String::new() };
     audit::append(&mut transaction, entry).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+/// A serial number that is written in hexadecimal, with or without colons, as viewers of certificates show it. Gives it unsigned, most
+/// significant byte first.
+pub fn serial_number(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.trim().bytes().filter(|byte| *byte != b':').collect();
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let is_hexadecimal =
+        !digits.is_empty() && digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    is_hexadecimal.then(|| digits.chunks(2).map(pair).collect::<Option<Vec<u8>>>()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+
+    #[test]
+    fn a_serial_number_is_read_as_viewers_show_it() {
+        for text in ["0a1bff", "0A:1B:FF", " 0a1bFF "] {
+            assert_eq!(serial_number(text).unwrap(), [0x0a, 0x1b, 0xff], "{text}");
+        }
+        for text in ["", ":", "0a1", "0a1g", "+a0b", "ää"] {
+            assert_eq!(serial_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_printed_and_comes_once() {
+        let (one, other) = (Token::random(), Token::random());
+        assert_eq!(format!("{one:?}"), "Token");
+        assert_eq!(one.secret().len(), 43);
+        assert_ne!(one.secret(), other.secret());
+        assert_ne!(one.for_forms(), hexadecimal(&one.sha256()));
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_bounded() {
+        assert_eq!(text("  Ada ", 3).as_deref(), Some("Ada"));
+        assert_eq!(text("Ada", 2), None);
+        assert_eq!(text(" ", 2), None);
+        assert_eq!(text("A\tB", 9), None);
+    }
 }

@@ -57,8 +57,8 @@ ALTER TABLE requests ADD COLUMN email_address_key TEXT COLLATE "C" NOT NULL DEFA
 UPDATE requests SET common_name_key = lower(common_name), email_address_key = lower(email_address);
 
 CREATE INDEX requests_by_time ON requests (submitted_at, transaction_id);
-CREATE INDEX requests_by_state_and_time ON requests (state, submitted_at, transaction_id);
 CREATE INDEX requests_by_type ON requests (certificate_type, submitted_at, transaction_id);
 CREATE INDEX requests_by_company ON requests (company, submitted_at, transaction_id);
 CREATE INDEX requests_by_common_name ON requests (common_name_key, transaction_id);
+CREATE INDEX requests_by_authorisation ON requests (authorisation_id) WHERE authorisation_id IS NOT NULL;
 CREATE INDEX requests_by_email_address ON requests (email_address_key, transaction_id);

@@ -8,7 +8,14 @@ use crate::clock::date_and_time;
 use crate::store::officers::Officer;
 
 /// The page. `has_more` tells whether there are earlier entries.
-pub fn list(site: &Site, viewer: &Viewer, entries: &[Entry], officers: &[Officer], is_first: bool, has_more: bool) -> Markup {
+pub fn list(
+    site: &Site,
+    viewer: &Viewer,
+    entries: &[Entry],
+    officers: &[Officer],
+    is_first: bool,
+    has_more: bool,
+) -> Markup {
     let rows: Vec<Vec<Markup>> = entries.iter().map(|entry| row(entry, officers)).collect();
     let next = entries.last().filter(|_| has_more).map(|entry| entry.number.to_string());
     let content = html! {

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{Part, Site, Viewer, audit_log, code, form_token, page, paging, particulars, plain, select, standing, table};
+use super::{
+    Part, Site, Viewer, audit_log, code, form_token, page, paging, particulars, plain, select, standing, table,
+};
 use crate::audit::Entry;
 use crate::authorisations::{Field, LONGEST_DAYS};
 use crate::clock::date_and_time;

@@ -13,12 +13,20 @@ fn about(site: &Site, request: &Request) -> Markup {
         ("Common Name", plain(&request.common_name)),
         ("Email Address", plain(&request.email_address)),
         ("Certificate type", plain(site.type_name(&request.certificate_type))),
-        ("Transaction ID", code(request.transaction_id)),
+        ("Transaction ID", code(request.transaction_id.to_string())),
     ])
 }
 
 /// A page with what it is about, a form that does it, and a way back.
-fn ask(site: &Site, viewer: &Viewer, title: &str, request: &Request, warning: &str, action: &str, form: Markup) -> Markup {
+fn ask(
+    site: &Site,
+    viewer: &Viewer,
+    title: &str,
+    request: &Request,
+    warning: &str,
+    action: &str,
+    form: Markup,
+) -> Markup {
     let path = format!("/console/requests/{}", request.transaction_id);
     let content = html! {
         p.lead { (warning) }
@@ -35,7 +43,9 @@ fn ask(site: &Site, viewer: &Viewer, title: &str, request: &Request, warning: &s
 /// Asks before an approval.
 pub fn approve(site: &Site, viewer: &Viewer, request: &Request) -> Markup {
     let warning = match (&request.authorisation_id, &request.renews) {
-        (None, None) => "Nobody has authorised this person. The certificate is issued at once, and can only be revoked afterwards.",
+        (None, None) => {
+            "Nobody has authorised this person. The certificate is issued at once, and can only be revoked afterwards."
+        }
         _ => "The certificate is issued at once, and can only be revoked afterwards.",
     };
     ask(site, viewer, "Approve the request", request, warning, "approve", html! {})
@@ -71,7 +81,8 @@ pub fn revoke(site: &Site, viewer: &Viewer, request: &Request, fault: Option<&st
             }
         }
     };
-    let warning = "A revocation is for good: the certificate is on the next CRL and stays there, and nobody accepts it any more.";
+    let warning =
+        "A revocation is for good: the certificate is on the next CRL and stays there, and nobody accepts it any more.";
     ask(site, viewer, "Revoke the certificate", request, warning, "revoke", form)
 }
 

@@ -10,10 +10,9 @@ use super::{Part, Site, Viewer, audit_log, code, page, particulars, plain, stand
 use crate::audit::{Entry, hexadecimal};
 use crate::authorisations::Comparison;
 use crate::clock::date_and_time;
-use crate::store::State;
 use crate::store::authorisations::Standing;
 use crate::store::officers::Officer;
-use crate::store::requests::Request;
+use crate::store::requests::{Request, State};
 
 /// What a certification request says.
 #[derive(Clone, Debug)]
@@ -45,7 +44,9 @@ impl Decoded {
         let verdict = if request.verify().is_ok() { "made with the key above" } else { "does not fit the key above" };
         Self {
             subject: request.subject().to_string(),
-            alt_names: request.subject_alt_names().map_or_else(|_| vec![unreadable()], |names| names.iter().map(alt_name).collect()),
+            alt_names: request
+                .subject_alt_names()
+                .map_or_else(|_| vec![unreadable()], |names| names.iter().map(alt_name).collect()),
             key,
             signature: format!("{}, {verdict}", algorithm(&request.signature_algorithm().to_string())),
         }
@@ -139,7 +140,7 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
     let (request, decoded) = (shown.request, shown.decoded);
     let lines = |lines: &[String]| html! { @for line in lines { div { (line) } } @if lines.is_empty() { "none" } };
     let mut rows = vec![
-        ("Transaction ID", code(request.transaction_id)),
+        ("Transaction ID", code(request.transaction_id.to_string())),
         ("Submitted", plain(date_and_time(request.submitted_at))),
         ("Certificate type", plain(site.type_name(&request.certificate_type))),
         ("Subject", plain(&decoded.subject)),
@@ -150,7 +151,10 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
         ("Valid for", plain(format!("{} days", request.validity_days))),
     ];
     if let Some(device) = request.device() {
-        rows.push(("Device", plain(format!("{}, takes its certificate as {}", device.kind.abbreviation(), device.file_format))));
+        rows.push((
+            "Device",
+            plain(format!("{}, takes its certificate as {}", device.kind.abbreviation(), device.file_format)),
+        ));
     }
     if let Some(serial_number) = &request.renews {
         let certificate = code(hexadecimal(serial_number));
@@ -196,7 +200,11 @@ fn beside(site: &Site, request: &Request, comparison: &Comparison) -> Markup {
     let authorisation = &comparison.authorisation;
     let mark = |same: bool| if same { standing("done", "the same") } else { standing("failed", "differs") };
     let pairs = [
-        ("Certificate type", site.type_name(&request.certificate_type), site.type_name(&authorisation.certificate_type)),
+        (
+            "Certificate type",
+            site.type_name(&request.certificate_type),
+            site.type_name(&authorisation.certificate_type),
+        ),
         ("Common Name", request.common_name.as_str(), authorisation.common_name.as_str()),
         ("Email Address", request.email_address.as_str(), authorisation.email_address.as_str()),
     ];

@@ -5,8 +5,7 @@ use maud::{Markup, html};
 
 use super::{Part, Site, Viewer, code, page, paging, plain, select, standing, table};
 use crate::clock::date_and_time;
-use crate::store::State;
-use crate::store::requests::{Filter, Request};
+use crate::store::requests::{Filter, Request, State};
 
 /// What was searched for, as it was typed.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +23,14 @@ pub struct Search {
 }
 
 /// The page. `has_more` tells whether there are further requests behind these.
-pub fn list(site: &Site, viewer: &Viewer, search: &Search, filter: &Filter, found: &[Request], has_more: bool) -> Markup {
+pub fn list(
+    site: &Site,
+    viewer: &Viewer,
+    search: &Search,
+    filter: &Filter,
+    found: &[Request],
+    has_more: bool,
+) -> Markup {
     let rows: Vec<Vec<Markup>> = found.iter().map(|request| row(site, request)).collect();
     let next = found.last().filter(|_| has_more).map(|request| request.transaction_id.to_string());
     let order = if search.text.trim().is_empty() { "the latest first" } else { "in alphabetical order" };

@@ -22,6 +22,7 @@ use super::NO_STORE;
 use crate::audit::Actor;
 use crate::authorisations::{self, AuthorisationError, NewAuthorisation};
 use crate::clock;
+use crate::config::Config;
 use crate::console::sign_in::Entrance;
 use crate::console::{self, FORM_TOKEN, PAGE_SIZE, Site, Viewer};
 use crate::database::{Database, DatabaseError};
@@ -60,12 +61,18 @@ pub struct Console {
 
 impl Console {
     /// The console at `public_url`. `check_url` is where certificates are seen, without a slash at the end, if there is such a place.
-    pub fn new(service: Arc<Service>, database: Database, site: Site, public_url: &str, check_url: Option<&str>) -> Self {
+    pub fn new(
+        service: Arc<Service>,
+        database: Database,
+        config: &Config,
+        public_url: &str,
+        check_url: Option<&str>,
+    ) -> Self {
         let is_protected = public_url.starts_with("https://") || is_loopback(public_url);
         Self {
             service,
             database,
-            site,
+            site: Site::new(config),
             page_url: public_url.into(),
             origin: public_url.into(),
             entrance: if is_protected { Entrance::Link } else { Entrance::Closed },
@@ -126,7 +133,8 @@ impl Console {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST.as_str()).unwrap_or_default();
         let scheme = if self.is_secure() { "https" } else { "http" };
-        let origin = text(header::ORIGIN.as_str()).map(|origin| origin == self.origin || origin == format!("{scheme}://{host}"));
+        let origin =
+            text(header::ORIGIN.as_str()).map(|origin| origin == self.origin || origin == format!("{scheme}://{host}"));
         let site = text("sec-fetch-site").map(|site| site == "same-origin");
         match (origin, site) {
             (None, None) => false,
@@ -248,7 +256,9 @@ impl FromRequest<Arc<Console>> for Posted {
         let Some((viewer, token)) = signed_in else { return Err(to_sign_in()) };
         let fields = Form::<HashMap<String, String>>::from_request(request, console).await;
         match fields {
-            Ok(Form(fields)) if fields.get(FORM_TOKEN) == Some(&viewer.form_token) => Ok(Self { viewer, token, fields }),
+            Ok(Form(fields)) if fields.get(FORM_TOKEN) == Some(&viewer.form_token) => {
+                Ok(Self { viewer, token, fields })
+            }
             _ => Err(console.not_from_here(Some(&viewer))),
         }
     }
@@ -274,7 +284,10 @@ fn optional(text: &str) -> Option<String> {
 /// A query with these fields, without the empty ones.
 fn query(fields: &[(&str, &str)]) -> String {
     let fields = fields.iter().filter(|(_, value)| !value.is_empty());
-    fields.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect::<Vec<_>>().join("&")
+    fields
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// Everything under `/console`.
@@ -357,7 +370,8 @@ async fn show_link(State(console): App, Path(token): Path<String>) -> Answer {
         _ => officers::of_link(&console.database, &Token::shown(&token)).await?,
     };
     let path = format!("/console/sign-in/{}", utf8_percent_encode(&token, NON_ALPHANUMERIC));
-    Ok(officer.map_or_else(|| no_link(&console), |officer| html(console::sign_in::confirm(&console.site, &officer, &path))))
+    Ok(officer
+        .map_or_else(|| no_link(&console), |officer| html(console::sign_in::confirm(&console.site, &officer, &path))))
 }
 
 fn no_link(console: &Console) -> Response {
@@ -470,6 +484,7 @@ async fn show_request(State(console): App, viewer: Viewer, Path(id): Path<String
         Some(serial_number) => store::requests::find_by_serial_number(database.reader(), serial_number).await?,
         None => None,
     };
+    let renewed = renewed.filter(|renewed| viewer.officer.sees(renewed.company.as_deref()));
     let history = store::audit::about(database, &request.transaction_id.to_string(), HISTORY).await?;
     let shown = console::request::Shown {
         request: &request,
@@ -495,7 +510,12 @@ fn decided(console: &Console, viewer: &Viewer, id: TransactionId, outcome: Resul
     match outcome {
         Ok(()) => Ok(Redirect::to(&format!("/console/requests/{id}")).into_response()),
         Err(DecisionError::Database(error)) => Err(error.into()),
-        Err(error) => Ok(console.notice(Some(viewer), StatusCode::CONFLICT, "Not decided", &format!("Nothing was done: {error}."))),
+        Err(error) => Ok(console.notice(
+            Some(viewer),
+            StatusCode::CONFLICT,
+            "Not decided",
+            &format!("Nothing was done: {error}."),
+        )),
     }
 }
 
@@ -593,7 +613,8 @@ async fn show_authorisation(State(console): App, viewer: Viewer, Path(id): Path<
     let history = store::audit::about(&console.database, &authorisation.id, HISTORY).await?;
     let officers = store::officers::list(&console.database).await?;
     let link = authorisations::register_link(&console.page_url, &authorisation);
-    let page = console::authorisations::read(&console.site, &viewer, &authorisation, &link, &history, &officers, clock::now());
+    let page =
+        console::authorisations::read(&console.site, &viewer, &authorisation, &link, &history, &officers, clock::now());
     Ok(html(page))
 }
 

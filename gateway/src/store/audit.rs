@@ -44,32 +44,32 @@ pub async fn append(transaction: &mut Transaction, new: NewEntry) -> Result<(), 
 
 /// The end of the chain.
 pub async fn head(database: &Database) -> Result<Head, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT entries, sha256 FROM audit_head WHERE id = 1").fetch_one(database.reader()).await?)
+    sqlx::query_as("SELECT entries, sha256 FROM audit_head WHERE id = 1").fetch_one(database.reader()).await
 }
 
 /// The first `count` entries behind this number.
 pub async fn following(database: &Database, number: i64, count: i64) -> Result<Vec<Entry>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
+    sqlx::query_as("SELECT * FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
         .bind(number)
         .bind(count)
         .fetch_all(database.reader())
-        .await?)
+        .await
 }
 
 /// The last `count` entries before this number, the latest first.
 pub async fn before(database: &Database, number: i64, count: i64) -> Result<Vec<Entry>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2")
+    sqlx::query_as("SELECT * FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2")
         .bind(number)
         .bind(count)
         .fetch_all(database.reader())
-        .await?)
+        .await
 }
 
 /// What was done to `subject`, in its order; `count` entries at most.
 pub async fn about(database: &Database, subject: &str, count: i64) -> Result<Vec<Entry>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM audit WHERE subject = $1 ORDER BY number LIMIT $2")
+    sqlx::query_as("SELECT * FROM audit WHERE subject = $1 ORDER BY number LIMIT $2")
         .bind(subject)
         .bind(count)
         .fetch_all(database.reader())
-        .await?)
+        .await
 }

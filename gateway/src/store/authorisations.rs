@@ -122,7 +122,7 @@ pub async fn insert(transaction: &mut Transaction, new: &Authorisation) -> Resul
 
 /// The authorisation with this id.
 pub async fn find(database: &Database, id: &str) -> Result<Option<Authorisation>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM authorisations WHERE id = $1").bind(id).fetch_optional(database.reader()).await?)
+    sqlx::query_as("SELECT * FROM authorisations WHERE id = $1").bind(id).fetch_optional(database.reader()).await
 }
 
 /// Uses an open authorisation of this applicant up for the request `id`, the one that ends first. Gives it, if there is one.
@@ -132,7 +132,7 @@ pub async fn take(
     id: TransactionId,
     now: i64,
 ) -> Result<Option<Authorisation>, sqlx::Error> {
-    Ok(sqlx::query_as(
+    sqlx::query_as(
         "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
          WHERE common_name_key = $2 AND common_name = $3 AND email_address_key = $4 AND certificate_type = $5 \
          AND used_by IS NULL AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *",
@@ -144,7 +144,7 @@ pub async fn take(
     .bind(applicant.certificate_type)
     .bind(now)
     .fetch_optional(&mut **transaction)
-    .await?)
+    .await
 }
 
 /// Uses this authorisation up for a request that was there before.
@@ -163,7 +163,7 @@ pub async fn similar(
     applicant: Applicant<'_>,
     count: i64,
 ) -> Result<Vec<Authorisation>, sqlx::Error> {
-    Ok(sqlx::query_as(
+    sqlx::query_as(
         "SELECT * FROM authorisations WHERE common_name_key = $1 OR email_address_key = $2 \
          ORDER BY authorised_at DESC, id DESC LIMIT $3",
     )
@@ -171,7 +171,7 @@ pub async fn similar(
     .bind(key(applicant.email_address))
     .bind(count)
     .fetch_all(database.reader())
-    .await?)
+    .await
 }
 
 /// Withdraws an authorisation. Returns whether that was not so before.

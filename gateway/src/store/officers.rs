@@ -1,5 +1,7 @@
 //! The table `officers`.
 
+use sqlx::any::AnyExecutor;
+
 use crate::database::{Database, Transaction};
 use crate::officers::Role;
 
@@ -54,43 +56,43 @@ pub async fn insert(transaction: &mut Transaction, officer: &Officer) -> Result<
 
 /// Every officer, in the order of their names.
 pub async fn list(database: &Database) -> Result<Vec<Officer>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM officers ORDER BY name, id").fetch_all(database.reader()).await?)
+    sqlx::query_as("SELECT * FROM officers ORDER BY name, id").fetch_all(database.reader()).await
 }
 
 /// The officer with this id.
 pub async fn find(database: &Database, id: &str) -> Result<Option<Officer>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM officers WHERE id = $1").bind(id).fetch_optional(database.reader()).await?)
+    sqlx::query_as("SELECT * FROM officers WHERE id = $1").bind(id).fetch_optional(database.reader()).await
 }
 
 /// The officer whom this certificate signs in.
-pub async fn find_by_certificate(database: &Database, serial_number: &[u8]) -> Result<Option<Officer>, sqlx::Error> {
-    Ok(sqlx::query_as("SELECT * FROM officers WHERE certificate_serial_number = $1 AND revoked_at IS NULL")
+pub async fn find_by_certificate(
+    executor: impl AnyExecutor<'_>,
+    serial_number: &[u8],
+) -> Result<Option<Officer>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM officers WHERE certificate_serial_number = $1 AND revoked_at IS NULL")
         .bind(serial_number)
-        .fetch_optional(database.reader())
-        .await?)
+        .fetch_optional(executor)
+        .await
 }
 
 /// The officer whom the link with this token signs in, if it still works.
 pub async fn find_by_link(database: &Database, token_sha256: &[u8], now: i64) -> Result<Option<Officer>, sqlx::Error> {
-    Ok(sqlx::query_as(
-        "SELECT * FROM officers WHERE link_sha256 = $1 AND link_expires_at > $2 AND revoked_at IS NULL",
-    )
-    .bind(token_sha256)
-    .bind(now)
-    .fetch_optional(database.reader())
-    .await?)
+    sqlx::query_as("SELECT * FROM officers WHERE link_sha256 = $1 AND link_expires_at > $2 AND revoked_at IS NULL")
+        .bind(token_sha256)
+        .bind(now)
+        .fetch_optional(database.reader())
+        .await
 }
 
 /// Gives an officer a one-time link, in place of the one before. Returns whether there is such an officer.
 pub async fn give_link(transaction: &mut Transaction, id: &str, link: &Link) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "UPDATE officers SET link_sha256 = $2, link_expires_at = $3 WHERE id = $1 AND revoked_at IS NULL",
-    )
-    .bind(id)
-    .bind(&link.token_sha256)
-    .bind(link.expires_at)
-    .execute(&mut **transaction)
-    .await?;
+    let done =
+        sqlx::query("UPDATE officers SET link_sha256 = $2, link_expires_at = $3 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id)
+            .bind(&link.token_sha256)
+            .bind(link.expires_at)
+            .execute(&mut **transaction)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -100,14 +102,14 @@ pub async fn take_link(
     token_sha256: &[u8],
     now: i64,
 ) -> Result<Option<Officer>, sqlx::Error> {
-    Ok(sqlx::query_as(
+    sqlx::query_as(
         "UPDATE officers SET link_sha256 = NULL, link_expires_at = NULL \
          WHERE link_sha256 = $1 AND link_expires_at > $2 AND revoked_at IS NULL RETURNING *",
     )
     .bind(token_sha256)
     .bind(now)
     .fetch_optional(&mut **transaction)
-    .await?)
+    .await
 }
 
 /// Lets a certificate sign the officer in. Returns whether there is such an officer.
@@ -116,12 +118,11 @@ pub async fn bind_certificate(
     id: &str,
     serial_number: &[u8],
 ) -> Result<bool, sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE officers SET certificate_serial_number = $2 WHERE id = $1 AND revoked_at IS NULL")
-            .bind(id)
-            .bind(serial_number)
-            .execute(&mut **transaction)
-            .await?;
+    let done = sqlx::query("UPDATE officers SET certificate_serial_number = $2 WHERE id = $1 AND revoked_at IS NULL")
+        .bind(id)
+        .bind(serial_number)
+        .execute(&mut **transaction)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -18,7 +18,7 @@ enum Value {
 
 /// A query over one table that is put together from conditions.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub(super) struct Search {
     select: &'static str,
     conditions: Vec<String>,
     order: &'static str,
@@ -27,7 +27,7 @@ pub struct Search {
 
 impl Search {
     /// Begins with `select`, the query up to its FROM, and ends with `order`, the columns after ORDER BY.
-    pub fn new(select: &'static str, order: &'static str) -> Self {
+    pub(super) fn new(select: &'static str, order: &'static str) -> Self {
         Self { select, conditions: Vec::new(), order, values: Vec::new() }
     }
 
@@ -37,12 +37,12 @@ impl Search {
     }
 
     /// A condition without a value.
-    pub fn that(&mut self, condition: &str) {
+    pub(super) fn that(&mut self, condition: &str) {
         self.conditions.push(condition.into());
     }
 
     /// The column has this value, if one is given.
-    pub fn equals(&mut self, column: &str, text: Option<&str>) {
+    pub(super) fn equals(&mut self, column: &str, text: Option<&str>) {
         if let Some(text) = text {
             let place = self.value(Value::Text(text.into()));
             self.conditions.push(format!("{column} = {place}"));
@@ -50,37 +50,37 @@ impl Search {
     }
 
     /// The column, which is compared byte by byte, begins with this.
-    pub fn begins_with(&mut self, column: &str, prefix: &str) {
+    pub(super) fn begins_with(&mut self, column: &str, prefix: &str) {
         let (from, to) = (self.value(Value::Text(prefix.into())), self.value(Value::Text(format!("{prefix}{LAST}"))));
         self.conditions.push(format!("{column} >= {from} AND {column} < {to}"));
     }
 
     /// The column's number is greater than this.
-    pub fn greater(&mut self, column: &str, number: i64) {
+    pub(super) fn greater(&mut self, column: &str, number: i64) {
         let place = self.value(Value::Number(number));
         self.conditions.push(format!("{column} > {place}"));
     }
 
     /// The column's number is at most this.
-    pub fn at_most(&mut self, column: &str, number: i64) {
+    pub(super) fn at_most(&mut self, column: &str, number: i64) {
         let place = self.value(Value::Number(number));
         self.conditions.push(format!("{column} <= {place}"));
     }
 
     /// The row stands behind the one with this text and id, in ascending order.
-    pub fn after_text(&mut self, columns: &str, (text, id): (&str, &str)) {
+    pub(super) fn after_text(&mut self, columns: &str, (text, id): (&str, &str)) {
         let (text, id) = (self.value(Value::Text(text.into())), self.value(Value::Text(id.into())));
         self.conditions.push(format!("({columns}) > ({text}, {id})"));
     }
 
     /// The row stands behind the one with this time and id, in descending order.
-    pub fn after_time(&mut self, columns: &str, (time, id): (i64, &str)) {
+    pub(super) fn after_time(&mut self, columns: &str, (time, id): (i64, &str)) {
         let (time, id) = (self.value(Value::Number(time)), self.value(Value::Text(id.into())));
         self.conditions.push(format!("({columns}) < ({time}, {id})"));
     }
 
     /// The query, for at most `count` rows.
-    pub fn sql(&self, count: usize) -> String {
+    pub(super) fn sql(&self, count: usize) -> String {
         let conditions = match self.conditions.is_empty() {
             true => String::new(),
             false => format!(" WHERE {}", self.conditions.join(" AND ")),
@@ -89,7 +89,7 @@ impl Search {
     }
 
     /// At most `count` rows. What was typed is bound as a value, and never part of the query's text.
-    pub async fn rows<T>(&self, database: &Database, count: usize) -> Result<Vec<T>, sqlx::Error>
+    pub(super) async fn rows<T>(&self, database: &Database, count: usize) -> Result<Vec<T>, sqlx::Error>
     where
         T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
     {
@@ -100,6 +100,6 @@ impl Search {
                 Value::Number(number) => query.bind(*number),
             };
         }
-        Ok(query.fetch_all(database.reader()).await?)
+        query.fetch_all(database.reader()).await
     }
 }

@@ -14,7 +14,12 @@ pub struct Session {
 }
 
 /// Begins a session.
-pub async fn start(transaction: &mut Transaction, token_sha256: &[u8], officer: &str, now: i64) -> Result<(), sqlx::Error> {
+pub async fn start(
+    transaction: &mut Transaction,
+    token_sha256: &[u8],
+    officer: &str,
+    now: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO sessions (token_sha256, officer_id, started_at, last_used_at) VALUES ($1, $2, $3, $3)")
         .bind(token_sha256)
         .bind(officer)
@@ -31,7 +36,7 @@ pub async fn find(
     started_after: i64,
     used_after: i64,
 ) -> Result<Option<Session>, sqlx::Error> {
-    Ok(sqlx::query_as(
+    sqlx::query_as(
         "SELECT officers.*, sessions.last_used_at FROM sessions JOIN officers ON officers.id = sessions.officer_id \
          WHERE token_sha256 = $1 AND started_at > $2 AND last_used_at > $3 AND revoked_at IS NULL",
     )
@@ -39,7 +44,7 @@ pub async fn find(
     .bind(started_after)
     .bind(used_after)
     .fetch_optional(database.reader())
-    .await?)
+    .await
 }
 
 /// Notes that the session is in use.
