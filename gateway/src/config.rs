@@ -151,6 +151,16 @@ pub struct CertificateType {
     /// See [`api::CertificateType::for_devices`].
     #[serde(default)]
     pub for_devices: bool,
+    /// Who approves requests for it; what [`Config::approval`] says if absent.
+    pub approval: Option<TypeApproval>,
+}
+
+/// Who approves requests for a certificate type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TypeApproval {
+    /// The gateway, where a User Access Administrator has authorised the person; a person, where none has.
+    Authorised,
 }
 
 /// What the Trust page shows besides the CA's certificates.
@@ -794,6 +804,7 @@ mod tests {
             ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
             ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
             ("for_devices = true", "for_devices = \"rig\"", "for_devices"),
+            ("# approval = \"authorised\"", "approval = \"automatic\"", "authorised"),
             ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),
             ("validity_days = 730", "validity_days = 0", "validity_days"),
             ("CN=Keyside Demo Root CA,", "Keyside,", "RFC 4514"),

@@ -70,9 +70,16 @@ pub fn decode(body: &[u8]) -> Result<Vec<u8>, Refusal> {
             format!("A certification request may take {MAXIMUM_CERTIFICATION_REQUEST_SIZE} bytes of DER."),
         ));
     }
-    std::str::from_utf8(&text).ok().and_then(|text| Base64::decode_vec(text).ok()).filter(|der| !der.is_empty()).ok_or_else(
-        || Refusal::new(ProblemKind::NotBase64, "The body must be the certification request, DER as base64, without the lines of PEM."),
-    )
+    std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| Base64::decode_vec(text).ok())
+        .filter(|der| !der.is_empty())
+        .ok_or_else(|| {
+            Refusal::new(
+                ProblemKind::NotBase64,
+                "The body must be the certification request, DER as base64, without the lines of PEM.",
+            )
+        })
 }
 
 /// Base64 as an answer's body, without line breaks (RFC 8951, section 3, by RFC 4648): clients that follow the letter fail on them.

@@ -7,7 +7,9 @@
 //! | [`service`] | what the registration authority does |
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
 //! | [`connection_check`] | whether a client's certificate works |
-//! | [`decision`] | approving, rejecting and revoking, shared by the server and the command line |
+//! | [`decision`] | approving, rejecting and revoking, shared by the server, the console and the command line |
+//! | [`authorisations`], [`officers`], [`console`] | who may have a certificate, who decides, and the pages for that |
+//! | [`audit`] | what was decided, in a chain of hashes |
 //! | [`store`], [`database`], [`data`], [`private_files`] | what is kept, and where |
 //! | [`ca`] | the CA engine, and the embedded one |
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
@@ -32,25 +34,30 @@ use crate::ca::{Authority, CaEngine, CaError, cfssl};
 use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Ca, Config, ConfigError};
 use crate::data::{DataDirectory, DataError, Lock};
 use crate::database::{Database, DatabaseError, Location};
-use crate::page::{NoPage, Page};
-use crate::service::Service;
 use crate::notifications::Composer;
 use crate::notifications::delivery::{Delivery, DeliveryError};
 use crate::notifications::sender::Sender;
 use crate::notifications::templates::{TemplateError, Templates};
+use crate::page::{NoPage, Page};
+use crate::routes::Console;
+use crate::service::Service;
 use crate::store::{engines, requests};
 use crate::tls::TlsError;
 
+pub mod audit;
+pub mod authorisations;
 pub mod backoff;
 pub mod ca;
 pub mod clock;
 pub mod config;
 pub mod connection_check;
+pub mod console;
 pub mod data;
 pub mod database;
 pub mod decision;
 pub mod est;
 pub mod notifications;
+pub mod officers;
 pub mod page;
 pub mod policy;
 pub mod private_files;
@@ -238,12 +245,7 @@ async fn open_cfssl(config: &config::CfsslCa, database: &Database) -> Result<cfs
 }
 
 /// What delivers notifications, as the configuration says.
-fn sender(
-    config: &Config,
-    data: &DataDirectory,
-    database: &Database,
-    public_url: &str,
-) -> Result<Sender, StartError> {
+fn sender(config: &Config, data: &DataDirectory, database: &Database, public_url: &str) -> Result<Sender, StartError> {
     let notifications = &config.notifications;
     let templates = Templates::load(notifications.templates.as_deref())?;
     let (delivery, limit) = match &notifications.smtp {
@@ -306,14 +308,16 @@ impl Gateway {
             None => None,
         };
         let sender = sender(&config, &data, &database, &public_url)?;
-        let shown_url = check_url.map(|url| format!("{url}/"));
+        let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
+        let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
         let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
-            let router = routes::connection_check_router(Arc::clone(&service), &config, page_url);
+            let console = console.with_certificates(url.trim_end_matches('/'));
+            let router = routes::connection_check_router(Arc::clone(&service), &config, page_url, console);
             ConnectionCheck { url, listener, tls, router }
         });
-        let router = routes::router(Arc::clone(&service), &config, page, &public_url);
+        let router = routes::router(Arc::clone(&service), &config, page, &public_url, console);
         Ok(Self { address, listener, router, service, sender, database, config, connection_check, _lock: lock })
     }
 

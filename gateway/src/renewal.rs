@@ -101,7 +101,8 @@ pub fn check_same(
 /// Checks that a device asks for the very names that its current certificate has.
 pub fn check_same_names(current: &Certificate, request: &CertificationRequest) -> Result<(), Refusal> {
     let of_current = current.parsed().tbs_certificate().get_extension::<SubjectAltName>();
-    let of_current = of_current.map_err(|error| Refusal::internal(&error))?.map(|(_, names)| names.0).unwrap_or_default();
+    let of_current =
+        of_current.map_err(|error| Refusal::internal(&error))?.map(|(_, names)| names.0).unwrap_or_default();
     let of_request = request.subject_alt_names().map_err(|error| Refusal::internal(&error))?;
     // As many, and each of them, in whatever order.
     if of_current.len() != of_request.len() || !of_current.iter().all(|name| of_request.contains(name)) {

@@ -23,11 +23,14 @@ mod accept;
 mod ca;
 mod configuration;
 mod connection_check;
+mod console;
 mod est;
 mod openapi;
 mod pki;
 mod problems;
 mod requests;
+
+pub use console::Console;
 
 /// Where kinds of problems are described.
 const PROBLEMS_PATH: &str = "/problems/{*slug}";
@@ -40,7 +43,13 @@ struct App {
 }
 
 /// Everything the gateway answers to.
-pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public_url: &str) -> Router {
+pub fn router(
+    service: Arc<Service>,
+    config: &Config,
+    page: Option<Page>,
+    public_url: &str,
+    console: Console,
+) -> Router {
     let app = App { service, limits: config.limits.clone() };
     let mut gateway = Router::new()
         .route(REQUESTS_PATH, post(requests::submit))
@@ -66,7 +75,8 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
     if !config.allowed_origins.is_empty() {
         gateway = gateway.layer(cors(&config.allowed_origins));
     }
-    let gateway = gateway.with_state(app);
+    let console = console::router(console).layer(middleware::from_fn_with_state(app.clone(), in_time));
+    let gateway = gateway.with_state(app).merge(console);
 
     let router = match page {
         Some(page) => gateway.merge(page.into_router()),
@@ -78,8 +88,13 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
         .layer(TraceLayer::new_for_http())
 }
 
-/// Everything that is answered to over TLS with client certificates: the connection check, and EST. `page_url` is where the page is, if the gateway serves it.
-pub fn connection_check_router(service: Arc<Service>, config: &Config, page_url: Option<&str>) -> Router {
+/// Everything that is answered to over TLS with client certificates: the connection check, EST, and the console. `page_url` is where the page is, if the gateway serves it.
+pub fn connection_check_router(
+    service: Arc<Service>,
+    config: &Config,
+    page_url: Option<&str>,
+    console: Console,
+) -> Router {
     let app = App { service, limits: config.limits.clone() };
     let site = connection_check::Site::new(config, page_url);
     Router::new()
@@ -94,7 +109,8 @@ pub fn connection_check_router(service: Arc<Service>, config: &Config, page_url:
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(site))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
-        .with_state(app)
+        .with_state(app.clone())
+        .merge(console::router(console).layer(middleware::from_fn_with_state(app, in_time)))
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_connection_check(), security_headers::set))
         .layer(TraceLayer::new_for_http())

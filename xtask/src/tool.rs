@@ -264,7 +264,10 @@ impl Tool {
                 name: "Python with the packages cryptography, requests, aiosmtpd and pkilint",
                 purpose: "reads the PKCS#12 files, logs in with the PEM file, takes mails, and lints certificates",
                 programs: &["python3"],
-                version_arguments: &["-c", "import aiosmtpd, cryptography, pkilint, requests; print(cryptography.__version__)"],
+                version_arguments: &[
+                    "-c",
+                    "import aiosmtpd, cryptography, pkilint, requests; print(cryptography.__version__)",
+                ],
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
             },

@@ -92,10 +92,7 @@ impl Delivery {
         match self {
             Self::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Failure {
-                    is_final: error.is_permanent(),
-                    reason: one_line(&with_causes(&error)),
-                }),
+                Err(error) => Err(Failure { is_final: error.is_permanent(), reason: one_line(&with_causes(&error)) }),
             },
             Self::Folder(folder) => {
                 let folder = folder.clone();

@@ -83,9 +83,9 @@ impl Sender {
             Ok(message) => {
                 let name = format!("{}-{kind}-{identity}.eml", notification.created_at);
                 let delivery = self.delivery.deliver(message, name);
-                tokio::time::timeout(self.limit, delivery).await.unwrap_or_else(|_| {
-                    Err(Failure { reason: "no answer in time".into(), is_final: false })
-                })
+                tokio::time::timeout(self.limit, delivery)
+                    .await
+                    .unwrap_or_else(|_| Err(Failure { reason: "no answer in time".into(), is_final: false }))
             }
         };
         let mut transaction = self.database.transaction().await?;
@@ -100,9 +100,19 @@ impl Sender {
                 let is_final = is_final || again_at > notification.created_at + GIVE_UP_AFTER;
                 outbox::failed(&mut transaction, &identity, &reason, (!is_final).then_some(again_at)).await?;
                 if is_final {
-                    tracing::error!(identity, kind, reason, "notification not delivered: `keyside-gateway notifications` has it");
+                    // Without the reason: mail servers name the recipient in it.
+                    tracing::error!(
+                        identity,
+                        kind,
+                        "notification not delivered: `keyside-gateway notifications list` says why"
+                    );
                 } else {
-                    tracing::warn!(identity, kind, reason, pause, "notification not delivered yet");
+                    tracing::warn!(
+                        identity,
+                        kind,
+                        pause,
+                        "notification not delivered yet: `keyside-gateway notifications list` says why"
+                    );
                 }
             }
         }

@@ -27,7 +27,9 @@ pub enum TemplateError {
         source: io::Error,
     },
     /// The folder is not there.
-    #[error("the templates' folder {0} is not there: make it, or take notifications.templates out of the configuration")]
+    #[error(
+        "the templates' folder {0} is not there: make it, or take notifications.templates out of the configuration"
+    )]
     NoFolder(PathBuf),
     /// A file has the wrong contents.
     #[error("the template {name}: {fault}")]

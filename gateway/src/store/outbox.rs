@@ -118,14 +118,14 @@ pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result
     .fetch_optional(&mut **transaction)
     .await?;
     let Some((kind, unique_key, to, details, created_at, attempts)) = row else { return Ok(None) };
-    let kind = Kind::of_name(&kind).ok_or_else(|| sqlx::Error::Decode(format!("no such notification: {kind}").into()))?;
+    let kind =
+        Kind::of_name(&kind).ok_or_else(|| sqlx::Error::Decode(format!("no such notification: {kind}").into()))?;
     let values = serde_json::from_str(&details).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let notification = Notification { kind, unique_key, to, values, created_at };
-    let fault: Option<String> =
-        sqlx::query_scalar("SELECT fault FROM outbox WHERE identity = $1")
-            .bind(notification.identity())
-            .fetch_one(&mut **transaction)
-            .await?;
+    let fault: Option<String> = sqlx::query_scalar("SELECT fault FROM outbox WHERE identity = $1")
+        .bind(notification.identity())
+        .fetch_one(&mut **transaction)
+        .await?;
     sqlx::query("UPDATE outbox SET fault = NULL WHERE identity = $1")
         .bind(notification.identity())
         .execute(&mut **transaction)

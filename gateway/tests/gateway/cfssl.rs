@@ -44,7 +44,8 @@ async fn verify(gateway: &Gateway, cfssl: &Cfssl, id: TransactionId) {
     let chain = gateway.get(&certificate_path(&id)).await.text().await.unwrap();
     assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 1, "CFSSL's CA is the root, which is not sent along");
     fs::write(cfssl.path().join("user.pem"), chain).unwrap();
-    let verdict = openssl(&["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "ca.pem", "user.pem"], cfssl.path());
+    let verdict =
+        openssl(&["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "ca.pem", "user.pem"], cfssl.path());
     assert_eq!(verdict, "user.pem: OK\n");
 }
 
@@ -112,7 +113,11 @@ async fn a_serial_number_that_cfssl_draws_is_the_one_that_counts() {
 }
 
 /// What is asked for, as CFSSL is asked for it.
-fn request_pem(key: &SigningKey<sha2::Sha256>, common_name: &str, names: Vec<x509_cert::ext::pkix::name::GeneralName>) -> Value {
+fn request_pem(
+    key: &SigningKey<sha2::Sha256>,
+    common_name: &str,
+    names: Vec<x509_cert::ext::pkix::name::GeneralName>,
+) -> Value {
     let der = certification_request(key, subject(common_name), names);
     json!(pem::encode(pem::CERTIFICATE_REQUEST, &der).unwrap())
 }
@@ -141,12 +146,15 @@ async fn nothing_but_the_certificate_that_was_asked_for_is_taken() {
         (Spoil::Answer(500, "no".into()), "status 500"),
         (Spoil::Answer(503, certificates(foreign.clone())), "status 503"),
         (
-            Spoil::Answer(400, json!({ "success": false, "result": null, "errors": [{ "code": 1, "message": "a\nb" }] }).to_string()),
+            Spoil::Answer(
+                400,
+                json!({ "success": false, "result": null, "errors": [{ "code": 1, "message": "a\nb" }] }).to_string(),
+            ),
             "a b (1)",
         ),
         (Spoil::Silence, "does not answer"),
         (Spoil::Change("certificate_request", request_pem(&other_key, "Ada Example", address())), "another key"),
-        (Spoil::Change("certificate_request", request_pem(&key(), "Eve Example", address())), "its subject is"),
+        (Spoil::Change("certificate_request", request_pem(&key(), "Eve Example", address())), "another subject"),
         (Spoil::Change("certificate_request", request_pem(&key(), "Ada Example", vec![])), "other names"),
         (
             Spoil::Change("certificate_request", request_pem(&key(), "Ada Example", vec![email("eve@example.com")])),

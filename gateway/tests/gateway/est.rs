@@ -47,10 +47,11 @@ impl Field {
     }
 
     fn try_code(&self, name: &str, more: &[&str]) -> Output {
-        let arguments = ["code", "--common-name", name, "--type", "devices", "--kind", "rig", "--email", "ops@example.com"];
+        let arguments =
+            ["code", "--common-name", name, "--type", "devices", "--kind", "rig", "--email", "ops@example.com"];
         let config = self.site.path("keyside.toml");
         let config = ["--config", config.to_str().unwrap()];
-        self.site.command("est", &[&arguments[..], more, &config].concat())
+        self.site.run("est", &[&arguments[..], more, &config].concat())
     }
 
     /// A key and a certification request in FILE.key and FILE.csr.
@@ -102,7 +103,8 @@ impl Field {
         assert_eq!(issuing, "");
         openssl(&["x509", "-inform", "der", "-in", "issuing.der", "-out", "issuing.pem"], &self.folder());
         for purpose in ["sslclient", "sslserver"] {
-            let arguments = ["verify", "-x509_strict", "-purpose", purpose, "-CAfile", "root.pem", "-untrusted", "issuing.pem"];
+            let arguments =
+                ["verify", "-x509_strict", "-purpose", purpose, "-CAfile", "root.pem", "-untrusted", "issuing.pem"];
             openssl(&[&arguments[..], &[file]].concat(), &self.folder());
         }
     }
@@ -122,7 +124,8 @@ impl Field {
 fn request(folder: &Path, file: &str, name: &str, names: &str) {
     let (key, csr) = (format!("{file}.key"), format!("{file}.csr"));
     let subject = format!("/C=US/O=Example Grid Operator/OU=Devices/CN={name}");
-    let mut arguments = vec!["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-outform", "der", "-out", &csr];
+    let mut arguments =
+        vec!["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-outform", "der", "-out", &csr];
     arguments.extend(["-subj", &subject]);
     let names = format!("subjectAltName={names}");
     if names.len() > "subjectAltName=".len() {
@@ -274,8 +277,9 @@ async fn codes_are_made_for_devices_of_the_configuration_alone() {
         assert!(text.contains(fault), "{text}");
     }
     let config = field.site.path("keyside.toml");
-    let arguments = ["code", "--common-name", "rig-1", "--type", "participants", "--kind", "rig", "--email", "ops@example.com"];
-    let output = field.site.command("est", &[&arguments[..], &["--config", config.to_str().unwrap()]].concat());
+    let arguments =
+        ["code", "--common-name", "rig-1", "--type", "participants", "--kind", "rig", "--email", "ops@example.com"];
+    let output = field.site.run("est", &[&arguments[..], &["--config", config.to_str().unwrap()]].concat());
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && text.contains("devices"), "{text}");
 }
@@ -298,7 +302,16 @@ async fn the_next_certificate_needs_the_current_one_and_the_same_names() {
     assert_eq!(field.post(REENROLL, "more", &current), 422, "one more name");
     assert_eq!(field.post(REENROLL, "rig", &current), 422, "the same key");
     openssl(
-        &["req", "-x509", "-key", "rig.key", "-subj", "/C=US/O=Example Grid Operator/OU=Devices/CN=rig-1", "-out", "own.pem"],
+        &[
+            "req",
+            "-x509",
+            "-key",
+            "rig.key",
+            "-subj",
+            "/C=US/O=Example Grid Operator/OU=Devices/CN=rig-1",
+            "-out",
+            "own.pem",
+        ],
         &field.folder(),
     );
     assert_eq!(field.post(REENROLL, "next", &["--cert", "own.pem", "--key", "rig.key"]), 422, "one that nobody issued");

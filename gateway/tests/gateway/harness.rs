@@ -137,12 +137,24 @@ impl Site {
 
     /// Runs `keyside-gateway requests` to its end.
     pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
-        self.command("requests", arguments)
+        self.run("requests", arguments)
     }
 
-    /// Runs a command of the gateway's to its end.
-    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
-        Command::new(PROGRAM).arg(name).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    /// Runs a command of `keyside-gateway` on the data folder to its end.
+    pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).arg(command).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    /// Another site with the same data. Nothing may be at work on these.
+    pub(crate) fn copy(&self) -> Self {
+        let site = Self::without_ca();
+        fs::create_dir_all(site.data().join("ca")).unwrap();
+        fs::copy(self.data().join("keyside.sqlite"), site.data().join("keyside.sqlite")).unwrap();
+        for entry in fs::read_dir(self.data().join("ca")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), site.data().join("ca").join(entry.file_name())).unwrap();
+        }
+        site
     }
 
     /// Adds tables to the configuration.
@@ -156,6 +168,13 @@ impl Site {
     pub(crate) async fn execute(&self, sql: &'static str) {
         let database = self.database().await;
         sqlx::query(sql).execute(database.reader()).await.unwrap();
+        database.close().await;
+    }
+
+    /// Runs several statements on the database behind the gateway's back.
+    pub(crate) async fn batch(&self, sql: &str) {
+        let database = self.database().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
         database.close().await;
     }
 

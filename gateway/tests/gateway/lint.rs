@@ -44,7 +44,8 @@ async fn nothing_is_found_in_what_the_embedded_ca_issues() {
     field.approve(id);
     fs::write(folder.join("named.der"), field.gateway.issued(id).await).unwrap();
     let address = field.url().trim_start_matches("https://").to_owned();
-    let shown = Command::new("openssl").args(["s_client", "-connect", &address]).stdin(std::process::Stdio::null()).output();
+    let shown =
+        Command::new("openssl").args(["s_client", "-connect", &address]).stdin(std::process::Stdio::null()).output();
     fs::write(folder.join("shown"), shown.unwrap().stdout).unwrap();
     for (from, form, to) in [
         ("root.cer", "der", "root.pem"),

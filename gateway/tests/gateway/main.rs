@@ -8,6 +8,7 @@
     reason = "a test may stop where it fails"
 )]
 
+mod audit;
 mod ca_files;
 mod cfssl;
 mod command_line;

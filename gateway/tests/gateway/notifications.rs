@@ -10,7 +10,8 @@ use crate::harness::{Gateway, Site, eventually, good_request};
 /// The kinds of the notifications in the folder of a site without a mail server, oldest first.
 fn kinds(site: &Site) -> Vec<String> {
     let Ok(folder) = fs::read_dir(site.data().join("notifications")) else { return Vec::new() };
-    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|name| !name.starts_with('.'));
+    let names =
+        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|name| !name.starts_with('.'));
     let mut names: Vec<String> = names.collect();
     names.sort();
     names.iter().map(|name| name.split_once('-').unwrap().1.rsplit_once('-').unwrap().0.to_owned()).collect()
@@ -18,7 +19,7 @@ fn kinds(site: &Site) -> Vec<String> {
 
 /// What `keyside-gateway notifications list` says.
 fn list(site: &Site, more: &[&str]) -> String {
-    let output = site.command("notifications", &[&["list"], more].concat());
+    let output = site.run("notifications", &[&["list"], more].concat());
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -60,7 +61,8 @@ async fn a_rejected_request_says_why_and_nobody_writes_headers() {
     assert!(site.requests(&["reject", &id.to_string(), "--reason", reason]).status.success());
     eventually(async || kinds(&site).contains(&"rejected".into())).await;
     let folder = fs::read_dir(site.data().join("notifications")).unwrap();
-    let path = folder.map(|entry| entry.unwrap().path()).find(|path| path.display().to_string().contains("rejected")).unwrap();
+    let path =
+        folder.map(|entry| entry.unwrap().path()).find(|path| path.display().to_string().contains("rejected")).unwrap();
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains("Unknown here") && !text.contains("\nBcc"), "{text}");
 }
@@ -130,10 +132,10 @@ async fn what_a_server_refuses_has_failed_until_somebody_tries_again() {
     eventually(async || list(&site, &[]).matches("\tfailed\t").count() == 2).await;
     assert!(list(&site, &[]).contains("No such mailbox"));
     server.mood("take");
-    assert!(site.command("notifications", &["retry"]).status.success());
+    assert!(site.run("notifications", &["retry"]).status.success());
     server.wait_for(2).await;
     eventually(async || list(&site, &["--all"]).matches("\tsent\t").count() == 2).await;
-    assert!(!site.command("notifications", &["retry"]).status.success(), "nothing is left to send");
+    assert!(!site.run("notifications", &["retry"]).status.success(), "nothing is left to send");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::io;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
@@ -16,8 +16,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64, Encoding};
-use hyper::body::Frame;
 use hmac::{Hmac, KeyInit, Mac};
+use hyper::body::Frame;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -51,8 +51,16 @@ impl Cfssl {
     pub(crate) fn start_with(members: &[(&str, Value)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let extensions = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
-        let mut arguments = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca-key.pem", "-out", "ca.pem"];
-        arguments.extend(["-days", "3650", "-config", "/dev/null", "-subj", "/C=US/O=Example Grid Operator/CN=CFSSL CA"]);
+        let mut arguments =
+            vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca-key.pem", "-out", "ca.pem"];
+        arguments.extend([
+            "-days",
+            "3650",
+            "-config",
+            "/dev/null",
+            "-subj",
+            "/C=US/O=Example Grid Operator/CN=CFSSL CA",
+        ]);
         extensions.iter().for_each(|extension| arguments.extend(["-addext", extension]));
         openssl(&arguments, directory.path());
         let profile = |usage: &str| {

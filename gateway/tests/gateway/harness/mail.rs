@@ -110,7 +110,11 @@ impl MailServer {
         );
         if *mode != "plain" {
             let file = |name: &str| self.directory.path().join(name).display().to_string();
-            text += &format!("username = \"keyside\"\npassword_file = '{}'\nca_file = '{}'\n", file("password"), file("ca.pem"));
+            text += &format!(
+                "username = \"keyside\"\npassword_file = '{}'\nca_file = '{}'\n",
+                file("password"),
+                file("ca.pem")
+            );
         }
         text
     }
@@ -122,9 +126,19 @@ fn make_certificate(directory: &Path) {
     fs::write(directory.join("password"), "s3cret\n").unwrap();
     fs::set_permissions(directory.join("password"), private).unwrap();
     let new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-config", "/dev/null", "-days", "30"];
-    let ca = ["-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=Mail CA", "-addext", "basicConstraints=critical,CA:TRUE"];
+    let ca = [
+        "-keyout",
+        "ca-key.pem",
+        "-out",
+        "ca.pem",
+        "-subj",
+        "/CN=Mail CA",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+    ];
     openssl(&[&new[..], &ca].concat(), directory);
     let server = ["-keyout", "server-key.pem", "-out", "server.pem", "-subj", "/CN=mail.example.com", "-CA", "ca.pem"];
-    let more = ["-CAkey", "ca-key.pem", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"];
+    let more =
+        ["-CAkey", "ca-key.pem", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"];
     openssl(&[&new[..], &server, &more].concat(), directory);
 }
