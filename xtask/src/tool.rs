@@ -32,6 +32,7 @@ pub(crate) enum Tool {
     Python,
     Cfssl,
     Pki,
+    PostgreSql,
 }
 
 /// Where a tool comes from when it is not there.
@@ -294,6 +295,24 @@ impl Tool {
                     elsewhere: "put strongSwan's pki, 5.9.8 or later, in PATH: https://strongswan.org/",
                 },
             },
+            Self::PostgreSql => Description {
+                name: "PostgreSQL",
+                purpose: "is the second database that the gateway is tested on",
+                // Its other programs stand beside it. Debian keeps them out of PATH.
+                programs: &[
+                    "initdb",
+                    "/usr/lib/postgresql/18/bin/initdb",
+                    "/usr/lib/postgresql/17/bin/initdb",
+                    "/usr/lib/postgresql/16/bin/initdb",
+                    "/usr/lib/postgresql/15/bin/initdb",
+                ],
+                version_arguments: &["--version"],
+                wanted: AtLeast("15.0.0"),
+                source: System {
+                    packages: &["postgresql"],
+                    elsewhere: "install PostgreSQL 15 or later, and put initdb in PATH: https://www.postgresql.org/download/",
+                },
+            },
         }
     }
 
@@ -395,6 +414,7 @@ mod tests {
         assert_eq!(read("Mozilla Firefox 153.7.0esr").as_deref(), Some("153.7.0"));
         assert_eq!(read("Chromium 156.0.8078.79 built on Debian").as_deref(), Some("156.0.8078"));
         assert_eq!(read("geckodriver 0.37.1 (abc 2026-01-01)").as_deref(), Some("0.37.1"));
+        assert_eq!(read("initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(), Some("15.18.0"));
         assert_eq!(read("no version here"), None);
     }
 

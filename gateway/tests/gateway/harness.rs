@@ -1,11 +1,13 @@
 //! A real gateway in a process of its own, and what is sent to it.
 
+use std::env::{self, VarError};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use der::Encode;
@@ -17,10 +19,11 @@ use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::key_pair::KeyPair;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
-use keyside_gateway::database::Database;
+use keyside_gateway::database::{Database, Location};
 use keyside_gateway::store::requests::{self, Request};
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -30,25 +33,53 @@ use x509_cert::request::RequestBuilder;
 
 pub(crate) mod cfssl;
 pub(crate) mod mail;
+use crate::postgresql::PostgresqlDatabase;
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
 /// How long anything may take. Far more than it does: only a test that fails waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a state is asked for that cannot be waited on.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A data folder and a configuration file, gone when dropped.
+/// The environment variable that says which database the tests are to run on: `sqlite`, which is the default, or `postgresql`.
+const DATABASE_VARIABLE: &str = "KEYSIDE_TEST_DATABASE";
+
+/// A data folder, a configuration file and a database, gone when dropped.
 pub(crate) struct Site {
     directory: TempDir,
+    /// Otherwise it is SQLite's file in the data folder.
+    postgresql: Option<Arc<PostgresqlDatabase>>,
 }
 
 impl Site {
     /// A site whose CA is there already: every site of a run has the same, because making one takes seconds.
     pub(crate) fn new() -> Self {
+        Self::without_ca().with_ca()
+    }
+
+    /// The same, on PostgreSQL in any case.
+    pub(crate) fn on_postgresql() -> Self {
+        Self::on(Some(PostgresqlDatabase::new().into())).with_ca()
+    }
+
+    /// The same, on SQLite in any case.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(None).with_ca()
+    }
+
+    /// A second machine with the same configuration, CA and database.
+    pub(crate) fn another_machine(&self) -> Self {
+        assert!(self.postgresql.is_some(), "SQLite is for one machine");
+        let another = Self::on(self.postgresql.clone()).with_ca();
+        fs::copy(self.config(), another.config()).unwrap();
+        another
+    }
+
+    fn with_ca(self) -> Self {
         static CA: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
         let files = CA.get_or_init(|| {
-            let site = Self::without_ca();
+            let site = Self::on(None);
             drop(site.start(&[]));
             fs::read_dir(site.data().join("ca"))
                 .unwrap()
@@ -59,18 +90,30 @@ impl Site {
                 })
                 .collect()
         });
-        let site = Self::without_ca();
-        let ca = site.data().join("ca");
+        let ca = self.data().join("ca");
         fs::create_dir_all(&ca).unwrap();
         for (name, contents) in files {
             fs::write(ca.join(name), contents).unwrap();
         }
-        site
+        self
     }
 
     /// A site at which nothing was ever started.
     pub(crate) fn without_ca() -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap() };
+        match env::var(DATABASE_VARIABLE).as_deref() {
+            Ok("postgresql") => Self::on(Some(PostgresqlDatabase::new().into())),
+            Ok("sqlite") | Err(VarError::NotPresent) => Self::on(None),
+            other => panic!("{DATABASE_VARIABLE}: {other:?}"),
+        }
+    }
+
+    /// The same, on SQLite in any case.
+    pub(crate) fn without_ca_on_sqlite() -> Self {
+        Self::on(None)
+    }
+
+    fn on(postgresql: Option<Arc<PostgresqlDatabase>>) -> Self {
+        let site = Self { directory: tempfile::tempdir().unwrap(), postgresql };
         fs::write(site.config(), EXAMPLE).unwrap();
         site
     }
@@ -114,8 +157,8 @@ impl Site {
     pub(crate) fn serve(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.data())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(self.data_arguments())
             .arg("--config")
             .arg(self.config())
             .args(arguments)
@@ -142,7 +185,7 @@ impl Site {
 
     /// Runs a command of `keyside-gateway` on the data folder to its end.
     pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Output {
-        Command::new(PROGRAM).arg(command).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+        Command::new(PROGRAM).arg(command).args(arguments).args(self.data_arguments()).output().unwrap()
     }
 
     /// Another site with the same data. Nothing may be at work on these.
@@ -164,10 +207,27 @@ impl Site {
         self
     }
 
+    /// The arguments that tell a command where the data is.
+    fn data_arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--data".into(), self.data().into_os_string()];
+        if let Some(database) = &self.postgresql {
+            arguments.extend(["--database".into(), database.url().into()]);
+        }
+        arguments
+    }
+
+    /// Where the database is.
+    pub(crate) fn location(&self) -> Location {
+        match &self.postgresql {
+            Some(database) => database.url().parse().unwrap(),
+            None => DataDirectory::new(&self.data()).database(),
+        }
+    }
+
     /// Changes the database behind the gateway's back.
-    pub(crate) async fn execute(&self, sql: &'static str) {
+    pub(crate) async fn execute(&self, sql: &str) {
         let database = self.database().await;
-        sqlx::query(sql).execute(database.reader()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
         database.close().await;
     }
 
@@ -180,7 +240,7 @@ impl Site {
 
     /// The site's database, beside the running gateway.
     pub(crate) async fn database(&self) -> Database {
-        Database::open(&DataDirectory::new(&self.data()).database()).await.unwrap()
+        Database::open(&self.location()).await.unwrap()
     }
 
     /// Every request.
