@@ -246,7 +246,7 @@ async fn main() {
             subjects.push(Subject::new(database, stored).await);
         }
     }
-    let http = reqwest::Client::builder().no_proxy().timeout(harness::PATIENCE).build().unwrap();
+    let http = harness::http_client();
     for round in 0..ROUNDS {
         let make = |i| submission("participants", &good_request(&format!("Bench {round} {i}")));
         let bodies: Arc<Vec<String>> = Arc::new((0..SUBMISSIONS).map(make).collect());

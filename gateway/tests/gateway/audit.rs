@@ -86,7 +86,7 @@ async fn every_decision_stands_in_it() {
 
 #[tokio::test]
 async fn approval_without_a_person_stands_in_it_as_policy() {
-    let site = Site::new().issuing_at_once();
+    let site = Site::on_sqlite().issuing_at_once();
     let gateway = site.start(&[]);
     let id = gateway.submit_good(&good_request("Ada")).await;
     let log = entries(&site).await;

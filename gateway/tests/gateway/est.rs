@@ -16,8 +16,9 @@ const RENEWAL: (&str, &str) =
 
 /// A site with devices in the field, and the root's certificate as root.pem.
 pub(crate) struct Field {
-    pub(crate) site: Site,
+    // Before the site: what is dropped first has ended when the database goes.
     pub(crate) gateway: Gateway,
+    pub(crate) site: Site,
 }
 
 impl Field {

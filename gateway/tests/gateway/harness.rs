@@ -31,8 +31,6 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::RequestBuilder;
 
-pub(crate) mod cfssl;
-pub(crate) mod mail;
 use crate::postgresql::PostgresqlDatabase;
 
 /// The binary under test.
@@ -198,13 +196,6 @@ impl Site {
             fs::copy(entry.path(), site.data().join("ca").join(entry.file_name())).unwrap();
         }
         site
-    }
-
-    /// Adds tables to the configuration.
-    pub(crate) fn append(self, tables: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        fs::write(self.config(), format!("{text}\n{tables}")).unwrap();
-        self
     }
 
     /// The arguments that tell a command where the data is.

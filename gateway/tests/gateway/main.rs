@@ -11,6 +11,7 @@
 mod audit;
 mod ca_files;
 mod cfssl;
+mod cfssl_server;
 mod command_line;
 mod connection_check;
 mod connections;
@@ -20,6 +21,7 @@ mod est;
 mod harness;
 mod issuance;
 mod lint;
+mod mail_server;
 mod notifications;
 mod openapi;
 mod page;
