@@ -230,7 +230,7 @@ pub enum Ca {
     /// The embedded CA, also where `engine` is left out.
     Embedded(EmbeddedCa),
     /// A CFSSL server.
-    Cfssl(CfsslCa),
+    Cfssl(Box<CfsslCa>),
 }
 
 /// The embedded CA.
@@ -282,7 +282,7 @@ impl<'de> Deserialize<'de> for Ca {
         let engine = table.remove("engine");
         let ca = match engine.as_ref().map_or(Some("embedded"), toml::Value::as_str) {
             Some("embedded") => table.try_into().map(Self::Embedded),
-            Some("cfssl") => table.try_into().map(Self::Cfssl),
+            Some("cfssl") => table.try_into().map(|ca| Self::Cfssl(Box::new(ca))),
             _ => return Err(serde::de::Error::custom("ca.engine must be \"embedded\" or \"cfssl\"")),
         };
         ca.map_err(serde::de::Error::custom)

@@ -11,7 +11,7 @@ use keyside::domain::device::{DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use keyside::domain::{distinguished_name, email_address};
-use keyside_gateway::audit::{self, Actor, Verified, hexadecimal};
+use keyside_gateway::audit::{self, Action, Actor, NewEntry, Verified, hexadecimal};
 use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
@@ -19,7 +19,7 @@ use keyside_gateway::database::{Database, Location};
 use keyside_gateway::officers::{self, Invitation, Role};
 use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
-use keyside_gateway::store::{est_codes, outbox};
+use keyside_gateway::store::{self, est_codes, outbox};
 use keyside_gateway::{Gateway, Options, decision, est};
 use rsa::BoxedUint;
 use tracing_subscriber::EnvFilter;
@@ -527,6 +527,16 @@ async fn est_code(command: EstCommand) -> Result<(), Error> {
     let database = data.open().await?;
     let mut transaction = database.transaction().await?;
     est_codes::insert(&mut transaction, &row).await?;
+    let detail = format!(
+        "{}, {}, {}, until {}",
+        row.device_kind,
+        row.certificate_type,
+        row.email_address,
+        clock::date_and_time(row.valid_until)
+    );
+    let (actor, action) = (Actor::CommandLine, Action::DeviceCodeMade);
+    let entry = NewEntry { at: now, actor, action, subject: row.common_name, detail };
+    store::audit::append(&mut transaction, entry).await?;
     transaction.commit().await?;
     database.close().await;
     writeln!(io::stdout(), "{}", *code)?;
