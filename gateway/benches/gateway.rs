@@ -12,6 +12,7 @@
 )]
 
 #[path = "../tests/gateway/postgresql.rs"]
+#[allow(dead_code, reason = "the tests do more with it")]
 mod postgresql;
 
 use std::io::{BufRead, BufReader};

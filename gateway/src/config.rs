@@ -152,6 +152,16 @@ pub struct CertificateType {
     /// See [`api::CertificateType::for_devices`].
     #[serde(default)]
     pub for_devices: bool,
+    /// Who approves requests for it; what [`Config::approval`] says if absent.
+    pub approval: Option<TypeApproval>,
+}
+
+/// Who approves requests for a certificate type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TypeApproval {
+    /// The gateway, where a User Access Administrator has authorised the person; a person, where none has.
+    Authorised,
 }
 
 /// What the Trust page shows besides the CA's certificates.
@@ -221,7 +231,7 @@ pub enum Ca {
     /// The embedded CA, also where `engine` is left out.
     Embedded(EmbeddedCa),
     /// A CFSSL server.
-    Cfssl(CfsslCa),
+    Cfssl(Box<CfsslCa>),
 }
 
 /// The embedded CA.
@@ -273,7 +283,7 @@ impl<'de> Deserialize<'de> for Ca {
         let engine = table.remove("engine");
         let ca = match engine.as_ref().map_or(Some("embedded"), toml::Value::as_str) {
             Some("embedded") => table.try_into().map(Self::Embedded),
-            Some("cfssl") => table.try_into().map(Self::Cfssl),
+            Some("cfssl") => table.try_into().map(|ca| Self::Cfssl(Box::new(ca))),
             _ => return Err(serde::de::Error::custom("ca.engine must be \"embedded\" or \"cfssl\"")),
         };
         ca.map_err(serde::de::Error::custom)
@@ -875,6 +885,7 @@ mod tests {
             ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
             ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
             ("for_devices = true", "for_devices = \"rig\"", "for_devices"),
+            ("# approval = \"authorised\"", "approval = \"automatic\"", "authorised"),
             ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),
             ("validity_days = 730", "validity_days = 0", "validity_days"),
             ("CN=Keyside Demo Root CA,", "Keyside,", "RFC 4514"),

@@ -6,10 +6,12 @@
 use keyside::domain::revocation::RevocationReason;
 use keyside::domain::transaction_id::TransactionId;
 
+use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::notifications::Kind;
 use crate::serial_number;
+use crate::store::audit;
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Approval, Request, State};
 
@@ -42,8 +44,20 @@ impl From<sqlx::Error> for DecisionError {
     }
 }
 
+/// Writes a decision down, in the transaction that it belongs to.
+async fn note(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    action: Action,
+    actor: Actor,
+    detail: String,
+) -> Result<(), DecisionError> {
+    let entry = NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail };
+    Ok(audit::append(transaction, entry).await?)
+}
+
 /// Approves the request `id`.
-pub async fn approve(database: &Database, id: TransactionId) -> Result<(), DecisionError> {
+pub async fn approve(database: &Database, id: TransactionId, actor: Actor) -> Result<(), DecisionError> {
     let mut transaction = database.transaction().await?;
     let request = find(&mut transaction, id).await?;
     let now = clock::now();
@@ -57,13 +71,14 @@ pub async fn approve(database: &Database, id: TransactionId) -> Result<(), Decis
         let request = find(&mut transaction, id).await?;
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
+    note(&mut transaction, id, Action::Approved, actor, String::new()).await?;
     transaction.commit().await?;
     tracing::info!(%id, "approved");
     Ok(())
 }
 
 /// Rejects the request `id`, with a reason for the user.
-pub async fn reject(database: &Database, id: TransactionId, reason: &str) -> Result<(), DecisionError> {
+pub async fn reject(database: &Database, id: TransactionId, reason: &str, actor: Actor) -> Result<(), DecisionError> {
     if reason.trim().is_empty() {
         return Err(DecisionError::NoReason);
     }
@@ -74,13 +89,19 @@ pub async fn reject(database: &Database, id: TransactionId, reason: &str) -> Res
     }
     let told = vec![("reason", reason.trim().to_owned())];
     outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Rejected, &request, told)).await?;
+    note(&mut transaction, id, Action::Rejected, actor, reason.trim().into()).await?;
     transaction.commit().await?;
     tracing::info!(%id, "rejected");
     Ok(())
 }
 
 /// Revokes the certificate of the request `id`. It is on the next CRL, and stays there.
-pub async fn revoke(database: &Database, id: TransactionId, reason: RevocationReason) -> Result<(), DecisionError> {
+pub async fn revoke(
+    database: &Database,
+    id: TransactionId,
+    reason: RevocationReason,
+    actor: Actor,
+) -> Result<(), DecisionError> {
     let mut transaction = database.transaction().await?;
     if !requests::revoke(&mut transaction, id, reason, clock::now()).await? {
         let request = find(&mut transaction, id).await?;
@@ -95,6 +116,7 @@ pub async fn revoke(database: &Database, id: TransactionId, reason: RevocationRe
     let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
     outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Revoked, &request, told)).await?;
     let renewals = requests::renewals(&mut *transaction, id).await?;
+    note(&mut transaction, id, Action::Revoked, actor, reason.to_string()).await?;
     transaction.commit().await?;
     tracing::info!(%id, %reason, "revoked");
     for renewal in renewals {

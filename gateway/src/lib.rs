@@ -8,7 +8,9 @@
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
 //! | [`operations`], [`rate_limit`] | probes and metrics, and how often one may ask |
 //! | [`connection_check`] | whether a client's certificate works |
-//! | [`decision`] | approving, rejecting and revoking, shared by the server and the command line |
+//! | [`decision`] | approving, rejecting and revoking, shared by the server, the console and the command line |
+//! | [`authorisations`], [`officers`], [`console`] | who may have a certificate, who decides, and the pages for that |
+//! | [`audit`] | what was decided, in a chain of hashes |
 //! | [`store`], [`database`], [`data`], [`private_files`] | what is kept, and where |
 //! | [`ca`] | the CA engine, and the embedded one |
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
@@ -40,21 +42,25 @@ use crate::notifications::templates::{TemplateError, Templates};
 use crate::operations::Operations;
 use crate::page::{NoPage, Page};
 use crate::rate_limit::RateLimits;
-use crate::routes::Around;
+use crate::routes::{Around, Console};
 use crate::service::Service;
 use crate::store::{engines, requests};
 use crate::tls::TlsError;
 
+pub mod audit;
+pub mod authorisations;
 pub mod backoff;
 pub mod ca;
 pub mod clock;
 pub mod config;
 pub mod connection_check;
+pub mod console;
 pub mod data;
 pub mod database;
 pub mod decision;
 pub mod est;
 pub mod notifications;
+pub mod officers;
 pub mod operations;
 pub mod page;
 pub mod policy;
@@ -314,17 +320,20 @@ impl Gateway {
             None => None,
         };
         let sender = sender(&config, &data, &database, &public_url)?;
-        let shown_url = check_url.map(|url| format!("{url}/"));
+        let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
         let operations = Arc::new(Operations::new(database.clone(), Arc::clone(&ca)));
         let around =
             Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
+        let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
         let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
-            let router = routes::connection_check_router(Arc::clone(&service), &config, page_url, around.clone());
+            let console = console.with_certificates(url.trim_end_matches('/'));
+            let router =
+                routes::connection_check_router(Arc::clone(&service), &config, page_url, console, around.clone());
             ConnectionCheck { url, listener, tls, router }
         });
-        let router = routes::router(Arc::clone(&service), &config, page, &public_url, around);
+        let router = routes::router(Arc::clone(&service), &config, page, &public_url, console, around);
         let operations =
             operations_listener.map(|(listener, address)| (listener, address, operations::router(operations)));
         Ok(Self {

@@ -11,17 +11,22 @@ use keyside::domain::device::{DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use keyside::domain::{distinguished_name, email_address};
+use keyside_gateway::audit::{self, Action, Actor, NewEntry, Verified, hexadecimal};
 use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
+use keyside_gateway::officers::{self, Invitation, Role};
 use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
-use keyside_gateway::store::{est_codes, outbox};
+use keyside_gateway::store::{self, est_codes, outbox};
 use keyside_gateway::{Gateway, Options, decision, est};
 use rsa::BoxedUint;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+/// The address that `serve` listens on by itself.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// Keyside's gateway: the registration authority that the page talks to.
 #[derive(Parser)]
@@ -36,7 +41,7 @@ enum Command {
     /// Serve the API, and the page if it is named. Makes what is missing in the data folder.
     Serve {
         /// The address to listen on; with port 0 the system chooses.
-        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
         listen: SocketAddr,
         /// The address of the connection check, which speaks TLS and shows users whether their certificate works; with port 0 the
         /// system chooses. Without it there is no connection check.
@@ -81,6 +86,16 @@ enum Command {
     Notifications {
         #[command(subcommand)]
         command: NotificationsCommand,
+    },
+    /// Invite, list and revoke officers: those who authorise and decide in the console.
+    Officer {
+        #[command(subcommand)]
+        command: OfficerCommand,
+    },
+    /// The audit log: every decision, in one chain of hashes.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
 }
 
@@ -182,6 +197,84 @@ enum RequestsCommand {
     },
 }
 
+#[derive(Subcommand)]
+enum OfficerCommand {
+    /// Invite an officer. Prints a link that signs in once, unless a certificate is named that does it.
+    Invite {
+        /// What the officer may do: uaa (authorises the people of one company), approver (decides), auditor (reads).
+        #[arg(long)]
+        role: Role,
+        /// The company of a User Access Administrator.
+        #[arg(long)]
+        company: Option<String>,
+        /// The officer's name.
+        #[arg(long)]
+        name: String,
+        /// The officer's e-mail address.
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// The serial number of the officer's own certificate, issued here: it signs in at the address of `--tls-listen`.
+        #[arg(long, value_name = "SERIAL NUMBER")]
+        certificate: Option<String>,
+        #[command(flatten)]
+        link: LinkOptions,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print another link for an officer. The one before works no longer.
+    Link {
+        /// The officer's id, which `officer list` shows.
+        id: String,
+        #[command(flatten)]
+        link: LinkOptions,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Let a certificate sign an officer in, in place of the one before.
+    Certificate {
+        /// The officer's id, which `officer list` shows.
+        id: String,
+        /// The certificate's serial number, in hexadecimal.
+        serial_number: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Show every officer.
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Shut an officer out at once: sessions, link and certificate work no longer.
+    Revoke {
+        /// The officer's id, which `officer list` shows.
+        id: String,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(clap::Args)]
+struct LinkOptions {
+    /// How many hours the link works.
+    #[arg(long, value_name = "NUMBER", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=720))]
+    hours: u32,
+    /// Where officers reach the gateway; the configuration's public_url if absent, or else the address that `serve` listens on by itself.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Go through the whole log, and say which entries were changed, removed, inserted or moved.
+    Verify {
+        /// The hash of an entry that was noted earlier, and must still be there.
+        #[arg(long, value_name = "HASH")]
+        noted: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
 #[derive(clap::Args)]
 struct Data {
     /// The data folder.
@@ -231,6 +324,8 @@ async fn main() -> ExitCode {
         Command::Requests { command } => run(command).await,
         Command::Est { command } => est_code(command).await,
         Command::Notifications { command } => notifications(command).await,
+        Command::Officer { command } => officer(command).await,
+        Command::Audit { command: AuditCommand::Verify { noted, data } } => verify(data, noted.as_deref()).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -318,12 +413,12 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
         }
         RequestsCommand::Approve { transaction_id, data } => {
             let database = data.open().await?;
-            decision::approve(&database, transaction_id).await?;
+            decision::approve(&database, transaction_id, Actor::CommandLine).await?;
             database.close().await;
         }
         RequestsCommand::Reject { transaction_id, reason, data } => {
             let database = data.open().await?;
-            decision::reject(&database, transaction_id, &reason).await?;
+            decision::reject(&database, transaction_id, &reason, Actor::CommandLine).await?;
             database.close().await;
         }
         RequestsCommand::Revoked { data } => {
@@ -337,11 +432,113 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
         }
         RequestsCommand::Revoke { transaction_id, reason, data } => {
             let database = data.open().await?;
-            decision::revoke(&database, transaction_id, reason).await?;
+            decision::revoke(&database, transaction_id, reason, Actor::CommandLine).await?;
             database.close().await;
         }
     }
     Ok(())
+}
+
+async fn officer(command: OfficerCommand) -> Result<(), Error> {
+    match command {
+        OfficerCommand::Invite { role, company, name, email, certificate, link, data } => {
+            let certificate = certificate.as_deref().map(serial_number).transpose()?;
+            let url = link.url(&data)?;
+            let database = data.open().await?;
+            let invitation = Invitation { role, company, name, email_address: email };
+            let officer = officers::invite(&database, invitation, certificate.as_deref(), Actor::CommandLine).await?;
+            writeln!(io::stdout(), "officer {}", officer.id)?;
+            if certificate.is_none() {
+                link.print(&database, &url, &officer.id).await?;
+            }
+            database.close().await;
+        }
+        OfficerCommand::Link { id, link, data } => {
+            let url = link.url(&data)?;
+            let database = data.open().await?;
+            link.print(&database, &url, &id).await?;
+            database.close().await;
+        }
+        OfficerCommand::Certificate { id, serial_number: text, data } => {
+            let serial_number = serial_number(&text)?;
+            let database = data.open().await?;
+            officers::bind_certificate(&database, &id, &serial_number, Actor::CommandLine).await?;
+            database.close().await;
+        }
+        OfficerCommand::List { data } => {
+            let database = data.open().await?;
+            let time = |at: Option<i64>| at.map(clock::date_and_time).unwrap_or_default();
+            let mut stdout = io::stdout().lock();
+            writeln!(stdout, "id\trole\tcompany\tname\te-mail address\tcertificate\tinvited\tlast seen\trevoked")?;
+            for officer in keyside_gateway::store::officers::list(&database).await? {
+                writeln!(
+                    stdout,
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    officer.id,
+                    officer.role.name(),
+                    officer.company.unwrap_or_default(),
+                    officer.name,
+                    officer.email_address,
+                    officer.certificate_serial_number.as_deref().map(hexadecimal).unwrap_or_default(),
+                    time(Some(officer.invited_at)),
+                    time(officer.last_seen_at),
+                    time(officer.revoked_at),
+                )?;
+            }
+            database.close().await;
+        }
+        OfficerCommand::Revoke { id, data } => {
+            let database = data.open().await?;
+            officers::revoke(&database, &id, Actor::CommandLine).await?;
+            database.close().await;
+        }
+    }
+    Ok(())
+}
+
+impl LinkOptions {
+    /// Where officers reach the gateway.
+    fn url(&self, data: &Data) -> Result<String, Error> {
+        if let Some(url) = &self.url {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        let configured = Config::load(data.config.as_deref())?.public_url;
+        Ok(configured.unwrap_or_else(|| format!("http://{DEFAULT_ADDRESS}")))
+    }
+
+    /// Makes a link and prints it.
+    async fn print(&self, database: &Database, url: &str, id: &str) -> Result<(), Error> {
+        let lifetime = i64::from(self.hours) * 60 * 60;
+        let token = officers::give_link(database, id, lifetime, Actor::CommandLine).await?;
+        let until = clock::date_and_time(clock::now() + lifetime);
+        writeln!(io::stdout(), "link {url}/console/sign-in/{}\nIt works once, until {until}.", token.secret())?;
+        Ok(())
+    }
+}
+
+/// Reads a serial number in hexadecimal.
+fn serial_number(text: &str) -> Result<Vec<u8>, Error> {
+    let read = officers::serial_number(text);
+    read.ok_or_else(|| format!("“{text}” is no serial number: write it in hexadecimal, as `requests list` does").into())
+}
+
+async fn verify(data: Data, noted: Option<&str>) -> Result<(), Error> {
+    let database = data.open().await?;
+    let Verified { entries, sha256, faults } = audit::verify(&database, noted).await?;
+    database.close().await;
+    let mut stdout = io::stdout().lock();
+    if faults.is_empty() {
+        writeln!(
+            stdout,
+            "The audit log is whole: {entries} entries, the last one with the hash {}",
+            hexadecimal(&sha256)
+        )?;
+        return Ok(());
+    }
+    for fault in &faults {
+        writeln!(stdout, "{fault}")?;
+    }
+    Err("the audit log is not whole".into())
 }
 
 async fn est_code(command: EstCommand) -> Result<(), Error> {
@@ -372,6 +569,16 @@ async fn est_code(command: EstCommand) -> Result<(), Error> {
     let database = data.open().await?;
     let mut transaction = database.transaction().await?;
     est_codes::insert(&mut transaction, &row).await?;
+    let detail = format!(
+        "{}, {}, {}, until {}",
+        row.device_kind,
+        row.certificate_type,
+        row.email_address,
+        clock::date_and_time(row.valid_until)
+    );
+    let (actor, action) = (Actor::CommandLine, Action::DeviceCodeMade);
+    let entry = NewEntry { at: now, actor, action, subject: row.common_name, detail };
+    store::audit::append(&mut transaction, entry).await?;
     transaction.commit().await?;
     database.close().await;
     writeln!(io::stdout(), "{}", *code)?;
@@ -426,11 +633,6 @@ fn state(request: &Request) -> String {
     }
 }
 
-/// A serial number in lowercase hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn revocation(revocation: Revocation) -> String {
     let state = match revocation.state {
         RevocationState::Requested => "asked for",
@@ -457,8 +659,8 @@ fn line(request: &Request) -> Result<String, Error> {
         request.certificate_type,
         request.common_name,
         request.email_address,
-        request.serial_number.as_deref().map(hex).unwrap_or_default(),
-        request.renews.as_deref().map(hex).unwrap_or_default(),
+        request.serial_number.as_deref().map(hexadecimal).unwrap_or_default(),
+        request.renews.as_deref().map(hexadecimal).unwrap_or_default(),
         request.replaces.as_deref().unwrap_or_default(),
         device(request).unwrap_or_default(),
         request.revocation().map(revocation).unwrap_or_default(),

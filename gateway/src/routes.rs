@@ -25,11 +25,14 @@ mod accept;
 mod ca;
 mod configuration;
 mod connection_check;
+mod console;
 mod est;
 mod openapi;
 mod pki;
 mod problems;
 mod requests;
+
+pub use console::Console;
 
 /// Where kinds of problems are described.
 const PROBLEMS_PATH: &str = "/problems/{*slug}";
@@ -51,7 +54,14 @@ pub struct Around {
 }
 
 /// Everything the gateway answers to.
-pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public_url: &str, around: Around) -> Router {
+pub fn router(
+    service: Arc<Service>,
+    config: &Config,
+    page: Option<Page>,
+    public_url: &str,
+    console: Console,
+    around: Around,
+) -> Router {
     let app = App { service, limits: config.limits.clone() };
     let mut gateway = Router::new()
         .route(REQUESTS_PATH, post(requests::submit))
@@ -75,11 +85,15 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
     }
     gateway = gateway
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
-        .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit));
+        .layer(middleware::from_fn_with_state(Arc::clone(&around.rate_limits), rate_limit::limit));
     if !config.allowed_origins.is_empty() {
         gateway = gateway.layer(cors(&config.allowed_origins));
     }
-    let gateway = gateway.with_state(app).merge(operations::probes(Arc::clone(&around.operations)));
+    let console = console::router(console)
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
+        .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit));
+    let probes = operations::probes(Arc::clone(&around.operations));
+    let gateway = gateway.with_state(app).merge(console).merge(probes);
 
     let router = match page {
         Some(page) => gateway.merge(page.into_router()),
@@ -92,11 +106,12 @@ pub fn router(service: Arc<Service>, config: &Config, page: Option<Page>, public
         .layer(TraceLayer::new_for_http())
 }
 
-/// Everything that is answered to over TLS with client certificates: the connection check, and EST. `page_url` is where the page is, if the gateway serves it.
+/// Everything that is answered to over TLS with client certificates: the connection check, EST, and the console. `page_url` is where the page is, if the gateway serves it.
 pub fn connection_check_router(
     service: Arc<Service>,
     config: &Config,
     page_url: Option<&str>,
+    console: Console,
     around: Around,
 ) -> Router {
     let app = App { service, limits: config.limits.clone() };
@@ -113,8 +128,9 @@ pub fn connection_check_router(
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(site))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
+        .with_state(app.clone())
+        .merge(console::router(console).layer(middleware::from_fn_with_state(app, in_time)))
         .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit))
-        .with_state(app)
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_connection_check(), security_headers::set))
         .layer(middleware::from_fn_with_state(around.operations, operations::count))

@@ -24,18 +24,22 @@ use sqlx::any::AnyExecutor;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
+use crate::audit::{Action, Actor, NewEntry, hexadecimal};
+use crate::authorisations;
 use crate::backoff;
 use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
-use crate::config::{Approval, CertificateType, Config};
+use crate::config::{Approval, CertificateType, Config, TypeApproval};
 use crate::connection_check;
-use crate::database::Database;
+use crate::database::{Database, Transaction};
 use crate::decision;
 use crate::est::{self, Credentials};
 use crate::notifications::Kind;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
 use crate::renewal;
+use crate::store::audit;
+use crate::store::authorisations::Applicant;
 use crate::store::crls::{self, Crl};
 use crate::store::est_codes;
 use crate::store::outbox::{self, NewNotification};
@@ -316,6 +320,7 @@ impl Service {
         let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
         let device =
             device.map(|Device { kind, file_format, .. }| NewDevice { kind, file_format, names: names.join(" ") });
+        let (is_renewal, names_hosts) = (renews.is_some(), !checked.device_names.is_empty());
         let row = requests::NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: kind.id.clone(),
@@ -331,7 +336,9 @@ impl Service {
             // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.
             approve_at: match self.config.approval {
                 // Whoever trusts the CA would take the holder for these hosts: a person decides, always.
-                _ if !checked.device_names.is_empty() => None,
+                _ if names_hosts => None,
+                // Unless there is an authorisation.
+                _ if is_for_the_authorised(Some(kind), is_renewal) => None,
                 Approval::Automatic { after_seconds } => Some(submitted_at + i64::from(after_seconds)),
                 Approval::Manual {} => None,
             },
@@ -347,6 +354,16 @@ impl Service {
         }
         if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
             outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Submitted, &request, Vec::new())).await?;
+        }
+        if is_new && !is_renewal {
+            let applicant = Applicant {
+                certificate_type: &row.certificate_type,
+                common_name: &row.common_name,
+                email_address: &row.email_address,
+            };
+            let (id, approve_at) = (row.transaction_id, row.approve_at);
+            authorisations::match_request(&mut transaction, kind, id, applicant, names_hosts, approve_at, submitted_at)
+                .await?;
         }
         transaction.commit().await?;
         if is_new {
@@ -455,6 +472,9 @@ impl Service {
     pub async fn request_revocation(&self, id: TransactionId, new: NewRevocation) -> Result<Standing, Refusal> {
         let mut transaction = self.database.transaction().await?;
         let is_issued = requests::request_revocation(&mut transaction, id, new.reason, clock::now()).await?;
+        if is_issued {
+            note(&mut transaction, id, Action::RevocationRequested, Actor::Applicant, new.reason.to_string()).await?;
+        }
         transaction.commit().await?;
         if !is_issued {
             self.find(id).await?;
@@ -484,17 +504,32 @@ impl Service {
 
     /// Approves what is due, where the configuration has it so.
     async fn approve_due(&self) -> Result<(), Refusal> {
-        if matches!(self.config.approval, Approval::Automatic { .. }) {
-            for request in requests::due(self.database.reader(), clock::now()).await? {
-                tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
-                match decision::approve(&self.database, request.transaction_id).await {
-                    // Somebody else was faster.
-                    Ok(()) | Err(decision::DecisionError::Decided(..) | decision::DecisionError::RenewsRevoked(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
+        for request in requests::due(self.database.reader(), clock::now()).await? {
+            if !self.approves_by_itself(&request) {
+                continue;
+            }
+            tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
+            match decision::approve(&self.database, request.transaction_id, Actor::Policy).await {
+                // Somebody else was faster.
+                Ok(()) | Err(decision::DecisionError::Decided(..) | decision::DecisionError::RenewsRevoked(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// Whether a request that is due is approved without a person, as the configuration is now.
+    fn approves_by_itself(&self, request: &Request) -> bool {
+        match self.is_for_the_authorised(request) {
+            true => request.authorisation_id.is_some(),
+            false => matches!(self.config.approval, Approval::Automatic { .. }),
+        }
+    }
+
+    /// Whether the request's type leaves approval to whether there is an authorisation.
+    fn is_for_the_authorised(&self, request: &Request) -> bool {
+        let kind = self.config.certificate_types.iter().find(|kind| kind.id == request.certificate_type);
+        is_for_the_authorised(kind, request.renews.is_some())
     }
 
     /// Issues the certificate of the approved request that has waited longest. Returns whether to go on with the next one.
@@ -524,6 +559,8 @@ impl Service {
                         let told = NewNotification::about(Kind::Issued, request, told);
                         outbox::enqueue(&mut transaction, &told).await?;
                     }
+                    let detail = format!("serial number {}", hexadecimal(&issued.serial_number));
+                    note(&mut transaction, id, Action::Issued, Actor::Gateway, detail).await?;
                     tracing::info!(%id, "issued");
                 }
                 true
@@ -536,7 +573,8 @@ impl Service {
                         let told = NewNotification::about(Kind::Rejected, request, vec![("reason", reason.clone())]);
                         outbox::enqueue(&mut transaction, &told).await?;
                     }
-                    tracing::warn!(%id, reason, "rejected");
+                    note(&mut transaction, id, Action::Rejected, Actor::Gateway, reason.clone()).await?;
+                    tracing::warn!(%id, "the CA engine refuses it: rejected");
                 }
                 true
             }
@@ -651,6 +689,8 @@ impl Service {
             (State::Rejected | State::Issued, ..) => None,
             (State::Approved, ..) if request.issue_fault.is_some() => Some(ENGINE_RETRY_AFTER),
             (State::Approved, ..) => Some(1),
+            // The same for those who are authorised and those who are not.
+            (State::Pending, ..) if self.is_for_the_authorised(request) => Some(MANUAL_RETRY_AFTER),
             (State::Pending, Some(approve_at), Approval::Automatic { .. }) => {
                 Some((approve_at - clock::now()).max(0) + 1)
             }
@@ -690,4 +730,20 @@ fn no_crl() -> Refusal {
 /// A time as its day, for people.
 fn day(seconds: i64) -> String {
     file_name::day(clock::to_unsigned(seconds)).unwrap_or_default()
+}
+
+/// Whether a type leaves approval to whether there is an authorisation. A renewal needs none: the holder of the certificate has signed it.
+fn is_for_the_authorised(kind: Option<&CertificateType>, is_renewal: bool) -> bool {
+    !is_renewal && kind.is_some_and(|kind| kind.approval == Some(TypeApproval::Authorised))
+}
+
+/// Writes down what was done to a request, in the transaction that it belongs to.
+async fn note(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    action: Action,
+    actor: Actor,
+    detail: String,
+) -> Result<(), sqlx::Error> {
+    audit::append(transaction, NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail }).await
 }

@@ -4,8 +4,13 @@
 //! `&mut **transaction` to see what the transaction has written. Whoever writes takes the [`Transaction`](crate::database::Transaction),
 //! so that what belongs together is written together or not at all. The statements are the same for SQLite and PostgreSQL.
 
+pub mod audit;
+pub mod authorisations;
 pub mod crls;
 pub mod engines;
 pub mod est_codes;
+pub mod officers;
 pub mod outbox;
 pub mod requests;
+mod search;
+pub mod sessions;

@@ -161,6 +161,7 @@ fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
     }
     let units = process::run_tests(with_neighbours(&mut cargo, toolbox)?, tally);
     let mut gateway = toolbox.command("cargo")?;
+    gateway.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     gateway.args(["test", "--no-fail-fast", "--package", "keyside-gateway", "--test", "gateway"]);
     println!("\nThe gateway on PostgreSQL:");
     let on_postgresql =

@@ -31,9 +31,9 @@ pub(crate) enum Tool {
     Java,
     Curl,
     Python,
-    PostgreSql,
     Cfssl,
     Pki,
+    PostgreSql,
 }
 
 /// Where a tool comes from when it is not there.
@@ -273,24 +273,6 @@ impl Tool {
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
             },
-            Self::PostgreSql => Description {
-                name: "PostgreSQL",
-                purpose: "is the second database that the gateway is tested on",
-                // Its other programs stand beside it. Debian keeps them out of PATH.
-                programs: &[
-                    "initdb",
-                    "/usr/lib/postgresql/18/bin/initdb",
-                    "/usr/lib/postgresql/17/bin/initdb",
-                    "/usr/lib/postgresql/16/bin/initdb",
-                    "/usr/lib/postgresql/15/bin/initdb",
-                ],
-                version_arguments: &["--version"],
-                wanted: AtLeast("15.0.0"),
-                source: System {
-                    packages: &["postgresql"],
-                    elsewhere: "install PostgreSQL 15 or later, and put initdb in PATH: https://www.postgresql.org/download/",
-                },
-            },
             Self::Cfssl => Description {
                 name: "CFSSL",
                 purpose: "is the CA engine that the gateway asks",
@@ -312,6 +294,24 @@ impl Tool {
                     // The plugins have elliptic curves and GCM, without which there is no TLS any more.
                     packages: &["strongswan-pki", "libstrongswan-standard-plugins"],
                     elsewhere: "put strongSwan's pki, 5.9.8 or later, in PATH: https://strongswan.org/",
+                },
+            },
+            Self::PostgreSql => Description {
+                name: "PostgreSQL",
+                purpose: "is the second database that the gateway is tested on",
+                // Its other programs stand beside it. Debian keeps them out of PATH.
+                programs: &[
+                    "initdb",
+                    "/usr/lib/postgresql/18/bin/initdb",
+                    "/usr/lib/postgresql/17/bin/initdb",
+                    "/usr/lib/postgresql/16/bin/initdb",
+                    "/usr/lib/postgresql/15/bin/initdb",
+                ],
+                version_arguments: &["--version"],
+                wanted: AtLeast("15.0.0"),
+                source: System {
+                    packages: &["postgresql"],
+                    elsewhere: "install PostgreSQL 15 or later, and put initdb in PATH: https://www.postgresql.org/download/",
                 },
             },
         }

@@ -5,8 +5,10 @@ use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState}
 use keyside::domain::transaction_id::TransactionId;
 use sqlx::any::AnyExecutor;
 
+use super::authorisations::{Applicant, key};
+use super::search::Search;
 use crate::clock;
-use crate::database::Transaction;
+use crate::database::{Database, Transaction};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Rejected, Self::Approved, Self::Issued];
+
     /// The state in one word.
     pub fn name(self) -> &'static str {
         match self {
@@ -42,8 +47,7 @@ impl TryFrom<String> for State {
     type Error = UnknownState;
 
     fn try_from(name: String) -> Result<Self, UnknownState> {
-        let states = [Self::Pending, Self::Rejected, Self::Approved, Self::Issued];
-        states.into_iter().find(|state| state.name() == name).ok_or(UnknownState(name))
+        Self::ALL.into_iter().find(|state| state.name() == name).ok_or(UnknownState(name))
     }
 }
 
@@ -120,6 +124,10 @@ pub struct Request {
     pub renews: Option<Vec<u8>>,
     /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
     pub replaces: Option<String>,
+    /// The authorisation that it matches, if there is one.
+    pub authorisation_id: Option<String>,
+    /// The company of that authorisation, or of the certificate that it renews.
+    pub company: Option<String>,
     /// The device that it is for, if it is for one.
     #[sqlx(flatten)]
     pub device: KeptDevice,
@@ -289,7 +297,7 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, device_kind, device_file_format, device_names, revocation_requested_at, \
+             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
         )
@@ -300,8 +308,10 @@ macro_rules! select_requests {
 pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
-         submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
+         common_name_key, email_address_key, company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         (SELECT company FROM requests WHERE serial_number = $7)) \
          ON CONFLICT (submission_sha256) DO NOTHING",
     )
     .bind(new.transaction_id.to_string())
@@ -318,6 +328,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     .bind(i64::from(new.validity_days))
     .bind(new.submitted_at)
     .bind(new.approve_at)
+    .bind(key(&new.common_name))
+    .bind(key(&new.email_address))
     .execute(&mut **transaction)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -470,7 +482,7 @@ pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &s
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes up to `limit` certificates of the type `certificate_type` that end at `now` or later and before `before`, and notes that their holders
+/// Takes up to `limit` certificates of the type `certificate_type` that end from `now` to `before`, and notes that their holders
 /// are told that they can be renewed: each is taken once.
 pub async fn take_to_renew(
     transaction: &mut Transaction,
@@ -482,7 +494,7 @@ pub async fn take_to_renew(
     let ids: Vec<(String,)> = sqlx::query_as(
         "UPDATE requests SET renewal_told_at = $1 WHERE renewal_told_at IS NULL AND transaction_id IN \
          (SELECT transaction_id FROM requests WHERE state = 'issued' AND renewal_told_at IS NULL AND certificate_type = $2 \
-         AND not_after >= $1 AND not_after < $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
+         AND not_after >= $1 AND not_after <= $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
     )
     .bind(now)
     .bind(certificate_type)
@@ -598,6 +610,156 @@ pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertif
 /// How many certificates were revoked.
 pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL").fetch_one(executor).await
+}
+
+/// Which requests to show.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// A transaction ID, or the beginning of the Common Name; of the e-mail address if it has an @.
+    pub text: String,
+    /// Those in this state alone.
+    pub state: Option<State>,
+    /// Those of this certificate type alone.
+    pub certificate_type: Option<String>,
+    /// Those of this company alone.
+    pub company: Option<String>,
+    /// Those behind the one with this transaction ID.
+    pub after: Option<TransactionId>,
+}
+
+/// Up to `count` requests that pass the filter: the latest first, or by name where a text is searched for.
+pub async fn search(database: &Database, filter: &Filter, count: usize) -> Result<Vec<Request>, sqlx::Error> {
+    let after = match filter.after {
+        Some(id) => find(database.reader(), id).await?,
+        None => None,
+    };
+    search_query(filter, after.as_ref()).rows(database, count).await
+}
+
+/// The query for a page; `after` is the last row of the page before.
+fn search_query(filter: &Filter, after: Option<&Request>) -> Search {
+    const SELECT: &str = select_requests!("");
+    let text = key(&filter.text);
+    let id = after.map(|request| request.transaction_id.to_string()).unwrap_or_default();
+    let mut search;
+    if let Ok(id) = filter.text.parse::<TransactionId>() {
+        search = Search::new(SELECT, "transaction_id");
+        search.equals("transaction_id", Some(&id.to_string()));
+    } else if text.is_empty() {
+        search = Search::new(SELECT, "submitted_at DESC, transaction_id DESC");
+        if let Some(after) = after {
+            search.after_time("submitted_at, transaction_id", (after.submitted_at, &id));
+        }
+    } else if text.contains('@') {
+        search = Search::new(SELECT, "email_address_key, transaction_id");
+        search.begins_with("email_address_key", &text);
+        if let Some(after) = after {
+            search.after_text("email_address_key, transaction_id", (&key(&after.email_address), &id));
+        }
+    } else {
+        search = Search::new(SELECT, "common_name_key, transaction_id");
+        search.begins_with("common_name_key", &text);
+        if let Some(after) = after {
+            search.after_text("common_name_key, transaction_id", (&key(&after.common_name), &id));
+        }
+    }
+    search.equals("state", filter.state.map(State::name));
+    search.equals("certificate_type", filter.certificate_type.as_deref());
+    search.equals("company", filter.company.as_deref());
+    search
+}
+
+/// A request that no authorisation was found for.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Waiting {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+    device_names: Option<String>,
+}
+
+impl Waiting {
+    /// Whether others will take the holder of the certificate for a host.
+    pub fn names_hosts(&self) -> bool {
+        self.device_names.as_ref().is_some_and(|names| !names.is_empty())
+    }
+}
+
+/// The oldest request of this applicant that waits and has no authorisation. A renewal needs none.
+pub async fn waiting_for(
+    transaction: &mut Transaction,
+    applicant: Applicant<'_>,
+) -> Result<Option<Waiting>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
+         AND email_address_key = $3 AND certificate_type = $4 AND state = 'pending' AND authorisation_id IS NULL \
+         AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1",
+    )
+    .bind(key(applicant.common_name))
+    .bind(applicant.common_name)
+    .bind(key(applicant.email_address))
+    .bind(applicant.certificate_type)
+    .fetch_optional(&mut **transaction)
+    .await
+}
+
+/// Notes the authorisation of a request, whose it is, and when it approves itself.
+pub async fn mark(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    authorisation: Option<&str>,
+    company: Option<&str>,
+    approve_at: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET authorisation_id = $2, company = $3, approve_at = $4 WHERE transaction_id = $1")
+        .bind(id.to_string())
+        .bind(authorisation)
+        .bind(company)
+        .bind(approve_at)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// The request whose certificate has this serial number, unsigned, most significant byte first.
+pub async fn find_by_serial_number(
+    executor: impl AnyExecutor<'_>,
+    serial_number: &[u8],
+) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("WHERE serial_number = $1")).bind(serial_number).fetch_optional(executor).await
+}
+
+/// The serial number of the certificate that this one renews, unless that one was revoked.
+pub async fn renewed_by(executor: impl AnyExecutor<'_>, serial_number: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT current.serial_number FROM requests JOIN requests AS current ON current.serial_number = requests.renews \
+         WHERE requests.serial_number = $1 AND current.revoked_at IS NULL",
+    )
+    .bind(serial_number)
+    .fetch_optional(executor)
+    .await
+}
+
+/// The PKCS#10 CertificationRequest of a request, DER.
+pub async fn certification_request(
+    executor: impl AnyExecutor<'_>,
+    id: TransactionId,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT certification_request FROM requests WHERE transaction_id = $1")
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await
+}
+
+/// Has a person decide about the request that this authorisation is for, if it waits.
+pub async fn leave_to_a_person(transaction: &mut Transaction, authorisation: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET approve_at = NULL WHERE authorisation_id = $1 AND state = 'pending'")
+        .bind(authorisation)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// How many requests wait for approval, and how many for the CA.

@@ -34,9 +34,6 @@ use x509_cert::request::RequestBuilder;
 use crate::postgresql::PostgresqlDatabase;
 pub(crate) use crate::postgresql::{PATIENCE, POLL_INTERVAL};
 
-pub(crate) mod cfssl;
-pub(crate) mod mail;
-
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
 
@@ -59,6 +56,11 @@ impl Site {
     /// The same, on PostgreSQL in any case.
     pub(crate) fn on_postgresql() -> Self {
         Self::on(Some(PostgresqlDatabase::new().into())).with_ca()
+    }
+
+    /// The same, on SQLite in any case.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(None).with_ca()
     }
 
     /// A second machine with the same configuration, CA and database.
@@ -149,7 +151,7 @@ impl Site {
         self.path("data")
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
+    fn config(&self) -> PathBuf {
         self.path("keyside.toml")
     }
 
@@ -185,19 +187,24 @@ impl Site {
 
     /// Runs `keyside-gateway requests` to its end.
     pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
-        self.command("requests", arguments)
+        self.run("requests", arguments)
     }
 
-    /// Runs a command of the gateway's to its end.
-    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
-        Command::new(PROGRAM).arg(name).args(arguments).args(self.data_arguments()).output().unwrap()
+    /// Runs a command of `keyside-gateway` on the data folder to its end.
+    pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).arg(command).args(arguments).args(self.data_arguments()).output().unwrap()
     }
 
-    /// Adds tables to the configuration.
-    pub(crate) fn append(self, tables: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        fs::write(self.config(), format!("{text}\n{tables}")).unwrap();
-        self
+    /// Another site with the same data. Nothing may be at work on these.
+    pub(crate) fn copy(&self) -> Self {
+        let site = Self::without_ca();
+        fs::create_dir_all(site.data().join("ca")).unwrap();
+        fs::copy(self.data().join("keyside.sqlite"), site.data().join("keyside.sqlite")).unwrap();
+        for entry in fs::read_dir(self.data().join("ca")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), site.data().join("ca").join(entry.file_name())).unwrap();
+        }
+        site
     }
 
     /// The arguments that tell a command where the data is.
@@ -231,6 +238,13 @@ impl Site {
     pub(crate) async fn execute(&self, sql: &str) {
         let database = self.database().await;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
+        database.close().await;
+    }
+
+    /// Runs several statements on the database behind the gateway's back.
+    pub(crate) async fn batch(&self, sql: &str) {
+        let database = self.database().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
         database.close().await;
     }
 

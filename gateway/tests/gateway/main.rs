@@ -8,8 +8,10 @@
     reason = "a test may stop where it fails"
 )]
 
+mod audit;
 mod ca_files;
 mod cfssl;
+mod cfssl_server;
 mod command_line;
 mod connection_check;
 mod connections;
@@ -19,6 +21,7 @@ mod est;
 mod harness;
 mod issuance;
 mod lint;
+mod mail_server;
 mod notifications;
 mod openapi;
 mod operations;

@@ -235,7 +235,7 @@ async fn a_backup_of_postgresql_can_be_restored() {
     let id = gateway.submit_good(&good_request("Ada Example")).await;
     let certificate = gateway.issued(id).await;
     let dump = run(&mut site.postgresql_client("pg_dump"));
-    let refused = site.command("backup", &[site.path("backup").to_str().unwrap()]);
+    let refused = site.run("backup", &[site.path("backup").to_str().unwrap()]);
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("pg_dump"), "{refused:?}");
     drop(gateway);
 
