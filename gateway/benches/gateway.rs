@@ -174,7 +174,9 @@ impl Measured {
 
 /// Stores `count` requests, all of them issued, each as large as a real one. Returns some of their transaction IDs.
 async fn seed(site: &Site, database: &str, count: usize) -> Vec<TransactionId> {
-    let store = Database::open_or_create(&site.location()).await.unwrap();
+    // Makes the CA and the tables.
+    drop(site.start());
+    let store = Database::open(&site.location()).await.unwrap();
     let (rows, sha256, serial_number) = match database {
         "sqlite" => ("json_each($1)", "randomblob(32)", "randomblob(16)"),
         _ => {
