@@ -39,7 +39,7 @@ self.addEventListener('fetch', (event) => {
     const { request } = event;
     const url = new URL(request.url);
     const own = url.origin === scope.origin && url.pathname.startsWith(scope.pathname);
-    const elsewhere = /^(api|pki|problems)\//.test(url.pathname.slice(scope.pathname.length));
+    const elsewhere = /^(api|console|pki|problems)(\/|$)/.test(url.pathname.slice(scope.pathname.length));
     if (request.method !== 'GET' || !own || elsewhere) {
         return;
     }

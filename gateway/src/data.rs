@@ -1,8 +1,9 @@
-//! The data folder: the database, the embedded CA, and the lock of the server that works on them.
+//! The data folder: the embedded CA, the database unless that is elsewhere, and the lock of the server that works on them.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use crate::database::Location;
 use crate::private_files;
 
 /// Why the data folder cannot be used.
@@ -31,14 +32,19 @@ impl DataDirectory {
         Self(path.to_owned())
     }
 
-    /// The database.
-    pub fn database(&self) -> PathBuf {
-        self.0.join("keyside.sqlite")
+    /// The database, unless it is elsewhere.
+    pub fn database(&self) -> Location {
+        Location::Sqlite(self.0.join("keyside.sqlite"))
     }
 
     /// The embedded CA's folder.
     pub fn ca(&self) -> PathBuf {
         self.0.join("ca")
+    }
+
+    /// The folder that notifications land in where there is no mail server.
+    pub fn notifications(&self) -> PathBuf {
+        self.0.join("notifications")
     }
 
     /// Makes the folder if it is missing, and takes it for this process until the lock is dropped or the process ends.

@@ -6,9 +6,14 @@
 use keyside::domain::revocation::RevocationReason;
 use keyside::domain::transaction_id::TransactionId;
 
+use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};
+use crate::database::{Database, DatabaseError, Transaction};
+use crate::notifications::Kind;
 use crate::serial_number;
-use crate::store::{Approval, Request, State, Store, StoreError};
+use crate::store::audit;
+use crate::store::outbox::{self, NewNotification};
+use crate::store::requests::{self, Approval, Request, State};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -28,65 +33,116 @@ pub enum DecisionError {
     /// The reason is empty.
     #[error("say why: the user reads the reason")]
     NoReason,
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
+}
+
+impl From<sqlx::Error> for DecisionError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Writes a decision down, in the transaction that it belongs to.
+async fn note(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    action: Action,
+    actor: Actor,
+    detail: String,
+) -> Result<(), DecisionError> {
+    let entry = NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail };
+    Ok(audit::append(transaction, entry).await?)
 }
 
 /// Approves the request `id`.
-pub async fn approve(store: &Store, id: TransactionId) -> Result<(), DecisionError> {
-    let request = find(store, id).await?;
+pub async fn approve(database: &Database, id: TransactionId, actor: Actor) -> Result<(), DecisionError> {
+    let mut transaction = database.transaction().await?;
+    let request = find(&mut transaction, id).await?;
     let now = clock::now();
     let approval = Approval {
         serial_number: serial_number::random(&mut rand::rng()),
         not_before: now - BACKDATING,
-        not_after: now + i64::from(request.validity_days) * DAY,
+        not_after: now + request.validity_days * DAY,
         decided_at: now,
     };
-    if !store.approve(id, &approval).await? {
-        let request = find(store, id).await?;
+    if !requests::approve(&mut transaction, id, &approval).await? {
+        let request = find(&mut transaction, id).await?;
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
-    tracing::info!(%id, common_name = request.common_name, "approved");
+    note(&mut transaction, id, Action::Approved, actor, String::new()).await?;
+    transaction.commit().await?;
+    tracing::info!(%id, "approved");
     Ok(())
 }
 
 /// Rejects the request `id`, with a reason for the user.
-pub async fn reject(store: &Store, id: TransactionId, reason: &str) -> Result<(), DecisionError> {
+pub async fn reject(database: &Database, id: TransactionId, reason: &str, actor: Actor) -> Result<(), DecisionError> {
     if reason.trim().is_empty() {
         return Err(DecisionError::NoReason);
     }
-    let request = find(store, id).await?;
-    if !store.reject(id, reason.trim(), clock::now()).await? {
-        return Err(decided(&find(store, id).await?));
+    let mut transaction = database.transaction().await?;
+    let request = find(&mut transaction, id).await?;
+    if !requests::reject(&mut transaction, id, reason.trim(), clock::now()).await? {
+        return Err(decided(&find(&mut transaction, id).await?));
     }
-    tracing::info!(%id, common_name = request.common_name, "rejected");
+    let told = vec![("reason", reason.trim().to_owned())];
+    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Rejected, &request, told)).await?;
+    note(&mut transaction, id, Action::Rejected, actor, reason.trim().into()).await?;
+    transaction.commit().await?;
+    tracing::info!(%id, "rejected");
     Ok(())
 }
 
 /// Revokes the certificate of the request `id`. It is on the next CRL, and stays there.
-pub async fn revoke(store: &Store, id: TransactionId, reason: RevocationReason) -> Result<(), DecisionError> {
-    if store.revoke(id, reason, clock::now()).await? {
-        tracing::info!(%id, %reason, "revoked");
-        for renewal in store.renewals(id).await? {
-            tracing::warn!(
-                id = %renewal.transaction_id,
-                state = renewal.state.name(),
-                "this request renews the revoked certificate: decide about it too"
-            );
-        }
-        return Ok(());
+pub async fn revoke(
+    database: &Database,
+    id: TransactionId,
+    reason: RevocationReason,
+    actor: Actor,
+) -> Result<(), DecisionError> {
+    let mut transaction = database.transaction().await?;
+    if !requests::revoke(&mut transaction, id, reason, clock::now()).await? {
+        let request = find(&mut transaction, id).await?;
+        return Err(if request.revoked.at.is_some() {
+            DecisionError::Decided(id, "revoked")
+        } else {
+            DecisionError::NotIssued(id, request.state.name())
+        });
     }
-    let request = find(store, id).await?;
-    Err(if request.revoked.at.is_some() {
-        DecisionError::Decided(id, "revoked")
-    } else {
-        DecisionError::NotIssued(id, request.state.name())
-    })
+    let request = find(&mut transaction, id).await?;
+    let serial_number = base16ct::lower::encode_string(request.serial_number.as_deref().unwrap_or_default());
+    let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
+    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Revoked, &request, told)).await?;
+    let renewals = requests::renewals(&mut *transaction, id).await?;
+    note(&mut transaction, id, Action::Revoked, actor, reason.to_string()).await?;
+    transaction.commit().await?;
+    tracing::info!(%id, %reason, "revoked");
+    for renewal in renewals {
+        tracing::warn!(
+            id = %renewal.transaction_id,
+            state = renewal.state.name(),
+            "this request renews the revoked certificate: decide about it too"
+        );
+    }
+    Ok(())
 }
 
-async fn find(store: &Store, id: TransactionId) -> Result<Request, DecisionError> {
-    store.find(id).await?.ok_or(DecisionError::Unknown(id))
+/// A reason as its holder reads it.
+fn in_words(reason: RevocationReason) -> &'static str {
+    match reason {
+        RevocationReason::Unspecified => "none was given",
+        RevocationReason::KeyCompromise => "somebody else may have its key",
+        RevocationReason::AffiliationChanged => "its holder has changed company or task",
+        RevocationReason::Superseded => "another certificate has taken its place",
+        RevocationReason::CessationOfOperation => "it is not needed any more",
+        RevocationReason::PrivilegeWithdrawn => "its holder may not use it any more",
+    }
+}
+
+async fn find(transaction: &mut Transaction, id: TransactionId) -> Result<Request, DecisionError> {
+    requests::find(&mut **transaction, id).await?.ok_or(DecisionError::Unknown(id))
 }
 
 fn decided(request: &Request) -> DecisionError {

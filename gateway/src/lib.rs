@@ -6,44 +6,67 @@
 //! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS for the connection check |
 //! | [`service`] | what the registration authority does |
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
+//! | [`operations`], [`rate_limit`] | probes and metrics, and how often one may ask |
 //! | [`connection_check`] | whether a client's certificate works |
-//! | [`decision`] | approving, rejecting and revoking, shared by the server and the command line |
-//! | [`store`], [`data`], [`private_files`] | what is kept, and where |
+//! | [`decision`] | approving, rejecting and revoking, shared by the server, the console and the command line |
+//! | [`authorisations`], [`officers`], [`console`] | who may have a certificate, who decides, and the pages for that |
+//! | [`audit`] | what was decided, in a chain of hashes |
+//! | [`store`], [`database`], [`data`], [`private_files`] | what is kept, and where |
 //! | [`ca`] | the CA engine, and the embedded one |
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
 //!
-//! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`. Bytes are read and made by
+//! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`, `store -> database`. Bytes are read and made by
 //! [`keyside::pki`], the API's types are [`keyside::api`]'s: the page uses the same code.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use keyside::pki::certificate::Certificate;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::ca::CaError;
 use crate::ca::embedded::EmbeddedCa;
-use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Config, ConfigError};
+use crate::ca::{Authority, CaEngine, CaError, cfssl};
+use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Ca, Config, ConfigError};
 use crate::data::{DataDirectory, DataError, Lock};
+use crate::database::{Database, DatabaseError, Location};
+use crate::notifications::Composer;
+use crate::notifications::delivery::{Delivery, DeliveryError};
+use crate::notifications::sender::Sender;
+use crate::notifications::templates::{TemplateError, Templates};
+use crate::operations::Operations;
 use crate::page::{NoPage, Page};
+use crate::rate_limit::RateLimits;
+use crate::routes::{Around, Console};
 use crate::service::Service;
-use crate::store::{Store, StoreError};
+use crate::store::{engines, requests};
 use crate::tls::TlsError;
 
+pub mod audit;
+pub mod authorisations;
+pub mod backoff;
 pub mod ca;
 pub mod clock;
 pub mod config;
 pub mod connection_check;
+pub mod console;
 pub mod data;
+pub mod database;
 pub mod decision;
+pub mod est;
+pub mod notifications;
+pub mod officers;
+pub mod operations;
 pub mod page;
 pub mod policy;
 pub mod private_files;
 pub mod problem;
+pub mod rate_limit;
 pub mod renewal;
 pub mod routes;
 pub mod security_headers;
@@ -53,6 +76,13 @@ pub mod service;
 pub mod store;
 pub mod tls;
 
+/// The name of CFSSL in the table of engines.
+const ENGINE_CFSSL: &str = "cfssl";
+/// How long writing a notification into a file may take.
+const FOLDER_LIMIT: Duration = Duration::from_secs(5);
+/// How many of its time limits a mail server may take for one message: it has as many words to say, and more.
+const ANSWERS_PER_MESSAGE: u32 = 4;
+
 /// What to serve, and from where.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -60,8 +90,12 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The address of the connection check, if there is to be one; port 0 lets the system choose.
     pub tls_listen: Option<SocketAddr>,
+    /// The address of the probes and the metrics, if there is to be one; port 0 lets the system choose.
+    pub operations_listen: Option<SocketAddr>,
     /// The data folder.
     pub data: PathBuf,
+    /// The database; if absent, the one that the configuration names, or else a file in the data folder.
+    pub database: Option<Location>,
     /// The folder with the built page, if it is to be served.
     pub page: Option<PathBuf>,
     /// The configuration file; the annotated example if absent.
@@ -84,7 +118,7 @@ pub enum StartError {
     Data(#[from] DataError),
     /// The database cannot be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
     /// The CA cannot be used.
     #[error("the certification authority: {0}")]
     Ca(#[from] CaError),
@@ -106,6 +140,17 @@ pub enum StartError {
         "{0} is missing, but the database has certificates that the CA there issued: restore it from a backup, or name an empty data folder for a new start"
     )]
     CaLost(PathBuf),
+    /// Another CA is at the engine's address.
+    #[error(
+        "another CA answers at ca.url than “{0}”, whose certificates are in the database: start CFSSL with that CA, or begin with an empty database"
+    )]
+    AnotherCa(String),
+    /// Notifications cannot be delivered.
+    #[error("notifications: {0}")]
+    Delivery(#[from] DeliveryError),
+    /// The templates of notifications cannot be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {source}; stop what listens there, or choose another port")]
     Listen {
@@ -120,18 +165,13 @@ pub enum StartError {
 }
 
 /// Says what is fine for trying the gateway out, and nowhere else.
-fn warn_of_demonstration(config: &Config, ca_keys_are_encrypted: bool) {
+fn warn_of_demonstration(config: &Config) {
     match config.approval {
         Approval::Automatic { after_seconds } => tracing::warn!(
             after_seconds,
             "every request is approved without a person: for trying it out only; see [approval] in the configuration"
         ),
         Approval::Manual {} => tracing::info!("requests wait for `keyside-gateway requests approve` or `reject`"),
-    }
-    if !ca_keys_are_encrypted {
-        tracing::warn!(
-            "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
-        );
     }
 }
 
@@ -141,9 +181,11 @@ pub struct Gateway {
     listener: TcpListener,
     router: Router,
     service: Arc<Service>,
-    store: Store,
+    sender: Sender,
+    database: Database,
     config: Config,
     connection_check: Option<ConnectionCheck>,
+    operations: Option<(TcpListener, SocketAddr, Router)>,
     _lock: Lock,
 }
 
@@ -161,6 +203,68 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     Ok((listener, address))
+}
+
+/// Opens the embedded CA, or makes it at the first start.
+async fn open_embedded_ca(
+    data: &DataDirectory,
+    config: &config::EmbeddedCa,
+    database: &Database,
+    public_url: &str,
+) -> Result<EmbeddedCa, StartError> {
+    let directory = data.ca();
+    if !directory.exists() && requests::has_approved(database.reader()).await.map_err(DatabaseError::from)? {
+        return Err(StartError::CaLost(directory));
+    }
+    let passphrase = config.passphrase()?;
+    if passphrase.is_none() {
+        tracing::warn!(
+            "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
+        );
+    }
+    let (config, public_url) = (config.clone(), public_url.to_owned());
+    let open = move || EmbeddedCa::open_or_create(&directory, &config, passphrase.as_ref(), &public_url);
+    Ok(tokio::task::spawn_blocking(open).await??)
+}
+
+/// Gets to know CFSSL's CA: from CFSSL, or from the database while CFSSL is down.
+async fn open_cfssl(config: &config::CfsslCa, database: &Database) -> Result<cfssl::CfsslCa, StartError> {
+    let client = cfssl::Client::new(config)?;
+    let known = engines::find(database.reader(), ENGINE_CFSSL).await.map_err(DatabaseError::from)?;
+    let known = known.map(|der| Certificate::from_der(&der)).transpose().map_err(CaError::from)?;
+    let issuing = match (client.info().await, known) {
+        (Ok(current), Some(known)) if !current.has_name_and_key_of(&known) => {
+            return Err(StartError::AnotherCa(known.subject().to_string()));
+        }
+        (Ok(current), _) => current,
+        (Err(error), Some(known)) => {
+            tracing::warn!(%error, "certificates wait until CFSSL answers");
+            known
+        }
+        (Err(error), None) => return Err(error.into()),
+    };
+    let ca = cfssl::CfsslCa::new(client, config, issuing)?;
+    let mut transaction = database.transaction().await?;
+    engines::replace(&mut transaction, ENGINE_CFSSL, ca.certificate(Authority::Issuing))
+        .await
+        .map_err(DatabaseError::from)?;
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(ca)
+}
+
+/// What delivers notifications, as the configuration says.
+fn sender(config: &Config, data: &DataDirectory, database: &Database, public_url: &str) -> Result<Sender, StartError> {
+    let notifications = &config.notifications;
+    let templates = Templates::load(notifications.templates.as_deref())?;
+    let (delivery, limit) = match &notifications.smtp {
+        Some(smtp) => (Delivery::smtp(smtp)?, Duration::from_secs(smtp.timeout_seconds.into()) * ANSWERS_PER_MESSAGE),
+        None => {
+            let folder = notifications.folder.clone().unwrap_or_else(|| data.notifications());
+            (Delivery::folder(&folder)?, FOLDER_LIMIT)
+        }
+    };
+    let composer = Composer::new(config, templates, public_url);
+    Ok(Sender::new(database.clone(), composer, delivery, notifications.retry_after_seconds, limit))
 }
 
 impl Gateway {
@@ -184,6 +288,10 @@ impl Gateway {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let operations_listener = match options.operations_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let check_url = match (&tls_listener, &config.connection_check.public_url) {
             (None, _) => None,
             (Some(_), Some(url)) => Some(url.clone()),
@@ -193,36 +301,53 @@ impl Gateway {
             (Some((_, address)), None) => Some(format!("https://{address}")),
         };
 
-        let store = Store::open_or_create(&data.database()).await?;
-        if !data.ca().exists() && store.has_approved().await? {
-            return Err(StartError::CaLost(data.ca()));
-        }
-        let passphrase = config.ca.passphrase()?;
-        warn_of_demonstration(&config, passphrase.is_some());
-        let ca = {
-            let (ca, public_url) = (config.ca.clone(), public_url.clone());
-            tokio::task::spawn_blocking(move || {
-                EmbeddedCa::open_or_create(&data.ca(), &ca, passphrase.as_ref(), &public_url)
-            })
-            .await??
+        let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
+        let database = Database::open_or_create(&location).await?;
+        warn_of_demonstration(&config);
+        let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
+            Ca::Embedded(ca) => {
+                let embedded = open_embedded_ca(&data, ca, &database, &public_url).await?;
+                (Arc::new(embedded.clone()), Some(embedded))
+            }
+            Ca::Cfssl(ca) => (Arc::new(open_cfssl(ca, &database).await?), None),
         };
-        let ca = Arc::new(ca);
         let tls = match check_url.clone() {
             Some(url) => {
                 let (ca, files) = (Arc::clone(&ca), config.connection_check.server_certificate());
-                Some(tokio::task::spawn_blocking(move || tls::acceptor(&url, files.as_ref(), &ca)).await??)
+                let make = move || tls::acceptor(&url, files.as_ref(), &*ca, embedded.as_ref());
+                Some(tokio::task::spawn_blocking(make).await??)
             }
             None => None,
         };
-        let shown_url = check_url.map(|url| format!("{url}/"));
-        let service = Arc::new(Service::new(config.clone(), store.clone(), ca, shown_url.clone()));
+        let sender = sender(&config, &data, &database, &public_url)?;
+        let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
+        let operations = Arc::new(Operations::new(database.clone(), Arc::clone(&ca)));
+        let around =
+            Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
+        let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
+        let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
         let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
-            let router = routes::connection_check_router(Arc::clone(&service), &config, page_url);
+            let console = console.with_certificates(url.trim_end_matches('/'));
+            let router =
+                routes::connection_check_router(Arc::clone(&service), &config, page_url, console, around.clone());
             ConnectionCheck { url, listener, tls, router }
         });
-        let router = routes::router(Arc::clone(&service), &config, page, &public_url);
-        Ok(Self { address, listener, router, service, store, config, connection_check, _lock: lock })
+        let router = routes::router(Arc::clone(&service), &config, page, &public_url, console, around);
+        let operations =
+            operations_listener.map(|(listener, address)| (listener, address, operations::router(operations)));
+        Ok(Self {
+            address,
+            listener,
+            router,
+            service,
+            sender,
+            database,
+            config,
+            connection_check,
+            operations,
+            _lock: lock,
+        })
     }
 
     /// The address that it listens on.
@@ -235,26 +360,42 @@ impl Gateway {
         self.connection_check.as_ref().map(|check| check.url.as_str())
     }
 
+    /// Where the probes and the metrics are, if they have a listener of their own.
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(|(_, address, _)| *address)
+    }
+
     /// Serves until `shutdown` is there, then lets the requests that are under way finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let issuing = tokio::spawn(async move { self.service.keep_issuing().await });
+        let (service, sender) = (self.service, self.sender);
+        let work = tokio::spawn(async move {
+            tokio::join!(service.keep_issuing(), service.keep_house(), sender.keep_sending());
+        });
         let limits = &self.config.limits;
         let (stop, stopped) = watch::channel(());
+        let stopped = || {
+            let mut stopped = stopped.clone();
+            // Ends when the other end of the channel is dropped.
+            async move { while stopped.changed().await.is_ok() {} }
+        };
         let check = async {
             if let Some(ConnectionCheck { listener, tls, router, .. }) = self.connection_check {
-                // Ends when the other end of the channel is dropped.
-                let shutdown = async move { while stopped.clone().changed().await.is_ok() {} };
-                server::serve_tls(listener, tls, router, limits, shutdown).await;
+                server::serve_tls(listener, tls, router, limits, stopped()).await;
+            }
+        };
+        let operations = async {
+            if let Some((listener, _, router)) = self.operations {
+                server::serve(listener, router, limits, stopped()).await;
             }
         };
         let shutdown = async move {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check);
+        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check, operations);
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
-        issuing.abort();
-        let _ = issuing.await;
-        self.store.close().await;
+        work.abort();
+        let _ = work.await;
+        self.database.close().await;
     }
 }

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use keyside::api::{PROBLEM_JSON, Problem, ProblemKind};
 
 use crate::ca::CaError;
+use crate::database::DatabaseError;
 use crate::decision::DecisionError;
-use crate::store::StoreError;
 
 /// When to try again after the gateway was not able to answer, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -58,8 +58,14 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<DatabaseError> for Refusal {
+    fn from(error: DatabaseError) -> Self {
         Self::internal(&error)
     }
 }

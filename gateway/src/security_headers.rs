@@ -16,6 +16,18 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
 const CONNECTION_CHECK_POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The officers' console: a style sheet and an icon, forms that are sent to it, and no script at all. Its pages tell its own origin where
+/// they come from, since a browser that may not would send forms without their origin too.
+pub const CONSOLE: [(HeaderName, HeaderValue); 2] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+];
+
 /// Headers that every site has.
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
@@ -47,8 +59,10 @@ pub fn for_connection_check() -> Arc<HeaderMap> {
     Arc::new(headers)
 }
 
-/// Sets `headers` on a response.
+/// Sets `headers` on a response that does not have its own.
 pub async fn set(State(headers): State<Arc<HeaderMap>>, mut response: Response) -> Response {
-    response.headers_mut().extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    for (name, value) in headers.iter() {
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
     response
 }

@@ -71,9 +71,21 @@ export class Gateway {
         return this.listen(this.address);
     }
 
-    async requests(...command) {
-        const { stdout } = await run(binary, ['requests', ...command, '--data', this.data]);
+    async command(...command) {
+        const { stdout } = await run(binary, [...command, '--data', this.data]);
         return stdout;
+    }
+
+    requests(...command) {
+        return this.command('requests', ...command);
+    }
+
+    officer(...command) {
+        return this.command('officer', ...command);
+    }
+
+    audit(...command) {
+        return this.command('audit', ...command);
     }
 
     async stop() {

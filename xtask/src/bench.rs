@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures the release build; docs/benchmarks.md says what each one measures.
 
+mod gateway;
 mod in_browser;
 mod primes;
 
@@ -51,6 +52,8 @@ pub(crate) enum Bench {
     },
     /// The long run: has OpenSSL check each of many keys, and compares their primes with the library's own.
     Primes(primes::Options),
+    /// Submissions and status queries a second, with 1,000 and with 1,000,000 requests stored, on SQLite and on PostgreSQL.
+    Gateway(gateway::Options),
 }
 
 /// Where the results go.
@@ -97,5 +100,6 @@ pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
             in_browser("crypto.js", output, &[("--runs", Some(&runs.to_string())), ("--browser", browser.as_deref())])
         }
         Bench::Primes(options) => primes::run(options, installing),
+        Bench::Gateway(options) => gateway::run(options, installing),
     }
 }

@@ -1,17 +1,15 @@
 //! The connection check: `GET /` over TLS says what is seen of the client's certificate, as a page or as JSON.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use der::DateTime;
 use keyside::api::{ConnectionCheck, ConnectionVerdict, ProblemKind, ShownCertificate};
 use keyside::domain::hexadecimal::pairs;
 use maud::{DOCTYPE, Markup, html};
 
 use super::{App, NO_STORE, accept};
+use crate::clock::{date_and_time, from_unsigned};
 use crate::config::Config;
 use crate::problem::Refusal;
 use crate::tls::Client;
@@ -162,8 +160,8 @@ fn particulars(certificate: &ShownCertificate) -> Markup {
                 dt { "Subject" } dd { (certificate.subject) }
                 dt { "Issuer" } dd { (certificate.issuer) }
                 dt { "Serial number" } dd.code { (pairs(&certificate.serial_number)) }
-                dt { "Valid from" } dd { (date_and_time(certificate.not_before)) }
-                dt { "Valid until" } dd { (date_and_time(certificate.not_after)) }
+                dt { "Valid from" } dd { (date_and_time(from_unsigned(certificate.not_before))) }
+                dt { "Valid until" } dd { (date_and_time(from_unsigned(certificate.not_after))) }
                 @if !certificate.email_addresses.is_empty() {
                     dt { "Email Address" } dd { (certificate.email_addresses.join(", ")) }
                 }
@@ -172,15 +170,4 @@ fn particulars(certificate: &ShownCertificate) -> Markup {
             }
         }
     }
-}
-
-/// A time as people read it, in UTC: the server does not know theirs.
-fn date_and_time(seconds: u64) -> String {
-    DateTime::from_unix_duration(Duration::from_secs(seconds)).map_or_else(
-        |_| "after the year 9999".into(),
-        |time| {
-            let (year, month, day) = (time.year(), time.month(), time.day());
-            format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", time.hour(), time.minutes())
-        },
-    )
 }

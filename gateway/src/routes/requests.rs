@@ -17,7 +17,6 @@ use mediatype::MediaType;
 use serde::de::DeserializeOwned;
 
 use super::{App, NO_STORE, accept};
-use crate::ca::Authority;
 use crate::problem::Refusal;
 use crate::service::Standing;
 
@@ -37,6 +36,8 @@ const OFFERS: [&str; 3] = [PEM_CERTIFICATE_CHAIN, PKIX_CERT, PKCS7_CERTS_ONLY];
         (status = 201, description = "Taken, and issued at once", body = RequestStatus),
         (status = 200, description = "Known already, and decided", body = RequestStatus),
         (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Result<Response, Refusal> {
@@ -75,6 +76,8 @@ pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Re
     responses(
         (status = 200, description = "Its state; Retry-After while it waits", body = RequestStatus),
         (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn status(
@@ -99,6 +102,8 @@ pub(super) async fn status(
         (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
         (status = 406, description = "No such media type", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not issued", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn certificate(
@@ -107,7 +112,7 @@ pub(super) async fn certificate(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let certificate = app.service.certificate(id).await?;
-    let issuing = app.service.authority_certificate(Authority::Issuing);
+    let chain: Vec<&[u8]> = [certificate.as_slice()].into_iter().chain(app.service.intermediates()).collect();
 
     let Some(media_type) = accept::choose(&accept::accepted(&headers), &OFFERS) else {
         return Err(Refusal::new(
@@ -116,11 +121,13 @@ pub(super) async fn certificate(
         ));
     };
     let body = match media_type {
-        PEM_CERTIFICATE_CHAIN => pem::encode(pem::CERTIFICATE, &certificate)
-            .and_then(|leaf| Ok(leaf + &pem::encode(pem::CERTIFICATE, issuing)?))
+        PEM_CERTIFICATE_CHAIN => chain
+            .iter()
+            .map(|der| pem::encode(pem::CERTIFICATE, der))
+            .collect::<Result<String, _>>()
             .map(String::into_bytes),
-        PKCS7_CERTS_ONLY => certs_only::encode(&[&certificate, issuing]),
-        _ => Ok(certificate),
+        PKCS7_CERTS_ONLY => certs_only::encode(&chain),
+        _ => Ok(certificate.clone()),
     }
     .map_err(|error| Refusal::internal(&error))?;
     let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -162,6 +169,8 @@ impl<S: Send + Sync> FromRequestParts<S> for TransactionIdInPath {
         (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not issued", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn revoke(
@@ -182,7 +191,7 @@ pub(super) async fn revoke(
 }
 
 /// The body's media type in lowercase, without its parameters; empty if it is not told.
-fn essence(request: &Request<Body>) -> String {
+pub(super) fn essence(request: &Request<Body>) -> String {
     request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -207,7 +216,7 @@ fn read_json<T: DeserializeOwned>(body: &[u8], members: &str) -> Result<T, Refus
 
 /// Reads at most `limit` bytes of `body`. The rest of a longer one is thrown away as it comes, for as long as a request may
 /// take: a connection that is closed while the client still writes is reset, and the client never sees why.
-async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
+pub(super) async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let mut size = 0;
     while let Some(frame) = body.frame().await {

@@ -4,18 +4,19 @@ use std::collections::{HashMap, HashSet};
 
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
-use keyside_gateway::store::{State, Store};
+use keyside_gateway::database::Database;
+use keyside_gateway::store::requests::{self, State};
 
 use crate::harness::{Site, eventually, good_request};
 
 /// Enough that signing them takes longer than noticing the first.
 const REQUESTS: usize = 60;
 
-async fn issued(store: &Store) -> HashMap<TransactionId, Vec<u8>> {
+async fn issued(database: &Database) -> HashMap<TransactionId, Vec<u8>> {
     let mut certificates = HashMap::new();
-    for request in store.list().await.unwrap() {
+    for request in requests::list(database.reader()).await.unwrap() {
         if request.state == State::Issued {
-            let certificate = store.certificate(request.transaction_id).await.unwrap().unwrap();
+            let certificate = requests::certificate(database.reader(), request.transaction_id).await.unwrap().unwrap();
             certificates.insert(request.transaction_id, certificate);
         }
     }
@@ -45,7 +46,7 @@ async fn a_certificate_is_issued_exactly_once() {
     assert_eq!(ids.len(), REQUESTS);
     site.execute("UPDATE requests SET approve_at = submitted_at").await;
 
-    let store = site.store().await;
+    let database = site.database().await;
     // What was fixed, or handed out, at some moment: it must be so at the end.
     let mut promised = HashMap::new();
     let mut certificates = HashMap::new();
@@ -54,20 +55,21 @@ async fn a_certificate_is_issued_exactly_once() {
         let gateway = site.start(&[]);
         let goal = certificates.len() + more;
         eventually(async || {
-            let states: Vec<State> = store.list().await.unwrap().iter().map(|r| r.state).collect();
+            let states: Vec<State> = requests::list(database.reader()).await.unwrap().iter().map(|r| r.state).collect();
             let is_at_work = states.iter().any(|&state| matches!(state, State::Approved | State::Issued));
             is_at_work && states.iter().filter(|&&state| state == State::Issued).count() >= goal
         })
         .await;
         drop(gateway);
 
-        let approved = store.approved().await.unwrap();
+        let all = requests::list(database.reader()).await.unwrap();
+        let approved: Vec<_> = all.into_iter().filter(|request| request.state == State::Approved).collect();
         kills_between += usize::from(!approved.is_empty());
         for request in approved {
-            let serial = request.serial_number;
+            let serial = request.serial_number.unwrap();
             assert_eq!(*promised.entry(request.transaction_id).or_insert(serial.clone()), serial);
         }
-        let now = issued(&store).await;
+        let now = issued(&database).await;
         for (id, certificate) in &certificates {
             assert_eq!(now.get(id), Some(certificate), "{id}");
         }
@@ -113,14 +115,14 @@ async fn a_kill_in_the_middle_of_a_submission_costs_nothing() {
                 .body(crate::harness::submission("participants", &request));
             tokio::spawn(async move { request.send().await })
         };
-        let store = site.store().await;
-        eventually(async || store.list().await.unwrap().len() > i).await;
+        let database = site.database().await;
+        eventually(async || requests::list(database.reader()).await.unwrap().len() > i).await;
         drop(gateway);
         let _ = submitting.await;
 
         let gateway = site.start(&["--manual-approval"]);
         gateway.submit_good(&request).await;
-        assert_eq!(store.list().await.unwrap().len(), i + 1);
-        store.close().await;
+        assert_eq!(requests::list(database.reader()).await.unwrap().len(), i + 1);
+        database.close().await;
     }
 }

@@ -168,10 +168,10 @@ async fn bad_requests_are_refused_and_leave_nothing() {
     let unknown_kind = problem(unknown_kind).await;
     assert_eq!(unknown_kind.kind, ProblemKind::MalformedBody);
     assert!(unknown_kind.detail.contains("iccp"), "{}", unknown_kind.detail);
-    assert!(site.store().await.list().await.unwrap().is_empty());
+    assert!(site.all_requests().await.is_empty());
 
     submit(&gateway, &good, device("rig-1")).await;
-    assert_eq!(site.store().await.list().await.unwrap().len(), 1);
+    assert_eq!(site.all_requests().await.len(), 1);
 }
 
 #[tokio::test]

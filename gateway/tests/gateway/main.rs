@@ -8,17 +8,27 @@
     reason = "a test may stop where it fails"
 )]
 
+mod audit;
 mod ca_files;
+mod cfssl;
+mod cfssl_server;
 mod command_line;
 mod connection_check;
 mod connections;
 mod crashes;
 mod devices;
+mod est;
 mod harness;
 mod issuance;
+mod lint;
+mod mail_server;
+mod notifications;
 mod openapi;
+mod operations;
 mod page;
+mod postgresql;
 mod refusals;
 mod renewal;
 mod revocation;
+mod several_gateways;
 mod trust;

@@ -12,6 +12,7 @@ use keyside::pki::certificate::Certificate;
 use keyside::pki::full_pki_request;
 use keyside::pki::key_pair::KeyPair;
 use keyside::pki::pem;
+use keyside_gateway::clock;
 use reqwest::Method;
 use x509_cert::name::Name;
 
@@ -161,7 +162,7 @@ async fn what_is_not_a_renewal_is_refused() {
         assert_eq!(refusal.kind, kind, "{case}: {}", refusal.detail);
         assert!(refusal.detail.contains(detail), "{case}: {}", refusal.detail);
     }
-    assert_eq!(site.store().await.list().await.unwrap().len(), 1, "no refusal leaves a row");
+    assert_eq!(site.all_requests().await.len(), 1, "no refusal leaves a row");
 
     let revoked = site.requests(&["revoke", &old_id.to_string(), "--reason", "superseded"]);
     assert!(revoked.status.success(), "{revoked:?}");
@@ -197,7 +198,7 @@ async fn a_renewal_that_was_taken_is_known_when_the_certificate_has_ended() {
     drop(gateway);
     assert!(site.requests(&["approve", &id.to_string()]).status.success());
     // Valid for a moment still.
-    site.execute("UPDATE requests SET not_after = unixepoch() + 4").await;
+    site.execute(&format!("UPDATE requests SET not_after = {}", clock::now() + 4)).await;
     let gateway = site.start(&["--manual-approval"]);
     let old = Certificate::from_der(&gateway.issued(id).await).unwrap();
     let renewal = sign(&request(&keys().1, subject("Ada Example"), ADDRESS), &old, &keys().0);

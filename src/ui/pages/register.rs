@@ -141,10 +141,13 @@ struct Form {
 }
 
 impl Form {
+    /// The form as it begins: the link of a New User Notification fills in the name and the address.
     fn new() -> Self {
+        let query = use_query_map().read_untracked();
+        let given = |name| RwSignal::new(query.get(name).unwrap_or_default());
         Self {
-            common_name: RwSignal::default(),
-            email_address: RwSignal::default(),
+            common_name: given("common_name"),
+            email_address: given("email_address"),
             key_size: RwSignal::default(),
             passphrase: RwSignal::default(),
             confirmation: RwSignal::default(),

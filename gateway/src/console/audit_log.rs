@@ -1,0 +1,73 @@
+//! The audit log.
+
+use maud::{Markup, html};
+
+use super::{Part, Site, Viewer, code, page, paging, plain, table};
+use crate::audit::{Entry, hexadecimal};
+use crate::clock::date_and_time;
+use crate::store::officers::Officer;
+
+/// The page. `has_more` tells whether there are earlier entries.
+pub fn list(
+    site: &Site,
+    viewer: &Viewer,
+    entries: &[Entry],
+    officers: &[Officer],
+    is_first: bool,
+    has_more: bool,
+) -> Markup {
+    let rows: Vec<Vec<Markup>> = entries.iter().map(|entry| row(entry, officers)).collect();
+    let next = entries.last().filter(|_| has_more).map(|entry| entry.number.to_string());
+    let content = html! {
+        p {
+            "Each entry has the hash of the one before in its own. " (code("keyside-gateway audit verify"))
+            " goes through all of them and says which one was changed, removed, inserted or moved."
+        }
+        @if entries.is_empty() {
+            p.message { "Nothing has been decided yet." }
+        } @else {
+            (table("Audit log, the latest entry first", &["Entry", "When", "Who", "What", "Hash"], &rows))
+        }
+        (paging("/console/audit", "", is_first, next.as_deref()))
+    };
+    page(site, viewer, Some(Part::AuditLog), "Audit log", content)
+}
+
+fn row(entry: &Entry, officers: &[Officer]) -> Vec<Markup> {
+    vec![
+        plain(entry.number),
+        plain(date_and_time(entry.at)),
+        plain(who(&entry.actor, officers)),
+        html! {
+            (entry.action) " " span.quiet { (subject(entry)) }
+            @if !entry.detail.is_empty() { span.quiet { (entry.detail) } }
+        },
+        code(short(&entry.sha256)),
+    ]
+}
+
+/// The beginning of a hash, which tells it from others.
+fn short(sha256: &[u8]) -> String {
+    hexadecimal(sha256.get(..8).unwrap_or(sha256))
+}
+
+/// What an entry is about, with a link to it where it has a page.
+fn subject(entry: &Entry) -> Markup {
+    let path = match entry.action.as_str() {
+        "authorised" | "authorisation withdrawn" => Some("/console/authorisations"),
+        "approved" | "rejected" | "issued" | "revoked" | "revocation asked for" => Some("/console/requests"),
+        _ => None,
+    };
+    html! {
+        @match path {
+            Some(path) => { a href=(format!("{path}/{}", entry.subject)) { (code(&entry.subject)) } }
+            None => { (code(&entry.subject)) }
+        }
+    }
+}
+
+/// An actor, by name where it is an officer.
+pub(super) fn who(actor: &str, officers: &[Officer]) -> String {
+    let officer = actor.strip_prefix("officer:").and_then(|id| officers.iter().find(|officer| officer.id == id));
+    officer.map_or_else(|| actor.to_owned(), |officer| format!("{} ({})", officer.name, officer.role.title()))
+}

@@ -1,0 +1,215 @@
+//! The authorisations: the list, one of them, and the form for a new one.
+
+use maud::{Markup, html};
+
+use super::{
+    Part, Site, Viewer, audit_log, code, form_token, page, paging, particulars, plain, select, standing, table,
+};
+use crate::audit::Entry;
+use crate::authorisations::{Field, LONGEST_DAYS};
+use crate::clock::date_and_time;
+use crate::store::authorisations::{Authorisation, Filter, Standing};
+use crate::store::officers::Officer;
+
+/// What was searched for, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// The beginning of a Common Name or e-mail address.
+    pub text: String,
+    /// The name of a [`Standing`], or nothing.
+    pub standing: String,
+    /// A company, or nothing.
+    pub company: String,
+    /// The search as a query, without the place in the list.
+    pub query: String,
+}
+
+/// The list. `has_more` tells whether there are further ones behind these.
+pub fn list(
+    site: &Site,
+    viewer: &Viewer,
+    search: &Search,
+    filter: &Filter,
+    found: &[Authorisation],
+    has_more: bool,
+    now: i64,
+) -> Markup {
+    let rows: Vec<Vec<Markup>> = found.iter().map(|authorisation| row(site, authorisation, now)).collect();
+    let next = found.last().filter(|_| has_more).map(|authorisation| authorisation.id.clone());
+    let order = if search.text.trim().is_empty() { "the latest first" } else { "in alphabetical order" };
+    let content = html! {
+        @if viewer.role().may_authorise() {
+            p.actions { a.button href="/console/authorisations/new" { "Authorise a person" } }
+        }
+        (form(viewer, search))
+        @if found.is_empty() {
+            p.message { "No authorisation is like that." }
+        } @else {
+            (table(
+                &format!("Authorisations, {order}"),
+                &["Common Name", "Certificate type", "Company", "Authorised", "Until", "State"],
+                &rows,
+            ))
+        }
+        (paging("/console/authorisations", &search.query, filter.after.is_none(), next.as_deref()))
+    };
+    page(site, viewer, Some(Part::Authorisations), "Authorisations", content)
+}
+
+fn form(viewer: &Viewer, search: &Search) -> Markup {
+    let states = Standing::ALL.map(|standing| (standing.name(), standing.name()));
+    html! {
+        form.search method="get" action="/console/authorisations" role="search" {
+            div.field.wide {
+                label for="text" { "Search" }
+                p.hint #text-hint { "How a Common Name or e-mail address begins." }
+                input type="search" id="text" name="text" value=(search.text) aria-describedby="text-hint";
+            }
+            (select("state", "State", &[&[("", "Any")][..], &states].concat(), &search.standing))
+            @if viewer.role().may_oversee() {
+                div.field {
+                    label for="company" { "Company" }
+                    input type="text" id="company" name="company" value=(search.company);
+                }
+            }
+            button type="submit" { "Search" }
+        }
+    }
+}
+
+fn row(site: &Site, authorisation: &Authorisation, now: i64) -> Vec<Markup> {
+    vec![
+        html! {
+            a href=(format!("/console/authorisations/{}", authorisation.id)) { (authorisation.common_name) }
+            span.quiet { (authorisation.email_address) }
+        },
+        plain(site.type_name(&authorisation.certificate_type)),
+        plain(&authorisation.company),
+        plain(date_and_time(authorisation.authorised_at)),
+        plain(date_and_time(authorisation.expires_at)),
+        state(authorisation, now),
+    ]
+}
+
+/// How an authorisation stands.
+fn state(authorisation: &Authorisation, now: i64) -> Markup {
+    match authorisation.standing(now) {
+        Standing::Open => standing("waiting", "Open"),
+        Standing::Used => standing("done", "Used"),
+        Standing::Expired => standing("over", "Expired"),
+        Standing::Withdrawn => standing("failed", "Withdrawn"),
+    }
+}
+
+/// One authorisation.
+pub fn read(
+    site: &Site,
+    viewer: &Viewer,
+    authorisation: &Authorisation,
+    register_link: &str,
+    history: &[Entry],
+    officers: &[Officer],
+    now: i64,
+) -> Markup {
+    let mut rows = vec![
+        ("Common Name", plain(&authorisation.common_name)),
+        ("Email Address", plain(&authorisation.email_address)),
+        ("Certificate type", plain(site.type_name(&authorisation.certificate_type))),
+        ("Company", plain(&authorisation.company)),
+        ("Until", plain(date_and_time(authorisation.expires_at))),
+    ];
+    if let Some(id) = &authorisation.used_by {
+        rows.push(("Used by", html! { "the request " a href=(format!("/console/requests/{id}")) { (code(id)) } }));
+    }
+    let is_open = authorisation.standing(now) == Standing::Open;
+    let content = html! {
+        p.lead { (state(authorisation, now)) }
+        div.card { (particulars(&rows)) }
+        @if is_open {
+            section aria-labelledby="link" {
+                h2 #link { "The link to Register" }
+                p { "The New User Notification has it. It opens Register with certificate type, Common Name and e-mail address filled in." }
+                p.card { a href=(register_link) { (register_link) } }
+            }
+        }
+        @if viewer.role().may_authorise() && authorisation.withdrawn_at.is_none() {
+            p.actions { a.button.secondary href=(format!("/console/authorisations/{}/withdraw", authorisation.id)) { "Withdraw…" } }
+        }
+        section aria-labelledby="history" {
+            h2 #history { "History" }
+            ol.history {
+                @for entry in history {
+                    li { (date_and_time(entry.at)) ": " (entry.action) " by " (audit_log::who(&entry.actor, officers)) }
+                }
+            }
+        }
+    };
+    page(site, viewer, Some(Part::Authorisations), &authorisation.common_name, content)
+}
+
+/// What was typed into the form.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    /// The id of a certificate type.
+    pub certificate_type: String,
+    /// The Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// The day, as in 2030-12-31.
+    pub until: String,
+}
+
+/// The form for a new authorisation, with what was typed and what is wrong with it.
+pub fn new(site: &Site, viewer: &Viewer, typed: &Typed, faults: &[(Field, String)]) -> Markup {
+    let types: Vec<(&str, &str)> =
+        site.certificate_types.iter().map(|kind| (kind.id.as_str(), kind.name.as_str())).collect();
+    let company = viewer.officer.company.as_deref().unwrap_or_default();
+    let fault = |field| faults.iter().find(|(of, _)| *of == field).map(|(_, text)| text.as_str());
+    let content = html! {
+        p.lead {
+            "The person gets a New User Notification by e-mail, with the Common Name and a link to Register. A request that matches is marked so for the approver."
+        }
+        @if !faults.is_empty() {
+            div.message.error role="alert" {
+                h2 { "Something is missing or wrong" }
+                ul { @for (field, text) in faults { li { a href=(format!("#{}", id(*field))) { (text) } } } }
+            }
+        }
+        form.card method="post" action="/console/authorisations" {
+            (form_token(viewer))
+            (select(id(Field::CertificateType), "Certificate type", &types, &typed.certificate_type))
+            (input(Field::CommonName, "Common Name", "The name that the certificate will have, to the letter. At most 64 characters.", "text", &typed.common_name, fault(Field::CommonName)))
+            (input(Field::EmailAddress, "Email Address", "Where the notification goes. It becomes part of the certificate.", "email", &typed.email_address, fault(Field::EmailAddress)))
+            (input(Field::Until, "Until", &format!("The last day, in UTC, on which the request may come: at most {LONGEST_DAYS} days ahead."), "date", &typed.until, fault(Field::Until)))
+            p { "Company: " strong { (company) } }
+            p.actions { button type="submit" { "Authorise" } a href="/console/authorisations" { "Back, without authorising" } }
+        }
+    };
+    page(site, viewer, Some(Part::Authorisations), "Authorise a person", content)
+}
+
+/// The name of a field in the form.
+pub fn id(field: Field) -> &'static str {
+    match field {
+        Field::CertificateType => "certificate_type",
+        Field::CommonName => "common_name",
+        Field::EmailAddress => "email_address",
+        Field::Until => "until",
+    }
+}
+
+fn input(field: Field, label: &str, hint: &str, kind: &str, value: &str, fault: Option<&str>) -> Markup {
+    let id = id(field);
+    let (hint_id, fault_id) = (format!("{id}-hint"), format!("{id}-fault"));
+    let described_by = if fault.is_some() { format!("{hint_id} {fault_id}") } else { hint_id.clone() };
+    html! {
+        div.field.invalid[fault.is_some()] {
+            label for=(id) { (label) }
+            p.hint id=(hint_id) { (hint) }
+            @if let Some(fault) = fault { p.field-error id=(fault_id) { (fault) } }
+            input type=(kind) id=(id) name=(id) value=(value) required autocomplete="off" aria-invalid=[fault.map(|_| "true")]
+                aria-describedby=(described_by);
+        }
+    }
+}

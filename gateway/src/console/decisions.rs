@@ -1,0 +1,126 @@
+//! What asks once more before something that cannot be undone.
+
+use keyside::domain::revocation::RevocationReason;
+use maud::{Markup, html};
+
+use super::{Part, Site, Viewer, code, form_token, page, particulars, plain};
+use crate::store::authorisations::Authorisation;
+use crate::store::requests::Request;
+
+/// Which request it is about.
+fn about(site: &Site, request: &Request) -> Markup {
+    particulars(&[
+        ("Common Name", plain(&request.common_name)),
+        ("Email Address", plain(&request.email_address)),
+        ("Certificate type", plain(site.type_name(&request.certificate_type))),
+        ("Transaction ID", code(request.transaction_id.to_string())),
+    ])
+}
+
+/// A page with what it is about, a form that does it, and a way back.
+fn ask(
+    site: &Site,
+    viewer: &Viewer,
+    title: &str,
+    request: &Request,
+    warning: &str,
+    action: &str,
+    form: Markup,
+) -> Markup {
+    let path = format!("/console/requests/{}", request.transaction_id);
+    let content = html! {
+        p.lead { (warning) }
+        div.card { (about(site, request)) }
+        form method="post" action=(format!("{path}/{action}")) {
+            (form_token(viewer))
+            (form)
+            p.actions { button type="submit" { (title) } a href=(path) { "Back, without a decision" } }
+        }
+    };
+    page(site, viewer, Some(Part::Requests), title, content)
+}
+
+/// Asks before an approval.
+pub fn approve(site: &Site, viewer: &Viewer, request: &Request) -> Markup {
+    let warning = match (&request.authorisation_id, &request.renews) {
+        (None, None) => {
+            "Nobody has authorised this person. The certificate is issued at once, and can only be revoked afterwards."
+        }
+        _ => "The certificate is issued at once, and can only be revoked afterwards.",
+    };
+    ask(site, viewer, "Approve the request", request, warning, "approve", html! {})
+}
+
+/// Asks before a rejection; `fault` is what is wrong with the reason that was given.
+pub fn reject(site: &Site, viewer: &Viewer, request: &Request, reason: &str, fault: Option<&str>) -> Markup {
+    let form = html! {
+        div.field.invalid[fault.is_some()] {
+            label for="reason" { "Reason" }
+            p.hint #reason-hint { "The user reads it." }
+            @if let Some(fault) = fault { p.field-error #reason-error { (fault) } }
+            textarea id="reason" name="reason" rows="3" required maxlength="500" aria-invalid=[fault.map(|_| "true")]
+                aria-describedby=(if fault.is_some() { "reason-hint reason-error" } else { "reason-hint" }) { (reason) }
+        }
+    };
+    let warning = "A rejection is for good: the user has to register anew, and needs another authorisation.";
+    ask(site, viewer, "Reject the request", request, warning, "reject", form)
+}
+
+/// Asks before a revocation; `fault` is what is wrong with the choice.
+pub fn revoke(site: &Site, viewer: &Viewer, request: &Request, fault: Option<&str>) -> Markup {
+    let asked_for = request.revocation().map(|revocation| revocation.reason);
+    let form = html! {
+        fieldset.field.invalid[fault.is_some()] aria-describedby=[fault.map(|_| "reason-error")] {
+            legend { "Reason" }
+            @if let Some(fault) = fault { p.field-error #reason-error { (fault) } }
+            @for reason in RevocationReason::ALL {
+                div.choice {
+                    input type="radio" name="reason" id=(reason.name()) value=(reason.name()) required checked[asked_for == Some(reason)];
+                    label for=(reason.name()) { (words(reason)) " (" (reason.name()) ")" }
+                }
+            }
+        }
+    };
+    let warning =
+        "A revocation is for good: the certificate is on the next CRL and stays there, and nobody accepts it any more.";
+    ask(site, viewer, "Revoke the certificate", request, warning, "revoke", form)
+}
+
+/// What a reason means (RFC 5280, section 5.3.1).
+fn words(reason: RevocationReason) -> &'static str {
+    match reason {
+        RevocationReason::Unspecified => "No reason is given",
+        RevocationReason::KeyCompromise => "Somebody else has the private key, or may have it",
+        RevocationReason::AffiliationChanged => "The name or company of the user has changed",
+        RevocationReason::Superseded => "Another certificate has taken its place",
+        RevocationReason::CessationOfOperation => "It is not needed any more",
+        RevocationReason::PrivilegeWithdrawn => "The user may not use it any more",
+    }
+}
+
+/// Asks before an authorisation is withdrawn.
+pub fn withdraw(site: &Site, viewer: &Viewer, authorisation: &Authorisation) -> Markup {
+    let path = format!("/console/authorisations/{}", authorisation.id);
+    let content = html! {
+        p.lead {
+            @if authorisation.used_by.is_some() {
+                "A request has come already. While it waits, the approver sees that the authorisation was withdrawn; a certificate that was issued stays as it is."
+            } @else {
+                "The person can no longer get a certificate by this authorisation. To undo it, authorise the person anew."
+            }
+        }
+        div.card {
+            (particulars(&[
+                ("Common Name", plain(&authorisation.common_name)),
+                ("Email Address", plain(&authorisation.email_address)),
+                ("Certificate type", plain(site.type_name(&authorisation.certificate_type))),
+                ("Company", plain(&authorisation.company)),
+            ]))
+        }
+        form method="post" action=(format!("{path}/withdraw")) {
+            (form_token(viewer))
+            p.actions { button type="submit" { "Withdraw the authorisation" } a href=(path) { "Back, without withdrawing it" } }
+        }
+    };
+    page(site, viewer, Some(Part::Authorisations), "Withdraw the authorisation", content)
+}

@@ -1,0 +1,48 @@
+//! The officers, for whoever oversees them, and one's own sessions.
+
+use maud::{Markup, html};
+
+use super::{Part, Site, Viewer, code, form_token, page, plain, standing, table};
+use crate::audit::hexadecimal;
+use crate::clock::date_and_time;
+use crate::store::officers::Officer;
+
+/// The page.
+pub fn list(site: &Site, viewer: &Viewer, officers: &[Officer]) -> Markup {
+    let rows: Vec<Vec<Markup>> = officers.iter().map(row).collect();
+    let content = html! {
+        (table("Officers, in the order of their names", &["Name", "Role", "Company", "Signs in", "Last seen", "State"], &rows))
+        p.quiet {
+            "Officers are invited and revoked on the gateway's command line: " (code("keyside-gateway officer invite")) " and "
+            (code("keyside-gateway officer revoke")) "."
+        }
+        section aria-labelledby="sessions" {
+            h2 #sessions { "Your sessions" }
+            p { "If you have signed in elsewhere and cannot sign out there, end all your sessions, this one too." }
+            form method="post" action="/console/sign-out-everywhere" {
+                (form_token(viewer))
+                button.secondary type="submit" { "Sign out everywhere" }
+            }
+        }
+    };
+    page(site, viewer, Some(Part::Officers), "Officers", content)
+}
+
+fn row(officer: &Officer) -> Vec<Markup> {
+    vec![
+        html! { (officer.name) span.quiet { (officer.email_address) } span.quiet { (code(&officer.id)) } },
+        plain(officer.role.title()),
+        plain(officer.company.as_deref().unwrap_or("–")),
+        html! {
+            @match &officer.certificate_serial_number {
+                Some(serial_number) => { "with the certificate " (code(hexadecimal(serial_number))) }
+                None => "by link"
+            }
+        },
+        plain(officer.last_seen_at.map_or("never".into(), date_and_time)),
+        match officer.revoked_at {
+            Some(at) => html! { (standing("failed", "Revoked")) span.quiet { (date_and_time(at)) } },
+            None => standing("done", "Active"),
+        },
+    ]
+}

@@ -1,0 +1,253 @@
+//! One request: what was asked for, beside what was authorised.
+
+use keyside::domain::revocation::RevocationState;
+use keyside::pki::certification_request::CertificationRequest;
+use maud::{Markup, html};
+use x509_cert::ext::pkix::name::GeneralName;
+
+use super::requests::{authorised, state};
+use super::{Part, Site, Viewer, audit_log, code, page, particulars, plain, standing, table};
+use crate::audit::{Entry, hexadecimal};
+use crate::authorisations::Comparison;
+use crate::clock::date_and_time;
+use crate::store::authorisations::Standing;
+use crate::store::officers::Officer;
+use crate::store::requests::{Request, State};
+
+/// What a certification request says.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// The subject (RFC 4514).
+    pub subject: String,
+    /// The names in the subjectAltName, each with its kind.
+    pub alt_names: Vec<String>,
+    /// The key.
+    pub key: String,
+    /// The signature algorithm, and whether the signature is good.
+    pub signature: String,
+}
+
+impl Decoded {
+    /// Decodes a PKCS#10 CertificationRequest, DER. What cannot be read is said so: it was checked when it came.
+    pub fn from_der(der: &[u8]) -> Self {
+        let unreadable = || "cannot be read".to_owned();
+        let Ok(request) = CertificationRequest::from_der(der) else {
+            return Self { subject: unreadable(), alt_names: Vec::new(), key: unreadable(), signature: unreadable() };
+        };
+        let key = request.rsa_parameters().map_or_else(
+            |_| unreadable(),
+            |rsa| {
+                let exponent = if rsa.has_usual_exponent { "" } else { ", with an unusual public exponent" };
+                format!("RSA, {} bits{exponent}", rsa.bits)
+            },
+        );
+        let verdict = if request.verify().is_ok() { "made with the key above" } else { "does not fit the key above" };
+        Self {
+            subject: request.subject().to_string(),
+            alt_names: request
+                .subject_alt_names()
+                .map_or_else(|_| vec![unreadable()], |names| names.iter().map(alt_name).collect()),
+            key,
+            signature: format!("{}, {verdict}", algorithm(&request.signature_algorithm().to_string())),
+        }
+    }
+}
+
+/// A name in the subjectAltName, with its kind (RFC 5280, section 4.2.1.6).
+fn alt_name(name: &GeneralName) -> String {
+    match name {
+        GeneralName::Rfc822Name(address) => format!("{address} (e-mail address)"),
+        GeneralName::DnsName(host) => format!("{host} (host name)"),
+        GeneralName::IpAddress(octets) => match octets.as_bytes() {
+            bytes if bytes.len() == 4 => <[u8; 4]>::try_from(bytes).map(|v4| std::net::Ipv4Addr::from(v4).to_string()),
+            bytes => <[u8; 16]>::try_from(bytes).map(|v6| std::net::Ipv6Addr::from(v6).to_string()),
+        }
+        .map_or_else(|_| "an IP address that cannot be read".into(), |address| format!("{address} (IP address)")),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The name of a signature algorithm (RFC 8017, appendix C); its identifier if it is another one.
+fn algorithm(identifier: &str) -> String {
+    match identifier {
+        "1.2.840.113549.1.1.11" => "RSA with SHA-256".into(),
+        "1.2.840.113549.1.1.12" => "RSA with SHA-384".into(),
+        "1.2.840.113549.1.1.13" => "RSA with SHA-512".into(),
+        other => other.into(),
+    }
+}
+
+/// All that the page shows.
+pub struct Shown<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// Its certification request.
+    pub decoded: &'a Decoded,
+    /// Its authorisation, or those that may have been meant.
+    pub comparisons: &'a [Comparison],
+    /// The request whose certificate it renews, if that is known here.
+    pub renewed: Option<&'a Request>,
+    /// What was done to it.
+    pub history: &'a [Entry],
+    /// The officers that are named in the history.
+    pub officers: &'a [Officer],
+}
+
+/// The page.
+pub fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
+    let request = shown.request;
+    let content = html! {
+        p.lead { (state(request)) " · " (authorised(request)) }
+        @if let Some(reason) = &request.rejection_reason { p { "Rejected because: " (reason) } }
+        (actions(viewer, request))
+        section aria-labelledby="asked-for" {
+            h2 #asked-for { "What was asked for" }
+            (asked_for(site, shown))
+        }
+        section aria-labelledby="authorisation" {
+            h2 #authorisation { "Authorisation" }
+            (authorisation(site, shown))
+        }
+        section aria-labelledby="history" {
+            h2 #history { "History" }
+            (history(shown))
+        }
+    };
+    page(site, viewer, Some(Part::Requests), &request.common_name, content)
+}
+
+/// What the viewer may do with it.
+fn actions(viewer: &Viewer, request: &Request) -> Markup {
+    let path = format!("/console/requests/{}", request.transaction_id);
+    let is_revoked = request.revocation().is_some_and(|revocation| revocation.state == RevocationState::Revoked);
+    html! {
+        @if viewer.role().may_decide() {
+            @match request.state {
+                State::Pending => p.actions {
+                    a.button href=(format!("{path}/approve")) { "Approve…" }
+                    a.button.secondary href=(format!("{path}/reject")) { "Reject…" }
+                },
+                State::Issued if !is_revoked => p.actions {
+                    a.button.secondary href=(format!("{path}/revoke")) { "Revoke…" }
+                },
+                _ => {}
+            }
+        }
+    }
+}
+
+fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
+    let (request, decoded) = (shown.request, shown.decoded);
+    let lines = |lines: &[String]| html! { @for line in lines { div { (line) } } @if lines.is_empty() { "none" } };
+    let mut rows = vec![
+        ("Transaction ID", code(request.transaction_id.to_string())),
+        ("Submitted", plain(date_and_time(request.submitted_at))),
+        ("Certificate type", plain(site.type_name(&request.certificate_type))),
+        ("Subject", plain(&decoded.subject)),
+        ("subjectAltName", lines(&decoded.alt_names)),
+        ("Email Address", plain(&request.email_address)),
+        ("Public key", plain(&decoded.key)),
+        ("Signature", plain(&decoded.signature)),
+        ("Valid for", plain(format!("{} days", request.validity_days))),
+    ];
+    if let Some(device) = request.device() {
+        rows.push((
+            "Device",
+            plain(format!("{}, takes its certificate as {}", device.kind.abbreviation(), device.file_format)),
+        ));
+    }
+    if let Some(serial_number) = &request.renews {
+        let certificate = code(hexadecimal(serial_number));
+        rows.push((
+            "Renews",
+            match shown.renewed {
+                Some(renewed) => html! {
+                    a href=(format!("/console/requests/{}", renewed.transaction_id)) { "the certificate " (certificate) } ", " (state(renewed))
+                },
+                None => html! { "the certificate " (certificate) },
+            },
+        ));
+    }
+    if let Some(id) = &request.replaces {
+        rows.push(("Replaces", html! { "the request " a href=(format!("/console/requests/{id}")) { (code(id)) } ", as the applicant says" }));
+    }
+    if let Some(serial_number) = &request.serial_number {
+        rows.push(("Serial number", code(hexadecimal(serial_number))));
+    }
+    html! { div.card { (particulars(&rows)) } }
+}
+
+fn authorisation(site: &Site, shown: &Shown<'_>) -> Markup {
+    let request = shown.request;
+    html! {
+        @if request.authorisation_id.is_none() {
+            @if request.renews.is_some() {
+                p { "A renewal needs none: the holder of the current certificate has signed it." }
+            } @else if shown.comparisons.is_empty() {
+                p.message.error { "Nobody has authorised this person: no authorisation has this Common Name or this e-mail address." }
+            } @else {
+                p.message.error { "No authorisation matches. These have the same Common Name or the same e-mail address:" }
+            }
+        }
+        @if request.authorisation_id.is_some() || request.renews.is_none() {
+            @for comparison in shown.comparisons { (beside(site, request, comparison)) }
+        }
+    }
+}
+
+/// The request beside an authorisation: each difference is marked with a word.
+fn beside(site: &Site, request: &Request, comparison: &Comparison) -> Markup {
+    let authorisation = &comparison.authorisation;
+    let mark = |same: bool| if same { standing("done", "the same") } else { standing("failed", "differs") };
+    let pairs = [
+        (
+            "Certificate type",
+            site.type_name(&request.certificate_type),
+            site.type_name(&authorisation.certificate_type),
+        ),
+        ("Common Name", request.common_name.as_str(), authorisation.common_name.as_str()),
+        ("Email Address", request.email_address.as_str(), authorisation.email_address.as_str()),
+    ];
+    let rows: Vec<Vec<Markup>> = pairs
+        .into_iter()
+        .zip(comparison.same)
+        .map(|((name, asked, authorised), same)| vec![plain(name), plain(asked), plain(authorised), mark(same)])
+        .collect();
+    html! {
+        div.card {
+            p {
+                "Authorised for " strong { (authorisation.company) } " on " (date_and_time(authorisation.authorised_at))
+                ", until " (date_and_time(authorisation.expires_at)) ": "
+                a href=(format!("/console/authorisations/{}", authorisation.id)) { "the authorisation" } "."
+            }
+            @if let Some(obstacle) = comparison.obstacle {
+                p {
+                    (standing("failed", match obstacle {
+                        Standing::Withdrawn => "It was withdrawn",
+                        Standing::Expired => "It has ended",
+                        Standing::Used => "It was used by another request",
+                        Standing::Open => "It is open",
+                    }))
+                    @if let (Standing::Used, Some(id)) = (obstacle, &authorisation.used_by) {
+                        ": " a href=(format!("/console/requests/{id}")) { (code(id)) }
+                    }
+                }
+            }
+            (table("Request and authorisation", &["Field", "Asked for", "Authorised", "Comparison"], &rows))
+        }
+    }
+}
+
+fn history(shown: &Shown<'_>) -> Markup {
+    html! {
+        ol.history {
+            li { (date_and_time(shown.request.submitted_at)) ": submitted by the applicant" }
+            @for entry in shown.history {
+                li {
+                    (date_and_time(entry.at)) ": " (entry.action) " by " (audit_log::who(&entry.actor, shown.officers))
+                    @if !entry.detail.is_empty() { " – " (entry.detail) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The requests: a list that can be searched.
+
+use keyside::domain::revocation::RevocationState;
+use maud::{Markup, html};
+
+use super::{Part, Site, Viewer, code, page, paging, plain, select, standing, table};
+use crate::clock::date_and_time;
+use crate::store::requests::{Filter, Request, State};
+
+/// What was searched for, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// A transaction ID, or the beginning of a Common Name or e-mail address.
+    pub text: String,
+    /// The name of a state, or nothing.
+    pub state: String,
+    /// The id of a certificate type, or nothing.
+    pub certificate_type: String,
+    /// A company, or nothing.
+    pub company: String,
+    /// The search as a query, without the place in the list.
+    pub query: String,
+}
+
+/// The page. `has_more` tells whether there are further requests behind these.
+pub fn list(
+    site: &Site,
+    viewer: &Viewer,
+    search: &Search,
+    filter: &Filter,
+    found: &[Request],
+    has_more: bool,
+) -> Markup {
+    let rows: Vec<Vec<Markup>> = found.iter().map(|request| row(site, request)).collect();
+    let next = found.last().filter(|_| has_more).map(|request| request.transaction_id.to_string());
+    let order = if search.text.trim().is_empty() { "the latest first" } else { "in alphabetical order" };
+    let content = html! {
+        (form(site, viewer, search))
+        @if found.is_empty() {
+            p.message { "No request is like that." }
+        } @else {
+            (table(
+                &format!("Requests, {order}"),
+                &["Common Name", "Submitted", "Certificate type", "Company", "Authorisation", "State"],
+                &rows,
+            ))
+        }
+        (paging("/console/requests", &search.query, filter.after.is_none(), next.as_deref()))
+    };
+    page(site, viewer, Some(Part::Requests), "Requests", content)
+}
+
+fn form(site: &Site, viewer: &Viewer, search: &Search) -> Markup {
+    let any = [("", "Any")];
+    let states = State::ALL.map(|state| (state.name(), state.name()));
+    let types = site.certificate_types.iter().map(|kind| (kind.id.as_str(), kind.name.as_str()));
+    html! {
+        form.search method="get" action="/console/requests" role="search" {
+            div.field.wide {
+                label for="text" { "Search" }
+                p.hint #text-hint { "A transaction ID, or how a Common Name or e-mail address begins." }
+                input type="search" id="text" name="text" value=(search.text) aria-describedby="text-hint";
+            }
+            (select("state", "State", &[&any[..], &states].concat(), &search.state))
+            (select("type", "Certificate type", &any.into_iter().chain(types).collect::<Vec<_>>(), &search.certificate_type))
+            @if viewer.role().may_oversee() {
+                div.field {
+                    label for="company" { "Company" }
+                    input type="text" id="company" name="company" value=(search.company);
+                }
+            }
+            button type="submit" { "Search" }
+        }
+    }
+}
+
+fn row(site: &Site, request: &Request) -> Vec<Markup> {
+    let id = request.transaction_id.to_string();
+    vec![
+        html! {
+            a href=(format!("/console/requests/{id}")) { (request.common_name) }
+            span.quiet { (request.email_address) }
+            span.quiet { (code(&id)) }
+        },
+        plain(date_and_time(request.submitted_at)),
+        plain(site.type_name(&request.certificate_type)),
+        plain(request.company.as_deref().unwrap_or("–")),
+        authorised(request),
+        state(request),
+    ]
+}
+
+/// Whether the request is authorised.
+pub(super) fn authorised(request: &Request) -> Markup {
+    match (&request.authorisation_id, &request.renews) {
+        (Some(_), _) => standing("done", "Authorised"),
+        (None, Some(_)) => standing("over", "Renewal"),
+        (None, None) => standing("failed", "Not authorised"),
+    }
+}
+
+/// How the request stands.
+pub(super) fn state(request: &Request) -> Markup {
+    match (request.state, request.revocation()) {
+        (_, Some(revocation)) if revocation.state == RevocationState::Revoked => standing("failed", "Revoked"),
+        (_, Some(_)) => standing("waiting", "Issued, revocation asked for"),
+        (State::Pending, None) => standing("waiting", "Pending"),
+        (State::Approved, None) => standing("waiting", "Approved, about to be issued"),
+        (State::Rejected, None) => standing("failed", "Rejected"),
+        (State::Issued, None) => standing("done", "Issued"),
+    }
+}

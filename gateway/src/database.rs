@@ -1,0 +1,279 @@
+//! The database: SQLite in the data folder, or PostgreSQL, behind one door.
+//!
+//! The statements in [`store`](crate::store) are the same for both. What differs is here: how to connect, how a transaction that
+//! writes begins, and the dialect of the migrations.
+//!
+//! Every commit reaches the disk before anybody hears of it: a transaction ID or certificate that was handed out is never forgotten.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyPool};
+
+use crate::private_files;
+
+/// Connections at once: to PostgreSQL, or that read from SQLite.
+const CONNECTIONS: u32 = 8;
+
+/// What a new connection to SQLite is told. The first is for other processes, `keyside-gateway requests` say: so long does one writer wait
+/// for another.
+const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRESQL_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgresql");
+
+/// A transaction: what was written in it is there after [`commit`](sqlx::Transaction::commit), and was never there when it is dropped.
+pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// There is no database to work on.
+    #[error("there is no database {0}: name the server's data folder with --data, or start the server once")]
+    Missing(PathBuf),
+    /// The database cannot be made.
+    #[error("the database {path} cannot be made: {source}")]
+    Create {
+        /// The database.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The path of the database has bytes that are no text.
+    #[error("the database {0} cannot be opened: its path is not UTF-8; move it")]
+    Path(PathBuf),
+    /// The database server does not let us in.
+    #[error("the database {location} cannot be reached: {source}")]
+    Connect {
+        /// The database.
+        location: Location,
+        /// What went wrong.
+        source: sqlx::Error,
+    },
+    /// The database is newer than this program, or damaged.
+    #[error("the database {location} cannot be brought up to date: {source}")]
+    Migrate {
+        /// The database.
+        location: Location,
+        /// What went wrong.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// This is not how a server is backed up.
+    #[error("only SQLite is backed up like this: for PostgreSQL, run pg_dump")]
+    NoBackup,
+    /// A statement failed.
+    #[error("the database: {0}")]
+    Statement(#[from] sqlx::Error),
+}
+
+/// Where a database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A database on a server, as its URL.
+    Postgresql(String),
+}
+
+/// A text that is no [`Location`].
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "write a database's URL as in “postgresql://keyside@db.example.com/keyside”, or “sqlite:/var/lib/keyside/keyside.sqlite”"
+)]
+pub struct NoLocation;
+
+impl FromStr for Location {
+    type Err = NoLocation;
+
+    fn from_str(url: &str) -> Result<Self, NoLocation> {
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            Some(("postgresql" | "postgres", _)) if url.parse::<AnyConnectOptions>().is_ok() => {
+                Ok(Self::Postgresql(url.into()))
+            }
+            _ => Err(NoLocation),
+        }
+    }
+}
+
+/// Without user, password and options.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgresql(url) => {
+                let url = url.split('?').next().unwrap_or_default();
+                match (url.split_once("://"), url.rsplit_once('@')) {
+                    (Some((scheme, _)), Some((_, place))) => write!(f, "{scheme}://{place}"),
+                    _ => f.write_str(url),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgresql,
+}
+
+/// The database. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Database {
+    kind: Kind,
+    /// For whoever reads.
+    pool: AnyPool,
+    /// For transactions. SQLite has one writer at a time: here they queue in order, where SQLite would have them try again and again.
+    writers: AnyPool,
+}
+
+impl Database {
+    /// Opens the database, or makes it where it is a file, and brings it up to date.
+    pub async fn open_or_create(location: &Location) -> Result<Self, DatabaseError> {
+        if let Location::Sqlite(path) = location
+            && !path.exists()
+        {
+            // SQLite takes an empty file for a new database, and its helper files get the same mode.
+            private_files::create(path).map_err(|source| DatabaseError::Create { path: path.to_owned(), source })?;
+        }
+        Self::open(location).await
+    }
+
+    /// Opens the database, which must be there, and brings it up to date.
+    pub async fn open(location: &Location) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let database = match location {
+            Location::Sqlite(path) => Self::connect_to_sqlite(path).await,
+            Location::Postgresql(url) => Self::connect_to_postgresql(url).await,
+        }
+        .map_err(|error| match error {
+            DatabaseError::Statement(source) => DatabaseError::Connect { location: location.clone(), source },
+            error => error,
+        })?;
+        let migrations = match database.kind {
+            Kind::Sqlite => &SQLITE_MIGRATIONS,
+            Kind::Postgresql => &POSTGRESQL_MIGRATIONS,
+        };
+        let migrated = migrations.run(&database.writers).await;
+        migrated.map_err(|source| DatabaseError::Migrate { location: location.clone(), source })?;
+        Ok(database)
+    }
+
+    async fn connect_to_sqlite(path: &Path) -> Result<Self, DatabaseError> {
+        if !path.exists() {
+            return Err(DatabaseError::Missing(path.to_owned()));
+        }
+        let text = path.to_str().ok_or_else(|| DatabaseError::Path(path.to_owned()))?;
+        let options: AnyConnectOptions = format!("sqlite:{}", utf8_percent_encode(text, NON_ALPHANUMERIC)).parse()?;
+        let pool = |connections| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .after_connect(|connection, _| {
+                    Box::pin(async move { sqlx::raw_sql(SQLITE_SETTINGS).execute(connection).await.map(drop) })
+                })
+                .connect_with(options.clone())
+        };
+        Ok(Self { kind: Kind::Sqlite, writers: pool(1).await?, pool: pool(CONNECTIONS).await? })
+    }
+
+    async fn connect_to_postgresql(url: &str) -> Result<Self, DatabaseError> {
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(url.parse()?)
+            .await?;
+        Ok(Self { kind: Kind::Postgresql, writers: pool.clone(), pool })
+    }
+
+    /// To read with, one statement by itself.
+    pub fn reader(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Begins a transaction, to write in. On SQLite there is no other one until it ends.
+    pub async fn transaction(&self) -> Result<Transaction, DatabaseError> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgresql => self.writers.begin().await?,
+        })
+    }
+
+    /// Asks the database for an answer.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Writes a copy of the database, as it is at one moment, into the new file `path`. Whoever works on the database meanwhile goes on.
+    pub async fn back_up(&self, path: &Path) -> Result<(), DatabaseError> {
+        if self.kind == Kind::Postgresql {
+            return Err(DatabaseError::NoBackup);
+        }
+        let create_error = |source| DatabaseError::Create { path: path.to_owned(), source };
+        // SQLite takes an empty file for a new database; this one is the owner's alone, and was not there.
+        private_files::create(path).map_err(create_error)?;
+        let text = path.to_str().ok_or_else(|| DatabaseError::Path(path.to_owned()))?;
+        sqlx::query("VACUUM INTO $1").bind(text).execute(&self.pool).await?;
+        std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(create_error)
+    }
+
+    /// Closes every connection; a SQLite file is whole by itself then.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        // SQLite does it itself when the last connection closes, but two that close at once may each take the other for the last.
+        if self.kind == Kind::Sqlite
+            && let Err(error) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writers).await
+        {
+            tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads both");
+        }
+        self.writers.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+
+    #[test]
+    fn a_location_does_not_show_its_password() {
+        let url = "postgresql://keyside:s3cret@db.example.com:5433/keyside?password=other";
+        let location: Location = url.parse().unwrap();
+        assert_eq!(location, Location::Postgresql(url.into()));
+        assert_eq!(location.to_string(), "postgresql://db.example.com:5433/keyside");
+        assert_eq!(format!("{location:?}"), location.to_string());
+    }
+
+    #[test]
+    fn what_is_no_location_is_refused() {
+        for text in ["", "sqlite:", "keyside.sqlite", "mysql://db.example.com/keyside", "postgresql", "postgresql://[/"]
+        {
+            assert!(text.parse::<Location>().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_may_have_any_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("50% of ä?b#c.sqlite");
+        let location = Location::Sqlite(path.clone());
+        assert!(matches!(Database::open(&location).await, Err(DatabaseError::Missing(_))));
+        Database::open_or_create(&location).await.unwrap().close().await;
+        let files: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files, [path]);
+    }
+}

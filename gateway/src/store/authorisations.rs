@@ -1,0 +1,244 @@
+//! The table `authorisations`.
+
+use keyside::domain::transaction_id::TransactionId;
+
+use super::search::Search;
+use crate::database::{Database, Transaction};
+
+/// That somebody may have a certificate.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Authorisation {
+    /// A name for machines.
+    pub id: String,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The Common Name, to the letter.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// The company whose User Access Administrator has authorised it.
+    pub company: String,
+    /// When. Times are in seconds since 1970-01-01T00:00:00Z.
+    pub authorised_at: i64,
+    /// Who: an [`Actor`](crate::audit::Actor).
+    pub authorised_by: String,
+    /// Until when a request may come.
+    pub expires_at: i64,
+    /// When it was withdrawn.
+    pub withdrawn_at: Option<i64>,
+    /// The transaction ID of the request that it is for, once there is one.
+    pub used_by: Option<String>,
+}
+
+/// Who asks for what: this is what an authorisation and a request must have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Applicant<'a> {
+    /// The id of the certificate type.
+    pub certificate_type: &'a str,
+    /// The Common Name, compared to the letter.
+    pub common_name: &'a str,
+    /// The e-mail address, compared without regard to case.
+    pub email_address: &'a str,
+}
+
+/// A text as it is compared where case makes no difference.
+pub fn key(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// Which authorisations to show.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those of this company alone.
+    pub company: Option<String>,
+    /// The beginning of the Common Name; of the e-mail address if it has an @.
+    pub text: String,
+    /// Those that stand so at this time.
+    pub standing: Option<(Standing, i64)>,
+    /// Those behind the one with this id.
+    pub after: Option<String>,
+}
+
+/// How an authorisation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A request may come.
+    Open,
+    /// A request has come.
+    Used,
+    /// No request has come in time.
+    Expired,
+    /// It was withdrawn.
+    Withdrawn,
+}
+
+impl Standing {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Used, Self::Expired, Self::Withdrawn];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Used => "used",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+impl Authorisation {
+    /// How it stands at this time.
+    pub fn standing(&self, now: i64) -> Standing {
+        match self {
+            Self { withdrawn_at: Some(_), .. } => Standing::Withdrawn,
+            Self { used_by: Some(_), .. } => Standing::Used,
+            Self { expires_at, .. } if *expires_at <= now => Standing::Expired,
+            _ => Standing::Open,
+        }
+    }
+}
+
+/// Keeps an authorisation.
+pub async fn insert(transaction: &mut Transaction, new: &Authorisation) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO authorisations (id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
+         company, authorised_at, authorised_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(&new.id)
+    .bind(&new.certificate_type)
+    .bind(&new.common_name)
+    .bind(key(&new.common_name))
+    .bind(&new.email_address)
+    .bind(key(&new.email_address))
+    .bind(&new.company)
+    .bind(new.authorised_at)
+    .bind(&new.authorised_by)
+    .bind(new.expires_at)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The authorisation with this id.
+pub async fn find(database: &Database, id: &str) -> Result<Option<Authorisation>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM authorisations WHERE id = $1").bind(id).fetch_optional(database.reader()).await
+}
+
+/// Uses an open authorisation of this applicant up for the request `id`, the one that ends first. Gives it, if there is one.
+pub async fn take(
+    transaction: &mut Transaction,
+    applicant: Applicant<'_>,
+    id: TransactionId,
+    now: i64,
+) -> Result<Option<Authorisation>, sqlx::Error> {
+    sqlx::query_as(
+        "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
+         WHERE common_name_key = $2 AND common_name = $3 AND email_address_key = $4 AND certificate_type = $5 \
+         AND used_by IS NULL AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *",
+    )
+    .bind(id.to_string())
+    .bind(key(applicant.common_name))
+    .bind(applicant.common_name)
+    .bind(key(applicant.email_address))
+    .bind(applicant.certificate_type)
+    .bind(now)
+    .fetch_optional(&mut **transaction)
+    .await
+}
+
+/// Uses this authorisation up for a request that was there before.
+pub async fn give(transaction: &mut Transaction, id: &str, request: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE authorisations SET used_by = $2 WHERE id = $1 AND used_by IS NULL")
+        .bind(id)
+        .bind(request)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Those with this Common Name or e-mail address, the latest first: what may have been meant by a request that matches none.
+pub async fn similar(
+    database: &Database,
+    applicant: Applicant<'_>,
+    count: i64,
+) -> Result<Vec<Authorisation>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT * FROM authorisations WHERE common_name_key = $1 OR email_address_key = $2 \
+         ORDER BY authorised_at DESC, id DESC LIMIT $3",
+    )
+    .bind(key(applicant.common_name))
+    .bind(key(applicant.email_address))
+    .bind(count)
+    .fetch_all(database.reader())
+    .await
+}
+
+/// Withdraws an authorisation. Returns whether that was not so before.
+pub async fn withdraw(transaction: &mut Transaction, id: &str, now: i64) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
+        .bind(id)
+        .bind(now)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Up to `count` authorisations that pass the filter: the latest first, or by name where a text is searched for.
+pub async fn search(database: &Database, filter: &Filter, count: usize) -> Result<Vec<Authorisation>, sqlx::Error> {
+    let after = match &filter.after {
+        Some(id) => find(database, id).await?,
+        None => None,
+    };
+    query(filter, after.as_ref()).rows(database, count).await
+}
+
+/// The query for a page; `after` is the last row of the page before.
+fn query(filter: &Filter, after: Option<&Authorisation>) -> Search {
+    const SELECT: &str = "SELECT * FROM authorisations";
+    let text = key(&filter.text);
+    let mut search = match (text.is_empty(), text.contains('@')) {
+        (true, _) => {
+            let mut search = Search::new(SELECT, "authorised_at DESC, id DESC");
+            if let Some(after) = after {
+                search.after_time("authorised_at, id", (after.authorised_at, &after.id));
+            }
+            search
+        }
+        (false, false) => {
+            let mut search = Search::new(SELECT, "common_name_key, id");
+            search.begins_with("common_name_key", &text);
+            if let Some(after) = after {
+                search.after_text("common_name_key, id", (&key(&after.common_name), &after.id));
+            }
+            search
+        }
+        (false, true) => {
+            let mut search = Search::new(SELECT, "email_address_key, id");
+            search.begins_with("email_address_key", &text);
+            if let Some(after) = after {
+                search.after_text("email_address_key, id", (&key(&after.email_address), &after.id));
+            }
+            search
+        }
+    };
+    search.equals("company", filter.company.as_deref());
+    if let Some((standing, now)) = filter.standing {
+        if standing != Standing::Withdrawn {
+            search.that("withdrawn_at IS NULL");
+        }
+        match standing {
+            Standing::Withdrawn => search.that("withdrawn_at IS NOT NULL"),
+            Standing::Used => search.that("used_by IS NOT NULL"),
+            Standing::Open => {
+                search.that("used_by IS NULL");
+                search.greater("expires_at", now);
+            }
+            Standing::Expired => {
+                search.that("used_by IS NULL");
+                search.at_most("expires_at", now);
+            }
+        }
+    }
+    search
+}

@@ -1,0 +1,773 @@
+//! The requests for certificates, and the certificates.
+
+use keyside::domain::device::{Device, DeviceKind, FileFormat};
+use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
+use keyside::domain::transaction_id::TransactionId;
+use sqlx::any::AnyExecutor;
+
+use super::authorisations::{Applicant, key};
+use super::search::Search;
+use crate::clock;
+use crate::database::{Database, Transaction};
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It waits for approval.
+    Pending,
+    /// It was turned down.
+    Rejected,
+    /// It was approved: serial number and validity are fixed. The certificate is about to be signed.
+    Approved,
+    /// The certificate is there.
+    Issued,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Rejected, Self::Approved, Self::Issued];
+
+    /// The state in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+            Self::Approved => "approved",
+            Self::Issued => "issued",
+        }
+    }
+}
+
+/// A state of a later version, or of nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("“{0}” is no state of a request")]
+pub struct UnknownState(String);
+
+impl TryFrom<String> for State {
+    type Error = UnknownState;
+
+    fn try_from(name: String) -> Result<Self, UnknownState> {
+        Self::ALL.into_iter().find(|state| state.name() == name).ok_or(UnknownState(name))
+    }
+}
+
+/// A request that was checked and is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// Its name.
+    pub transaction_id: TransactionId,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// The PKCS#10 CertificationRequest, DER.
+    pub certification_request: Vec<u8>,
+    /// The SHA-256 of what was submitted, which is kept once.
+    pub submission_sha256: Vec<u8>,
+    /// The serial number of the certificate that it renews, if it renews one.
+    pub renews: Option<Vec<u8>>,
+    /// The transaction ID of the request that it replaces, if the applicant has quoted one.
+    pub replaces: Option<TransactionId>,
+    /// The device that it is for, if it is for one.
+    pub device: Option<NewDevice>,
+    /// How many days the certificate will be valid.
+    pub validity_days: u32,
+    /// When it came. This and all times here are in seconds since 1970-01-01T00:00:00Z.
+    pub submitted_at: i64,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+}
+
+/// What is kept of a device beside the request's Common Name and e-mail address, which are its own.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// What it is.
+    pub kind: DeviceKind,
+    /// The file that it takes its certificate from.
+    pub file_format: FileFormat,
+    /// The dNSNames and iPAddresses asked for, as text.
+    pub names: String,
+}
+
+/// A request as it stands.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Request {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The id of the certificate type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// How many days the certificate will be valid.
+    pub validity_days: i64,
+    /// When it came.
+    pub submitted_at: i64,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub state: State,
+    /// Why it was rejected, if it was.
+    pub rejection_reason: Option<String>,
+    /// Its certificate's serial number, once it was approved: unsigned, most significant byte first.
+    pub serial_number: Option<Vec<u8>>,
+    /// The last second of its certificate's validity, once it was approved.
+    pub not_after: Option<i64>,
+    /// While it is approved: why the CA engine gave no certificate, if it was asked.
+    pub issue_fault: Option<String>,
+    /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
+    pub renews: Option<Vec<u8>>,
+    /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
+    pub replaces: Option<String>,
+    /// The authorisation that it matches, if there is one.
+    pub authorisation_id: Option<String>,
+    /// The company of that authorisation, or of the certificate that it renews.
+    pub company: Option<String>,
+    /// The device that it is for, if it is for one.
+    #[sqlx(flatten)]
+    pub device: KeptDevice,
+    /// When somebody has asked for the revocation of its certificate, and why.
+    #[sqlx(flatten)]
+    pub revocation_requested: RevocationRequested,
+    /// When its certificate was revoked, and why.
+    #[sqlx(flatten)]
+    pub revoked: Revoked,
+}
+
+/// A device.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeptDevice {
+    #[sqlx(rename = "device_kind")]
+    kind: Option<String>,
+    #[sqlx(rename = "device_file_format")]
+    file_format: Option<String>,
+    /// The dNSNames and iPAddresses asked for, as text, if there is a device.
+    #[sqlx(rename = "device_names")]
+    pub names: Option<String>,
+}
+
+/// That somebody has asked for a revocation.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RevocationRequested {
+    /// When, if ever.
+    #[sqlx(rename = "revocation_requested_at")]
+    pub at: Option<i64>,
+    #[sqlx(rename = "revocation_requested_reason")]
+    reason: Option<String>,
+}
+
+/// That a certificate was revoked.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Revoked {
+    /// When, if ever.
+    #[sqlx(rename = "revoked_at")]
+    pub at: Option<i64>,
+    #[sqlx(rename = "revocation_reason")]
+    reason: Option<String>,
+}
+
+/// A certificate that was revoked, as a CRL names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedCertificate {
+    /// The serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// When it was revoked.
+    pub revoked_at: i64,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+/// A certificate that was issued.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct IssuedCertificate {
+    /// The transaction ID of its request.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// The id of its type.
+    pub certificate_type: String,
+    /// The e-mail address in it.
+    pub email_address: String,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<i64>,
+}
+
+impl Request {
+    /// The device that it is for, if it is for one. A kind that is not known any more is no device to anybody.
+    pub fn device(&self) -> Option<Device> {
+        Some(Device {
+            kind: self.device.kind.as_deref()?.parse().ok()?,
+            name: self.common_name.clone(),
+            file_format: self.device.file_format.as_deref()?.parse().ok()?,
+            email_address: self.email_address.clone(),
+        })
+    }
+
+    /// Whether its certificate was revoked, or somebody has asked for that.
+    pub fn revocation(&self) -> Option<Revocation> {
+        let revocation = |state, at: Option<i64>, reason: &Option<String>| {
+            let reason = reason_of(reason.as_deref().unwrap_or_default());
+            at.map(|at| Revocation { state, since: clock::to_unsigned(at), reason })
+        };
+        revocation(RevocationState::Revoked, self.revoked.at, &self.revoked.reason).or_else(|| {
+            let RevocationRequested { at, reason } = &self.revocation_requested;
+            revocation(RevocationState::Requested, *at, reason)
+        })
+    }
+}
+
+/// A reason as it is kept. A name that is not known any more says nothing.
+fn reason_of(name: &str) -> RevocationReason {
+    name.parse().unwrap_or(RevocationReason::Unspecified)
+}
+
+/// What an approval fixes for good.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// The serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// The first second of the certificate's validity.
+    pub not_before: i64,
+    /// The last second of the certificate's validity.
+    pub not_after: i64,
+    /// When it was approved.
+    pub decided_at: i64,
+}
+
+/// A certificate, and what it says.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// The first second of its validity.
+    pub not_before: i64,
+    /// The last second of its validity.
+    pub not_after: i64,
+}
+
+/// An approved request: all that its certificate is made from.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ApprovedRequest {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// The id of its type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
+    /// The PKCS#10 CertificationRequest, DER.
+    pub certification_request: Vec<u8>,
+    /// The e-mail address.
+    pub email_address: String,
+    device_kind: Option<String>,
+    /// See [`Approval::serial_number`].
+    pub serial_number: Vec<u8>,
+    /// See [`Approval::not_before`].
+    pub not_before: i64,
+    /// See [`Approval::not_after`].
+    pub not_after: i64,
+    /// How often the CA engine was asked, this time included.
+    pub issue_attempts: i64,
+    /// Why it gave no certificate the last time.
+    pub issue_fault: Option<String>,
+}
+
+impl ApprovedRequest {
+    /// Whether an earlier attempt has had no end: the CA engine may have signed, and nobody here knows.
+    pub fn is_in_doubt(&self) -> bool {
+        self.issue_attempts > 1 && self.issue_fault.is_none()
+    }
+
+    /// Whether it is for a device.
+    pub fn is_for_device(&self) -> bool {
+        self.device_kind.is_some()
+    }
+}
+
+/// The columns of [`Request`], to begin a query with.
+macro_rules! select_requests {
+    ($rest:literal) => {
+        concat!(
+            "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
+             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, device_kind, device_file_format, device_names, revocation_requested_at, \
+             revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
+            $rest
+        )
+    };
+}
+
+/// Keeps `new`, unless its certification request is there already. Returns whether it was new.
+pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
+         submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
+         common_name_key, email_address_key, company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         (SELECT company FROM requests WHERE serial_number = $7)) \
+         ON CONFLICT (submission_sha256) DO NOTHING",
+    )
+    .bind(new.transaction_id.to_string())
+    .bind(&new.certificate_type)
+    .bind(&new.common_name)
+    .bind(&new.email_address)
+    .bind(&new.certification_request)
+    .bind(&new.submission_sha256)
+    .bind(&new.renews)
+    .bind(new.replaces.map(|id| id.to_string()))
+    .bind(new.device.as_ref().map(|device| device.kind.name()))
+    .bind(new.device.as_ref().map(|device| device.file_format.name()))
+    .bind(new.device.as_ref().map(|device| device.names.as_str()))
+    .bind(i64::from(new.validity_days))
+    .bind(new.submitted_at)
+    .bind(new.approve_at)
+    .bind(key(&new.common_name))
+    .bind(key(&new.email_address))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The request with this transaction ID.
+pub async fn find(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("WHERE transaction_id = $1")).bind(id.to_string()).fetch_optional(executor).await
+}
+
+/// The request whose submission has this SHA-256.
+pub async fn find_by_submission(executor: impl AnyExecutor<'_>, sha256: &[u8]) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("WHERE submission_sha256 = $1")).bind(sha256).fetch_optional(executor).await
+}
+
+/// Every request, oldest first.
+pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
+}
+
+/// Whether any request was ever approved: then certificates of the CA are out there.
+pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::Error> {
+    let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM requests WHERE serial_number IS NOT NULL LIMIT 1")
+        .fetch_optional(executor)
+        .await?;
+    Ok(any.is_some())
+}
+
+/// The requests that approve themselves by now, oldest first. A renewal waits for a person once the certificate that it renews
+/// was revoked, or somebody has asked for that.
+pub async fn due(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
+         WHERE current.serial_number = requests.renews \
+         AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY submitted_at"
+    ))
+    .bind(now)
+    .fetch_all(executor)
+    .await
+}
+
+/// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.
+pub async fn approve(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    approval: &Approval,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'approved', serial_number = $1, not_before = $2, not_after = $3, decided_at = $4 \
+         WHERE transaction_id = $5 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM requests AS current \
+         WHERE current.serial_number = requests.renews AND current.revoked_at IS NOT NULL)",
+    )
+    .bind(&approval.serial_number)
+    .bind(approval.not_before)
+    .bind(approval.not_after)
+    .bind(approval.decided_at)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Rejects a pending request. Returns whether it was pending.
+pub async fn reject(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    reason: &str,
+    decided_at: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'rejected', rejection_reason = $1, decided_at = $2 \
+         WHERE transaction_id = $3 AND state = 'pending'",
+    )
+    .bind(reason)
+    .bind(decided_at)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
+pub async fn take_approved(
+    transaction: &mut Transaction,
+    now: i64,
+    until: i64,
+) -> Result<Option<ApprovedRequest>, sqlx::Error> {
+    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
+    let taken: Option<ApprovedRequest> = sqlx::query_as(
+        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
+         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
+         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
+         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
+         not_before, not_after, issue_attempts, issue_fault",
+    )
+    .bind(now)
+    .bind(until)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    if let Some(taken) = &taken {
+        let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
+        sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
+    }
+    Ok(taken)
+}
+
+/// Notes why a request that was taken got no certificate, and when to try again.
+pub async fn issue_failed(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    fault: &str,
+    again_at: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET issue_fault = $1, issue_at = $2 WHERE transaction_id = $3 AND state = 'approved'")
+        .bind(fault)
+        .bind(again_at)
+        .bind(id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the certificate of an approved request, with what it says itself: an engine may have decided otherwise. Returns whether there was
+/// none yet.
+pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
+         issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
+    )
+    .bind(&issued.certificate)
+    .bind(&issued.serial_number)
+    .bind(issued.not_before)
+    .bind(issued.not_after)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.
+pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'rejected', rejection_reason = $1, serial_number = NULL, not_before = NULL, not_after = NULL, \
+         issue_fault = NULL WHERE transaction_id = $2 AND state = 'approved'",
+    )
+    .bind(reason)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes up to `limit` certificates of the type `certificate_type` that end from `now` to `before`, and notes that their holders
+/// are told that they can be renewed: each is taken once.
+pub async fn take_to_renew(
+    transaction: &mut Transaction,
+    certificate_type: &str,
+    now: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<TransactionId>, sqlx::Error> {
+    let ids: Vec<(String,)> = sqlx::query_as(
+        "UPDATE requests SET renewal_told_at = $1 WHERE renewal_told_at IS NULL AND transaction_id IN \
+         (SELECT transaction_id FROM requests WHERE state = 'issued' AND renewal_told_at IS NULL AND certificate_type = $2 \
+         AND not_after >= $1 AND not_after <= $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
+    )
+    .bind(now)
+    .bind(certificate_type)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(&mut **transaction)
+    .await?;
+    ids.into_iter().map(|(id,)| id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
+
+/// The request `id`, unless its certificate was revoked, or its renewal was asked for already.
+pub async fn find_to_renew(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE transaction_id = $1 AND revoked_at IS NULL AND NOT EXISTS \
+         (SELECT 1 FROM requests AS next WHERE next.renews = requests.serial_number)"
+    ))
+    .bind(id.to_string())
+    .fetch_optional(executor)
+    .await
+}
+
+/// The certificate of a request, if it was issued, as DER.
+pub async fn certificate(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let certificate: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT certificate FROM requests WHERE transaction_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(executor)
+            .await?;
+    Ok(certificate.flatten())
+}
+
+/// The certificate with this serial number, unsigned, most significant byte first, if it was issued.
+pub async fn find_issued(
+    executor: impl AnyExecutor<'_>,
+    serial_number: &[u8],
+) -> Result<Option<IssuedCertificate>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT transaction_id, certificate, certificate_type, email_address, revoked_at FROM requests \
+         WHERE serial_number = $1 AND state = 'issued'",
+    )
+    .bind(serial_number)
+    .fetch_optional(executor)
+    .await
+}
+
+/// The requests that renew the certificate of the request `id`, oldest first.
+pub async fn renewals(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE renews = (SELECT serial_number FROM requests WHERE transaction_id = $1) ORDER BY submitted_at"
+    ))
+    .bind(id.to_string())
+    .fetch_all(executor)
+    .await
+}
+
+/// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and the gravest
+/// reason. Returns whether the certificate is there.
+pub async fn request_revocation(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    reason: RevocationReason,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), \
+         revocation_requested_reason = CASE WHEN revocation_requested_reason IS NULL OR $2 = $3 THEN $2 \
+         ELSE revocation_requested_reason END WHERE transaction_id = $4 AND state = 'issued'",
+    )
+    .bind(now)
+    .bind(reason.name())
+    .bind(RevocationReason::KeyCompromise.name())
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Revokes an issued certificate. Returns whether it was issued, and not revoked before.
+pub async fn revoke(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    reason: RevocationReason,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET revoked_at = $1, revocation_reason = $2 \
+         WHERE transaction_id = $3 AND state = 'issued' AND revoked_at IS NULL",
+    )
+    .bind(now)
+    .bind(reason.name())
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The certificates that were revoked, in the order in which they were.
+pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
+    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(
+        "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
+         ORDER BY revoked_at, serial_number",
+    )
+    .fetch_all(executor)
+    .await?;
+    let certificates = rows.into_iter().map(|(serial_number, revoked_at, reason)| RevokedCertificate {
+        serial_number,
+        revoked_at,
+        reason: reason_of(&reason),
+    });
+    Ok(certificates.collect())
+}
+
+/// How many certificates were revoked.
+pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL").fetch_one(executor).await
+}
+
+/// Which requests to show.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// A transaction ID, or the beginning of the Common Name; of the e-mail address if it has an @.
+    pub text: String,
+    /// Those in this state alone.
+    pub state: Option<State>,
+    /// Those of this certificate type alone.
+    pub certificate_type: Option<String>,
+    /// Those of this company alone.
+    pub company: Option<String>,
+    /// Those behind the one with this transaction ID.
+    pub after: Option<TransactionId>,
+}
+
+/// Up to `count` requests that pass the filter: the latest first, or by name where a text is searched for.
+pub async fn search(database: &Database, filter: &Filter, count: usize) -> Result<Vec<Request>, sqlx::Error> {
+    let after = match filter.after {
+        Some(id) => find(database.reader(), id).await?,
+        None => None,
+    };
+    search_query(filter, after.as_ref()).rows(database, count).await
+}
+
+/// The query for a page; `after` is the last row of the page before.
+fn search_query(filter: &Filter, after: Option<&Request>) -> Search {
+    const SELECT: &str = select_requests!("");
+    let text = key(&filter.text);
+    let id = after.map(|request| request.transaction_id.to_string()).unwrap_or_default();
+    let mut search;
+    if let Ok(id) = filter.text.parse::<TransactionId>() {
+        search = Search::new(SELECT, "transaction_id");
+        search.equals("transaction_id", Some(&id.to_string()));
+    } else if text.is_empty() {
+        search = Search::new(SELECT, "submitted_at DESC, transaction_id DESC");
+        if let Some(after) = after {
+            search.after_time("submitted_at, transaction_id", (after.submitted_at, &id));
+        }
+    } else if text.contains('@') {
+        search = Search::new(SELECT, "email_address_key, transaction_id");
+        search.begins_with("email_address_key", &text);
+        if let Some(after) = after {
+            search.after_text("email_address_key, transaction_id", (&key(&after.email_address), &id));
+        }
+    } else {
+        search = Search::new(SELECT, "common_name_key, transaction_id");
+        search.begins_with("common_name_key", &text);
+        if let Some(after) = after {
+            search.after_text("common_name_key, transaction_id", (&key(&after.common_name), &id));
+        }
+    }
+    search.equals("state", filter.state.map(State::name));
+    search.equals("certificate_type", filter.certificate_type.as_deref());
+    search.equals("company", filter.company.as_deref());
+    search
+}
+
+/// A request that no authorisation was found for.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Waiting {
+    /// Its name.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
+    /// When it approves itself, unless a person decides.
+    pub approve_at: Option<i64>,
+    device_names: Option<String>,
+}
+
+impl Waiting {
+    /// Whether others will take the holder of the certificate for a host.
+    pub fn names_hosts(&self) -> bool {
+        self.device_names.as_ref().is_some_and(|names| !names.is_empty())
+    }
+}
+
+/// The oldest request of this applicant that waits and has no authorisation. A renewal needs none.
+pub async fn waiting_for(
+    transaction: &mut Transaction,
+    applicant: Applicant<'_>,
+) -> Result<Option<Waiting>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
+         AND email_address_key = $3 AND certificate_type = $4 AND state = 'pending' AND authorisation_id IS NULL \
+         AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1",
+    )
+    .bind(key(applicant.common_name))
+    .bind(applicant.common_name)
+    .bind(key(applicant.email_address))
+    .bind(applicant.certificate_type)
+    .fetch_optional(&mut **transaction)
+    .await
+}
+
+/// Notes the authorisation of a request, whose it is, and when it approves itself.
+pub async fn mark(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    authorisation: Option<&str>,
+    company: Option<&str>,
+    approve_at: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET authorisation_id = $2, company = $3, approve_at = $4 WHERE transaction_id = $1")
+        .bind(id.to_string())
+        .bind(authorisation)
+        .bind(company)
+        .bind(approve_at)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// The request whose certificate has this serial number, unsigned, most significant byte first.
+pub async fn find_by_serial_number(
+    executor: impl AnyExecutor<'_>,
+    serial_number: &[u8],
+) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!("WHERE serial_number = $1")).bind(serial_number).fetch_optional(executor).await
+}
+
+/// The serial number of the certificate that this one renews, unless that one was revoked.
+pub async fn renewed_by(executor: impl AnyExecutor<'_>, serial_number: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT current.serial_number FROM requests JOIN requests AS current ON current.serial_number = requests.renews \
+         WHERE requests.serial_number = $1 AND current.revoked_at IS NULL",
+    )
+    .bind(serial_number)
+    .fetch_optional(executor)
+    .await
+}
+
+/// The PKCS#10 CertificationRequest of a request, DER.
+pub async fn certification_request(
+    executor: impl AnyExecutor<'_>,
+    id: TransactionId,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT certification_request FROM requests WHERE transaction_id = $1")
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await
+}
+
+/// Has a person decide about the request that this authorisation is for, if it waits.
+pub async fn leave_to_a_person(transaction: &mut Transaction, authorisation: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET approve_at = NULL WHERE authorisation_id = $1 AND state = 'pending'")
+        .bind(authorisation)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// How many requests wait for approval, and how many for the CA.
+pub async fn count_waiting(executor: impl AnyExecutor<'_>) -> Result<[(State, i64); 2], sqlx::Error> {
+    let (pending, approved) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM requests WHERE state = 'pending'), (SELECT count(*) FROM requests WHERE state = 'approved')",
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok([(State::Pending, pending), (State::Approved, approved)])
+}
