@@ -1,6 +1,7 @@
 //! The one room where secrets live: all that touches the clear private key or the passphrase.
 //!
-//! It runs inside the worker and is tested natively. What leaves this room is sealed or public.
+//! It runs inside a worker and is tested natively. What leaves this room is sealed or public. Here is the main job, which works with what
+//! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
 
 use core::str::FromStr;
 
@@ -15,13 +16,14 @@ use crate::pki::certificate::Certificate;
 use crate::pki::certification_path::{self, PathError};
 use crate::pki::certification_request::{self, CertificationRequest};
 use crate::pki::error::Error;
-use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::pki::key_pair::{KeyPair, key_id};
 use crate::pki::{encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Inspect, Job, Prove,
-    Renew, Renewed, Stage, Unpack, Unpacked,
+    Answer, ChangePassphrase, Check, Checked, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew,
+    Renewed, Stage,
 };
+
+pub mod foreign_files;
 
 /// Does a job and gives the final answer; `progress` hears of each stage as it begins.
 pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -> Answer {
@@ -31,9 +33,7 @@ pub fn handle(job: Job, rng: &mut impl CryptoRng, progress: impl FnMut(Stage)) -
         Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
         Job::Renew(renew_job) => renew(&renew_job, rng, progress).map(Answer::Renewed),
-        Job::Unpack(unpack_job) => unpack(&unpack_job, rng).map(Answer::Unpacked),
         Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
-        Job::Inspect(inspect_job) => inspect(&inspect_job).map(Answer::Inspected),
     }
     .unwrap_or_else(Answer::Failed)
 }
@@ -166,14 +166,6 @@ fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result
     Ok(encrypted_private_key::encrypt(&private_key_info, &job.new_passphrase, rng)?.into())
 }
 
-/// Opens a PKCS#12 file and seals the key that is in it.
-fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Unpacked, Failure> {
-    let opened = pfx::open(&job.file.0, &job.passphrase)?;
-    let identity = opened.identity().map_err(unusable)?;
-    let sealed = encrypted_private_key::encrypt(&identity.key.private_key_info, &job.passphrase, rng)?;
-    Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
-}
-
 fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
     if passphrase.is_portable() { Ok(()) } else { Err(Failure::PassphraseNotPortable) }
 }
@@ -185,17 +177,6 @@ fn prove(job: &Prove) -> Result<(), Failure> {
     let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
     let requested = request.subject_public_key_info().to_der().map_err(unusable)?;
     if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
-}
-
-/// Tells what is in a file: what is public about it, whatever the passphrase opens.
-fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
-    let surroundings = Surroundings {
-        trust_anchors: &read_all(&job.trust_anchors)?,
-        intermediates: &read_all(&job.intermediates)?,
-        at: job.at,
-    };
-    let Base64Bytes(file) = &*job.file;
-    Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
 }
 
 fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
@@ -211,16 +192,6 @@ impl From<Error> for Failure {
         match error {
             Error::WrongPassphrase => Self::WrongPassphrase,
             other => Self::Unusable(other.to_string()),
-        }
-    }
-}
-
-impl From<InspectError> for Failure {
-    fn from(error: InspectError) -> Self {
-        match error {
-            InspectError::NotRecognized => Self::NotRecognized,
-            InspectError::TooLarge => Self::TooLarge,
-            InspectError::WrongPassphrase => Self::WrongPassphrase,
         }
     }
 }
@@ -246,12 +217,14 @@ mod tests {
     use rsa::RsaPrivateKey;
     use rsa::pkcs1::EncodeRsaPrivateKey;
     use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-    use zeroize::Zeroizing;
+    use serde::Serialize;
 
+    use super::foreign_files::tests::{inspect_job, opened, unpack_job};
     use super::*;
     use crate::domain::key_size::KeySize;
     use crate::pki::pfx::Profile;
     use crate::pki::testing::{NOW, YEAR, authority, key_pair, spki_of};
+    use crate::protocol::{FileJob, Unpack};
 
     const PASSPHRASE: &str = "Correct-4-horse";
     const NEW_PASSPHRASE: &str = "Battery=staple 9";
@@ -260,11 +233,11 @@ mod tests {
     /// As many bytes of a secret in a row are no coincidence.
     const WINDOW: usize = 12;
 
-    fn passphrase() -> Passphrase {
+    pub(super) fn passphrase() -> Passphrase {
         Passphrase::new(PASSPHRASE.into())
     }
 
-    fn new_passphrase() -> Passphrase {
+    pub(super) fn new_passphrase() -> Passphrase {
         Passphrase::new(NEW_PASSPHRASE.into())
     }
 
@@ -278,12 +251,12 @@ mod tests {
         }
     }
 
-    fn handled(job: Job) -> Answer {
+    pub(super) fn handled(job: Job) -> Answer {
         handle(job, &mut rand::rng(), |_| ())
     }
 
     /// A sealed key pair and its request, made once for all tests of a run.
-    fn generated() -> Generated {
+    pub(super) fn generated() -> Generated {
         static GENERATED: OnceLock<Generated> = OnceLock::new();
         GENERATED
             .get_or_init(|| match handled(Job::Generate(generate_job())) {
@@ -310,7 +283,7 @@ mod tests {
         }
     }
 
-    fn export_job(format: ExportFormat) -> Export {
+    pub(super) fn export_job(format: ExportFormat) -> Export {
         let Answer::Checked(checked) = handled(Job::Check(check_job())) else {
             panic!("the certificate was not taken");
         };
@@ -343,30 +316,13 @@ mod tests {
         }
     }
 
-    fn unpack_job() -> Unpack {
-        let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
-            panic!("there is no file");
-        };
-        Unpack { file: Zeroizing::new(file), passphrase: passphrase() }
-    }
-
     fn prove_job() -> Prove {
         let Generated { encrypted_private_key, certification_request, .. } = generated();
         Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
     }
 
-    fn inspect_job(file: &[u8], passphrase: Option<Passphrase>) -> Inspect {
-        Inspect {
-            file: Zeroizing::new(file.to_vec().into()),
-            passphrase,
-            trust_anchors: vec![authority().root.clone().into()],
-            intermediates: vec![authority().issuing.clone().into()],
-            at: NOW,
-        }
-    }
-
     /// Files with the generated key, each way in which it can be written.
-    fn files_with_the_key() -> Vec<Vec<u8>> {
+    pub(super) fn files_with_the_key() -> Vec<Vec<u8>> {
         let sealed = generated().encrypted_private_key.0;
         let clear = encrypted_private_key::decrypt(&sealed, &passphrase()).unwrap();
         let pkcs1 = RsaPrivateKey::from_pkcs8_der(&clear).unwrap().to_pkcs1_der().unwrap();
@@ -427,7 +383,7 @@ mod tests {
 
     /// Whether a message gives away a part of a secret or the passphrase: as it stands, as base64 or hexadecimal, in
     /// either byte order.
-    fn gives_away(answer: &Answer, secrets: &[Vec<u8>]) -> bool {
+    fn gives_away(answer: &impl Serialize, secrets: &[Vec<u8>]) -> bool {
         let text = serde_json::to_vec(answer).unwrap();
         let decoded = decoded_words(&text);
         // PEM is base64 within the message's base64.
@@ -455,8 +411,6 @@ mod tests {
             handled(Job::Prove(prove_job())),
             handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
             handled(Job::Generate(Generate { subject_template: "nonsense".into(), ..generate_job() })),
-            handled(Job::Unpack(unpack_job())),
-            handled(Job::Unpack(Unpack { passphrase: wrong(), ..unpack_job() })),
             handled(Job::Renew(renew_job(None))),
             handled(Job::Renew(Renew { passphrase: wrong(), ..renew_job(None) })),
             handled(Job::Renew(Renew { new_passphrase: Some(not_portable()), ..renew_job(None) })),
@@ -472,15 +426,22 @@ mod tests {
                 answers.push(handled(Job::Export(Export { export_passphrase, ..export_job(format) })));
             }
         }
+        let mut file_answers = vec![
+            opened(FileJob::Unpack(unpack_job())),
+            opened(FileJob::Unpack(Unpack { passphrase: wrong(), ..unpack_job() })),
+        ];
         for file in files_with_the_key() {
             // Damage, so that errors have something to quote.
             let cut = &file[..file.len() - 7];
             for (file, passphrase) in [(&*file, None), (&file, Some(passphrase())), (&file, Some(wrong())), (cut, None)]
             {
-                answers.push(handled(Job::Inspect(inspect_job(file, passphrase))));
+                file_answers.push(opened(FileJob::Inspect(inspect_job(file, passphrase))));
             }
         }
         for answer in answers {
+            assert!(!gives_away(&answer, &secrets), "{answer:?}");
+        }
+        for answer in file_answers {
             assert!(!gives_away(&answer, &secrets), "{answer:?}");
         }
     }
@@ -502,41 +463,17 @@ mod tests {
     #[test]
     fn a_job_does_not_print_its_passphrase() {
         let export = Export { export_passphrase: Some(new_passphrase()), ..export_job(ExportFormat::Pem) };
-        for job in [
-            Job::Generate(generate_job()),
-            Job::Export(export),
-            Job::ChangePassphrase(change_job()),
-            Job::Renew(renew_job(None)),
-            Job::Unpack(unpack_job()),
-            Job::Prove(prove_job()),
-            Job::Inspect(inspect_job(b"nonsense", Some(passphrase()))),
+        for printed in [
+            format!("{:?}", Job::Generate(generate_job())),
+            format!("{:?}", Job::Export(export)),
+            format!("{:?}", Job::ChangePassphrase(change_job())),
+            format!("{:?}", Job::Renew(renew_job(None))),
+            format!("{:?}", Job::Prove(prove_job())),
+            format!("{:?}", FileJob::Unpack(unpack_job())),
+            format!("{:?}", FileJob::Inspect(inspect_job(b"nonsense", Some(passphrase())))),
         ] {
-            let printed = format!("{job:?}");
             assert!(!printed.contains(PASSPHRASE) && !printed.contains(NEW_PASSPHRASE), "{printed}");
         }
-    }
-
-    #[test]
-    fn what_is_inspected_is_opened_and_recognised_as_this_browsers_key() {
-        for file in files_with_the_key() {
-            let Answer::Inspected(inspection) = handled(Job::Inspect(inspect_job(&file, Some(passphrase())))) else {
-                panic!("nothing was found");
-            };
-            let key_ids = inspection.found.iter().filter_map(|found| match found {
-                inspection::Found::PrivateKey(key) => key.public_key.as_ref().map(|key| &*key.key_id),
-                _ => None,
-            });
-            assert_eq!(key_ids.collect::<Vec<_>>(), [generated().key_id]);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_inspected_is_told_apart() {
-        let inspect = |file: &[u8], passphrase| failure(Job::Inspect(inspect_job(file, passphrase)));
-        assert_eq!(inspect(b"nonsense", None), Failure::NotRecognized);
-        assert_eq!(inspect(&vec![b'A'; inspection::MAXIMUM_SIZE + 1], None), Failure::TooLarge);
-        let sealed = generated().encrypted_private_key.0;
-        assert_eq!(inspect(&sealed, Some(new_passphrase())), Failure::WrongPassphrase);
     }
 
     #[test]
@@ -550,22 +487,6 @@ mod tests {
         let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
         assert_eq!(request.subject_public_key_info().to_der().unwrap(), public);
         assert_eq!(generated.key_id, key_id(&public));
-    }
-
-    #[test]
-    fn what_is_unpacked_is_what_was_packed() {
-        let Answer::Unpacked(unpacked) = handled(Job::Unpack(unpack_job())) else {
-            panic!("the file was not opened");
-        };
-        let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
-        assert_eq!(key_id(&leaf.subject_public_key_info().unwrap()), generated().key_id);
-        let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, &passphrase()).unwrap();
-        let packed = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
-        assert_eq!(clear, packed);
-        let wrong = Unpack { passphrase: new_passphrase(), ..unpack_job() };
-        assert_eq!(failure(Job::Unpack(wrong)), Failure::WrongPassphrase);
-        let no_file = Unpack { file: Zeroizing::new(vec![1].into()), ..unpack_job() };
-        assert!(matches!(failure(Job::Unpack(no_file)), Failure::Unusable(_)));
     }
 
     #[test]

@@ -11,14 +11,14 @@
 //! | [`domain`] | what the user means: distinguished name, passphrase policy, transaction ID, enrollment record, device | nothing |
 //! | [`pki`] | bytes in, bytes out: one file per structure, named as its standard names it | `domain` |
 //! | [`api`] | the RA API's types, shared with the gateway | `domain` |
-//! | [`protocol`] | the versioned messages between page and worker | `domain`, `pki` |
-//! | [`custody`] | all that touches the clear private key or the passphrase; it runs inside the worker | `pki` |
+//! | [`protocol`] | the versioned messages between page and workers | `domain`, `pki` |
+//! | [`custody`] | all that touches the clear private key or the passphrase; it runs inside a worker: the main job's, or the inspector for files from elsewhere | `pki` |
 //! | [`ports`] | what the use cases need from the outside world | `domain`, `api`, `protocol` |
 //! | [`service`] | the use cases: enroll, collect, renew, back up, restore, change the passphrase, ask for a revocation, devices, trust, connect, inspect | `ports`, `pki`, `domain` |
-//! | `browser` | wasm32 only: the adapters (IndexedDB, worker, HTTP, downloads) | `ports` |
+//! | `browser` | wasm32 only: the adapters (IndexedDB, workers, HTTP, downloads) | `ports` |
 //! | `ui` | wasm32 only: routes, pages, components, messages | `service` |
 //!
-//! Everything above `browser` compiles and is tested natively. Only the binaries `app` and `worker` join ports to adapters.
+//! Everything above `browser` compiles and is tested natively. Only the binaries `app`, `worker` and `inspector` join ports to adapters.
 
 pub mod api;
 pub mod custody;

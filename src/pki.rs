@@ -16,6 +16,7 @@ pub mod password_based_encryption;
 pub mod pem;
 pub mod pfx;
 pub mod pkcs12_pbe;
+pub mod prime;
 pub mod public_key;
 mod signature;
 

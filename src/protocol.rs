@@ -1,8 +1,9 @@
-//! The messages between the page and the worker.
+//! The messages between the page and its workers.
 //!
-//! A worker lives for one job: it says [`Answer::Ready`], takes one [`Job`], reports progress, answers once, and is terminated, which
-//! discards its memory. Messages travel as bytes (JSON), so that the sender can hand over the only copy. The page gets
-//! ciphertext, the request and the finished file; never a private key.
+//! There are two programs for a worker to run, so that nobody waits for what he does not use: the main job's takes a [`Job`], the
+//! inspector, which reads files from elsewhere, a [`FileJob`]. A worker lives for one job: it says [`Ready`], takes the job, reports
+//! progress, answers once, and is terminated, which discards its memory. Messages travel as bytes (JSON), so that the sender can hand
+//! over the only copy. The page gets ciphertext, the request and the finished file; never a private key.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -17,7 +18,14 @@ use crate::pki::pfx::Profile;
 /// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What the page asks of a worker.
+/// The first that a worker says: it has started, and speaks this version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Its [`VERSION`].
+    pub version: String,
+}
+
+/// What the page asks of the main job's worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Job {
     /// Make a key pair and a request.
@@ -30,10 +38,15 @@ pub enum Job {
     ChangePassphrase(ChangePassphrase),
     /// Make a request for a renewal.
     Renew(Renew),
-    /// Take key and certificate out of a file.
-    Unpack(Unpack),
     /// Prove that a passphrase opens a key.
     Prove(Prove),
+}
+
+/// What the page asks of the inspector.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FileJob {
+    /// Take key and certificate out of a file.
+    Unpack(Unpack),
     /// Tell what is in a file.
     Inspect(Inspect),
 }
@@ -166,14 +179,9 @@ pub enum Stage {
     EncryptingKey,
 }
 
-/// What a worker says.
+/// What a worker says to a [`Job`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// It has started and speaks this version.
-    Ready {
-        /// Its [`VERSION`].
-        version: String,
-    },
     /// The job goes on.
     Progress(Stage),
     /// [`Job::Generate`] is done.
@@ -186,11 +194,18 @@ pub enum Answer {
     PassphraseChanged(Base64Bytes),
     /// [`Job::Renew`] is done.
     Renewed(Renewed),
-    /// [`Job::Unpack`] is done.
-    Unpacked(Unpacked),
     /// [`Job::Prove`] is done: the passphrase opens the key, and the key is the request's.
     Proved,
-    /// [`Job::Inspect`] is done: what is public about the file.
+    /// The job cannot be done.
+    Failed(Failure),
+}
+
+/// What the inspector says to a [`FileJob`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FileAnswer {
+    /// [`FileJob::Unpack`] is done.
+    Unpacked(Unpacked),
+    /// [`FileJob::Inspect`] is done: what is public about the file.
     Inspected(Inspection),
     /// The job cannot be done.
     Failed(Failure),

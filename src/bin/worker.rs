@@ -1,4 +1,4 @@
-//! The worker: registers the handler, nothing else.
+//! The worker of the main job: registers the handler, nothing else.
 
 #[cfg(target_arch = "wasm32")]
 fn main() -> Result<(), wasm_bindgen::JsValue> {

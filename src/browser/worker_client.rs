@@ -1,4 +1,4 @@
-//! The page's side of the worker: one worker a job, terminated when the job is done or no longer wanted.
+//! The page's side of the workers: one worker a job, terminated when the job is done or no longer wanted.
 
 use core::pin::pin;
 
@@ -8,6 +8,7 @@ use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
@@ -18,12 +19,14 @@ use crate::domain::base64_bytes::Base64Bytes;
 use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Generate, Generated, Inspect, Job, Prove, Renew, Renewed, Stage,
-    Unpack, Unpacked, VERSION,
+    Answer, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove,
+    Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
 };
 
-/// The worker's start script, as the build names it.
-const SCRIPT: &str = "worker_loader.js";
+/// The start script of the main job's worker, as the build names it.
+const WORKER: &str = "worker_loader.js";
+/// The inspector's.
+const INSPECTOR: &str = "inspector_loader.js";
 
 /// How long a worker may take to load and start, in milliseconds.
 const START_TIMEOUT: u32 = 60_000;
@@ -35,7 +38,7 @@ pub struct WebWorkers;
 /// A running worker; dropping it terminates it, which discards its memory and whatever it was doing.
 struct Running {
     worker: Worker,
-    answers: UnboundedReceiver<Result<Answer, WorkerError>>,
+    messages: UnboundedReceiver<Result<Vec<u8>, WorkerError>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -53,12 +56,12 @@ fn stopped(error: &JsValue) -> WorkerError {
 }
 
 impl Running {
-    fn start() -> Result<Self, WorkerError> {
+    fn start(script: &str) -> Result<Self, WorkerError> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let url = file_url(SCRIPT).map_err(|error| stopped(&error))?;
+        let url = file_url(script).map_err(|error| stopped(&error))?;
         let worker = Worker::new_with_options(&url, &options).map_err(|error| stopped(&error))?;
-        let (sender, answers) = unbounded();
+        let (sender, messages) = unbounded();
         let on_message = on_message(sender.clone());
         let on_error = Closure::new(move |event: ErrorEvent| {
             // A script that cannot be fetched gives a plain Event, without a message.
@@ -70,11 +73,14 @@ impl Running {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, answers, _on_message: on_message, _on_error: on_error })
+        Ok(Self { worker, messages, _on_message: on_message, _on_error: on_error })
     }
 
-    async fn next(&mut self) -> Result<Answer, WorkerError> {
-        self.answers.next().await.unwrap_or_else(|| Err(WorkerError::Stopped("it said nothing".into())))
+    /// The worker's next message.
+    async fn next<T: DeserializeOwned>(&mut self) -> Result<T, WorkerError> {
+        let stopped = || Err(WorkerError::Stopped("it said nothing".into()));
+        let bytes = self.messages.next().await.unwrap_or_else(stopped)?;
+        serde_json::from_slice(&bytes).map_err(|_| WorkerError::Stale)
     }
 
     /// Hands `job` over: the bytes posted are the only copy, and they are transferred.
@@ -85,40 +91,33 @@ impl Running {
     }
 }
 
-fn on_message(sender: UnboundedSender<Result<Answer, WorkerError>>) -> Closure<dyn FnMut(MessageEvent)> {
+fn on_message(sender: UnboundedSender<Result<Vec<u8>, WorkerError>>) -> Closure<dyn FnMut(MessageEvent)> {
     Closure::new(move |event: MessageEvent| {
-        let answer = event
-            .data()
-            .dyn_into::<Uint8Array>()
-            .map_err(|_| WorkerError::Stale)
-            .and_then(|bytes| serde_json::from_slice(&bytes.to_vec()).map_err(|_| WorkerError::Stale));
-        let _ = sender.unbounded_send(answer);
+        let bytes = event.data().dyn_into::<Uint8Array>().map_err(|_| WorkerError::Stale);
+        let _ = sender.unbounded_send(bytes.map(|bytes| bytes.to_vec()));
     })
 }
 
 impl WebWorkers {
     /// Starts a worker and ends it.
     pub async fn try_out() -> Result<(), WorkerError> {
-        ready().await.map(drop)
+        ready(WORKER).await.map(drop)
     }
 }
 
 /// A worker that has started, and speaks this version.
-async fn ready() -> Result<Running, WorkerError> {
-    let mut running = Running::start()?;
-    let answer = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
-        Either::Left((answer, _)) => answer?,
+async fn ready(script: &str) -> Result<Running, WorkerError> {
+    let mut running = Running::start(script)?;
+    let Ready { version } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
+        Either::Left((ready, _)) => ready?,
         Either::Right(_) => return Err(WorkerError::Stopped("it did not start within a minute".into())),
     };
-    match answer {
-        Answer::Ready { version } if version == VERSION => Ok(running),
-        _ => Err(WorkerError::Stale),
-    }
+    if version == VERSION { Ok(running) } else { Err(WorkerError::Stale) }
 }
 
 /// Runs `job` to its final answer.
 async fn run(job: Job, progress: impl Fn(Stage)) -> Result<Answer, WorkerError> {
-    let mut running = ready().await?;
+    let mut running = ready(WORKER).await?;
     running.post(&job)?;
     loop {
         match running.next().await? {
@@ -126,6 +125,16 @@ async fn run(job: Job, progress: impl Fn(Stage)) -> Result<Answer, WorkerError> 
             Answer::Failed(failure) => return Err(WorkerError::Failed(failure)),
             answer => return Ok(answer),
         }
+    }
+}
+
+/// Has the inspector do `job`.
+async fn open(job: FileJob) -> Result<FileAnswer, WorkerError> {
+    let mut running = ready(INSPECTOR).await?;
+    running.post(&job)?;
+    match running.next().await? {
+        FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
+        answer => Ok(answer),
     }
 }
 
@@ -166,8 +175,8 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
-        match run(Job::Unpack(job), |_| ()).await? {
-            Answer::Unpacked(unpacked) => Ok(unpacked),
+        match open(FileJob::Unpack(job)).await? {
+            FileAnswer::Unpacked(unpacked) => Ok(unpacked),
             _ => Err(WorkerError::Stale),
         }
     }
@@ -180,8 +189,8 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
-        match run(Job::Inspect(job), |_| ()).await? {
-            Answer::Inspected(inspection) => Ok(inspection),
+        match open(FileJob::Inspect(job)).await? {
+            FileAnswer::Inspected(inspection) => Ok(inspection),
             _ => Err(WorkerError::Stale),
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use core::cell::{Cell, RefCell};
+use core::fmt::Debug;
 
 use super::{
     Clock, DeviceRequestStore, Held, HeldDeviceRequests, KeyStore, KeyWorker, RaError, RegistrationAuthority,
@@ -12,7 +13,7 @@ use crate::api::{
     CaCertificates, CertificateType, Configuration, NewRequest, NewRevocation, Problem, ProblemKind, RenewalPolicy,
     RequestStatus,
 };
-use crate::custody;
+use crate::custody::{self, foreign_files};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::device::Device;
 use crate::domain::device_request::DeviceRequest;
@@ -26,8 +27,8 @@ use crate::pki::full_pki_request::FullPkiRequest;
 use crate::pki::inspection::Inspection;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Job, Prove, Renew,
-    Renewed, Stage, Unpack, Unpacked,
+    Answer, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate, Generated, Inspect, Job,
+    Prove, Renew, Renewed, Stage, Unpack, Unpacked,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -143,7 +144,7 @@ impl DeviceRequestStore for MemoryDeviceRequestStore {
     }
 }
 
-/// The real custody, reached through the same messages as in a worker.
+/// The real custody, reached through the same messages as in workers.
 #[derive(Default)]
 pub(crate) struct MemoryWorker {
     /// Whether it stops instead of doing its job.
@@ -162,9 +163,21 @@ impl MemoryWorker {
             answer => Ok(answer),
         }
     }
+
+    fn open(&self, job: &FileJob) -> Result<FileAnswer, WorkerError> {
+        if self.stopped.get() {
+            return Err(WorkerError::Stopped("out of memory".into()));
+        }
+        let received: FileJob = serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap();
+        let answer = foreign_files::handle(received, &mut rand::rng());
+        match serde_json::from_slice(&serde_json::to_vec(&answer).unwrap()).unwrap() {
+            FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
+            answer => Ok(answer),
+        }
+    }
 }
 
-fn unexpected(answer: &Answer) -> WorkerError {
+fn unexpected(answer: &impl Debug) -> WorkerError {
     WorkerError::Failed(Failure::Unusable(format!("unexpected answer: {answer:?}")))
 }
 
@@ -205,8 +218,8 @@ impl KeyWorker for MemoryWorker {
     }
 
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
-        match self.work(&Job::Unpack(job), |_| ())? {
-            Answer::Unpacked(unpacked) => Ok(unpacked),
+        match self.open(&FileJob::Unpack(job))? {
+            FileAnswer::Unpacked(unpacked) => Ok(unpacked),
             other => Err(unexpected(&other)),
         }
     }
@@ -219,8 +232,8 @@ impl KeyWorker for MemoryWorker {
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
-        match self.work(&Job::Inspect(job), |_| ())? {
-            Answer::Inspected(inspection) => Ok(inspection),
+        match self.open(&FileJob::Inspect(job))? {
+            FileAnswer::Inspected(inspection) => Ok(inspection),
             other => Err(unexpected(&other)),
         }
     }

@@ -12,8 +12,8 @@ import { Interceptor } from './proxy.js';
 
 const PASSPHRASE = 'Correct-4-horse!';
 const WRONG = 'correct-4-horse!';
-/** A request for a file of the worker's program; or of the service worker's, for whose update a browser looks when it likes. */
-const PROGRAM = /^GET \/(service-)?worker(_loader|_bg)?\.(js|wasm)$/;
+/** A request for a file of the inspector's program; or of the service worker's, for whose update a browser looks when it likes. */
+const PROGRAM = /^GET \/(service-worker|inspector(_loader|_bg)?)\.(js|wasm)$/;
 let gateway, interceptor, browser, folder;
 /** What reached the gateway since it was last emptied. */
 const reached = [];

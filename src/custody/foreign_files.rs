@@ -1,0 +1,133 @@
+//! Files from elsewhere: what the inspector does with what anybody may have made.
+//!
+//! What is learnt of a key in such a file is public; the key itself leaves sealed.
+
+use rand::CryptoRng;
+
+use super::{read_all, unusable};
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
+use crate::pki::{encrypted_private_key, pfx};
+use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
+
+/// Does a job and gives the answer.
+pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
+    match job {
+        FileJob::Unpack(unpack_job) => unpack(&unpack_job, rng).map(FileAnswer::Unpacked),
+        FileJob::Inspect(inspect_job) => inspect(&inspect_job).map(FileAnswer::Inspected),
+    }
+    .unwrap_or_else(FileAnswer::Failed)
+}
+
+/// Opens a PKCS#12 file and seals the key that is in it.
+fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Unpacked, Failure> {
+    let opened = pfx::open(&job.file.0, &job.passphrase)?;
+    let identity = opened.identity().map_err(unusable)?;
+    let sealed = encrypted_private_key::encrypt(&identity.key.private_key_info, &job.passphrase, rng)?;
+    Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
+}
+
+/// Tells what is in a file: what is public about it, whatever the passphrase opens.
+fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
+    let surroundings = Surroundings {
+        trust_anchors: &read_all(&job.trust_anchors)?,
+        intermediates: &read_all(&job.intermediates)?,
+        at: job.at,
+    };
+    let Base64Bytes(file) = &*job.file;
+    Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
+}
+
+impl From<InspectError> for Failure {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::NotRecognized => Self::NotRecognized,
+            InspectError::TooLarge => Self::TooLarge,
+            InspectError::WrongPassphrase => Self::WrongPassphrase,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
+    use crate::domain::passphrase::Passphrase;
+    use crate::pki::certificate::Certificate;
+    use crate::pki::key_pair::key_id;
+    use crate::pki::pfx::Profile;
+    use crate::pki::testing::{NOW, authority};
+    use crate::protocol::{Answer, ExportFormat, Job};
+
+    pub(in crate::custody) fn unpack_job() -> Unpack {
+        let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
+            panic!("there is no file");
+        };
+        Unpack { file: Zeroizing::new(file), passphrase: passphrase() }
+    }
+
+    pub(in crate::custody) fn inspect_job(file: &[u8], passphrase: Option<Passphrase>) -> Inspect {
+        Inspect {
+            file: Zeroizing::new(file.to_vec().into()),
+            passphrase,
+            trust_anchors: vec![authority().root.clone().into()],
+            intermediates: vec![authority().issuing.clone().into()],
+            at: NOW,
+        }
+    }
+
+    pub(in crate::custody) fn opened(job: FileJob) -> FileAnswer {
+        handle(job, &mut rand::rng())
+    }
+
+    fn failure(job: FileJob) -> Failure {
+        match opened(job) {
+            FileAnswer::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_inspected_is_opened_and_recognised_as_this_browsers_key() {
+        for file in files_with_the_key() {
+            let FileAnswer::Inspected(inspection) = opened(FileJob::Inspect(inspect_job(&file, Some(passphrase()))))
+            else {
+                panic!("nothing was found");
+            };
+            let key_ids = inspection.found.iter().filter_map(|found| match found {
+                inspection::Found::PrivateKey(key) => key.public_key.as_ref().map(|key| &*key.key_id),
+                _ => None,
+            });
+            assert_eq!(key_ids.collect::<Vec<_>>(), [generated().key_id]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_inspected_is_told_apart() {
+        let inspect = |file: &[u8], passphrase| failure(FileJob::Inspect(inspect_job(file, passphrase)));
+        assert_eq!(inspect(b"nonsense", None), Failure::NotRecognized);
+        assert_eq!(inspect(&vec![b'A'; inspection::MAXIMUM_SIZE + 1], None), Failure::TooLarge);
+        let sealed = generated().encrypted_private_key.0;
+        assert_eq!(inspect(&sealed, Some(new_passphrase())), Failure::WrongPassphrase);
+    }
+
+    #[test]
+    fn what_is_unpacked_is_what_was_packed() {
+        let FileAnswer::Unpacked(unpacked) = opened(FileJob::Unpack(unpack_job())) else {
+            panic!("the file was not opened");
+        };
+        let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
+        assert_eq!(key_id(&leaf.subject_public_key_info().unwrap()), generated().key_id);
+        let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, &passphrase()).unwrap();
+        let packed = encrypted_private_key::decrypt(&generated().encrypted_private_key.0, &passphrase()).unwrap();
+        assert_eq!(clear, packed);
+        let wrong = Unpack { passphrase: new_passphrase(), ..unpack_job() };
+        assert_eq!(failure(FileJob::Unpack(wrong)), Failure::WrongPassphrase);
+        let no_file = Unpack { file: Zeroizing::new(vec![1].into()), ..unpack_job() };
+        assert!(matches!(failure(FileJob::Unpack(no_file)), Failure::Unusable(_)));
+    }
+}

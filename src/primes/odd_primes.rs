@@ -1,0 +1,46 @@
+//! The odd primes below a bound.
+
+/// Odd primes, smallest first.
+pub(crate) struct OddPrimes(Vec<u32>);
+
+impl OddPrimes {
+    /// All odd primes below `bound`, by Eratosthenes' sieve.
+    pub(crate) fn below(bound: u32) -> Self {
+        // Place i stands for 2i + 1.
+        let places = bound as usize / 2;
+        let mut is_composite = vec![false; places];
+        let mut primes = Vec::new();
+        for place in 1..places {
+            if is_composite.get(place).copied().unwrap_or(true) {
+                continue;
+            }
+            let prime = 2 * place + 1;
+            primes.push(prime as u32);
+            for multiple in is_composite.iter_mut().skip(prime * prime / 2).step_by(prime) {
+                *multiple = true;
+            }
+        }
+        Self(primes)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_odd_primes() {
+        assert_eq!(OddPrimes::below(32).as_slice(), [3, 5, 7, 11, 13, 17, 19, 23, 29, 31]);
+    }
+
+    #[test]
+    fn as_many_as_there_are() {
+        // π(2^16) = 6542 and π(2^20) = 82025 (OEIS A007053), with 2.
+        assert_eq!(OddPrimes::below(1 << 16).as_slice().len(), 6541);
+        assert_eq!(OddPrimes::below(1 << 20).as_slice().len(), 82_024);
+    }
+}
