@@ -1,9 +1,9 @@
 //! Saving a backup, and restoring one.
 
+use crate::ui::programs::Link;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
 use web_sys::File;
 
 use super::components::{self, ShowPassphrase};
@@ -273,7 +273,7 @@ fn Said(progress: Progress) -> impl IntoView {
                 <p>
                     <strong>{message.title} ". "</strong>
                     {message.way_out} " "
-                    <A href=details>"Open the request"</A>
+                    <Link href=details>"Open the request"</Link>
                 </p>
             }
             .into_any()

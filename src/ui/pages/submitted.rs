@@ -1,9 +1,9 @@
 //! "Certificate Request Submitted": the transaction ID, and how the request stands.
 
+use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local_scoped_with_cancellation;
-use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
@@ -104,7 +104,7 @@ fn OneRequest(enrollment_id: String) -> impl IntoView {
                 .map(|error| {
                     view! {
                         <MessageBox message=messages::enroll(&error)>
-                            <p><A href="/">"Go to Home"</A></p>
+                            <p><Link href="/">"Go to Home"</Link></p>
                         </MessageBox>
                     }
                 })
@@ -131,7 +131,7 @@ fn State(held: Memo<Option<Enrollment>>, trouble: RwSignal<Option<EnrollError>>)
                     <strong>{message.title} ". "</strong>
                     {(!unreachable).then_some(message.way_out)}
                     {if error.is_refusal() {
-                        view! { " This request cannot be accepted: " <A href="/register">"register again"</A> "." }.into_any()
+                        view! { " This request cannot be accepted: " <Link href="/register">"register again"</Link> "." }.into_any()
                     } else {
                         " This page keeps trying. You may also close it: Home goes on when you open it again.".into_any()
                     }}
@@ -144,7 +144,7 @@ fn State(held: Memo<Option<Enrollment>>, trouble: RwSignal<Option<EnrollError>>)
         held.get().and_then(|enrollment| enrollment.transaction_id()).filter(|_| ready).map(|id| {
             view! {
                 <p class="actions no-print">
-                    <A href=format!("/collect?id={id}") attr:class="button">"Collect the certificate"</A>
+                    <Link href=format!("/collect?id={id}") attr:class="button">"Collect the certificate"</Link>
                 </p>
             }
         })
@@ -207,7 +207,7 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
                 <p>{left} "."</p>
                 <RenewalNote current=Current::of(&enrollment) enrollment_id=enrollment.id()/>
                 <p class="no-print">
-                    "Where to put it, and how to prove that it works: " <A href=install>"Install and connect"</A> "."
+                    "Where to put it, and how to prove that it works: " <Link href=install>"Install and connect"</Link> "."
                 </p>
                 <CertificateParticulars certificate/>
                 {(!enrollment.downloads.is_empty())
@@ -256,7 +256,7 @@ fn RenewalNote(current: Option<Current>, enrollment_id: String) -> impl IntoView
         Some(match renewable {
             Ok(_) => view! {
                 <p class="actions no-print">
-                    <A href=format!("/renew/{enrollment_id}") attr:class="button">"Renew the certificate"</A>
+                    <Link href=format!("/renew/{enrollment_id}") attr:class="button">"Renew the certificate"</Link>
                 </p>
             }
             .into_any(),
@@ -314,7 +314,7 @@ fn Manage(held: Memo<Option<Enrollment>>) -> impl IntoView {
             let (key, name) = (enrollment_id.clone(), common_name.clone());
             view! {
                 {has_use.then(|| view! { <ChangePassphrasePanel enrollment_id=key common_name=name/> })}
-                <p class="no-print"><A href=lost>"Passphrase forgotten, computer gone, or somebody else has the key?"</A></p>
+                <p class="no-print"><Link href=lost>"Passphrase forgotten, computer gone, or somebody else has the key?"</Link></p>
                 <RemovePanel enrollment_id common_name standing/>
             }
         })
@@ -424,7 +424,7 @@ fn StandingText(standing: Standing) -> impl IntoView {
         }
         Standing::Rejected(reason) => view! {
             <p>"The reason given: " <strong>{reason}</strong></p>
-            <p>"Ask your User Access Administrator, then " <A href="/register">"register again"</A> "."</p>
+            <p>"Ask your User Access Administrator, then " <Link href="/register">"register again"</Link> "."</p>
         }
         .into_any(),
     }
