@@ -3,11 +3,9 @@
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::passphrase::Passphrase;
-use crate::pki::backup::{self, BackupError};
-use crate::pki::certificate::Certificate;
-use crate::pki::certification_path;
 use crate::ports::{Clock, KeyStore, KeyWorker, StoreError, WorkerError};
-use crate::protocol::{Failure, Prove};
+use crate::protocol::{Check, Failure, Prove};
+use crate::service::certificate_of;
 
 /// A backup that was read: whole, and consistent in itself. Its passphrase is still to be proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +83,37 @@ impl From<WorkerError> for RestoreError {
     }
 }
 
+/// Why a text gives no backup to restore.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableBackup {
+    /// It is not a backup.
+    #[error("this is not a backup")]
+    NotABackup,
+    /// A newer version of this page made it.
+    #[error("the backup was made by a newer version of this page")]
+    TooNew,
+    /// It was a backup once; what is wrong with it.
+    #[error("the backup is damaged: {0}")]
+    Damaged(String),
+    /// The worker could not read it.
+    #[error(transparent)]
+    Worker(WorkerError),
+}
+
+impl From<WorkerError> for UnusableBackup {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Failed(Failure::NotABackup) => Self::NotABackup,
+            WorkerError::Failed(Failure::BackupTooNew) => Self::TooNew,
+            WorkerError::Failed(Failure::BackupDamaged(damage)) => Self::Damaged(damage),
+            other => Self::Worker(other),
+        }
+    }
+}
+
 /// Reads a backup. Nothing is saved.
-pub fn read(text: &str) -> Result<Backup, BackupError> {
-    backup::decode(text).map(Backup)
+pub async fn read(worker: &impl KeyWorker, text: String) -> Result<Backup, UnusableBackup> {
+    Ok(Backup(worker.read_backup(text).await?))
 }
 
 /// Brings a backup into this browser, once `passphrase` has opened its key.
@@ -107,7 +133,7 @@ pub async fn restore(
             passphrase,
         })
         .await?;
-    let path = backup.certification_path.as_deref().and_then(|certificates| checked_path(certificates, clock.now()));
+    let path = checked_path(worker, &backup, clock.now()).await?;
     let certificates_left_out = backup.certification_path.is_some() && path.is_none();
     backup.certification_path = path;
     let restored = |enrollment, outcome| Restored { enrollment, outcome, certificates_left_out };
@@ -154,18 +180,30 @@ fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwi
     (merged, outcome)
 }
 
-/// The certification path that the certificates form, with the last one as trust anchor: the one that was trusted when they
+/// The certification path that the backup's certificates form, with the last one as trust anchor: the one that was trusted when they
 /// were collected. `now` is in seconds since 1970-01-01T00:00:00Z.
-fn checked_path(certificates: &[Base64Bytes], now: u64) -> Option<Vec<Base64Bytes>> {
-    let certificates: Result<Vec<_>, _> = certificates.iter().map(|der| Certificate::from_der(&der.0)).collect();
-    let Ok([leaf, intermediates @ .., trust_anchor]) = certificates.as_deref() else {
-        return None;
+async fn checked_path(
+    worker: &impl KeyWorker,
+    backup: &Enrollment,
+    now: u64,
+) -> Result<Option<Vec<Base64Bytes>>, WorkerError> {
+    let (Some(leaf), Some([certificates @ .., trust_anchor])) =
+        (certificate_of(backup), backup.certification_path.as_deref())
+    else {
+        return Ok(None);
     };
-    let (not_before, not_after) = leaf.validity();
-    // A certificate that has expired is still this key's certificate, and a wrong clock is no reason to leave it out.
-    let at = now.min(not_after).max(not_before);
-    let path = certification_path::build(leaf, intermediates, core::slice::from_ref(trust_anchor), at).ok()?;
-    Some(path.iter().map(|certificate| certificate.der().to_vec().into()).collect())
+    let check = Check {
+        certification_request: backup.certification_request.clone(),
+        certificates: certificates.to_vec(),
+        trust_anchors: vec![trust_anchor.clone()],
+        // A certificate that has expired is still this key's certificate, and a wrong clock is no reason to leave it out.
+        at: now.min(leaf.not_after).max(leaf.not_before),
+    };
+    match worker.check(check).await {
+        Ok(checked) => Ok(Some(checked.certification_path)),
+        Err(WorkerError::Failed(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +214,7 @@ mod tests {
 
     use super::*;
     use crate::domain::enrollment::{RequestState, Standing, Submission};
-    use crate::pki::backup::Damage;
+    use crate::pki::backup::{self, Damage};
     use crate::pki::certification_request::{self, CertificationRequest};
     use crate::pki::encrypted_private_key;
     use crate::pki::testing::{NOW, YEAR, authority, key_pair};
@@ -186,6 +224,10 @@ mod tests {
     use crate::service::testing::{PASSPHRASE, collected, enrollment, wanted};
 
     const OTHER_PASSPHRASE: &str = "Wrong-5-donkey";
+
+    fn read_it(text: &str) -> Result<Backup, UnusableBackup> {
+        block_on(read(&MemoryWorker::default(), text.into()))
+    }
 
     /// A browser to restore into.
     #[derive(Default)]
@@ -208,7 +250,7 @@ mod tests {
             passphrase: &str,
             sealed_otherwise: SealedOtherwise,
         ) -> Result<Restored, RestoreError> {
-            let backup = read(&backup::encode(enrollment).unwrap()).unwrap();
+            let backup = read_it(&backup::encode(enrollment).unwrap()).unwrap();
             let passphrase = Passphrase::new(passphrase.into());
             block_on(restore(&self.worker, &self.store, &self.clock, backup, passphrase, sealed_otherwise))
         }
@@ -474,8 +516,12 @@ mod tests {
     #[test]
     fn other_texts_are_not_read() {
         let text = backup::encode(&collected()).unwrap();
-        assert_eq!(read(&text).unwrap().enrollment(), &collected());
-        assert_eq!(read("nonsense"), Err(BackupError::NotABackup));
-        assert_eq!(read(text.trim_end_matches(|c| c != ':')), Err(BackupError::Damaged(Damage::Checksum)));
+        assert_eq!(read_it(&text).unwrap().enrollment(), &collected());
+        assert_eq!(read_it("nonsense"), Err(UnusableBackup::NotABackup));
+        let cut = text.trim_end_matches(|c| c != ':');
+        assert_eq!(read_it(cut), Err(UnusableBackup::Damaged(Damage::Checksum.to_string())));
+        let stopped = MemoryWorker::default();
+        stopped.stopped.set(true);
+        assert!(matches!(block_on(read(&stopped, text)), Err(UnusableBackup::Worker(WorkerError::Stopped(_)))));
     }
 }

@@ -3,7 +3,7 @@
 use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
-use leptos::task::spawn_local_scoped_with_cancellation;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
@@ -14,7 +14,7 @@ use crate::domain::reminder::Reminder;
 use crate::pki::certificate::CertificateSummary;
 use crate::ports::{Clock, KeyStore, RaError, StoreError};
 use crate::service::enroll::{self, EnrollError};
-use crate::service::renew::{self, Current, NotRenewable};
+use crate::service::renew::{self, NotRenewable};
 use crate::service::{certificate_file, certificate_of};
 use crate::ui::backup::BackUp;
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, StandingMark, Step, StepTrail};
@@ -205,7 +205,7 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
             <section class="card" aria-labelledby="certificate">
                 <h2 id="certificate">"Certificate"</h2>
                 <p>{left} "."</p>
-                <RenewalNote current=Current::of(&enrollment) enrollment_id=enrollment.id()/>
+                <RenewalNote enrollment=enrollment.clone() not_after=certificate.not_after/>
                 <p class="no-print">
                     "Where to put it, and how to prove that it works: " <Link href=install>"Install and connect"</Link> "."
                 </p>
@@ -231,7 +231,11 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
                             let (enrollment, names) = (enrollment.clone(), names.clone());
                             let save = move |_| {
                                 let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
-                                said.set(save_certificate(format, &enrollment, &names, badge.as_deref()));
+                                let (enrollment, names) = (enrollment.clone(), names.clone());
+                                spawn_local(async move {
+                                    let outcome = save_certificate(context, format, &enrollment, &names, badge.as_deref()).await;
+                                    let _ = said.try_set(outcome);
+                                });
                             };
                             view! {
                                 <button type="button" class="secondary" on:click=save>{label(format)}</button>
@@ -248,15 +252,14 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
 
 /// When the certificate can be renewed, and the way there once it can.
 #[component]
-fn RenewalNote(current: Option<Current>, enrollment_id: String) -> impl IntoView {
+fn RenewalNote(enrollment: Enrollment, not_after: u64) -> impl IntoView {
     let context = Context::here();
     move || {
         let configuration = context.configuration()?;
-        let renewable = renew::renewable(current.clone()?, &configuration, context.clock.now());
-        Some(match renewable {
-            Ok(_) => view! {
+        Some(match renew::is_due(&enrollment, not_after, &configuration, context.clock.now()) {
+            Ok(()) => view! {
                 <p class="actions no-print">
-                    <Link href=format!("/renew/{enrollment_id}") attr:class="button">"Renew the certificate"</Link>
+                    <Link href=format!("/renew/{}", enrollment.id()) attr:class="button">"Renew the certificate"</Link>
                 </p>
             }
             .into_any(),
@@ -278,7 +281,8 @@ fn label(format: FileFormat) -> &'static str {
 }
 
 /// Has the browser save a file of certificates alone; gives what to say when that fails.
-fn save_certificate(
+async fn save_certificate(
+    context: Context,
     format: FileFormat,
     enrollment: &Enrollment,
     certificate: &CertificateSummary,
@@ -292,7 +296,8 @@ fn save_certificate(
     };
     let path = enrollment.certification_path.as_deref().unwrap_or_default();
     let file_name = name.with_extension(certificate_file::extension(format));
-    components::save_certificate(certificate_file::encode(format, path), format, &file_name)
+    let contents = certificate_file::encode_by(&context.workers, format, path).await;
+    components::save_certificate(contents, format, &file_name)
 }
 
 /// What can be done with it.
