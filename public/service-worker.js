@@ -14,7 +14,8 @@ const keep = async (document) => {
     if (!html.includes('name="keyside-gateway"')) {
         return;
     }
-    const mentioned = [...html.matchAll(/(?:href|src)="([^"#]+)"/g)].map((match) => match[1]);
+    const [head] = html.split('</head>');
+    const mentioned = [...head.matchAll(/(?:href|src)="([^"#]+)"/g)].map((match) => match[1]);
     const address = (file) => new URL(file, scope).href;
     const wanted = new Set([...mentioned, ...WORKER_FILES].map(address).filter((url) => url.startsWith(scope.origin)));
     wanted.delete(scope.href);

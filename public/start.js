@@ -1,18 +1,54 @@
-// Starts the page: imports the module and instantiates the WebAssembly that the build names in the document's links.
-const module = document.querySelector('link[rel="modulepreload"]').href;
-const wasm = document.querySelector('link[as="fetch"]');
+// Starts the page: of the two programs that it comes as, the one that has the page at this address. Until that is there, the document
+// shows what index.html has.
+const MAIN_JOB = ['', 'register', 'requests', 'collect']; // src/ui/programs.rs has the same list.
+const base = new URL(document.baseURI).pathname;
+const program = MAIN_JOB.includes(location.pathname.slice(base.length).split('/')[0]) ? 'app' : 'more';
+const firstPaint = document.getElementById('first-paint');
+const show = (id) => {
+    for (const part of ['home', 'loading', 'unsupported']) {
+        document.getElementById(part).hidden = part !== id;
+    }
+};
 
-document.getElementById('loading').hidden = false;
+/** The link in the document's head that names one of the program's files; it has the integrity that the file must have. */
+const file = (ending) => {
+    const name = new RegExp(`/${program}(-[0-9a-f]+)?${ending}$`);
+    return [...document.querySelectorAll('head > link')].find(({ href }) => name.test(href));
+};
+
+/** Loads a module and has its integrity checked: a link of this kind can have that done, `import` cannot. */
+const load = ({ href, integrity }) => new Promise((resolve, reject) => {
+    const link = document.createElement('link');
+    if (!link.relList.supports('modulepreload')) {
+        resolve(import(href));
+        return;
+    }
+    Object.assign(link, { rel: 'modulepreload', href, integrity, crossOrigin: 'anonymous' });
+    link.addEventListener('load', () => resolve(import(href)));
+    link.addEventListener('error', () => reject(new Error(`${href} cannot be loaded`)));
+    document.head.append(link);
+});
+
+show(location.pathname === base ? 'home' : 'loading');
+for (const link of firstPaint.querySelectorAll('nav a')) {
+    if (link.pathname === location.pathname || (link.pathname !== base && location.pathname.startsWith(`${link.pathname}/`))) {
+        link.setAttribute('aria-current', 'page');
+    }
+}
 try {
+    const wasm = file('_bg\\.wasm');
     const code = fetch(wasm.href, { integrity: wasm.integrity });
-    const { default: init } = await import(module);
+    const { default: init } = await load(file('\\.js'));
     await init({ module_or_path: code });
-    document.getElementById('loading').remove();
-    document.getElementById('unsupported').remove();
+    // Nothing is painted in between. Whoever has gone to a link with the keyboard already stays there.
+    const focused = firstPaint.contains(document.activeElement) && document.activeElement.href;
+    firstPaint.remove();
+    if (focused) {
+        setTimeout(() => [...document.links].find(({ href }) => href === focused)?.focus());
+    }
 } catch (error) {
     console.error(error);
-    document.getElementById('loading').hidden = true;
-    document.getElementById('unsupported').hidden = false;
+    show('unsupported');
 }
 
 // Keeps the page's own files, so that a certificate can be collected again without a network.

@@ -133,6 +133,12 @@ pub trait KeyWorker {
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
     /// Tells what is in a file.
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError>;
+    /// Makes a certs-only SignedData, DER, of certificates.
+    async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError>;
+    /// Reads a backup.
+    async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError>;
+    /// Writes a backup, and sees that it can be read.
+    async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError>;
 }
 
 /// Why the worker did not do its job.

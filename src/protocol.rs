@@ -1,17 +1,18 @@
 //! The messages between the page and its workers.
 //!
 //! There are two programs for a worker to run, so that nobody waits for what he does not use: the main job's takes a [`Job`], the
-//! inspector, which reads files from elsewhere, a [`FileJob`]. A worker lives for one job: it says [`Ready`], takes the job, reports
+//! inspector, which reads files from elsewhere and writes those that few need, a [`FileJob`]. A worker lives for one job: it says [`Ready`], takes the job, reports
 //! progress, answers once, and is terminated, which discards its memory. Messages travel as bytes (JSON), so that the sender can hand
 //! over the only copy. The page gets ciphertext, the request and the finished file; never a private key.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::enrollment::Enrollment;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
-use crate::pki::inspection::Inspection;
 use crate::pki::pfx::Profile;
 
 /// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
@@ -46,6 +47,12 @@ pub enum FileJob {
     Unpack(Unpack),
     /// Tell what is in a file.
     Inspect(Inspect),
+    /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER.
+    CertsOnly(Vec<Base64Bytes>),
+    /// Read a backup: see [`backup`](crate::pki::backup).
+    ReadBackup(String),
+    /// Write a backup of an enrollment, and see that it can be read.
+    WriteBackup(Box<Enrollment>),
 }
 
 /// Make a key pair, seal it under the passphrase, and make the CertificationRequest.
@@ -210,8 +217,15 @@ pub enum Answer {
 pub enum FileAnswer {
     /// [`FileJob::Unpack`] is done.
     Unpacked(Unpacked),
-    /// [`FileJob::Inspect`] is done: what is public about the file.
-    Inspected(Inspection),
+    /// [`FileJob::Inspect`] is done: what is public about the file, an [`Inspection`](crate::pki::inspection::Inspection) as JSON. It is left
+    /// to whoever asked to read it, so that nobody else has to bring the code for it.
+    Inspected(Box<RawValue>),
+    /// [`FileJob::CertsOnly`] is done: the SignedData, DER.
+    CertsOnly(Base64Bytes),
+    /// [`FileJob::ReadBackup`] is done. Nothing is proved of the passphrase yet.
+    BackupRead(Box<Enrollment>),
+    /// [`FileJob::WriteBackup`] is done: the text.
+    BackupWritten(String),
     /// The job cannot be done.
     Failed(Failure),
 }
@@ -263,6 +277,15 @@ pub enum Failure {
     /// The file is too large to be inspected.
     #[error("the file is too large to be inspected")]
     TooLarge,
+    /// The text is not a backup.
+    #[error("this is not a Keyside backup")]
+    NotABackup,
+    /// The backup was made by a newer version of this page.
+    #[error("the backup was made by a newer Keyside")]
+    BackupTooNew,
+    /// The backup is damaged; how.
+    #[error("the backup is damaged: {0}")]
+    BackupDamaged(String),
     /// Something that was given cannot be read or worked with.
     #[error("{0}")]
     Unusable(String),

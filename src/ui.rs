@@ -13,16 +13,18 @@ pub mod key_making;
 pub mod manage;
 pub mod messages;
 pub mod pages;
+pub mod programs;
 pub mod requests;
 
 use leptos::prelude::*;
-use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
 use components::focus_main;
 use context::Context;
+use programs::Link;
 
-/// The whole page.
+/// The page's program for the main job.
 #[component]
 pub fn App(
     /// The adapters that the pages work with.
@@ -32,17 +34,7 @@ pub fn App(
     context.load_configuration();
     view! {
         <Router base=context::base_path()>
-            <a
-                class="skip-link"
-                href="#main"
-                on:click=|event| {
-                    event.prevent_default();
-                    focus_main();
-                }
-            >
-                "Skip to the content"
-            </a>
-            <Header/>
+            <Top/>
             <main id="main" tabindex="-1">
                 <Routes fallback=pages::not_found::NotFound>
                     <Route path=path!("/") view=pages::home::Home/>
@@ -50,6 +42,26 @@ pub fn App(
                     <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
                     <Route path=path!("/requests/:enrollment_id") view=pages::submitted::Submitted/>
                     <Route path=path!("/collect") view=pages::collect::Collect/>
+                </Routes>
+            </main>
+            <Bottom/>
+        </Router>
+    }
+}
+
+/// The page's program for everything else.
+#[component]
+pub fn More(
+    /// The adapters that the pages work with.
+    context: Context,
+) -> impl IntoView {
+    provide_context(context);
+    context.load_configuration();
+    view! {
+        <Router base=context::base_path()>
+            <Top/>
+            <main id="main" tabindex="-1">
+                <Routes fallback=pages::not_found::NotFound>
                     <Route path=path!("/renew") view=pages::renew::RenewFromFile/>
                     <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
                     <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
@@ -62,16 +74,15 @@ pub fn App(
                     <Route path=path!("/about") view=pages::about::About/>
                 </Routes>
             </main>
-            <footer class="page-footer">
-                <p>"Your private key is made in this browser. It leaves it only in the files that you download, encrypted."</p>
-            </footer>
+            <Bottom/>
         </Router>
     }
 }
 
-/// The site's name, the badge and the navigation.
+/// What stands above every page: the way to its content for those who use the keyboard, the site's name, the badge and the
+/// navigation. `index.html` has the same, for the time until the program is there.
 #[component]
-fn Header() -> impl IntoView {
+fn Top() -> impl IntoView {
     let context = Context::here();
     let site_name = move || {
         context.configuration().map(|configuration| configuration.site_name).unwrap_or_else(|| "Keyside".into())
@@ -83,6 +94,16 @@ fn Header() -> impl IntoView {
             .map(|badge| view! { <span class="badge">{badge}</span> })
     };
     view! {
+        <a
+            class="skip-link"
+            href="#main"
+            on:click=|event| {
+                event.prevent_default();
+                focus_main();
+            }
+        >
+            "Skip to the content"
+        </a>
         <header class="page-header">
             <div class="page-header-inner">
                 <p class="site-name">
@@ -94,18 +115,28 @@ fn Header() -> impl IntoView {
                 </p>
                 <nav aria-label="Main">
                     <ul>
-                        <li><A href="/" exact=true>"Home"</A></li>
-                        <li><A href="/register">"Register"</A></li>
-                        <li><A href="/collect">"Collect"</A></li>
-                        <li><A href="/certificates">"My Certificates"</A></li>
-                        <li><A href="/devices">"Devices"</A></li>
-                        <li><A href="/trust">"Trust"</A></li>
-                        <li><A href="/inspect">"Inspector"</A></li>
-                        <li><A href="/help">"Help"</A></li>
-                        <li><A href="/about">"About"</A></li>
+                        <li><Link href="/" exact=true>"Home"</Link></li>
+                        <li><Link href="/register">"Register"</Link></li>
+                        <li><Link href="/collect">"Collect"</Link></li>
+                        <li><Link href="/certificates">"My Certificates"</Link></li>
+                        <li><Link href="/devices">"Devices"</Link></li>
+                        <li><Link href="/trust">"Trust"</Link></li>
+                        <li><Link href="/inspect">"Inspector"</Link></li>
+                        <li><Link href="/help">"Help"</Link></li>
+                        <li><Link href="/about">"About"</Link></li>
                     </ul>
                 </nav>
             </div>
         </header>
+    }
+}
+
+/// What stands below every page.
+#[component]
+fn Bottom() -> impl IntoView {
+    view! {
+        <footer class="page-footer">
+            <p>"Your private key is made in this browser. It leaves it only in the files that you download, encrypted."</p>
+        </footer>
     }
 }

@@ -1,13 +1,13 @@
-//! The page: mounts the user interface, nothing else.
+//! The page's program for the main job: mounts it, nothing else.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
     console_error_panic_hook::set_once();
     use keyside::browser::registration_authority::HttpRegistrationAuthority;
-    use keyside::ui::{App, AppProps, context::Context};
+    use keyside::ui::{App, AppProps, context::Context, programs::Program};
 
     leptos::mount::mount_to_body(|| {
-        let context = Context::new(HttpRegistrationAuthority::of_this_page());
+        let context = Context::new(Program::App, HttpRegistrationAuthority::of_this_page());
         App(AppProps { context })
     });
 }

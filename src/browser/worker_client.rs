@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::worker_host::KEY_MAKER;
 use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::enrollment::Enrollment;
 use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
@@ -215,7 +216,28 @@ impl KeyWorker for WebWorkers {
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
         match open(FileJob::Inspect(job)).await? {
-            FileAnswer::Inspected(inspection) => Ok(inspection),
+            FileAnswer::Inspected(inspection) => serde_json::from_str(inspection.get()).map_err(|_| WorkerError::Stale),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {
+        match open(FileJob::CertsOnly(certificates)).await? {
+            FileAnswer::CertsOnly(file) => Ok(file.0),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
+        match open(FileJob::ReadBackup(text)).await? {
+            FileAnswer::BackupRead(enrollment) => Ok(*enrollment),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {
+        match open(FileJob::WriteBackup(Box::new(enrollment))).await? {
+            FileAnswer::BackupWritten(text) => Ok(text),
             _ => Err(WorkerError::Stale),
         }
     }

@@ -3,19 +3,29 @@
 //! What is learnt of a key in such a file is public; the key itself leaves sealed.
 
 use rand::CryptoRng;
+use serde_json::value::to_raw_value;
 
 use super::unusable;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::enrollment::Enrollment;
+use crate::pki::backup::{self, BackupError};
 use crate::pki::certificate::Certificate;
 use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
-use crate::pki::{encrypted_private_key, pfx};
+use crate::pki::{certs_only, encrypted_private_key, pfx};
 use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
 
 /// Does a job and gives the answer.
 pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
     match job {
         FileJob::Unpack(unpack_job) => unpack(&unpack_job, rng).map(FileAnswer::Unpacked),
-        FileJob::Inspect(inspect_job) => inspect(&inspect_job).map(FileAnswer::Inspected),
+        FileJob::Inspect(inspect_job) => inspect(&inspect_job)
+            .and_then(|inspection| to_raw_value(&inspection).map_err(unusable))
+            .map(FileAnswer::Inspected),
+        FileJob::CertsOnly(certificates) => certs_only(&certificates).map(FileAnswer::CertsOnly),
+        FileJob::ReadBackup(text) => {
+            backup::decode(&text).map(|enrollment| FileAnswer::BackupRead(Box::new(enrollment))).map_err(Failure::from)
+        }
+        FileJob::WriteBackup(enrollment) => write_backup(&enrollment).map(FileAnswer::BackupWritten),
     }
     .unwrap_or_else(FileAnswer::Failed)
 }
@@ -41,6 +51,29 @@ fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
 
 fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
     certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
+}
+
+/// Makes one file of certificates.
+fn certs_only(certificates: &[Base64Bytes]) -> Result<Base64Bytes, Failure> {
+    let certificates: Vec<&[u8]> = certificates.iter().map(|der| der.0.as_slice()).collect();
+    Ok(certs_only::encode(&certificates)?.into())
+}
+
+/// Writes a backup. One that cannot be restored is worse than none, and this is the last moment to notice.
+fn write_backup(enrollment: &Enrollment) -> Result<String, Failure> {
+    let text = backup::encode(enrollment)?;
+    backup::decode(&text)?;
+    Ok(text)
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::NotABackup => Self::NotABackup,
+            BackupError::Newer(_) => Self::BackupTooNew,
+            BackupError::Damaged(damage) => Self::BackupDamaged(damage.to_string()),
+        }
+    }
 }
 
 impl From<InspectError> for Failure {
@@ -102,6 +135,7 @@ pub(super) mod tests {
             else {
                 panic!("nothing was found");
             };
+            let inspection: Inspection = serde_json::from_str(inspection.get()).unwrap();
             let key_ids = inspection.found.iter().filter_map(|found| match found {
                 inspection::Found::PrivateKey(key) => key.public_key.as_ref().map(|key| &*key.key_id),
                 _ => None,

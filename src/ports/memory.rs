@@ -227,7 +227,28 @@ impl KeyWorker for MemoryWorker {
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
         match self.open(&FileJob::Inspect(job))? {
-            FileAnswer::Inspected(inspection) => Ok(inspection),
+            FileAnswer::Inspected(inspection) => Ok(serde_json::from_str(inspection.get()).unwrap()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {
+        match self.open(&FileJob::CertsOnly(certificates))? {
+            FileAnswer::CertsOnly(file) => Ok(file.0),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
+        match self.open(&FileJob::ReadBackup(text))? {
+            FileAnswer::BackupRead(enrollment) => Ok(*enrollment),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {
+        match self.open(&FileJob::WriteBackup(Box::new(enrollment)))? {
+            FileAnswer::BackupWritten(text) => Ok(text),
             other => Err(unexpected(&other)),
         }
     }

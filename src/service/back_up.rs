@@ -2,9 +2,8 @@
 
 use crate::domain::enrollment::Enrollment;
 use crate::domain::file_name::FileName;
-use crate::pki::backup::{self, BackupError};
-use crate::pki::error::Error;
-use crate::ports::{KeyStore, StoreError};
+use crate::ports::{KeyStore, KeyWorker, StoreError, WorkerError};
+use crate::protocol::Failure;
 use crate::service::certificate_of;
 
 /// Why there is no backup.
@@ -13,12 +12,25 @@ pub enum BackUpError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The backup could not be written.
-    #[error(transparent)]
-    Encoding(#[from] Error),
-    /// What is held cannot be restored, so a backup of it would be none.
+    /// The backup could not be written; why.
+    #[error("{0}")]
+    CannotBeWritten(String),
+    /// What is held cannot be restored, so a backup of it would be none; what is wrong with it.
     #[error("what is saved here is damaged ({0})")]
-    Damaged(BackupError),
+    Damaged(String),
+    /// The worker could not write it.
+    #[error(transparent)]
+    Worker(WorkerError),
+}
+
+impl From<WorkerError> for BackUpError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Failed(Failure::BackupDamaged(damage)) => Self::Damaged(damage),
+            WorkerError::Failed(failure) => Self::CannotBeWritten(failure.to_string()),
+            other => Self::Worker(other),
+        }
+    }
 }
 
 /// A backup, ready to be saved.
@@ -26,7 +38,7 @@ pub enum BackUpError {
 pub struct BackedUp {
     /// What it holds.
     pub enrollment: Enrollment,
-    /// The file's text: see [`backup`] for its format.
+    /// The file's text: see [`backup`](crate::pki::backup) for its format.
     pub text: String,
 }
 
@@ -45,11 +57,9 @@ impl BackedUp {
 }
 
 /// Writes the backup of the enrollment with this ID.
-pub async fn back_up(store: &impl KeyStore, id: &str) -> Result<BackedUp, BackUpError> {
+pub async fn back_up(worker: &impl KeyWorker, store: &impl KeyStore, id: &str) -> Result<BackedUp, BackUpError> {
     let enrollment = store.get(id).await?.ok_or(StoreError::NotThere)?;
-    let text = backup::encode(&enrollment)?;
-    // A backup that cannot be restored is worse than none, and this is the last moment to notice.
-    backup::decode(&text).map_err(BackUpError::Damaged)?;
+    let text = worker.write_backup(enrollment.clone()).await?;
     Ok(BackedUp { enrollment, text })
 }
 
@@ -60,14 +70,14 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::pki::backup::Damage;
-    use crate::ports::memory::MemoryKeyStore;
+    use crate::pki::backup::{self, Damage};
+    use crate::ports::memory::{MemoryKeyStore, MemoryWorker};
     use crate::service::testing::{collected, enrollment};
 
     fn backed_up(enrollment: &Enrollment) -> Result<BackedUp, BackUpError> {
         let store = MemoryKeyStore::default();
         block_on(store.insert(enrollment)).unwrap();
-        block_on(back_up(&store, &enrollment.key_id))
+        block_on(back_up(&MemoryWorker::default(), &store, &enrollment.key_id))
     }
 
     #[test]
@@ -90,12 +100,12 @@ mod tests {
         let store = MemoryKeyStore::default();
         block_on(store.insert(&enrollment())).unwrap();
         *store.write_fault.borrow_mut() = Some(StoreError::Full);
-        assert!(block_on(back_up(&store, &enrollment().key_id)).is_ok());
+        assert!(block_on(back_up(&MemoryWorker::default(), &store, &enrollment().key_id)).is_ok());
     }
 
     #[test]
     fn a_key_that_is_not_here_is_named_as_such() {
-        let error = block_on(back_up(&MemoryKeyStore::default(), &enrollment().key_id));
+        let error = block_on(back_up(&MemoryWorker::default(), &MemoryKeyStore::default(), &enrollment().key_id));
         assert_eq!(error, Err(BackUpError::Store(StoreError::NotThere)));
     }
 
@@ -103,9 +113,8 @@ mod tests {
     fn what_cannot_be_restored_is_not_backed_up() {
         let mut damaged = enrollment();
         *damaged.certification_request.0.last_mut().unwrap() ^= 1;
-        let error = BackUpError::Damaged(BackupError::Damaged(Damage::SignatureInvalid));
-        assert_eq!(backed_up(&damaged), Err(error));
+        assert_eq!(backed_up(&damaged), Err(BackUpError::Damaged(Damage::SignatureInvalid.to_string())));
         let endless = Enrollment { created_at: u64::MAX, ..enrollment() };
-        assert!(matches!(backed_up(&endless), Err(BackUpError::Encoding(_))));
+        assert!(matches!(backed_up(&endless), Err(BackUpError::CannotBeWritten(_))));
     }
 }

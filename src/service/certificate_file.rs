@@ -4,18 +4,42 @@ use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::device::FileFormat;
 use crate::pki::error::Error;
 use crate::pki::{certs_only, pem};
+use crate::ports::{KeyWorker, WorkerError};
 
 /// The contents of a file of this certification path, leaf first. DER holds the leaf alone.
 pub fn encode(format: FileFormat, certification_path: &[Base64Bytes]) -> Result<Vec<u8>, Error> {
-    let chain: Vec<&[u8]> = certification_path.iter().map(|der| der.0.as_slice()).collect();
     match format {
-        FileFormat::Pem => {
-            let blocks: Result<String, Error> = chain.iter().map(|der| pem::encode(pem::CERTIFICATE, der)).collect();
-            blocks.map(String::into_bytes)
+        FileFormat::Pem => pem_text(certification_path),
+        FileFormat::Der => Ok(leaf(certification_path)),
+        FileFormat::P7b => {
+            let chain: Vec<&[u8]> = certification_path.iter().map(|der| der.0.as_slice()).collect();
+            certs_only::encode(&chain)
         }
-        FileFormat::Der => Ok(chain.first().map(|leaf| leaf.to_vec()).unwrap_or_default()),
-        FileFormat::P7b => certs_only::encode(&chain),
     }
+}
+
+/// The same, with P7B made by the worker: the code for it is large, and the page has no other use for it.
+pub async fn encode_by(
+    worker: &impl KeyWorker,
+    format: FileFormat,
+    certification_path: &[Base64Bytes],
+) -> Result<Vec<u8>, WorkerError> {
+    match format {
+        FileFormat::Pem => pem_text(certification_path).map_err(|error| WorkerError::Failed(error.into())),
+        FileFormat::Der => Ok(leaf(certification_path)),
+        FileFormat::P7b => worker.certs_only(certification_path.to_vec()).await,
+    }
+}
+
+/// PEM blocks, one after the other.
+fn pem_text(certification_path: &[Base64Bytes]) -> Result<Vec<u8>, Error> {
+    let blocks: Result<String, Error> =
+        certification_path.iter().map(|der| pem::encode(pem::CERTIFICATE, &der.0)).collect();
+    blocks.map(String::into_bytes)
+}
+
+fn leaf(certification_path: &[Base64Bytes]) -> Vec<u8> {
+    certification_path.first().map(|leaf| leaf.0.clone()).unwrap_or_default()
 }
 
 /// The file's media type, by which browsers know what to do with it.
@@ -40,7 +64,10 @@ pub fn extension(format: FileFormat) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
+    use pollster::block_on;
+
     use super::*;
+    use crate::ports::memory::MemoryWorker;
     use crate::service::testing::collected;
 
     #[test]
@@ -54,5 +81,11 @@ mod tests {
         let ders: Vec<&[u8]> = path.iter().map(|der| der.0.as_slice()).collect();
         assert_eq!(encode(FileFormat::P7b, &path).unwrap(), certs_only::encode(&ders).unwrap());
         assert!(encode(FileFormat::P7b, &[Base64Bytes(b"nonsense".to_vec())]).is_err());
+        let worker = MemoryWorker::default();
+        for format in [FileFormat::Pem, FileFormat::Der, FileFormat::P7b] {
+            assert_eq!(block_on(encode_by(&worker, format, &path)), Ok(encode(format, &path).unwrap()));
+        }
+        let nonsense = [Base64Bytes(b"nonsense".to_vec())];
+        assert!(matches!(block_on(encode_by(&worker, FileFormat::P7b, &nonsense)), Err(WorkerError::Failed(_))));
     }
 }

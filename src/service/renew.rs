@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use der::Encode;
 
-use crate::api::{CertificateType, Configuration};
+use crate::api::{CertificateType, Configuration, RenewalPolicy};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::SubjectTemplate;
 use crate::domain::enrollment::{Application, Enrollment};
@@ -79,6 +79,29 @@ pub enum NotRenewable {
     Expired(u64),
 }
 
+/// Whether the certificate of `enrollment`, which ends at `not_after`, is due for renewal at `now`; both in seconds since
+/// 1970-01-01T00:00:00Z. What is in the certificate is not looked at: [`renewable`] does that, where the renewal is made.
+pub fn is_due(
+    enrollment: &Enrollment,
+    not_after: u64,
+    configuration: &Configuration,
+    now: u64,
+) -> Result<(), NotRenewable> {
+    let id = &enrollment.application.certificate_type;
+    let kind = configuration.certificate_types.iter().find(|kind| kind.id == *id).ok_or(NotRenewable::Foreign)?;
+    in_window(kind, not_after, now).map(drop)
+}
+
+/// The policy of a certificate type, if a certificate of it that ends at `not_after` can be renewed at `now`.
+fn in_window(kind: &CertificateType, not_after: u64, now: u64) -> Result<RenewalPolicy, NotRenewable> {
+    let policy = kind.renewal.ok_or(NotRenewable::NotOffered)?;
+    if now > not_after {
+        return Err(NotRenewable::Expired(not_after));
+    }
+    let opens_at = policy.opens_at(not_after);
+    if now < opens_at { Err(NotRenewable::TooEarly(opens_at)) } else { Ok(policy) }
+}
+
 /// Whether `current` can be renewed at `now`, in seconds since 1970-01-01T00:00:00Z.
 pub fn renewable(current: Current, configuration: &Configuration, now: u64) -> Result<Renewable, NotRenewable> {
     let subject = current.certificate.subject();
@@ -92,15 +115,8 @@ pub fn renewable(current: Current, configuration: &Configuration, now: u64) -> R
         .ok_or(NotRenewable::Foreign)?;
     let email_addresses = current.certificate.email_addresses();
     let [email_address] = <[_; 1]>::try_from(email_addresses).map_err(|_| NotRenewable::Foreign)?;
-    let policy = certificate_type.renewal.ok_or(NotRenewable::NotOffered)?;
     let (_, not_after) = current.certificate.validity();
-    if now > not_after {
-        return Err(NotRenewable::Expired(not_after));
-    }
-    let opens_at = policy.opens_at(not_after);
-    if now < opens_at {
-        return Err(NotRenewable::TooEarly(opens_at));
-    }
+    let policy = in_window(&certificate_type, not_after, now)?;
     Ok(Renewable { current, certificate_type, common_name, email_address, same_key_allowed: policy.same_key })
 }
 
@@ -244,7 +260,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::api::{ProblemKind, RenewalPolicy};
+    use crate::api::ProblemKind;
     use crate::domain::enrollment::Standing;
     use crate::pki::testing::{NOW, YEAR};
     use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
@@ -308,6 +324,9 @@ mod tests {
         assert_eq!(at(end - 90 * DAY), Ok(()));
         assert_eq!(at(end), Ok(()));
         assert_eq!(at(end + 1), Err(NotRenewable::Expired(end)));
+        for now in [end - 90 * DAY - 1, end - 90 * DAY, end, end + 1] {
+            assert_eq!(is_due(&collected(), end, &configuration(), now), at(now));
+        }
     }
 
     #[test]
@@ -315,8 +334,11 @@ mod tests {
         let mut other = configuration();
         other.certificate_types.iter_mut().for_each(|kind| kind.renewal = None);
         assert_eq!(renewable(current(), &other, in_the_window()), Err(NotRenewable::NotOffered));
+        assert_eq!(is_due(&collected(), u64::MAX, &other, in_the_window()), Err(NotRenewable::NotOffered));
         other.certificate_types.iter_mut().for_each(|kind| kind.subject_template = "CN={common_name},C=AT".into());
         assert_eq!(renewable(current(), &other, in_the_window()), Err(NotRenewable::Foreign));
+        other.certificate_types.clear();
+        assert_eq!(is_due(&collected(), u64::MAX, &other, in_the_window()), Err(NotRenewable::Foreign));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::passphrase::Passphrase;
-use crate::pki::backup::{self, BackupError};
 use crate::pki::certificate::Certificate;
 use crate::pki::certification_path;
 use crate::ports::{Clock, KeyStore, KeyWorker, StoreError, WorkerError};
@@ -85,9 +84,37 @@ impl From<WorkerError> for RestoreError {
     }
 }
 
+/// Why a text gives no backup to restore.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableBackup {
+    /// It is not a backup.
+    #[error("this is not a backup")]
+    NotABackup,
+    /// A newer version of this page made it.
+    #[error("the backup was made by a newer version of this page")]
+    TooNew,
+    /// It was a backup once; what is wrong with it.
+    #[error("the backup is damaged: {0}")]
+    Damaged(String),
+    /// The worker could not read it.
+    #[error(transparent)]
+    Worker(WorkerError),
+}
+
+impl From<WorkerError> for UnusableBackup {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Failed(Failure::NotABackup) => Self::NotABackup,
+            WorkerError::Failed(Failure::BackupTooNew) => Self::TooNew,
+            WorkerError::Failed(Failure::BackupDamaged(damage)) => Self::Damaged(damage),
+            other => Self::Worker(other),
+        }
+    }
+}
+
 /// Reads a backup. Nothing is saved.
-pub fn read(text: &str) -> Result<Backup, BackupError> {
-    backup::decode(text).map(Backup)
+pub async fn read(worker: &impl KeyWorker, text: String) -> Result<Backup, UnusableBackup> {
+    Ok(Backup(worker.read_backup(text).await?))
 }
 
 /// Brings a backup into this browser, once `passphrase` has opened its key.
@@ -176,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::domain::enrollment::{RequestState, Standing, Submission};
-    use crate::pki::backup::Damage;
+    use crate::pki::backup::{self, Damage};
     use crate::pki::certification_request::{self, CertificationRequest};
     use crate::pki::encrypted_private_key;
     use crate::pki::testing::{NOW, YEAR, authority, key_pair, name};
@@ -186,6 +213,10 @@ mod tests {
     use crate::service::testing::{PASSPHRASE, collected, enrollment, wanted};
 
     const OTHER_PASSPHRASE: &str = "Wrong-5-donkey";
+
+    fn read_it(text: &str) -> Result<Backup, UnusableBackup> {
+        block_on(read(&MemoryWorker::default(), text.into()))
+    }
 
     /// A browser to restore into.
     #[derive(Default)]
@@ -208,7 +239,7 @@ mod tests {
             passphrase: &str,
             sealed_otherwise: SealedOtherwise,
         ) -> Result<Restored, RestoreError> {
-            let backup = read(&backup::encode(enrollment).unwrap()).unwrap();
+            let backup = read_it(&backup::encode(enrollment).unwrap()).unwrap();
             let passphrase = Passphrase::new(passphrase.into());
             block_on(restore(&self.worker, &self.store, &self.clock, backup, passphrase, sealed_otherwise))
         }
@@ -474,8 +505,12 @@ mod tests {
     #[test]
     fn other_texts_are_not_read() {
         let text = backup::encode(&collected()).unwrap();
-        assert_eq!(read(&text).unwrap().enrollment(), &collected());
-        assert_eq!(read("nonsense"), Err(BackupError::NotABackup));
-        assert_eq!(read(text.trim_end_matches(|c| c != ':')), Err(BackupError::Damaged(Damage::Checksum)));
+        assert_eq!(read_it(&text).unwrap().enrollment(), &collected());
+        assert_eq!(read_it("nonsense"), Err(UnusableBackup::NotABackup));
+        let cut = text.trim_end_matches(|c| c != ':');
+        assert_eq!(read_it(cut), Err(UnusableBackup::Damaged(Damage::Checksum.to_string())));
+        let stopped = MemoryWorker::default();
+        stopped.stopped.set(true);
+        assert!(matches!(block_on(read(&stopped, text)), Err(UnusableBackup::Worker(WorkerError::Stopped(_)))));
     }
 }

@@ -1,9 +1,9 @@
 //! Saving a backup, and restoring one.
 
+use crate::ui::programs::Link;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
 use web_sys::File;
 
 use super::components::{self, ShowPassphrase};
@@ -14,9 +14,9 @@ use super::messages::{self, Message};
 use crate::browser::storage;
 use crate::domain::enrollment::{Enrollment, Standing};
 use crate::domain::passphrase::Passphrase;
-use crate::pki::backup::{BackupError, MAXIMUM_SIZE};
+use crate::pki::backup::MAXIMUM_SIZE;
 use crate::service::back_up::back_up;
-use crate::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise};
+use crate::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise, UnusableBackup};
 
 /// Why to have a backup, and the button that saves one.
 #[component]
@@ -32,7 +32,7 @@ pub fn BackUp(
         let enrollment_id = enrollment_id.clone();
         let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
         spawn_local(async move {
-            let said = match back_up(&context.store, &enrollment_id).await {
+            let said = match back_up(&context.workers, &context.store, &enrollment_id).await {
                 Ok(backup) => {
                     let file_name = backup.file_name(badge.as_deref());
                     match components::save(backup.text.as_bytes(), "text/plain", &file_name) {
@@ -130,7 +130,7 @@ pub fn RestorePanel(
         spawn_local(async move {
             let _ = progress.try_set(match text_of(&file).await {
                 Err(message) => Progress::Failed(None, message),
-                Ok(text) => match restore::read(&text) {
+                Ok(text) => match restore::read(&context.workers, text).await {
                     Ok(backup) => Progress::Read(backup),
                     Err(error) => Progress::Failed(None, messages::backup(&error)),
                 },
@@ -273,7 +273,7 @@ fn Said(progress: Progress) -> impl IntoView {
                 <p>
                     <strong>{message.title} ". "</strong>
                     {message.way_out} " "
-                    <A href=details>"Open the request"</A>
+                    <Link href=details>"Open the request"</Link>
                 </p>
             }
             .into_any()
@@ -284,8 +284,8 @@ fn Said(progress: Progress) -> impl IntoView {
 /// The text of a file that can be a backup.
 async fn text_of(file: &File) -> Result<String, Message> {
     if file.size() > MAXIMUM_SIZE as f64 {
-        return Err(messages::backup(&BackupError::NotABackup));
+        return Err(messages::backup(&UnusableBackup::NotABackup));
     }
     let bytes = bytes_of(file, MAXIMUM_SIZE).await?;
-    String::from_utf8(bytes.to_vec()).map_err(|_| messages::backup(&BackupError::NotABackup))
+    String::from_utf8(bytes.to_vec()).map_err(|_| messages::backup(&UnusableBackup::NotABackup))
 }

@@ -1,5 +1,6 @@
 //! Parts that several pages use.
 
+use core::fmt::Display;
 use std::cell::Cell;
 
 use leptos::ev::MouseEvent;
@@ -18,7 +19,6 @@ use crate::domain::device::FileFormat;
 use crate::domain::enrollment::Standing;
 use crate::domain::preflight::{self, Finding};
 use crate::pki::certificate::CertificateSummary;
-use crate::pki::error::Error;
 use crate::ports::RaError;
 use crate::service::certificate_file;
 
@@ -39,7 +39,7 @@ pub fn save(bytes: &[u8], media_type: &str, file_name: &str) -> &'static str {
 }
 
 /// Has the browser save a file of certificates; gives what to say when it does not.
-pub fn save_certificate(contents: Result<Vec<u8>, Error>, format: FileFormat, file_name: &str) -> &'static str {
+pub fn save_certificate(contents: Result<Vec<u8>, impl Display>, format: FileFormat, file_name: &str) -> &'static str {
     match contents {
         Ok(bytes) => save(&bytes, certificate_file::media_type(format), file_name),
         // What is kept here was read and checked when it came.

@@ -10,10 +10,13 @@ use crate::browser::key_store::IndexedDbKeyStore;
 use crate::browser::registration_authority::HttpRegistrationAuthority;
 use crate::browser::worker_client::WebWorkers;
 use crate::ports::{RaError, RegistrationAuthority};
+use crate::ui::programs::Program;
 
 /// The adapters, and the configuration as far as it is known.
 #[derive(Clone, Copy)]
 pub struct Context {
+    /// The program that this is.
+    pub program: Program,
     /// Where enrollments rest.
     pub store: IndexedDbKeyStore,
     /// Where requests for devices rest.
@@ -28,8 +31,9 @@ pub struct Context {
 
 impl Context {
     /// Joins the adapters.
-    pub fn new(authority: HttpRegistrationAuthority) -> Self {
+    pub fn new(program: Program, authority: HttpRegistrationAuthority) -> Self {
         Self {
+            program,
             store: IndexedDbKeyStore,
             device_requests: IndexedDbDeviceRequestStore,
             workers: WebWorkers,

@@ -3,12 +3,12 @@
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::hooks::use_navigate;
 
 use super::components::{focus, focus_soon};
 use super::context::Context;
 use super::form::{self, ErrorSummary, Fault, Rules, TextField};
 use super::messages::{self, Message};
+use super::programs::use_go;
 use crate::domain::enrollment::Standing;
 use crate::domain::passphrase::Passphrase;
 use crate::ports::{KeyStore, StoreError};
@@ -153,7 +153,7 @@ pub fn RemovePanel(
     standing: Memo<Option<Standing>>,
 ) -> impl IntoView {
     let context = Context::here();
-    let navigate = use_navigate();
+    let go = use_go();
     let asking = RwSignal::new(false);
     let failure: RwSignal<Option<Message>> = RwSignal::new(None);
     let what_is_lost = move || match standing.get() {
@@ -166,10 +166,10 @@ pub fn RemovePanel(
         }
     };
     let remove = move |_: MouseEvent| {
-        let (enrollment_id, navigate) = (enrollment_id.clone(), navigate.clone());
+        let (enrollment_id, go) = (enrollment_id.clone(), go.clone());
         spawn_local(async move {
             match context.store.remove(&enrollment_id).await {
-                Ok(()) => navigate("/certificates", Default::default()),
+                Ok(()) => go("/certificates"),
                 Err(error) => {
                     let _ = failure.try_set(Some(messages::store(&error)));
                 }

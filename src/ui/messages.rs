@@ -9,7 +9,6 @@ use crate::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule
 use crate::domain::preflight::Finding;
 use crate::domain::revocation::RevocationReason;
 use crate::domain::transaction_id::MalformedTransactionId;
-use crate::pki::backup::BackupError;
 use crate::ports::{RaError, StoreError, WorkerError};
 use crate::protocol::{Searching, Stage};
 use crate::service::back_up::BackUpError;
@@ -19,7 +18,7 @@ use crate::service::device::{DeviceCollectError, ReadError, RequestFault};
 use crate::service::enroll::EnrollError;
 use crate::service::lost::LostError;
 use crate::service::renew::{NotRenewable, RenewError, UnpackError};
-use crate::service::restore::{Outcome, RestoreError, Restored};
+use crate::service::restore::{Outcome, RestoreError, Restored, UnusableBackup};
 use crate::ui::format::{self, date_and_time};
 
 /// A message: what happened, and the way out.
@@ -345,9 +344,10 @@ pub fn change_passphrase(error: &ChangePassphraseError) -> Message {
 pub fn back_up(error: &BackUpError) -> Message {
     match error {
         BackUpError::Store(error) => store(error),
-        BackUpError::Encoding(detail) => {
+        BackUpError::CannotBeWritten(detail) => {
             message("The backup cannot be written", format!("Tell your support: {detail}."))
         }
+        BackUpError::Worker(error) => worker(error),
         BackUpError::Damaged(detail) => message(
             "What is saved here is damaged, so a backup of it could not be restored",
             format!("Tell your support: {detail}."),
@@ -356,20 +356,21 @@ pub fn back_up(error: &BackUpError) -> Message {
 }
 
 /// Why a file is no backup to restore.
-pub fn backup(error: &BackupError) -> Message {
+pub fn backup(error: &UnusableBackup) -> Message {
     match error {
-        BackupError::NotABackup => message(
+        UnusableBackup::NotABackup => message(
             "This file is not a backup",
             "Pick the text file that “Save a backup” gave you; its name ends in “backup.txt”.",
         ),
-        BackupError::Newer(_) => message(
+        UnusableBackup::TooNew => message(
             "This backup was made by a newer version of this page",
             "Reload the page, so that it is the newest, and try again.",
         ),
-        BackupError::Damaged(damage) => message(
+        UnusableBackup::Damaged(damage) => message(
             "This backup is damaged",
             format!("Nothing was restored. Try another copy of the file; this one cannot be used: {damage}."),
         ),
+        UnusableBackup::Worker(error) => worker(error),
     }
 }
 

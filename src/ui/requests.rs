@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
 
 use super::backup::RestorePanel;
 use super::components::{MessageBox, StandingMark};
@@ -161,16 +161,16 @@ fn Request(enrollment: Enrollment, refused: Signal<bool>) -> impl IntoView {
                 {next
                     .map(|(href, text)| {
                         view! {
-                            <A href=href attr:class="button small">
+                            <Link href=href attr:class="button small">
                                 {text}
                                 <span class="visually-hidden">" the certificate of " {name.get_value()}</span>
-                            </A>
+                            </Link>
                         }
                     })}
-                <A href=details>
+                <Link href=details>
                     "Details"
                     <span class="visually-hidden">" of the request of " {name.get_value()}</span>
-                </A>
+                </Link>
             </p>
         </li>
     }

@@ -139,9 +139,10 @@ export class Tab {
         this.console = [];
     }
 
+    /** Opens a page, and waits until the program has taken it over. */
     async open(url) {
         await this.page.goto(url, { waitUntil: 'load' });
-        await this.see('main h1');
+        await this.see('#main h1');
     }
 
     /** Waits until `condition`, run in the page with `parameters`, gives something; a failure tells what the page shows instead. */

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use base64ct::{Base64, Encoding};
 use brotli::CompressorWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha384};
 
 use crate::error::{Error, Result};
 use crate::tool::Tool;
@@ -41,7 +43,7 @@ pub(crate) fn build(toolbox: &Toolbox) -> Result<Built> {
         // Trunk takes NO_COLOR for a switch and wants it to be true or false, not set to whatever.
         trunk.env_remove("NO_COLOR");
         process::run(&mut trunk)?;
-        unpreload_webassembly(&page.join("index.html"))?;
+        name_programs(&page)?;
         compress(&page)?;
     }
     let mut cargo = toolbox.command("cargo")?;
@@ -49,15 +51,38 @@ pub(crate) fn build(toolbox: &Toolbox) -> Result<Built> {
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
 }
 
-/// Takes the WebAssembly's link out of the browser's hands: no browser checks the integrity of a preload of that kind, and
-/// Chromium complains about it. `start.js` fetches what the link names, and has the integrity checked.
-fn unpreload_webassembly(document: &Path) -> Result<()> {
-    let html = fs::read_to_string(document).map_err(|error| Error::file("read", document, &error))?;
-    let changed = html.replacen("<link rel=\"preload\"", "<link rel=\"webassembly\"", 1);
-    if changed == html {
-        return Err(Error::new("Trunk has named no WebAssembly in index.html"));
+/// The files of the program that Trunk takes for a worker, and so neither names by their contents nor gives an integrity.
+const SECOND_PROGRAM: [(&str, &str); 2] = [("more", ".js"), ("more", "_bg.wasm")];
+
+/// Has `index.html` in `page` name the files of both programs in the same way, for `start.js` to choose from: by links that no browser
+/// follows by itself, with the integrity that the files must have. A name has a hash of what is in the file.
+fn name_programs(page: &Path) -> Result<()> {
+    let document = page.join("index.html");
+    let mut html = fs::read_to_string(&document).map_err(|error| Error::file("read", &document, &error))?;
+    for rel in ["modulepreload", "preload"] {
+        html = replaced(&html, &format!("<link rel=\"{rel}\""), "<link rel=\"program\"")?;
     }
-    fs::write(document, changed).map_err(|error| Error::file("write", document, &error))
+    for (name, ending) in SECOND_PROGRAM {
+        let path = page.join(format!("{name}{ending}"));
+        let contents = fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
+        let digest = Sha384::digest(&contents);
+        let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let named = format!("{name}-{hash}{ending}");
+        fs::rename(&path, page.join(&named)).map_err(|error| Error::file("rename", &path, &error))?;
+        let integrity = Base64::encode_string(&digest);
+        let link = format!("href=\"{named}\" integrity=\"sha384-{integrity}\" crossorigin=\"anonymous\"");
+        html = replaced(&html, &format!("href=\"{name}{ending}\""), &link)?;
+    }
+    fs::write(&document, html).map_err(|error| Error::file("write", &document, &error))
+}
+
+/// `html` with `new` in place of `old`, which must be in it.
+fn replaced(html: &str, old: &str, new: &str) -> Result<String> {
+    if html.contains(old) {
+        Ok(html.replacen(old, new, 1))
+    } else {
+        Err(Error::new(format!("there is no {old} in the index.html that Trunk has made")))
+    }
 }
 
 /// Puts a .br and a .gz beside each file in `folder` and below that gets smaller by it.

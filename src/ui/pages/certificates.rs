@@ -1,7 +1,7 @@
 //! My Certificates: what this browser holds, pending and issued.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::ui::components::PageHeading;
 use crate::ui::requests::Requests;
@@ -15,6 +15,6 @@ pub fn MyCertificates() -> impl IntoView {
             "What this browser holds. Open the details to back up, change the passphrase, save a reminder, or remove."
         </p>
         <Requests/>
-        <p><A href="/renew">"Renew a certificate that you have in a .p12 file"</A></p>
+        <p><Link href="/renew">"Renew a certificate that you have in a .p12 file"</Link></p>
     }
 }

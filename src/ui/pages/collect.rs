@@ -1,10 +1,10 @@
 //! Collect: transaction ID and passphrase in, PKCS#12 out.
 
+use crate::ui::programs::Link;
 use leptos::ev::SubmitEvent;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 
 use crate::domain::enrollment::{Download, Enrollment, Standing};
@@ -157,7 +157,7 @@ pub fn Collect() -> impl IntoView {
                                     Ok(id) => format!("/{page}?id={id}"),
                                     Err(_) => format!("/{page}"),
                                 };
-                                view! { <p><A href=href>{text}</A></p> }
+                                view! { <p><Link href=href>{text}</Link></p> }
                             })}
                     </MessageBox>
                 }
@@ -346,7 +346,7 @@ fn Done(collected: Collected) -> impl IntoView {
                 <span role="status">{outcome}</span>
             </p>
             <CertificateParticulars certificate/>
-            <p>"Where to put the file, and how to prove that it works: " <A href=install>"Install and connect"</A> "."</p>
+            <p>"Where to put the file, and how to prove that it works: " <Link href=install>"Install and connect"</Link> "."</p>
             <BackUp enrollment_id common_name/>
         </MessageBox>
     }

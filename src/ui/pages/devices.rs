@@ -1,7 +1,7 @@
 //! Devices: certificates for RIG, DPG and ICCP, from a certification request that the device has made.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::api::{CertificateType, Configuration};
 use crate::domain::device::DeviceKind;
@@ -107,9 +107,9 @@ fn GenerateHere(types: Vec<CertificateType>) -> impl IntoView {
                     .into_iter()
                     .map(|kind| {
                         view! {
-                            <A href=format!("/register/{}", kind.id) attr:class="button secondary">
+                            <Link href=format!("/register/{}", kind.id) attr:class="button secondary">
                                 "Make the key here: " {kind.name}
-                            </A>
+                            </Link>
                         }
                     })
                     .collect_view()}

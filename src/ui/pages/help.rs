@@ -1,7 +1,7 @@
 //! Help: what each step means, what is stored where, and what to do when something is lost.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::ui::components::PageHeading;
 use crate::ui::context::Context;
@@ -42,7 +42,7 @@ pub fn Help() -> impl IntoView {
             </p>
             <h3>"Devices"</h3>
             <p>
-                "A RIG, a DPG or an ICCP server makes its own key and a certificate request (CSR). " <A href="/devices">"Devices"</A>
+                "A RIG, a DPG or an ICCP server makes its own key and a certificate request (CSR). " <Link href="/devices">"Devices"</Link>
                 " has the commands for that, checks the request, and sends it with the device's type and name. The certificate is collected there, by its transaction ID and without a passphrase, on any computer."
             </p>
             <h3>"Collect"</h3>
@@ -54,13 +54,13 @@ pub fn Help() -> impl IntoView {
             <p>
                 "A certificate can be renewed in the last days before it ends: its details in My Certificates say from when on. The new one is for the same name and address, and the current one signs the request. "
                 "Where your certificate is not in this browser but in a .p12 file, "
-                <A href="/renew">"renew it from that file"</A> ". The current one stays valid until it ends: install the new one before that."
+                <Link href="/renew">"renew it from that file"</Link> ". The current one stays valid until it ends: install the new one before that."
             </p>
         </section>
         <section aria-labelledby="import">
             <h2 id="import">"Importing the file"</h2>
             <p>
-                <A href="/install">"Install and connect"</A>
+                <Link href="/install">"Install and connect"</Link>
                 " has the steps for Windows, macOS, Linux, Firefox, iOS, Android and Java, says which certificate to pick, and has commands and programs for APIs. "
                 "Open it from your certificate, and it has the names of your own files."
             </p>
@@ -68,7 +68,7 @@ pub fn Help() -> impl IntoView {
         <section aria-labelledby="not-trusted">
             <h2 id="not-trusted">"“The root certificate is not trusted”"</h2>
             <p>
-                "A program that says so does not know the certification authority yet. " <A href="/trust">"Trust"</A>
+                "A program that says so does not know the certification authority yet. " <Link href="/trust">"Trust"</Link>
                 " has its certificates: compare the root's fingerprint, download it, and add it to the program's trusted root certificates. "
                 "The file that you collected holds the chain, but a program trusts a root only when somebody tells it to."
             </p>
@@ -76,7 +76,7 @@ pub fn Help() -> impl IntoView {
         <section aria-labelledby="inspecting">
             <h2 id="inspecting">"“What is in this file?”"</h2>
             <p>
-                "The " <A href="/inspect">"Inspector"</A>
+                "The " <Link href="/inspect">"Inspector"</Link>
                 " tells what is in a certificate, request, key or PKCS#12 file, whether the key fits, who issued the certificate, when it ends, and which programs can open the file. "
                 "The file and its passphrase stay in this browser."
             </p>
@@ -100,7 +100,7 @@ pub fn Help() -> impl IntoView {
             <p>"Home lists the requests that this browser holds, with their transaction IDs. Collect fills it in for you."</p>
             <h3>"The passphrase, the computer, or the key itself"</h3>
             <p>
-                <A href="/lost">"When something is lost"</A>
+                <Link href="/lost">"When something is lost"</Link>
                 " says what to do, and asks for a revocation or a replacement."
             </p>
             <p>

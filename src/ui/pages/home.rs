@@ -1,7 +1,7 @@
-//! Home: what this is, the steps, and the requests that this browser holds.
+//! Home: what this is, the steps, and the requests that this browser holds. `index.html` begins in the same way.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::ui::components::PageHeading;
 use crate::ui::requests::Requests;
@@ -16,8 +16,8 @@ pub fn Home() -> impl IntoView {
             "It works in every current browser, and your private key never leaves this computer."
         </p>
         <p class="actions">
-            <A href="/register" attr:class="button">"Register"</A>
-            <A href="/collect" attr:class="button secondary">"Collect"</A>
+            <Link href="/register" attr:class="button">"Register"</Link>
+            <Link href="/collect" attr:class="button secondary">"Collect"</Link>
         </p>
         <Requests/>
         <section aria-labelledby="steps">

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::ui::programs::Link;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
 use web_sys::File;
 use zeroize::Zeroizing;
 
@@ -221,10 +221,10 @@ fn Thing(inspected: Inspected, place: usize) -> impl IntoView {
             <p>
                 <span class="standing done">"The key is in this browser"</span>
                 ": "
-                <A href=href>
+                <Link href=href>
                     "the request of " {enrollment.application.common_name} ", made on "
                     {date_and_time(enrollment.created_at)}
-                </A>
+                </Link>
             </p>
         }
     });
@@ -408,14 +408,14 @@ fn Backup(of: Option<String>) -> impl IntoView {
     match of {
         Some(common_name) => view! {
             <p>
-                "The backup of the request of " <strong>{common_name}</strong> ". Restore it on " <A href="/">"Home"</A> " or on "
-                <A href="/collect">"Collect"</A> "."
+                "The backup of the request of " <strong>{common_name}</strong> ". Restore it on " <Link href="/">"Home"</Link> " or on "
+                <Link href="/collect">"Collect"</Link> "."
             </p>
         }
         .into_any(),
         None => view! {
             <p>
-                "It is damaged, or a newer version of this page made it. " <A href="/">"Home"</A>
+                "It is damaged, or a newer version of this page made it. " <Link href="/">"Home"</Link>
                 " says more when you restore it there."
             </p>
         }

@@ -1,8 +1,8 @@
 //! Install and connect: where the file goes on each system, which certificate to pick, the proof that it works, and programs that log in.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
 use leptos::task::spawn_local_scoped_with_cancellation;
-use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 
 use crate::domain::snippets::{Client, PASSPHRASE_VARIABLE, Snippets};
@@ -93,7 +93,7 @@ fn Whose(
                         .map(|(href, own)| {
                             view! {
                                 <li>
-                                    <A href=href>{own.common_name}</A>
+                                    <Link href=href>{own.common_name}</Link>
                                     ", serial number "
                                     <span class="code">{pairs(&own.summary.serial_number)}</span>
                                 </li>
@@ -125,9 +125,9 @@ fn Whose(
                 <dd>{move || snippets.get().root}</dd>
             </dl>
             <p class="hint">
-                <A href="/collect">"Collect"</A>
+                <Link href="/collect">"Collect"</Link>
                 " gives the first two, each as often as you like; "
-                <A href="/trust">"Trust"</A>
+                <Link href="/trust">"Trust"</Link>
                 " gives the root, with the fingerprint to compare first. If your browser added a number to a name, as in “(1)”, rename the file or change the command."
             </p>
         </section>
@@ -199,7 +199,7 @@ fn guide(keystore: Keystore, snippets: Memo<Snippets>) -> AnyView {
                 <li>"Leave “Automatically select the certificate store based on the type of certificate”, then Next and Finish."</li>
                 <li>
                     "A security warning asks whether to trust the CA's root, which is in the file too. Compare its thumbprint with the SHA-1 fingerprint on "
-                    <A href="/trust">"Trust"</A> ", then answer Yes."
+                    <Link href="/trust">"Trust"</Link> ", then answer Yes."
                 </li>
                 <li>
                     "To see it, press Windows+R and run " <span class="code">"certmgr.msc"</span>
@@ -274,7 +274,7 @@ fn guide(keystore: Keystore, snippets: Memo<Snippets>) -> AnyView {
                 </li>
                 <li>
                     "Under " <strong>"Authorities"</strong> ", choose Import, then " {root}
-                    ". View it, compare its fingerprint with the one on " <A href="/trust">"Trust"</A>
+                    ". View it, compare its fingerprint with the one on " <Link href="/trust">"Trust"</Link>
                     ", and tick “Trust this CA to identify websites”."
                 </li>
                 <li>"When a site asks, Firefox shows which certificate it would use: pick yours, and OK."</li>
@@ -328,7 +328,7 @@ fn guide(keystore: Keystore, snippets: Memo<Snippets>) -> AnyView {
             <Copyable id="keytool-list" what="the command that lists the keystore" text=Signal::derive(move || snippets.get().keytool_list())/>
             <p>
                 "Java trusts the roots in a truststore. This makes one with the CA's root; compare the fingerprint that it shows with the one on "
-                <A href="/trust">"Trust"</A> " before you answer yes:"
+                <Link href="/trust">"Trust"</Link> " before you answer yes:"
             </p>
             <Copyable id="keytool-trust" what="the command that makes a truststore" text=Signal::derive(move || snippets.get().keytool_trust())/>
             <p>

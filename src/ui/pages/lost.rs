@@ -1,10 +1,10 @@
 //! Lost: what to do when a passphrase, a computer or a key is lost.
 
+use crate::ui::programs::{Link, use_go};
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use crate::domain::revocation::{RevocationReason, RevocationState};
 use crate::ports::KeyStore;
@@ -54,7 +54,7 @@ pub fn Lost() -> impl IntoView {
         <section aria-labelledby="lost-computer">
             <h2 id="lost-computer">"The computer or the browser's data is gone"</h2>
             <p>
-                "With a backup, restore it on " <A href="/">"Home"</A> ", in any browser. With a downloaded .p12 file and its passphrase, import that file. "
+                "With a backup, restore it on " <Link href="/">"Home"</Link> ", in any browser. With a downloaded .p12 file and its passphrase, import that file. "
                 "Without either the key is lost: ask for a replacement. If the computer was stolen, ask for the revocation too."
             </p>
         </section>
@@ -73,7 +73,7 @@ pub fn Lost() -> impl IntoView {
 #[component]
 fn Ask() -> impl IntoView {
     let context = Context::here();
-    let navigate = use_navigate();
+    let go = use_go();
     let query = use_query_map();
     let transaction_id = RwSignal::new(query.read_untracked().get("id").unwrap_or_default());
     let reason: RwSignal<Option<RevocationReason>> = RwSignal::new(None);
@@ -122,10 +122,10 @@ fn Ask() -> impl IntoView {
             return;
         }
         progress.set(Progress::Busy);
-        let navigate = navigate.clone();
+        let go = go.clone();
         spawn_local(async move {
             match lost::find(&context.authority(), &transaction_id.get_untracked()).await {
-                Ok(id) => navigate(&format!("/register?replaces={id}"), Default::default()),
+                Ok(id) => go(&format!("/register?replaces={id}")),
                 Err(error) => {
                     let _ = progress.try_set(Progress::Failed(error));
                 }

@@ -1,7 +1,7 @@
 //! What there is where there is no page.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::ui::components::PageHeading;
 
@@ -10,6 +10,6 @@ use crate::ui::components::PageHeading;
 pub fn NotFound() -> impl IntoView {
     view! {
         <PageHeading text="There is no such page"/>
-        <p>"The address may be mistyped. " <A href="/">"Go to Home"</A> "."</p>
+        <p>"The address may be mistyped. " <Link href="/">"Go to Home"</Link> "."</p>
     }
 }

@@ -1,10 +1,10 @@
 //! Register: choose the certificate type, fill in the request, and have the key pair made.
 
+use crate::ui::programs::Link;
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::NavigateOptions;
-use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::{CertificateType, Configuration};
@@ -52,9 +52,9 @@ pub fn ChooseType() -> impl IntoView {
                             .map(|certificate_type| {
                                 view! {
                                     <li>
-                                        <A href=format!("/register/{}{search}", certificate_type.id)>
+                                        <Link href=format!("/register/{}{search}", certificate_type.id)>
                                             {certificate_type.name}
-                                        </A>
+                                        </Link>
                                         <p>{certificate_type.description}</p>
                                     </li>
                                 }
@@ -69,7 +69,7 @@ pub fn ChooseType() -> impl IntoView {
                         .then(|| {
                             view! {
                                 <p class="quiet">
-                                    "For a RIG, a DPG or an ICCP server, go to " <A href="/devices">"Devices"</A> "."
+                                    "For a RIG, a DPG or an ICCP server, go to " <Link href="/devices">"Devices"</Link> "."
                                 </p>
                             }
                         })}
@@ -108,7 +108,7 @@ pub fn CertificateRequest() -> impl IntoView {
                             view! {
                                 <p>
                                     "There is no such certificate type. "
-                                    <A href="/register">"Choose another"</A> "."
+                                    <Link href="/register">"Choose another"</Link> "."
                                 </p>
                             }
                                 .into_any()
@@ -360,7 +360,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 view! {
                     <p class="message wait">
                         "A key that is made on the device never travels; one that is made here has to be carried there. If the device can make its own, send its certificate request on "
-                        <A href="/devices">"Devices"</A> " instead."
+                        <Link href="/devices">"Devices"</Link> " instead."
                     </p>
                 }
             })}

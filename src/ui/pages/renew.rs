@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::ui::programs::{Link, use_go};
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
-use leptos_router::components::A;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::use_params_map;
 use web_sys::File;
 use zeroize::Zeroizing;
 
@@ -64,7 +64,7 @@ pub fn Renew() -> impl IntoView {
             (Some(Ok(None)), _) => {
                 view! {
                     <p>
-                        "The certificate of this request was not collected yet. " <A href="/collect">"Collect it"</A>
+                        "The certificate of this request was not collected yet. " <Link href="/collect">"Collect it"</Link>
                         " first."
                     </p>
                 }
@@ -195,7 +195,7 @@ fn RenewalOf(
         Ok(renewable) => view! { <RenewalForm renewable key_sizes=configuration.key_sizes passphrase/> }.into_any(),
         Err(fault) => view! {
             <MessageBox message=messages::not_renewable(&fault) kind="wait">
-                <p><A href="/certificates">"My Certificates"</A></p>
+                <p><Link href="/certificates">"My Certificates"</Link></p>
             </MessageBox>
         }
         .into_any(),
@@ -214,7 +214,7 @@ enum Progress {
 #[component]
 fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSignal<String>) -> impl IntoView {
     let context = Context::here();
-    let navigate = use_navigate();
+    let go = use_go();
     let key_size = RwSignal::new(KeySize::default());
     let same_key = RwSignal::new(false);
     let another = AnotherPassphrase::new();
@@ -267,7 +267,7 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
             new_key: (!same_key.get_untracked()).then(|| key_size.get_untracked()),
             new_passphrase: another.typed(),
         };
-        let (renewable, navigate) = (renewable.clone(), navigate.clone());
+        let (renewable, go) = (renewable.clone(), go.clone());
         stage.set(Stage::GeneratingKeyPair(Searching::default()));
         progress.set(Progress::Working);
         focus_soon("progress");
@@ -289,7 +289,7 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
                 Ok(enrollment) => {
                     // Whatever the answer, the request is saved: its own page shows how it stands, and sends it again if need be.
                     let _ = enroll::submit(&context.store, &context.authority(), &enrollment).await;
-                    navigate(&format!("/requests/{}", enrollment.id()), Default::default());
+                    go(&format!("/requests/{}", enrollment.id()));
                 }
                 Err(error) => {
                     let _ = progress.try_set(Progress::Failed(RenewError::Enroll(error)));

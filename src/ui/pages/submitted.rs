@@ -1,9 +1,9 @@
 //! "Certificate Request Submitted": the transaction ID, and how the request stands.
 
+use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
-use leptos::task::spawn_local_scoped_with_cancellation;
-use leptos_router::components::A;
+use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
@@ -14,7 +14,7 @@ use crate::domain::reminder::Reminder;
 use crate::pki::certificate::CertificateSummary;
 use crate::ports::{Clock, KeyStore, RaError, StoreError};
 use crate::service::enroll::{self, EnrollError};
-use crate::service::renew::{self, Current, NotRenewable};
+use crate::service::renew::{self, NotRenewable};
 use crate::service::{certificate_file, certificate_of};
 use crate::ui::backup::BackUp;
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, StandingMark, Step, StepTrail};
@@ -104,7 +104,7 @@ fn OneRequest(enrollment_id: String) -> impl IntoView {
                 .map(|error| {
                     view! {
                         <MessageBox message=messages::enroll(&error)>
-                            <p><A href="/">"Go to Home"</A></p>
+                            <p><Link href="/">"Go to Home"</Link></p>
                         </MessageBox>
                     }
                 })
@@ -131,7 +131,7 @@ fn State(held: Memo<Option<Enrollment>>, trouble: RwSignal<Option<EnrollError>>)
                     <strong>{message.title} ". "</strong>
                     {(!unreachable).then_some(message.way_out)}
                     {if error.is_refusal() {
-                        view! { " This request cannot be accepted: " <A href="/register">"register again"</A> "." }.into_any()
+                        view! { " This request cannot be accepted: " <Link href="/register">"register again"</Link> "." }.into_any()
                     } else {
                         " This page keeps trying. You may also close it: Home goes on when you open it again.".into_any()
                     }}
@@ -144,7 +144,7 @@ fn State(held: Memo<Option<Enrollment>>, trouble: RwSignal<Option<EnrollError>>)
         held.get().and_then(|enrollment| enrollment.transaction_id()).filter(|_| ready).map(|id| {
             view! {
                 <p class="actions no-print">
-                    <A href=format!("/collect?id={id}") attr:class="button">"Collect the certificate"</A>
+                    <Link href=format!("/collect?id={id}") attr:class="button">"Collect the certificate"</Link>
                 </p>
             }
         })
@@ -205,9 +205,9 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
             <section class="card" aria-labelledby="certificate">
                 <h2 id="certificate">"Certificate"</h2>
                 <p>{left} "."</p>
-                <RenewalNote current=Current::of(&enrollment) enrollment_id=enrollment.id()/>
+                <RenewalNote enrollment=enrollment.clone() not_after=certificate.not_after/>
                 <p class="no-print">
-                    "Where to put it, and how to prove that it works: " <A href=install>"Install and connect"</A> "."
+                    "Where to put it, and how to prove that it works: " <Link href=install>"Install and connect"</Link> "."
                 </p>
                 <CertificateParticulars certificate/>
                 {(!enrollment.downloads.is_empty())
@@ -231,7 +231,11 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
                             let (enrollment, names) = (enrollment.clone(), names.clone());
                             let save = move |_| {
                                 let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
-                                said.set(save_certificate(format, &enrollment, &names, badge.as_deref()));
+                                let (enrollment, names) = (enrollment.clone(), names.clone());
+                                spawn_local(async move {
+                                    let outcome = save_certificate(context, format, &enrollment, &names, badge.as_deref()).await;
+                                    let _ = said.try_set(outcome);
+                                });
                             };
                             view! {
                                 <button type="button" class="secondary" on:click=save>{label(format)}</button>
@@ -248,15 +252,14 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
 
 /// When the certificate can be renewed, and the way there once it can.
 #[component]
-fn RenewalNote(current: Option<Current>, enrollment_id: String) -> impl IntoView {
+fn RenewalNote(enrollment: Enrollment, not_after: u64) -> impl IntoView {
     let context = Context::here();
     move || {
         let configuration = context.configuration()?;
-        let renewable = renew::renewable(current.clone()?, &configuration, context.clock.now());
-        Some(match renewable {
-            Ok(_) => view! {
+        Some(match renew::is_due(&enrollment, not_after, &configuration, context.clock.now()) {
+            Ok(()) => view! {
                 <p class="actions no-print">
-                    <A href=format!("/renew/{enrollment_id}") attr:class="button">"Renew the certificate"</A>
+                    <Link href=format!("/renew/{}", enrollment.id()) attr:class="button">"Renew the certificate"</Link>
                 </p>
             }
             .into_any(),
@@ -278,7 +281,8 @@ fn label(format: FileFormat) -> &'static str {
 }
 
 /// Has the browser save a file of certificates alone; gives what to say when that fails.
-fn save_certificate(
+async fn save_certificate(
+    context: Context,
     format: FileFormat,
     enrollment: &Enrollment,
     certificate: &CertificateSummary,
@@ -292,7 +296,8 @@ fn save_certificate(
     };
     let path = enrollment.certification_path.as_deref().unwrap_or_default();
     let file_name = name.with_extension(certificate_file::extension(format));
-    components::save_certificate(certificate_file::encode(format, path), format, &file_name)
+    let contents = certificate_file::encode_by(&context.workers, format, path).await;
+    components::save_certificate(contents, format, &file_name)
 }
 
 /// What can be done with it.
@@ -314,7 +319,7 @@ fn Manage(held: Memo<Option<Enrollment>>) -> impl IntoView {
             let (key, name) = (enrollment_id.clone(), common_name.clone());
             view! {
                 {has_use.then(|| view! { <ChangePassphrasePanel enrollment_id=key common_name=name/> })}
-                <p class="no-print"><A href=lost>"Passphrase forgotten, computer gone, or somebody else has the key?"</A></p>
+                <p class="no-print"><Link href=lost>"Passphrase forgotten, computer gone, or somebody else has the key?"</Link></p>
                 <RemovePanel enrollment_id common_name standing/>
             }
         })
@@ -424,7 +429,7 @@ fn StandingText(standing: Standing) -> impl IntoView {
         }
         Standing::Rejected(reason) => view! {
             <p>"The reason given: " <strong>{reason}</strong></p>
-            <p>"Ask your User Access Administrator, then " <A href="/register">"register again"</A> "."</p>
+            <p>"Ask your User Access Administrator, then " <Link href="/register">"register again"</Link> "."</p>
         }
         .into_any(),
     }

@@ -1,9 +1,9 @@
 //! Collecting the certificate of a device by its transaction ID alone, for a request that was sent from another computer.
 
+use crate::ui::programs::Link;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 
 use super::held::FormatButtons;
@@ -105,7 +105,7 @@ fn Failed(error: DeviceCollectError) -> impl IntoView {
     let kind = if error == DeviceCollectError::Collect(CollectError::Pending) { "wait" } else { "error" };
     view! {
         <MessageBox message=messages::device_collect(&error) kind>
-            {(error == DeviceCollectError::NotADevice).then(|| view! { <p><A href="/collect">"Go to Collect"</A></p> })}
+            {(error == DeviceCollectError::NotADevice).then(|| view! { <p><Link href="/collect">"Go to Collect"</Link></p> })}
         </MessageBox>
     }
 }

@@ -1,7 +1,7 @@
 //! How to make key and certification request on the device: commands for the name that was typed.
 
+use crate::ui::programs::Link;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::api::CertificateType;
 use crate::domain::device_recipes::{self, recipes};
@@ -62,7 +62,7 @@ fn Commands(made: Memo<Option<device_recipes::Recipes>>) -> impl IntoView {
         <Command text=command(|made| made.keytool_import) id="keytool-import-recipe" of="the command that imports the certificate"/>
         <p class="hint">
             "keytool does not know the root certificate yet and asks whether to trust it: compare the fingerprint with the one on "
-            <A href="/trust">"Trust"</A> " first."
+            <Link href="/trust">"Trust"</Link> " first."
         </p>
     }
 }
