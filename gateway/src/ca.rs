@@ -1,25 +1,46 @@
 //! The CA engine: what signs certificates and CRLs for the gateway.
 //!
-//! A trait, because a site's certification authority is its own affair; [`embedded`] is the one for trying Keyside out and
-//! for small sites.
+//! A trait, because a site's certification authority is its own affair: [`embedded`] is the one for trying Keyside out and
+//! for small sites, [`cfssl`] asks a CFSSL server.
 
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
 
 use crate::store::requests::RevokedCertificate;
 
+pub mod cfssl;
 pub mod embedded;
 
-/// A CA engine. Its functions may take long (they sign, or ask a machine elsewhere): call them off the async threads.
+/// What an engine gives in its own time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, CaError>> + Send + 'a>>;
+
+/// A CA engine.
 pub trait CaEngine: Send + Sync {
-    /// The certificate of `authority`, as DER.
+    /// The certificate of `authority`, as DER. Where one authority is both, its certificate stands for both.
     fn certificate(&self, authority: Authority) -> &[u8];
 
-    /// Issues the certificate that `order` describes, as DER. The same order gives the same certificate: an order is
-    /// repeated after a crash.
-    fn issue(&self, order: &CertificateOrder) -> Result<Vec<u8>, CaError>;
+    /// Issues the certificate that `order` describes, as DER. An order is repeated after a crash: the embedded engine then gives the
+    /// same certificate; another one gives one with the same serial number, or says in its documentation what it gives.
+    fn issue(&self, order: CertificateOrder) -> Answer<'_, Vec<u8>>;
 
-    /// Signs the CRL that `order` describes, as DER.
-    fn sign_crl(&self, order: &CrlOrder) -> Result<Vec<u8>, CaError>;
+    /// How long an answer may take at the most. Whoever has asked and has none by then will not get one.
+    fn patience(&self) -> Duration;
+
+    /// After how many seconds to ask again for a certificate that did not come; twice as long each time.
+    fn retry_after(&self) -> i64;
+
+    /// Whether it signs CRLs. Otherwise [`crl`](Self::crl) gives what somebody else has signed.
+    fn signs_crls(&self) -> bool;
+
+    /// The CRL that `order` describes, as DER; `None` where the authority has none.
+    fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// The certificates from the issuing authority up to the root and without it, as DER.
+    fn intermediates(&self) -> Vec<&[u8]> {
+        let issuing = self.certificate(Authority::Issuing);
+        if issuing == self.certificate(Authority::Root) { Vec::new() } else { vec![issuing] }
+    }
 }
 
 /// One of the two authorities of an engine.
@@ -110,4 +131,13 @@ pub enum CaError {
     /// The CA's own certificate is not valid at the time asked for.
     #[error("the issuing CA's certificate has ended: it cannot issue any more")]
     Expired,
+    /// The engine does not answer, or not as it must. Asking again later may help.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The engine has understood the order and will not fulfil it, now or later: for the applicant to read.
+    #[error("the certification authority refuses this request: {0}")]
+    Refused(String),
+    /// A task did not come to its end.
+    #[error("a task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
 }

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,10 +17,13 @@ use keyside::domain::key_size::KeySize;
 use keyside::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
 use keyside::pki::certificate::Certificate;
 use keyside::pki::pem;
+use lettre::Address;
+use lettre::message::Mailbox;
 use serde::Deserialize;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
+use crate::ca::cfssl;
 use crate::database::Location;
 
 /// The annotated example, which is also the default.
@@ -93,8 +97,11 @@ pub struct Config {
     pub passphrase: Passphrases,
     /// Who approves.
     pub approval: Approval,
-    /// The embedded CA.
+    /// The CA engine.
     pub ca: Ca,
+    /// How people are told.
+    #[serde(default)]
+    pub notifications: Notifications,
     /// The connection check, if there is one.
     #[serde(default)]
     pub connection_check: ConnectionCheck,
@@ -217,10 +224,19 @@ pub enum Approval {
     Manual {},
 }
 
+/// The CA engine: `engine` says which, and the other keys are its own.
+#[derive(Clone, Debug)]
+pub enum Ca {
+    /// The embedded CA, also where `engine` is left out.
+    Embedded(EmbeddedCa),
+    /// A CFSSL server.
+    Cfssl(CfsslCa),
+}
+
 /// The embedded CA.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ca {
+pub struct EmbeddedCa {
     /// The root's name.
     #[serde(deserialize_with = "name")]
     pub root_subject: Name,
@@ -233,6 +249,135 @@ pub struct Ca {
     pub issuing_validity_days: u32,
     /// The file whose first line is the passphrase of the private keys.
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// A CFSSL server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CfsslCa {
+    /// Where it is: scheme, host and port.
+    pub url: String,
+    /// The file whose first line is the key that authenticates requests, in hexadecimal as in CFSSL's `auth_keys`.
+    pub key_file: PathBuf,
+    /// The signing profile for people's certificates.
+    pub profile: String,
+    /// The signing profile for devices' certificates.
+    pub device_profile: Option<String>,
+    /// How long it may take to answer, in seconds.
+    pub timeout_seconds: u32,
+    /// After how many seconds a request that it did not answer is tried again; twice as long each time, up to an hour.
+    pub retry_after_seconds: u32,
+    /// The root above CFSSL's CA, PEM; CFSSL's CA is itself the root if absent.
+    #[serde(default, rename = "root_certificate_file", deserialize_with = "certificate")]
+    pub root_certificate: Option<Certificate>,
+    /// The certificates that CFSSL's own TLS certificate may chain to, PEM, where `url` is https.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The CRL that the CA's operator makes, PEM or DER.
+    pub crl_file: Option<PathBuf>,
+}
+
+impl<'de> Deserialize<'de> for Ca {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let engine = table.remove("engine");
+        let ca = match engine.as_ref().map_or(Some("embedded"), toml::Value::as_str) {
+            Some("embedded") => table.try_into().map(Self::Embedded),
+            Some("cfssl") => table.try_into().map(Self::Cfssl),
+            _ => return Err(serde::de::Error::custom("ca.engine must be \"embedded\" or \"cfssl\"")),
+        };
+        ca.map_err(serde::de::Error::custom)
+    }
+}
+
+/// How people are told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifications {
+    /// Whom mails come from, as in “Keyside <no-reply@example.com>”; needed where there is a mail server.
+    #[serde(deserialize_with = "mailbox")]
+    pub from: Option<Mailbox>,
+    /// The folder of the site's own templates, if it has any.
+    pub templates: Option<PathBuf>,
+    /// The folder that notifications land in where there is no mail server; one in the data folder if absent.
+    pub folder: Option<PathBuf>,
+    /// After how many seconds a delivery that failed is tried again; twice as long each time, up to an hour.
+    pub retry_after_seconds: u32,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self { from: None, templates: None, folder: None, retry_after_seconds: 60, smtp: None }
+    }
+}
+
+/// A mail server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Its host name or IP address, as its certificate has it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: Security,
+    /// The user to log in as, if it asks for one.
+    pub username: Option<String>,
+    /// The file whose first line is the user's password.
+    pub password_file: Option<PathBuf>,
+    /// The CA that its certificate chains to, PEM; the system's CAs if absent.
+    pub ca_file: Option<PathBuf>,
+    /// How long it may take for each answer, in seconds.
+    #[serde(default = "thirty")]
+    pub timeout_seconds: u32,
+}
+
+/// How the connection to a mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// By STARTTLS, without which nothing is sent (RFC 3207).
+    Starttls,
+    /// By TLS from the first byte (RFC 8314).
+    Tls,
+    /// Not at all: to this very computer alone.
+    None,
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+impl Notifications {
+    /// Whom mails come from, also where there is no mail server.
+    pub fn sender(&self) -> Mailbox {
+        let nobody = || Mailbox::new(Some("Keyside".into()), Address::new_dangerous("keyside", "localhost"));
+        self.from.clone().unwrap_or_else(nobody)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        require(self.retry_after_seconds > 0, "notifications.retry_after_seconds", "must be greater than 0")?;
+        let Some(smtp) = &self.smtp else { return Ok(()) };
+        require(
+            self.from.is_some(),
+            "notifications.from",
+            "say whom mails come from, as in “Keyside <no-reply@example.com>”",
+        )?;
+        require(!smtp.host.is_empty(), "notifications.smtp.host", "is empty")?;
+        require(smtp.timeout_seconds > 0, "notifications.smtp.timeout_seconds", "must be greater than 0")?;
+        let is_loopback = smtp.host == "localhost" || smtp.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        require(
+            smtp.security != Security::None || is_loopback,
+            "notifications.smtp.security",
+            "write \"starttls\" or \"tls\": without protection mails go to this very computer alone",
+        )?;
+        require(
+            smtp.username.is_some() == smtp.password_file.is_some(),
+            "notifications.smtp",
+            "username and password_file belong together: name both, or neither",
+        )
+    }
 }
 
 /// The connection check.
@@ -313,6 +458,14 @@ fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Name, D::Er
     })
 }
 
+/// Reads a sender, an address with or without a name.
+fn mailbox<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Mailbox>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!("“{text}” is not a sender such as “Keyside <no-reply@example.com>”"))
+    })
+}
+
 /// Reads a subject template; its text is kept for the API.
 fn template<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(String, SubjectTemplate), D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -389,11 +542,6 @@ impl Config {
             )?;
             require(ids.insert(&kind.id), &key, "there is more than one type with this id")?;
             require_validity(&format!("{key}, validity_days"), kind.validity_days)?;
-            require(
-                !(kind.for_devices && kind.renewal.is_some()),
-                &key,
-                "renewal and for_devices exclude each other: a device asks anew, with a new certification request",
-            )?;
             if let Some(renewal) = kind.renewal {
                 require(
                     (1..=kind.validity_days).contains(&renewal.window_days),
@@ -417,13 +565,11 @@ impl Config {
             require(!retired.name.trim().is_empty(), &key, "the name is empty")?;
         }
 
-        require_validity("ca.root_validity_days", self.ca.root_validity_days)?;
-        require_validity("ca.issuing_validity_days", self.ca.issuing_validity_days)?;
-        require(
-            self.ca.root_subject != self.ca.issuing_subject,
-            "ca.issuing_subject",
-            "must differ from ca.root_subject",
-        )?;
+        match &self.ca {
+            Ca::Embedded(ca) => ca.check()?,
+            Ca::Cfssl(ca) => self.check_cfssl(ca)?,
+        }
+        self.notifications.check()?;
         self.connection_check.check()?;
         for (key, value) in [
             ("limits.body_bytes", self.limits.body_bytes),
@@ -431,6 +577,38 @@ impl Config {
             ("limits.connections", self.limits.connections),
         ] {
             require(value > 0, key, "must be greater than 0")?;
+        }
+        Ok(())
+    }
+
+    /// Checks what CFSSL needs, and refuses what it cannot do.
+    fn check_cfssl(&self, ca: &CfsslCa) -> Result<(), ConfigError> {
+        let (scheme, authority) = ca.url.split_once("://").unwrap_or_default();
+        require(
+            matches!(scheme, "http" | "https") && !authority.contains('/') && is_http_url(&ca.url),
+            "ca.url",
+            "write it as in “http://127.0.0.1:8888”, with nothing after the port",
+        )?;
+        require(
+            (scheme == "https") == ca.tls_ca_file.is_some(),
+            "ca.tls_ca_file",
+            "name the CA that CFSSL's own TLS certificate chains to where ca.url begins with https, and only there",
+        )?;
+        require(!ca.profile.is_empty(), "ca.profile", "name a signing profile of CFSSL's configuration")?;
+        require(ca.timeout_seconds > 0, "ca.timeout_seconds", "must be greater than 0")?;
+        require(ca.retry_after_seconds > 0, "ca.retry_after_seconds", "must be greater than 0")?;
+        for kind in &self.certificate_types {
+            let key = format!("certificate_types “{}”", kind.id);
+            require(
+                !kind.for_devices || ca.device_profile.is_some(),
+                "ca.device_profile",
+                &format!("name a signing profile for devices, since {key} is for them"),
+            )?;
+            require(
+                cfssl::keeps_subject(&kind.subject_template.0),
+                &format!("{key}, subject_template"),
+                "CFSSL would write this name differently. It keeps CN, OU, O, L, ST and C in this order, each at most once",
+            )?;
         }
         Ok(())
     }
@@ -448,7 +626,8 @@ impl Config {
                     name: kind.name.clone(),
                     description: kind.description.clone(),
                     subject_template: kind.subject_template.0.clone(),
-                    renewal: kind.renewal,
+                    // Devices renew by EST: on the page there is nothing to renew.
+                    renewal: kind.renewal.filter(|_| !kind.for_devices),
                     for_devices: kind.for_devices,
                 })
                 .collect(),
@@ -484,7 +663,13 @@ impl Trust {
     }
 }
 
-impl Ca {
+impl EmbeddedCa {
+    fn check(&self) -> Result<(), ConfigError> {
+        require_validity("ca.root_validity_days", self.root_validity_days)?;
+        require_validity("ca.issuing_validity_days", self.issuing_validity_days)?;
+        require(self.root_subject != self.issuing_subject, "ca.issuing_subject", "must differ from ca.root_subject")
+    }
+
     /// The passphrase of the private keys, from the environment or from the file, if there is one.
     pub fn passphrase(&self) -> Result<Option<Passphrase>, ConfigError> {
         let text = match (env::var_os(CA_PASSPHRASE_VARIABLE), &self.passphrase_file) {
@@ -618,7 +803,6 @@ mod tests {
             ("id = \"participants\"", "id = \"employees\"", "more than one"),
             ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
             ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
-            ("for_devices = true", "for_devices = true\nrenewal = { window_days = 90, same_key = false }", "exclude"),
             ("for_devices = true", "for_devices = \"rig\"", "for_devices"),
             ("# approval = \"authorised\"", "approval = \"automatic\"", "authorised"),
             ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),

@@ -42,6 +42,11 @@ impl DataDirectory {
         self.0.join("ca")
     }
 
+    /// The folder that notifications land in where there is no mail server.
+    pub fn notifications(&self) -> PathBuf {
+        self.0.join("notifications")
+    }
+
     /// Makes the folder if it is missing, and takes it for this process until the lock is dropped or the process ends.
     pub fn take(&self) -> Result<Lock, DataError> {
         private_files::create_directory(&self.0).map_err(|source| DataError::File { path: self.0.clone(), source })?;

@@ -9,8 +9,10 @@ use keyside::domain::transaction_id::TransactionId;
 use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::database::{Database, DatabaseError, Transaction};
+use crate::notifications::Kind;
 use crate::serial_number;
 use crate::store::audit;
+use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Approval, Request, State};
 
 /// Why a request cannot be decided.
@@ -81,10 +83,12 @@ pub async fn reject(database: &Database, id: TransactionId, reason: &str, actor:
         return Err(DecisionError::NoReason);
     }
     let mut transaction = database.transaction().await?;
-    find(&mut transaction, id).await?;
+    let request = find(&mut transaction, id).await?;
     if !requests::reject(&mut transaction, id, reason.trim(), clock::now()).await? {
         return Err(decided(&find(&mut transaction, id).await?));
     }
+    let told = vec![("reason", reason.trim().to_owned())];
+    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Rejected, &request, told)).await?;
     note(&mut transaction, id, Action::Rejected, actor, reason.trim().into()).await?;
     transaction.commit().await?;
     tracing::info!(%id, "rejected");
@@ -107,6 +111,10 @@ pub async fn revoke(
             DecisionError::NotIssued(id, request.state.name())
         });
     }
+    let request = find(&mut transaction, id).await?;
+    let serial_number = base16ct::lower::encode_string(request.serial_number.as_deref().unwrap_or_default());
+    let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
+    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Revoked, &request, told)).await?;
     let renewals = requests::renewals(&mut *transaction, id).await?;
     note(&mut transaction, id, Action::Revoked, actor, reason.to_string()).await?;
     transaction.commit().await?;
@@ -119,6 +127,18 @@ pub async fn revoke(
         );
     }
     Ok(())
+}
+
+/// A reason as its holder reads it.
+fn in_words(reason: RevocationReason) -> &'static str {
+    match reason {
+        RevocationReason::Unspecified => "none was given",
+        RevocationReason::KeyCompromise => "somebody else may have its key",
+        RevocationReason::AffiliationChanged => "its holder has changed company or task",
+        RevocationReason::Superseded => "another certificate has taken its place",
+        RevocationReason::CessationOfOperation => "it is not needed any more",
+        RevocationReason::PrivilegeWithdrawn => "its holder may not use it any more",
+    }
 }
 
 async fn find(transaction: &mut Transaction, id: TransactionId) -> Result<Request, DecisionError> {

@@ -21,25 +21,32 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use keyside::pki::certificate::Certificate;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::ca::CaError;
 use crate::ca::embedded::EmbeddedCa;
-use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Config, ConfigError};
+use crate::ca::{Authority, CaEngine, CaError, cfssl};
+use crate::config::{Approval, CA_PASSPHRASE_VARIABLE, Ca, Config, ConfigError};
 use crate::data::{DataDirectory, DataError, Lock};
 use crate::database::{Database, DatabaseError, Location};
+use crate::notifications::Composer;
+use crate::notifications::delivery::{Delivery, DeliveryError};
+use crate::notifications::sender::Sender;
+use crate::notifications::templates::{TemplateError, Templates};
 use crate::page::{NoPage, Page};
 use crate::routes::Console;
 use crate::service::Service;
-use crate::store::requests;
+use crate::store::{engines, requests};
 use crate::tls::TlsError;
 
 pub mod audit;
 pub mod authorisations;
+pub mod backoff;
 pub mod ca;
 pub mod clock;
 pub mod config;
@@ -48,6 +55,8 @@ pub mod console;
 pub mod data;
 pub mod database;
 pub mod decision;
+pub mod est;
+pub mod notifications;
 pub mod officers;
 pub mod page;
 pub mod policy;
@@ -61,6 +70,13 @@ pub mod server;
 pub mod service;
 pub mod store;
 pub mod tls;
+
+/// The name of CFSSL in the table of engines.
+const ENGINE_CFSSL: &str = "cfssl";
+/// How long writing a notification into a file may take.
+const FOLDER_LIMIT: Duration = Duration::from_secs(5);
+/// How many of its time limits a mail server may take for one message: it has as many words to say, and more.
+const ANSWERS_PER_MESSAGE: u32 = 4;
 
 /// What to serve, and from where.
 #[derive(Clone, Debug)]
@@ -117,6 +133,17 @@ pub enum StartError {
         "{0} is missing, but the database has certificates that the CA there issued: restore it from a backup, or name an empty data folder for a new start"
     )]
     CaLost(PathBuf),
+    /// Another CA is at the engine's address.
+    #[error(
+        "another CA answers at ca.url than “{0}”, whose certificates are in the database: start CFSSL with that CA, or begin with an empty database"
+    )]
+    AnotherCa(String),
+    /// Notifications cannot be delivered.
+    #[error("notifications: {0}")]
+    Delivery(#[from] DeliveryError),
+    /// The templates of notifications cannot be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {source}; stop what listens there, or choose another port")]
     Listen {
@@ -131,18 +158,13 @@ pub enum StartError {
 }
 
 /// Says what is fine for trying the gateway out, and nowhere else.
-fn warn_of_demonstration(config: &Config, ca_keys_are_encrypted: bool) {
+fn warn_of_demonstration(config: &Config) {
     match config.approval {
         Approval::Automatic { after_seconds } => tracing::warn!(
             after_seconds,
             "every request is approved without a person: for trying it out only; see [approval] in the configuration"
         ),
         Approval::Manual {} => tracing::info!("requests wait for `keyside-gateway requests approve` or `reject`"),
-    }
-    if !ca_keys_are_encrypted {
-        tracing::warn!(
-            "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
-        );
     }
 }
 
@@ -152,6 +174,7 @@ pub struct Gateway {
     listener: TcpListener,
     router: Router,
     service: Arc<Service>,
+    sender: Sender,
     database: Database,
     config: Config,
     connection_check: Option<ConnectionCheck>,
@@ -172,6 +195,68 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     Ok((listener, address))
+}
+
+/// Opens the embedded CA, or makes it at the first start.
+async fn open_embedded_ca(
+    data: &DataDirectory,
+    config: &config::EmbeddedCa,
+    database: &Database,
+    public_url: &str,
+) -> Result<EmbeddedCa, StartError> {
+    let directory = data.ca();
+    if !directory.exists() && requests::has_approved(database.reader()).await.map_err(DatabaseError::from)? {
+        return Err(StartError::CaLost(directory));
+    }
+    let passphrase = config.passphrase()?;
+    if passphrase.is_none() {
+        tracing::warn!(
+            "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
+        );
+    }
+    let (config, public_url) = (config.clone(), public_url.to_owned());
+    let open = move || EmbeddedCa::open_or_create(&directory, &config, passphrase.as_ref(), &public_url);
+    Ok(tokio::task::spawn_blocking(open).await??)
+}
+
+/// Gets to know CFSSL's CA: from CFSSL, or from the database while CFSSL is down.
+async fn open_cfssl(config: &config::CfsslCa, database: &Database) -> Result<cfssl::CfsslCa, StartError> {
+    let client = cfssl::Client::new(config)?;
+    let known = engines::find(database.reader(), ENGINE_CFSSL).await.map_err(DatabaseError::from)?;
+    let known = known.map(|der| Certificate::from_der(&der)).transpose().map_err(CaError::from)?;
+    let issuing = match (client.info().await, known) {
+        (Ok(current), Some(known)) if !current.has_name_and_key_of(&known) => {
+            return Err(StartError::AnotherCa(known.subject().to_string()));
+        }
+        (Ok(current), _) => current,
+        (Err(error), Some(known)) => {
+            tracing::warn!(%error, "certificates wait until CFSSL answers");
+            known
+        }
+        (Err(error), None) => return Err(error.into()),
+    };
+    let ca = cfssl::CfsslCa::new(client, config, issuing)?;
+    let mut transaction = database.transaction().await?;
+    engines::replace(&mut transaction, ENGINE_CFSSL, ca.certificate(Authority::Issuing))
+        .await
+        .map_err(DatabaseError::from)?;
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(ca)
+}
+
+/// What delivers notifications, as the configuration says.
+fn sender(config: &Config, data: &DataDirectory, database: &Database, public_url: &str) -> Result<Sender, StartError> {
+    let notifications = &config.notifications;
+    let templates = Templates::load(notifications.templates.as_deref())?;
+    let (delivery, limit) = match &notifications.smtp {
+        Some(smtp) => (Delivery::smtp(smtp)?, Duration::from_secs(smtp.timeout_seconds.into()) * ANSWERS_PER_MESSAGE),
+        None => {
+            let folder = notifications.folder.clone().unwrap_or_else(|| data.notifications());
+            (Delivery::folder(&folder)?, FOLDER_LIMIT)
+        }
+    };
+    let composer = Composer::new(config, templates, public_url);
+    Ok(Sender::new(database.clone(), composer, delivery, notifications.retry_after_seconds, limit))
 }
 
 impl Gateway {
@@ -206,26 +291,23 @@ impl Gateway {
 
         let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
         let database = Database::open_or_create(&location).await?;
-        if !data.ca().exists() && requests::has_approved(database.reader()).await.map_err(DatabaseError::from)? {
-            return Err(StartError::CaLost(data.ca()));
-        }
-        let passphrase = config.ca.passphrase()?;
-        warn_of_demonstration(&config, passphrase.is_some());
-        let ca = {
-            let (ca, public_url) = (config.ca.clone(), public_url.clone());
-            tokio::task::spawn_blocking(move || {
-                EmbeddedCa::open_or_create(&data.ca(), &ca, passphrase.as_ref(), &public_url)
-            })
-            .await??
+        warn_of_demonstration(&config);
+        let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
+            Ca::Embedded(ca) => {
+                let embedded = open_embedded_ca(&data, ca, &database, &public_url).await?;
+                (Arc::new(embedded.clone()), Some(embedded))
+            }
+            Ca::Cfssl(ca) => (Arc::new(open_cfssl(ca, &database).await?), None),
         };
-        let ca = Arc::new(ca);
         let tls = match check_url.clone() {
             Some(url) => {
                 let (ca, files) = (Arc::clone(&ca), config.connection_check.server_certificate());
-                Some(tokio::task::spawn_blocking(move || tls::acceptor(&url, files.as_ref(), &ca)).await??)
+                let make = move || tls::acceptor(&url, files.as_ref(), &*ca, embedded.as_ref());
+                Some(tokio::task::spawn_blocking(make).await??)
             }
             None => None,
         };
+        let sender = sender(&config, &data, &database, &public_url)?;
         let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
         let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
@@ -236,7 +318,7 @@ impl Gateway {
             ConnectionCheck { url, listener, tls, router }
         });
         let router = routes::router(Arc::clone(&service), &config, page, &public_url, console);
-        Ok(Self { address, listener, router, service, database, config, connection_check, _lock: lock })
+        Ok(Self { address, listener, router, service, sender, database, config, connection_check, _lock: lock })
     }
 
     /// The address that it listens on.
@@ -251,7 +333,10 @@ impl Gateway {
 
     /// Serves until `shutdown` is there, then lets the requests that are under way finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let issuing = tokio::spawn(async move { self.service.keep_issuing().await });
+        let (service, sender) = (self.service, self.sender);
+        let work = tokio::spawn(async move {
+            tokio::join!(service.keep_issuing(), service.keep_house(), sender.keep_sending());
+        });
         let limits = &self.config.limits;
         let (stop, stopped) = watch::channel(());
         let check = async {
@@ -267,8 +352,8 @@ impl Gateway {
         };
         tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check);
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
-        issuing.abort();
-        let _ = issuing.await;
+        work.abort();
+        let _ = work.await;
         self.database.close().await;
     }
 }

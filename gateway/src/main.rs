@@ -7,17 +7,21 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use der::DateTime;
+use keyside::domain::device::{DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
+use keyside::domain::{distinguished_name, email_address};
 use keyside_gateway::audit::{self, Actor, Verified, hexadecimal};
-use keyside_gateway::clock;
+use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
-use keyside_gateway::decision;
 use keyside_gateway::officers::{self, Invitation, Role};
+use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
-use keyside_gateway::{Gateway, Options};
+use keyside_gateway::store::{est_codes, outbox};
+use keyside_gateway::{Gateway, Options, decision, est};
+use rsa::BoxedUint;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -72,6 +76,62 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Let devices enroll by themselves (EST).
+    Est {
+        #[command(subcommand)]
+        command: EstCommand,
+    },
+    /// See notifications, and send again those that have failed.
+    Notifications {
+        #[command(subcommand)]
+        command: NotificationsCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum EstCommand {
+    /// Make a one-time code for a device, and print it. It is kept nowhere: whoever loses it makes another one.
+    Code {
+        /// The device's name: its Common Name, and the user that it shows.
+        #[arg(long, value_name = "NAME")]
+        common_name: String,
+        /// The id of a certificate type that is for devices.
+        #[arg(long = "type", value_name = "TYPE")]
+        certificate_type: String,
+        /// What it is: rig, dpg, iccp.
+        #[arg(long)]
+        kind: DeviceKind,
+        /// Whom to write to about the device.
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// The file that the device takes its certificate from, for the officer to read: pem, der, p7b.
+        #[arg(long, default_value = "p7b")]
+        file_format: FileFormat,
+        /// For how many days the code can be used.
+        #[arg(long, default_value_t = 7)]
+        days: u16,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Subcommand)]
+enum NotificationsCommand {
+    /// Show what is not delivered yet, oldest first.
+    List {
+        /// Show what was delivered, too.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Send again what has failed, or waits for its next attempt: one, or all.
+    Retry {
+        /// The one, as the list names it.
+        identity: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 #[derive(Subcommand)]
@@ -101,6 +161,11 @@ enum RequestsCommand {
         /// Why, for the user to read.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print the serial numbers of the certificates that were revoked, in decimal, one a line, as `cfssl gencrl` takes them.
+    Revoked {
         #[command(flatten)]
         data: Data,
     },
@@ -240,6 +305,8 @@ async fn main() -> ExitCode {
         Command::Requests { command } => run(command).await,
         Command::Officer { command } => officer(command).await,
         Command::Audit { command: AuditCommand::Verify { noted, data } } => verify(data, noted.as_deref()).await,
+        Command::Est { command } => est_code(command).await,
+        Command::Notifications { command } => notifications(command).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -310,6 +377,15 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
         RequestsCommand::Reject { transaction_id, reason, data } => {
             let database = data.open().await?;
             decision::reject(&database, transaction_id, &reason, Actor::CommandLine).await?;
+            database.close().await;
+        }
+        RequestsCommand::Revoked { data } => {
+            let database = data.open().await?;
+            let mut stdout = io::stdout().lock();
+            for certificate in requests::revoked(database.reader()).await? {
+                let serial_number = BoxedUint::from_be_slice_vartime(&certificate.serial_number);
+                writeln!(stdout, "{}", serial_number.to_string_radix_vartime(10))?;
+            }
             database.close().await;
         }
         RequestsCommand::Revoke { transaction_id, reason, data } => {
@@ -423,6 +499,88 @@ async fn verify(data: Data, noted: Option<&str>) -> Result<(), Error> {
     Err("the audit log is not whole".into())
 }
 
+async fn est_code(command: EstCommand) -> Result<(), Error> {
+    let EstCommand::Code { common_name, certificate_type, kind, email, file_format, days, data } = command;
+    let config = Config::load(data.config.as_deref())?;
+    let types = || config.certificate_types.iter().filter(|kind| kind.for_devices);
+    if !types().any(|kind| kind.id == certificate_type) {
+        let ids: Vec<_> = types().map(|kind| kind.id.as_str()).collect();
+        return Err(
+            format!("“{certificate_type}” is no certificate type for devices; there are: {}", ids.join(", ")).into()
+        );
+    }
+    distinguished_name::check_common_name(&common_name).map_err(|fault| format!("the Common Name: {fault}"))?;
+    email_address::check(&email).map_err(|fault| format!("the e-mail address: {fault}"))?;
+    let code = est::new_code();
+    let now = clock::now();
+    let row = Code {
+        code_sha256: est::hash(&code),
+        common_name,
+        certificate_type,
+        device_kind: kind.name().into(),
+        device_file_format: file_format.name().into(),
+        email_address: email,
+        created_at: now,
+        valid_until: now + i64::from(days) * DAY,
+        submission_sha256: None,
+    };
+    let database = data.open().await?;
+    let mut transaction = database.transaction().await?;
+    est_codes::insert(&mut transaction, &row).await?;
+    transaction.commit().await?;
+    database.close().await;
+    writeln!(io::stdout(), "{}", *code)?;
+    Ok(())
+}
+
+async fn notifications(command: NotificationsCommand) -> Result<(), Error> {
+    match command {
+        NotificationsCommand::List { all, data } => {
+            let database = data.open().await?;
+            let mut stdout = io::stdout().lock();
+            writeln!(stdout, "identity\tkind\tstate\tsince\tto\ttransaction ID\tattempts\tfault")?;
+            for row in outbox::list(database.reader(), all).await? {
+                writeln!(
+                    stdout,
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    row.identity,
+                    row.kind,
+                    row.state,
+                    date_and_time(row.created_at)?,
+                    row.recipient,
+                    row.transaction_id.unwrap_or_default(),
+                    row.attempts,
+                    row.fault.unwrap_or_default(),
+                )?;
+            }
+            database.close().await;
+        }
+        NotificationsCommand::Retry { identity, data } => {
+            let database = data.open().await?;
+            let mut transaction = database.transaction().await?;
+            let count = outbox::retry(&mut transaction, identity.as_deref()).await?;
+            transaction.commit().await?;
+            database.close().await;
+            if count == 0 {
+                return Err("nothing to send again; `keyside-gateway notifications list` shows what waits".into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn date_and_time(seconds: i64) -> Result<DateTime, Error> {
+    Ok(DateTime::from_unix_duration(std::time::Duration::from_secs(clock::to_unsigned(seconds)))?)
+}
+
+/// A request's state, with why it waits where the CA engine gives no certificate.
+fn state(request: &Request) -> String {
+    match &request.issue_fault {
+        Some(fault) => format!("{}, waits: {fault}", request.state.name()),
+        None => request.state.name().into(),
+    }
+}
+
 fn revocation(revocation: Revocation) -> String {
     let state = match revocation.state {
         RevocationState::Requested => "asked for",
@@ -441,12 +599,11 @@ fn device(request: &Request) -> Option<String> {
 
 /// A request as one line; tabs between the columns, which none of the values can have.
 fn line(request: &Request) -> Result<String, Error> {
-    let submitted = std::time::Duration::from_secs(clock::to_unsigned(request.submitted_at));
     Ok(format!(
         "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         request.transaction_id,
-        request.state.name(),
-        DateTime::from_unix_duration(submitted)?,
+        state(request),
+        date_and_time(request.submitted_at)?,
         request.certificate_type,
         request.common_name,
         request.email_address,

@@ -24,6 +24,15 @@ pub fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Whether nobody but its owner can read the file `path`. Where files have no mode, nothing is known against it.
+pub fn is_private(path: &Path) -> io::Result<bool> {
+    let metadata = std::fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 == 0);
+    #[cfg(not(unix))]
+    Ok(metadata.is_file())
+}
+
 /// Writes the entries of the folder `path` down to the disk, so that a rename in it outlasts a power cut.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     // Windows does not open folders as files, and keeps their entries safe itself.

@@ -7,6 +7,7 @@ use keyside::pki::certification_path::{self, PathError};
 use keyside::pki::certification_request::CertificationRequest;
 use keyside::pki::error::Error;
 use keyside::pki::full_pki_request::FullPkiRequest;
+use x509_cert::ext::pkix::SubjectAltName;
 
 use crate::clock;
 use crate::policy::CheckedRequest;
@@ -92,6 +93,22 @@ pub fn check_same(
         return Err(Refusal::new(
             ProblemKind::KeyReuseNotAllowed,
             "The request is for the current certificate's key: make a new one.",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that a device asks for the very names that its current certificate has.
+pub fn check_same_names(current: &Certificate, request: &CertificationRequest) -> Result<(), Refusal> {
+    let of_current = current.parsed().tbs_certificate().get_extension::<SubjectAltName>();
+    let of_current =
+        of_current.map_err(|error| Refusal::internal(&error))?.map(|(_, names)| names.0).unwrap_or_default();
+    let of_request = request.subject_alt_names().map_err(|error| Refusal::internal(&error))?;
+    // As many, and each of them, in whatever order.
+    if of_current.len() != of_request.len() || !of_current.iter().all(|name| of_request.contains(name)) {
+        return Err(Refusal::new(
+            ProblemKind::SubjectAltNameNotAllowed,
+            "The names in the subjectAltName must be the current certificate's. For others, enroll with a new code.",
         ));
     }
     Ok(())

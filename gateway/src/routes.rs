@@ -24,6 +24,7 @@ mod ca;
 mod configuration;
 mod connection_check;
 mod console;
+mod est;
 mod openapi;
 mod pki;
 mod problems;
@@ -87,7 +88,7 @@ pub fn router(
         .layer(TraceLayer::new_for_http())
 }
 
-/// Everything that the connection check answers to. `page_url` is where the page is, if the gateway serves it.
+/// Everything that is answered to over TLS with client certificates: the connection check, and EST. `page_url` is where the page is, if the gateway serves it.
 pub fn connection_check_router(
     service: Arc<Service>,
     config: &Config,
@@ -100,6 +101,9 @@ pub fn connection_check_router(
         .route("/", get(connection_check::read))
         .route(connection_check::STYLE_PATH, get(connection_check::style))
         .route(connection_check::ICON_PATH, get(connection_check::icon))
+        .route(est::CA_CERTS_PATH, get(est::ca_certificates))
+        .route(est::SIMPLE_ENROLL_PATH, post(est::simple_enroll))
+        .route(est::SIMPLE_REENROLL_PATH, post(est::simple_reenroll))
         .route(PROBLEMS_PATH, get(problems::describe))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

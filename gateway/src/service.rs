@@ -15,35 +15,47 @@ use keyside::api::{
     RequestState, RequestStatus,
 };
 use keyside::domain::device::Device;
+use keyside::domain::file_name;
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::certification_request::CertificationRequest;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
+use sqlx::any::AnyExecutor;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
 use crate::audit::{Action, Actor, NewEntry, hexadecimal};
 use crate::authorisations;
+use crate::backoff;
 use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config, TypeApproval};
 use crate::connection_check;
 use crate::database::{Database, Transaction};
 use crate::decision;
+use crate::est::{self, Credentials};
+use crate::notifications::Kind;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
 use crate::renewal;
 use crate::store::audit;
 use crate::store::authorisations::Applicant;
 use crate::store::crls::{self, Crl};
-use crate::store::requests::{self, ApprovedRequest, NewDevice, Request, State};
+use crate::store::est_codes;
+use crate::store::outbox::{self, NewNotification};
+use crate::store::requests::{self, ApprovedRequest, Issued, IssuedCertificate, NewDevice, Request, State};
 use crate::tls::Client;
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
 /// When to ask again about a request that a person will decide, in seconds.
 const MANUAL_RETRY_AFTER: i64 = 10;
+/// When to ask again about a certificate that the CA engine did not give when it was asked, in seconds.
+const ENGINE_RETRY_AFTER: i64 = 10;
+/// How often CRLs and renewals are looked after.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
+/// How many holders are told of renewals in one transaction.
+const RENEWALS_AT_ONCE: i64 = 100;
 /// How old a CRL may become before a new one is signed, in seconds.
 const CRL_REFRESH: i64 = DAY;
 /// How long a CRL is valid, in seconds.
@@ -55,8 +67,6 @@ pub struct Service {
     database: Database,
     ca: Arc<dyn CaEngine>,
     connection_check_url: Option<String>,
-    /// Held while a CRL is signed, so that no two have the same number.
-    crl_signing: Mutex<()>,
 }
 
 /// A request as it stands, and when to ask again.
@@ -77,6 +87,39 @@ struct Origin {
     replaces: Option<TransactionId>,
     /// The device that it is for, if it is for one.
     device: Option<Device>,
+    /// The SHA-256 of the one-time code that it came with, if it came with one.
+    est_code: Option<Vec<u8>>,
+}
+
+/// Why a device gets no certificate.
+#[derive(Clone, Debug)]
+pub enum EnrollmentRefusal {
+    /// It has not shown that it may have one. Says what it may show.
+    Unauthorized(&'static str),
+    /// Its request is refused.
+    Refusal(Refusal),
+}
+
+impl EnrollmentRefusal {
+    /// There is no code.
+    pub const NO_CODE: Self =
+        Self::Unauthorized("Show the device's name as the user and its one-time code as the password (HTTP Basic).");
+    /// There is no certificate.
+    pub const NO_CERTIFICATE: Self =
+        Self::Unauthorized("Show the device's current certificate (TLS); without one, enroll with a one-time code.");
+    /// There is no such code for this device.
+    const WRONG_CODE: Self =
+        Self::Unauthorized("This code is not for this device, or not valid any more: ask for a new one.");
+    /// The code was used for another request.
+    const USED_CODE: Self = Self::Unauthorized(
+        "This code was used for another certification request: send that one again, or ask for a new code.",
+    );
+}
+
+impl From<Refusal> for EnrollmentRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
 }
 
 /// What became of a submission.
@@ -96,7 +139,7 @@ impl Service {
         ca: Arc<dyn CaEngine>,
         connection_check_url: Option<String>,
     ) -> Self {
-        Self { config, database, ca, connection_check_url, crl_signing: Mutex::new(()) }
+        Self { config, database, ca, connection_check_url }
     }
 
     /// What the page needs to know.
@@ -109,10 +152,15 @@ impl Service {
         let certificate = |authority| self.ca.certificate(authority).to_vec().into();
         CaCertificates {
             trust_anchors: vec![certificate(Authority::Root)],
-            intermediates: vec![certificate(Authority::Issuing)],
+            intermediates: self.ca.intermediates().into_iter().map(|der| der.to_vec().into()).collect(),
             documents: self.config.trust.documents_to_api(),
             retired: self.config.trust.retired_to_api(),
         }
+    }
+
+    /// The certificates between a user's and the root, as DER, without both.
+    pub fn intermediates(&self) -> Vec<&[u8]> {
+        self.ca.intermediates()
     }
 
     /// The certificate of `authority`, as DER.
@@ -146,6 +194,77 @@ impl Service {
             return Ok(known);
         }
         // From here on, and not before: a renewal that was taken is known for good, whatever has become of the current certificate.
+        let issued = self.renewable(current, now).await?;
+        let kind = self.certificate_type(&issued.certificate_type)?;
+        // A device renews by EST.
+        let renewal_policy = renewal::check_window(current, kind.renewal.filter(|_| !kind.for_devices), now)?;
+        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind, None).await?;
+        let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
+        renewal::check_same(current, &issued.email_address, &request, &checked, renewal_policy)?;
+        let origin = Origin { renews: Some(current.serial_number().to_vec()), ..Origin::default() };
+        self.take(kind, checked, der, submission_sha256, origin).await
+    }
+
+    /// Takes a device's request by EST, DER, for the one-time code that it shows; or finds the transaction of the one that the code was used
+    /// for.
+    pub async fn enroll_device(
+        &self,
+        credentials: &Credentials,
+        der: Vec<u8>,
+    ) -> Result<Submission, EnrollmentRefusal> {
+        let code_sha256 = credentials.code_sha256();
+        let code = est_codes::find(self.database.reader(), &code_sha256).await.map_err(Refusal::from)?;
+        let code = code.filter(|code| code.common_name == credentials.user).ok_or(EnrollmentRefusal::WRONG_CODE)?;
+        let submission_sha256 = Sha256::digest(&der).to_vec();
+        let known = self.known(&submission_sha256).await?;
+        match (&code.submission_sha256, known) {
+            (Some(used_for), Some(known)) if *used_for == submission_sha256 => return Ok(known),
+            (Some(_), _) => return Err(EnrollmentRefusal::USED_CODE),
+            (None, _) if code.valid_until <= clock::now() => return Err(EnrollmentRefusal::WRONG_CODE),
+            (None, Some(_)) => return Err(EnrollmentRefusal::Refusal(came_otherwise())),
+            (None, None) => {}
+        }
+        let device = est::device_of(&code).ok_or_else(|| Refusal::internal(&"a code for a device that is none"))?;
+        let kind = self.certificate_type(&code.certificate_type)?;
+        policy::check_device_is_named(kind.for_devices, Some(&device))?;
+        let (checked, der) = self.check(der, kind, Some(device.clone())).await?;
+        let origin = Origin { device: Some(device), est_code: Some(code_sha256), ..Origin::default() };
+        Ok(self.take(kind, checked, der, submission_sha256, origin).await?)
+    }
+
+    /// Takes a device's request by EST, DER, for the next certificate after the one that it shows, DER; or finds the transaction of one that
+    /// came before.
+    pub async fn reenroll_device(&self, current: &[u8], der: Vec<u8>) -> Result<Submission, Refusal> {
+        let now = clock::now();
+        let current = Certificate::from_der(current).map_err(|error| {
+            Refusal::new(ProblemKind::CertificateNotAccepted, format!("It cannot be read: {error}."))
+        })?;
+        // With the certificate, as for any renewal.
+        let submission_sha256 = Sha256::new().chain_update(&der).chain_update(current.der()).finalize().to_vec();
+        if let Some(known) = self.known(&submission_sha256).await? {
+            return Ok(known);
+        }
+        let issued = self.renewable(&current, now).await?;
+        let kind = self.certificate_type(&issued.certificate_type)?;
+        let renewal_policy = renewal::check_window(&current, kind.renewal, now)?;
+        let renewed = requests::find(self.database.reader(), issued.transaction_id).await?;
+        let Some(device) = renewed.and_then(|request| request.device()).filter(|_| kind.for_devices) else {
+            return Err(Refusal::new(
+                ProblemKind::RenewalNotAllowed,
+                "This certificate is not a device's: renew it on the page, or with a full PKI request.",
+            ));
+        };
+        let (checked, der) = self.check(der, kind, Some(device.clone())).await?;
+        let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
+        renewal::check_same(&current, &issued.email_address, &request, &checked, renewal_policy)?;
+        renewal::check_same_names(&current, &request)?;
+        let renews = Some(current.serial_number().to_vec());
+        let origin = Origin { renews, device: Some(device), ..Origin::default() };
+        self.take(kind, checked, der, submission_sha256, origin).await
+    }
+
+    /// What is known of the certificate `current`, if it was issued here, is valid, and is not revoked.
+    async fn renewable(&self, current: &Certificate, now: i64) -> Result<IssuedCertificate, Refusal> {
         let (ca, signer) = (Arc::clone(&self.ca), current.clone());
         spawn_blocking(move || {
             renewal::check_path(&signer, ca.certificate(Authority::Root), ca.certificate(Authority::Issuing), now)
@@ -164,13 +283,7 @@ impl Service {
                 "A revoked certificate is not renewed: register for a new one.",
             ));
         }
-        let kind = self.certificate_type(&issued.certificate_type)?;
-        let renewal_policy = renewal::check_window(current, kind.renewal, now)?;
-        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind, None).await?;
-        let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
-        renewal::check_same(current, &issued.email_address, &request, &checked, renewal_policy)?;
-        let origin = Origin { renews: Some(current.serial_number().to_vec()), ..Origin::default() };
-        self.take(kind, checked, der, submission_sha256, origin).await
+        Ok(issued)
     }
 
     /// The transaction of what was submitted before.
@@ -201,7 +314,7 @@ impl Service {
         checked: CheckedRequest,
         der: Vec<u8>,
         submission_sha256: Vec<u8>,
-        Origin { renews, replaces, device }: Origin,
+        Origin { renews, replaces, device, est_code }: Origin,
     ) -> Result<Submission, Refusal> {
         let submitted_at = clock::now();
         let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
@@ -242,12 +355,26 @@ impl Service {
             authorisations::match_request(&mut transaction, kind, id, applicant, names_hosts, approve_at, submitted_at)
                 .await?;
         }
+        if let Some(code) = est_code {
+            let is_ours = is_new && est_codes::use_up(&mut transaction, &code, &row.submission_sha256).await?;
+            // Dropped, the transaction has never been: two requests at once do not share a code.
+            if !is_ours {
+                return Err(came_otherwise());
+            }
+        }
+        if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
+            outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Submitted, &request, Vec::new())).await?;
+        }
         transaction.commit().await?;
         if is_new {
             tracing::info!(id = %row.transaction_id, r#type = row.certificate_type, "request taken");
         }
         if self.config.approval == (Approval::Automatic { after_seconds: 0 }) {
-            self.approve_and_issue().await?;
+            self.approve_due().await?;
+            // What signs here does so at once. Another engine takes its time: nobody is kept waiting for it.
+            if self.ca.signs_crls() {
+                while self.issue_next().await? {}
+            }
         }
         let request = requests::find_by_submission(self.database.reader(), &row.submission_sha256)
             .await?
@@ -268,9 +395,12 @@ impl Service {
         let request = self.find(id).await?;
         Err(Refusal::new(
             ProblemKind::NotIssued,
-            match request.rejection_reason {
-                Some(reason) => format!("The request was rejected: {reason}"),
-                None => "The certificate is not ready yet: ask for the request's state, and again later.".into(),
+            match (request.rejection_reason, request.issue_fault) {
+                (Some(reason), _) => format!("The request was rejected: {reason}"),
+                (None, Some(_)) => "The request is approved, but the certification authority (CA) does not issue at the moment. \
+                                    Nothing is lost, and nothing to be done: the certificate comes as soon as it does; ask again later."
+                    .into(),
+                (None, None) => "The certificate is not ready yet: ask for the request's state, and again later.".into(),
             },
         ))
     }
@@ -294,36 +424,47 @@ impl Service {
         Ok(connection_check::answer(&client, verdict, certificate.as_ref()))
     }
 
-    /// The current CRL of `authority`, as DER.
+    /// The current CRL of `authority`, as DER; signed anew if it is a day old, or if a certificate was revoked since.
     pub async fn crl(&self, authority: Authority) -> Result<Vec<u8>, Refusal> {
+        if !self.ca.signs_crls() {
+            let revoked = requests::revoked(self.database.reader()).await?;
+            let now = clock::now();
+            let order = CrlOrder { authority, number: 0, this_update: now, next_update: now, revoked };
+            return self.ca.crl(order).await?.ok_or_else(no_crl);
+        }
         let issuer = Sha256::digest(self.ca.certificate(authority)).to_vec();
-        let _signing = self.crl_signing.lock().await;
-        let now = clock::now();
         let last = crls::find(self.database.reader(), &issuer).await?;
-        let entries = self.entries(authority).await?;
-        let number = match last {
-            Some(last) if now < last.this_update + CRL_REFRESH && last.entries == entries => return Ok(last.crl),
-            Some(last) => last.number + 1,
-            None => 1,
-        };
-        // Read after they were counted: one that is revoked in between is on this CRL, and the next one is signed all the same.
-        let revoked = if entries > 0 { requests::revoked(self.database.reader()).await? } else { Vec::new() };
-        let this_update = now - BACKDATING;
-        let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
-        let ca = Arc::clone(&self.ca);
-        let crl = spawn_blocking(move || ca.sign_crl(&order)).await??;
-        let crl = Crl { number, this_update, entries, crl };
+        let entries = self.entries(self.database.reader(), authority).await?;
+        if let Some(last) = last
+            && is_current(&last, entries)
+        {
+            return Ok(last.crl);
+        }
+        // One gateway of all: no two sign a CRL with the same number.
         let mut transaction = self.database.transaction().await?;
+        let last = crls::lock(&mut transaction, &issuer).await?;
+        let entries = self.entries(&mut *transaction, authority).await?;
+        if is_current(&last, entries) {
+            return Ok(last.crl);
+        }
+        let now = clock::now();
+        // Read after they were counted: one that is revoked in between is on this CRL, and the next one is signed all the same.
+        let revoked = if entries > 0 { requests::revoked(&mut *transaction).await? } else { Vec::new() };
+        let (number, this_update) = (last.number + 1, now - BACKDATING);
+        let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
+        let crl = self.ca.crl(order).await?.ok_or_else(no_crl)?;
+        let crl = Crl { number, this_update, entries, crl };
         crls::replace(&mut transaction, &issuer, &crl).await?;
         transaction.commit().await?;
+        tracing::info!(?authority, number, entries, "CRL signed");
         Ok(crl.crl)
     }
 
     /// How many certificates of `authority` are revoked: users' certificates are all the issuing one's.
-    async fn entries(&self, authority: Authority) -> Result<i64, Refusal> {
+    async fn entries(&self, executor: impl AnyExecutor<'_>, authority: Authority) -> Result<i64, Refusal> {
         match authority {
             Authority::Root => Ok(0),
-            Authority::Issuing => Ok(requests::count_revoked(self.database.reader()).await?),
+            Authority::Issuing => Ok(requests::count_revoked(executor).await?),
         }
     }
 
@@ -356,6 +497,13 @@ impl Service {
 
     /// Approves what is due, and issues what is approved.
     async fn approve_and_issue(&self) -> Result<(), Refusal> {
+        self.approve_due().await?;
+        while self.issue_next().await? {}
+        Ok(())
+    }
+
+    /// Approves what is due, where the configuration has it so.
+    async fn approve_due(&self) -> Result<(), Refusal> {
         for request in requests::due(self.database.reader(), clock::now()).await? {
             if !self.approves_by_itself(&request) {
                 continue;
@@ -365,24 +513,6 @@ impl Service {
                 // Somebody else was faster.
                 Ok(()) | Err(decision::DecisionError::Decided(..) | decision::DecisionError::RenewsRevoked(_)) => {}
                 Err(error) => return Err(error.into()),
-            }
-        }
-        for request in requests::approved(self.database.reader()).await? {
-            let (id, serial_number) = (request.transaction_id, hexadecimal(&request.serial_number));
-            match self.sign(request).await {
-                Ok(certificate) => {
-                    let mut transaction = self.database.transaction().await?;
-                    let is_new = requests::issue(&mut transaction, id, &certificate).await?;
-                    if is_new {
-                        let detail = format!("serial number {serial_number}");
-                        note(&mut transaction, id, Action::Issued, Actor::Gateway, detail).await?;
-                    }
-                    transaction.commit().await?;
-                    if is_new {
-                        tracing::info!(%id, "issued");
-                    }
-                }
-                Err(_) => tracing::error!(%id, "the certificate could not be issued; it stays approved"),
             }
         }
         Ok(())
@@ -402,21 +532,131 @@ impl Service {
         is_for_the_authorised(kind, request.renews.is_some())
     }
 
-    /// Signs the certificate of an approved request.
-    async fn sign(&self, request: ApprovedRequest) -> Result<Vec<u8>, Refusal> {
-        let holder = match request.is_for_device() {
-            true => Holder::Device,
-            false => Holder::Person { email_address: request.email_address },
+    /// Issues the certificate of the approved request that has waited longest. Returns whether to go on with the next one.
+    ///
+    /// The CA engine is asked outside of any transaction. While it is, the request is this gateway's by a lease; should the engine, or this
+    /// gateway, never come back, the lease ends, and the same order is placed again.
+    async fn issue_next(&self) -> Result<bool, Refusal> {
+        let now = clock::now();
+        // Twice the time that the engine has, and some for the database.
+        let lease = clock::from_unsigned(self.ca.patience().as_secs().saturating_mul(2)) + 5;
+        let mut transaction = self.database.transaction().await?;
+        let taken = requests::take_approved(&mut transaction, now, now + lease).await?;
+        transaction.commit().await?;
+        let Some(request) = taken else { return Ok(false) };
+        let (id, attempts) = (request.transaction_id, request.issue_attempts);
+        let serial_number = hexadecimal(&request.serial_number);
+        if request.is_in_doubt() {
+            tracing::warn!(%id, "an earlier attempt had no end: the CA engine may have signed, and nobody has the certificate");
+        }
+        let issued = self.sign(&request).await;
+        let mut transaction = self.database.transaction().await?;
+        let goes_on = match issued {
+            Ok(issued) => {
+                if requests::issue(&mut transaction, id, &issued).await? {
+                    let request = requests::find(&mut *transaction, id).await?;
+                    if let Some(request) = &request {
+                        let told = vec![("not_after", day(issued.not_after))];
+                        let told = NewNotification::about(Kind::Issued, request, told);
+                        outbox::enqueue(&mut transaction, &told).await?;
+                    }
+                    let detail = format!("serial number {serial_number}");
+                    note(&mut transaction, id, Action::Issued, Actor::Gateway, detail).await?;
+                    tracing::info!(%id, "issued");
+                }
+                true
+            }
+            Err(CaError::Refused(reason)) => {
+                let reason = format!("The certification authority (CA) refuses it: {reason}");
+                if requests::refuse(&mut transaction, id, &reason).await? {
+                    let request = requests::find(&mut *transaction, id).await?;
+                    if let Some(request) = &request {
+                        let told = NewNotification::about(Kind::Rejected, request, vec![("reason", reason.clone())]);
+                        outbox::enqueue(&mut transaction, &told).await?;
+                    }
+                    note(&mut transaction, id, Action::Rejected, Actor::Gateway, reason.clone()).await?;
+                    tracing::warn!(%id, reason, "rejected");
+                }
+                true
+            }
+            Err(error) => {
+                let pause = backoff::pause(self.ca.retry_after(), attempts);
+                tracing::warn!(%id, %error, pause, "the certificate could not be issued; it stays approved");
+                requests::issue_failed(&mut transaction, id, &error.to_string(), clock::now() + pause).await?;
+                // What has kept this one may keep the next.
+                false
+            }
         };
+        transaction.commit().await?;
+        Ok(goes_on)
+    }
+
+    /// Has the certificate of an approved request signed.
+    async fn sign(&self, request: &ApprovedRequest) -> Result<Issued, CaError> {
         let order = CertificateOrder {
-            certification_request: request.certification_request,
-            holder,
-            serial_number: request.serial_number,
+            certification_request: request.certification_request.clone(),
+            holder: match request.is_for_device() {
+                true => Holder::Device,
+                false => Holder::Person { email_address: request.email_address.clone() },
+            },
+            serial_number: request.serial_number.clone(),
             not_before: request.not_before,
             not_after: request.not_after,
         };
-        let ca = Arc::clone(&self.ca);
-        Ok(spawn_blocking(move || ca.issue(&order)).await??)
+        let certificate = Certificate::from_der(&self.ca.issue(order).await?)?;
+        let (not_before, not_after) = certificate.validity();
+        Ok(Issued {
+            serial_number: certificate.serial_number().to_vec(),
+            not_before: clock::from_unsigned(not_before),
+            not_after: clock::from_unsigned(not_after),
+            certificate: certificate.der().to_vec(),
+        })
+    }
+
+    /// Keeps CRLs current, and tells holders when their certificates can be renewed, over and over. Ends when it is dropped.
+    pub async fn keep_house(&self) {
+        let mut interval = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            // A failure is in the log; the next round tries again.
+            if self.ca.signs_crls() {
+                for authority in [Authority::Root, Authority::Issuing] {
+                    let _ = self.crl(authority).await;
+                }
+            }
+            let _ = self.tell_of_renewals().await;
+        }
+    }
+
+    /// Tells holders that their certificates can be renewed, once for each certificate.
+    async fn tell_of_renewals(&self) -> Result<(), Refusal> {
+        let now = clock::now();
+        for kind in &self.config.certificate_types {
+            let Some(renewal) = kind.renewal else { continue };
+            let opens = now + i64::from(renewal.window_days) * DAY;
+            loop {
+                let mut transaction = self.database.transaction().await?;
+                let ids = requests::take_to_renew(&mut transaction, &kind.id, now, opens, RENEWALS_AT_ONCE).await?;
+                for id in &ids {
+                    let Some(request) = requests::find_to_renew(&mut *transaction, *id).await? else { continue };
+                    let serial_number =
+                        base16ct::lower::encode_string(request.serial_number.as_deref().unwrap_or_default());
+                    let told = vec![
+                        ("not_after", day(request.not_after.unwrap_or_default())),
+                        ("serial_number", serial_number),
+                    ];
+                    let told = NewNotification::about(Kind::RenewalDue, &request, told);
+                    outbox::enqueue(&mut transaction, &told).await?;
+                    tracing::info!(%id, "its certificate can be renewed");
+                }
+                transaction.commit().await?;
+                if ids.is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn find(&self, id: TransactionId) -> Result<Request, Refusal> {
@@ -448,6 +688,7 @@ impl Service {
         };
         let retry_after = match (request.state, request.approve_at, self.config.approval) {
             (State::Rejected | State::Issued, ..) => None,
+            (State::Approved, ..) if request.issue_fault.is_some() => Some(ENGINE_RETRY_AFTER),
             (State::Approved, ..) => Some(1),
             // The same for those who are authorised and those who are not.
             (State::Pending, ..) if self.is_for_the_authorised(request) => Some(MANUAL_RETRY_AFTER),
@@ -483,4 +724,27 @@ async fn note(
     detail: String,
 ) -> Result<(), sqlx::Error> {
     audit::append(transaction, NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail }).await
+}
+
+/// For a device's certification request that is known, but not as the one that the code was used for.
+fn came_otherwise() -> Refusal {
+    Refusal::new(
+        ProblemKind::DeviceNotExpected,
+        "This certification request is being taken, or has come in another way: send it again in a moment, or make one with a new key.",
+    )
+}
+
+/// Whether a CRL need not be signed anew.
+fn is_current(crl: &Crl, entries: i64) -> bool {
+    clock::now() < crl.this_update + CRL_REFRESH && crl.entries == entries
+}
+
+/// For an authority without a CRL.
+fn no_crl() -> Refusal {
+    Refusal::new(ProblemKind::NotFound, "This authority has no certificate revocation list (CRL) here.")
+}
+
+/// A time as its day, for people.
+fn day(seconds: i64) -> String {
+    file_name::day(clock::to_unsigned(seconds)).unwrap_or_default()
 }

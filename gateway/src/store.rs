@@ -7,7 +7,10 @@
 pub mod audit;
 pub mod authorisations;
 pub mod crls;
+pub mod engines;
+pub mod est_codes;
 pub mod officers;
+pub mod outbox;
 pub mod requests;
 mod search;
 pub mod sessions;

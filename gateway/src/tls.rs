@@ -51,6 +51,11 @@ pub enum TlsError {
     /// The CA issues no certificate for the server.
     #[error(transparent)]
     Ca(#[from] CaError),
+    /// There is no certificate for the server.
+    #[error(
+        "its server has no certificate, and this CA engine issues none for it: name certificate_file and key_file under [connection_check]"
+    )]
+    NoCertificate,
     /// The certificate and its key cannot be used.
     #[error("its certificate cannot be used with its key ({0}): name the files of a certificate and of its own key")]
     Rustls(#[from] rustls::Error),
@@ -79,12 +84,18 @@ impl Client {
     }
 }
 
-/// Accepts TLS connections as the server at `url`, with its certificate from the files, or else from the embedded CA. Clients are
-/// asked for a certificate of `ca`.
-pub fn acceptor(url: &str, files: Option<&ServerCertificate>, ca: &EmbeddedCa) -> Result<TlsAcceptor, TlsError> {
-    let (chain, key) = match files {
-        Some(files) => read(files)?,
-        None => issue(url, ca)?,
+/// Accepts TLS connections as the server at `url`, with its certificate from the files, or else from the embedded CA where there is
+/// one. Clients are asked for a certificate of `ca`.
+pub fn acceptor(
+    url: &str,
+    files: Option<&ServerCertificate>,
+    ca: &dyn CaEngine,
+    embedded: Option<&EmbeddedCa>,
+) -> Result<TlsAcceptor, TlsError> {
+    let (chain, key) = match (files, embedded) {
+        (Some(files), _) => read(files)?,
+        (None, Some(embedded)) => issue(url, embedded)?,
+        (None, None) => return Err(TlsError::NoCertificate),
     };
     let provider = Arc::new(ring::default_provider());
     let verifier = AnyCertificate::of(ca, provider.signature_verification_algorithms)?;
@@ -139,7 +150,7 @@ struct AnyCertificate {
 
 impl AnyCertificate {
     /// Asks for certificates of `ca`: browsers offer no others.
-    fn of(ca: &EmbeddedCa, algorithms: WebPkiSupportedAlgorithms) -> Result<Self, CaError> {
+    fn of(ca: &dyn CaEngine, algorithms: WebPkiSupportedAlgorithms) -> Result<Self, CaError> {
         let hint = |authority| -> Result<_, CaError> {
             let certificate = Certificate::from_der(ca.certificate(authority))?;
             Ok(DistinguishedName::from(der::Encode::to_der(certificate.subject())?))

@@ -5,6 +5,7 @@ use der::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
@@ -142,6 +143,18 @@ impl Certificate {
             &signed,
             signature,
         )
+    }
+
+    /// Whether this certificate's key signed `crl`.
+    pub fn has_signed_crl(&self, crl: &CertificateList) -> Result<bool, Error> {
+        let signed = crl.tbs_cert_list.to_der().map_err(Error::malformed("CertificateList"))?;
+        let signature = crl.signature.as_bytes().ok_or(Error::SignatureInvalid)?;
+        let key = self.parsed.tbs_certificate().subject_public_key_info();
+        match signature::verify(key, &crl.signature_algorithm, &signed, signature) {
+            Ok(()) => Ok(true),
+            Err(Error::SignatureInvalid) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// What people compare when they ask "which certificate is this?".

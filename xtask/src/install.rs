@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tool::{REQUESTS, Source, Tool};
+use crate::tool::{PYTHON_PACKAGES, Source, Tool};
 use crate::{folders, process, toolbox, wasm_toolchain};
 
 /// Settings under which a tool from crates.io is built: it runs for seconds and is built on the spot, so what counts is
@@ -155,9 +155,9 @@ impl Installer<'_> {
         folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
             self.step("making a Python environment", Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             let mut command = Command::new(folder.join("bin/python3"));
-            let packages = [format!("cryptography=={version}"), format!("requests=={REQUESTS}")];
-            command.args(["-m", "pip", "install", "--disable-pip-version-check"]).args(packages);
-            self.step(&format!("fetching cryptography {version} and requests {REQUESTS} from PyPI"), &mut command)
+            command.args(["-m", "pip", "install", "--disable-pip-version-check", &format!("cryptography=={version}")]);
+            command.args(PYTHON_PACKAGES);
+            self.step(&format!("fetching cryptography {version}, {} from PyPI", PYTHON_PACKAGES.join(", ")), &mut command)
         })
     }
 

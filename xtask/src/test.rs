@@ -18,6 +18,9 @@ use crate::{Installing, folders, lint, page, repository};
 /// The programs that judge what Keyside writes.
 const JUDGES: &[Tool] = &[Tool::OpenSsl, Tool::NssTools, Tool::GnuTls, Tool::Java, Tool::Curl, Tool::Python];
 
+/// The programs that the gateway's tests put around it, and that judge what it does.
+const NEIGHBOURS: &[Tool] = &[Tool::OpenSsl, Tool::Curl, Tool::Python, Tool::Cfssl, Tool::Pki];
+
 /// The root package's test targets that are suites of their own.
 const OWN_SUITES: [&str; 2] = ["interop", "browser"];
 
@@ -60,7 +63,7 @@ impl Suite {
         let browsers = [Tool::Chromium, Tool::Firefox];
         match self {
             Self::Lint => lint::TOOLS.to_vec(),
-            Self::Native => Vec::new(),
+            Self::Native => NEIGHBOURS.to_vec(),
             Self::Interop => JUDGES.to_vec(),
             Self::Browser => {
                 let tools = [Tool::WasmToolchain, Tool::WasmBindgen, Tool::WasmPack];
@@ -147,6 +150,7 @@ fn name(suite: Suite) -> String {
 /// All tests of all packages but the suites of their own, compiled in one go, then the documentation's examples.
 fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
     let mut cargo = toolbox.command("cargo")?;
+    cargo.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     cargo.args(["test", "--no-fail-fast", "--workspace", "--lib", "--bins"]);
     for package in [".", "gateway", "xtask"] {
         for target in test_targets(&repository().join(package).join("tests"))? {

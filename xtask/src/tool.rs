@@ -5,8 +5,8 @@ use semver::{Version, VersionReq};
 use crate::error::{Error, Result};
 use crate::repository;
 
-/// The version of the Python package requests, installed beside cryptography, whose version is the tool's.
-pub(crate) const REQUESTS: &str = "2.34.2";
+/// The Python packages beside cryptography, whose version is the tool's.
+pub(crate) const PYTHON_PACKAGES: [&str; 3] = ["requests==2.34.2", "aiosmtpd==1.4.6", "pkilint==0.13.3"];
 
 /// Something that a command needs and that may have to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,8 @@ pub(crate) enum Tool {
     Java,
     Curl,
     Python,
+    Cfssl,
+    Pki,
 }
 
 /// Where a tool comes from when it is not there.
@@ -259,12 +261,35 @@ impl Tool {
                 source: System { packages: &["curl"], elsewhere: "install curl: https://curl.se/download.html" },
             },
             Self::Python => Description {
-                name: "Python with the packages requests and cryptography",
-                purpose: "reads the PKCS#12 files, and logs in with the PEM file",
+                name: "Python with the packages cryptography, requests, aiosmtpd and pkilint",
+                purpose: "reads the PKCS#12 files, logs in with the PEM file, takes mails, and lints certificates",
                 programs: &["python3"],
-                version_arguments: &["-c", "import cryptography, requests; print(cryptography.__version__)"],
+                version_arguments: &["-c", "import aiosmtpd, cryptography, pkilint, requests; print(cryptography.__version__)"],
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
+            },
+            Self::Cfssl => Description {
+                name: "CFSSL",
+                purpose: "is the CA engine that the gateway asks",
+                programs: &["cfssl"],
+                version_arguments: &["version"],
+                wanted: Any,
+                source: System {
+                    packages: &["golang-cfssl"],
+                    elsewhere: "put the program cfssl in PATH: https://github.com/cloudflare/cfssl",
+                },
+            },
+            Self::Pki => Description {
+                name: "strongSwan's pki",
+                purpose: "enrolls as a device does (EST)",
+                programs: &["pki"],
+                version_arguments: &["--help"],
+                wanted: Any,
+                source: System {
+                    // The plugins have elliptic curves and GCM, without which there is no TLS any more.
+                    packages: &["strongswan-pki", "libstrongswan-standard-plugins"],
+                    elsewhere: "put strongSwan's pki, 5.9.8 or later, in PATH: https://strongswan.org/",
+                },
             },
         }
     }
@@ -316,7 +341,7 @@ impl Tool {
             }
             Source::WasmToolchain => crate::wasm_toolchain::HOW_TO_GET.to_owned(),
             Source::PythonEnvironment => {
-                format!("python3 -m pip install cryptography=={} requests=={REQUESTS}", version())
+                format!("python3 -m pip install cryptography=={} {}", version(), PYTHON_PACKAGES.join(" "))
             }
             Source::ByHand(way) => way.to_owned(),
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, Result};
-use crate::tool::{Description, REQUESTS, Source, Tool};
+use crate::tool::{Description, PYTHON_PACKAGES, Source, Tool};
 use crate::{folders, install, process, repository, wasm_toolchain};
 
 /// The tools that were found, and those that were not.
@@ -159,7 +159,7 @@ pub(crate) fn cached_folder(tool: Tool, cache: &Path) -> Result<PathBuf> {
     Ok(cache.join(match tool.description().source {
         Source::Crate { name, .. } | Source::Npm(name) => format!("{name}-{version}"),
         // All that is in the environment is in its name, so that one with less is not taken for it.
-        _ => format!("python-cryptography-{version}-requests-{REQUESTS}"),
+        _ => format!("python-cryptography-{version}-{}", PYTHON_PACKAGES.join("-").replace("==", "-")),
     }))
 }
 

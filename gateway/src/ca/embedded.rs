@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use der::asn1::{Ia5String, OctetString};
@@ -27,6 +28,7 @@ use keyside::pki::pem;
 use rsa::pkcs1v15::{Signature, SigningKey};
 use rsa::signature::Signer as _;
 use sha2::Sha256;
+use tokio::task::spawn_blocking;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
 use x509_cert::certificate::{TbsCertificate, Version};
@@ -46,7 +48,7 @@ use x509_cert::spki::{
 use x509_cert::time::{Time, Validity};
 use zeroize::Zeroizing;
 
-use super::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
+use super::{Answer, Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config;
 use crate::private_files;
@@ -59,6 +61,10 @@ const KEY_SIZE: KeySize = KeySize::Rsa3072;
 const SERVER_SUBJECT: &str = "CN=Keyside connection check";
 /// How long these are valid, in seconds; one is issued at each start. Apple's systems take no more than 825 days.
 const SERVER_VALIDITY: i64 = 820 * DAY;
+/// How long a signature may take: it takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// After how many seconds to sign again what could not be signed.
+const RETRY_AFTER: i64 = 10;
 /// The PEM label of a PKCS#8 PrivateKeyInfo (RFC 7468, section 10).
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// The PEM label of a PKCS#8 EncryptedPrivateKeyInfo (RFC 7468, section 11).
@@ -85,7 +91,11 @@ impl Authority {
 }
 
 /// The embedded CA.
-pub struct EmbeddedCa {
+#[derive(Clone)]
+pub struct EmbeddedCa(Arc<Signers>);
+
+/// The authorities, and what their certificates have in common.
+struct Signers {
     root: Signer,
     issuing: Signer,
     public_url: String,
@@ -104,7 +114,7 @@ impl EmbeddedCa {
     /// addresses begin with.
     pub fn open_or_create(
         directory: &Path,
-        config: &config::Ca,
+        config: &config::EmbeddedCa,
         passphrase: Option<&Passphrase>,
         public_url: &str,
     ) -> Result<Self, CaError> {
@@ -127,13 +137,13 @@ impl EmbeddedCa {
                 );
             }
         }
-        Ok(Self { root, issuing, public_url: public_url.into() })
+        Ok(Self(Arc::new(Signers { root, issuing, public_url: public_url.into() })))
     }
 
     /// Issues a certificate for a server of the gateway's own, whose clients reach it at `host`, a DNS name or an IP address; DER.
     pub fn issue_for_server(&self, host: &str, key: &KeyPair) -> Result<Vec<u8>, CaError> {
         let now = clock::now();
-        let issuer_end = clock::from_unsigned(self.issuing.certificate.validity().1);
+        let issuer_end = clock::from_unsigned(self.0.issuing.certificate.validity().1);
         if now >= issuer_end {
             return Err(CaError::Expired);
         }
@@ -145,7 +155,7 @@ impl EmbeddedCa {
             Err(_) => GeneralName::DnsName(Ia5String::new(host)?),
         };
         let public_key = public_key_of(key)?;
-        self.issuing.sign_certificate(
+        self.0.issuing.sign_certificate(
             &serial_number::random(&mut rand::rng()),
             now - BACKDATING,
             (now + SERVER_VALIDITY).min(issuer_end),
@@ -163,7 +173,7 @@ impl EmbeddedCa {
         names: Vec<GeneralName>,
     ) -> Result<Extensions<'a>, CaError> {
         let mut extensions = Extensions::new(subject);
-        extensions.add(&key_identifier_of(&self.issuing.certificate)?)?;
+        extensions.add(&key_identifier_of(&self.0.issuing.certificate)?)?;
         extensions.add(&SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?)?;
         extensions.add(&KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment))?;
         extensions.add(&ExtendedKeyUsage(purposes))?;
@@ -173,28 +183,15 @@ impl EmbeddedCa {
         if !names.is_empty() {
             extensions.add(&SubjectAltName(names))?;
         }
-        extensions.add(&distribution_points(&self.public_url, Authority::Issuing)?)?;
-        extensions.add(&issuer_address(&self.public_url, Authority::Issuing)?)?;
+        extensions.add(&distribution_points(&self.0.public_url, Authority::Issuing)?)?;
+        extensions.add(&issuer_address(&self.0.public_url, Authority::Issuing)?)?;
         Ok(extensions)
     }
 
-    /// The certificate and key of `authority`.
-    fn signer(&self, authority: Authority) -> &Signer {
-        match authority {
-            Authority::Root => &self.root,
-            Authority::Issuing => &self.issuing,
-        }
-    }
-}
-
-impl CaEngine for EmbeddedCa {
-    fn certificate(&self, authority: Authority) -> &[u8] {
-        self.signer(authority).certificate.der()
-    }
-
-    fn issue(&self, order: &CertificateOrder) -> Result<Vec<u8>, CaError> {
+    /// Signs a certificate, as DER. The same order gives the same certificate: PKCS#1 v1.5 signatures have no random part.
+    fn sign(&self, order: &CertificateOrder) -> Result<Vec<u8>, CaError> {
         let request = CertificationRequest::from_der(&order.certification_request)?;
-        let issuer_end = clock::from_unsigned(self.issuing.certificate.validity().1);
+        let issuer_end = clock::from_unsigned(self.0.issuing.certificate.validity().1);
         if order.not_before >= issuer_end {
             return Err(CaError::Expired);
         }
@@ -207,7 +204,7 @@ impl CaEngine for EmbeddedCa {
             ),
             Holder::Device => (vec![ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH], names_of_device(&request)?),
         };
-        self.issuing.sign_certificate(
+        self.0.issuing.sign_certificate(
             &order.serial_number,
             order.not_before,
             order.not_after.min(issuer_end),
@@ -216,6 +213,7 @@ impl CaEngine for EmbeddedCa {
         )
     }
 
+    /// Signs a CRL, as DER.
     fn sign_crl(&self, order: &CrlOrder) -> Result<Vec<u8>, CaError> {
         let signer = self.signer(order.authority);
         let mut extensions = Extensions::new(signer.certificate.subject());
@@ -237,6 +235,42 @@ impl CaEngine for EmbeddedCa {
         let crl: CertificateList =
             CertificateList { tbs_cert_list, signature_algorithm, signature: signature.to_bitstring()? };
         Ok(crl.to_der()?)
+    }
+
+    /// The certificate and key of `authority`.
+    fn signer(&self, authority: Authority) -> &Signer {
+        match authority {
+            Authority::Root => &self.0.root,
+            Authority::Issuing => &self.0.issuing,
+        }
+    }
+}
+
+impl CaEngine for EmbeddedCa {
+    fn certificate(&self, authority: Authority) -> &[u8] {
+        self.signer(authority).certificate.der()
+    }
+
+    fn issue(&self, order: CertificateOrder) -> Answer<'_, Vec<u8>> {
+        let ca = self.clone();
+        Box::pin(async move { spawn_blocking(move || ca.sign(&order)).await? })
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    fn retry_after(&self) -> i64 {
+        RETRY_AFTER
+    }
+
+    fn signs_crls(&self) -> bool {
+        true
+    }
+
+    fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>> {
+        let ca = self.clone();
+        Box::pin(async move { spawn_blocking(move || ca.sign_crl(&order)).await?.map(Some) })
     }
 }
 
@@ -435,7 +469,7 @@ fn time(seconds: i64) -> Result<Time, CaError> {
 /// Makes root and issuing authority beside `directory`, and moves them there when all is written: a crash leaves no half CA.
 fn create(
     directory: &Path,
-    config: &config::Ca,
+    config: &config::EmbeddedCa,
     passphrase: Option<&Passphrase>,
     public_url: &str,
 ) -> Result<(), CaError> {

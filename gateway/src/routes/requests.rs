@@ -17,7 +17,6 @@ use mediatype::MediaType;
 use serde::de::DeserializeOwned;
 
 use super::{App, NO_STORE, accept};
-use crate::ca::Authority;
 use crate::problem::Refusal;
 use crate::service::Standing;
 
@@ -107,7 +106,7 @@ pub(super) async fn certificate(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let certificate = app.service.certificate(id).await?;
-    let issuing = app.service.authority_certificate(Authority::Issuing);
+    let chain: Vec<&[u8]> = [certificate.as_slice()].into_iter().chain(app.service.intermediates()).collect();
 
     let Some(media_type) = accept::choose(&accept::accepted(&headers), &OFFERS) else {
         return Err(Refusal::new(
@@ -116,11 +115,13 @@ pub(super) async fn certificate(
         ));
     };
     let body = match media_type {
-        PEM_CERTIFICATE_CHAIN => pem::encode(pem::CERTIFICATE, &certificate)
-            .and_then(|leaf| Ok(leaf + &pem::encode(pem::CERTIFICATE, issuing)?))
+        PEM_CERTIFICATE_CHAIN => chain
+            .iter()
+            .map(|der| pem::encode(pem::CERTIFICATE, der))
+            .collect::<Result<String, _>>()
             .map(String::into_bytes),
-        PKCS7_CERTS_ONLY => certs_only::encode(&[&certificate, issuing]),
-        _ => Ok(certificate),
+        PKCS7_CERTS_ONLY => certs_only::encode(&chain),
+        _ => Ok(certificate.clone()),
     }
     .map_err(|error| Refusal::internal(&error))?;
     let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -182,7 +183,7 @@ pub(super) async fn revoke(
 }
 
 /// The body's media type in lowercase, without its parameters; empty if it is not told.
-fn essence(request: &Request<Body>) -> String {
+pub(super) fn essence(request: &Request<Body>) -> String {
     request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -207,7 +208,7 @@ fn read_json<T: DeserializeOwned>(body: &[u8], members: &str) -> Result<T, Refus
 
 /// Reads at most `limit` bytes of `body`. The rest of a longer one is thrown away as it comes, for as long as a request may
 /// take: a connection that is closed while the client still writes is reset, and the client never sees why.
-async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
+pub(super) async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let mut size = 0;
     while let Some(frame) = body.frame().await {

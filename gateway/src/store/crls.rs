@@ -27,6 +27,20 @@ pub async fn find(executor: impl AnyExecutor<'_>, issuer: &[u8]) -> Result<Optio
         .await
 }
 
+/// The current CRL of the issuer, which nobody else changes until the transaction ends; one with the number 0 and without contents where
+/// there is none.
+pub async fn lock(transaction: &mut Transaction, issuer: &[u8]) -> Result<Crl, sqlx::Error> {
+    // A statement that changes nothing, and locks the row for that.
+    sqlx::query_as(
+        "INSERT INTO crls (issuer, number, this_update, entries, crl) VALUES ($1, 0, 0, 0, $2) \
+         ON CONFLICT (issuer) DO UPDATE SET number = crls.number RETURNING number, this_update, entries, crl",
+    )
+    .bind(issuer)
+    .bind([].as_slice())
+    .fetch_one(&mut **transaction)
+    .await
+}
+
 /// Keeps the CRL of an issuer in place of the one before, unless that one's number is as great.
 pub async fn replace(transaction: &mut Transaction, issuer: &[u8], crl: &Crl) -> Result<(), sqlx::Error> {
     sqlx::query(

@@ -116,6 +116,10 @@ pub struct Request {
     pub rejection_reason: Option<String>,
     /// Its certificate's serial number, once it was approved: unsigned, most significant byte first.
     pub serial_number: Option<Vec<u8>>,
+    /// The last second of its certificate's validity, once it was approved.
+    pub not_after: Option<i64>,
+    /// While it is approved: why the CA engine gave no certificate, if it was asked.
+    pub issue_fault: Option<String>,
     /// The serial number of the certificate that it renews, if it renews one: unsigned, most significant byte first.
     pub renews: Option<Vec<u8>>,
     /// The transaction ID that the applicant has quoted: of the request whose certificate is lost.
@@ -181,6 +185,9 @@ pub struct RevokedCertificate {
 /// A certificate that was issued.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct IssuedCertificate {
+    /// The transaction ID of its request.
+    #[sqlx(try_from = "String")]
+    pub transaction_id: TransactionId,
     /// The certificate, DER.
     pub certificate: Vec<u8>,
     /// The id of its type.
@@ -233,12 +240,29 @@ pub struct Approval {
     pub decided_at: i64,
 }
 
+/// A certificate, and what it says.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its serial number, unsigned, most significant byte first.
+    pub serial_number: Vec<u8>,
+    /// The first second of its validity.
+    pub not_before: i64,
+    /// The last second of its validity.
+    pub not_after: i64,
+}
+
 /// An approved request: all that its certificate is made from.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ApprovedRequest {
     /// Its name.
     #[sqlx(try_from = "String")]
     pub transaction_id: TransactionId,
+    /// The id of its type.
+    pub certificate_type: String,
+    /// The subject's Common Name.
+    pub common_name: String,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Vec<u8>,
     /// The e-mail address.
@@ -250,9 +274,18 @@ pub struct ApprovedRequest {
     pub not_before: i64,
     /// See [`Approval::not_after`].
     pub not_after: i64,
+    /// How often the CA engine was asked, this time included.
+    pub issue_attempts: i64,
+    /// Why it gave no certificate the last time.
+    pub issue_fault: Option<String>,
 }
 
 impl ApprovedRequest {
+    /// Whether an earlier attempt has had no end: the CA engine may have signed, and nobody here knows.
+    pub fn is_in_doubt(&self) -> bool {
+        self.issue_attempts > 1 && self.issue_fault.is_none()
+    }
+
     /// Whether it is for a device.
     pub fn is_for_device(&self) -> bool {
         self.device_kind.is_some()
@@ -264,7 +297,7 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, serial_number, renews, replaces, authorisation_id, company, device_kind, device_file_format, device_names, revocation_requested_at, \
+             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
         )
@@ -378,26 +411,109 @@ pub async fn reject(
     Ok(done.rows_affected() == 1)
 }
 
-/// The requests that are approved and not yet issued, oldest first.
-pub async fn approved(executor: impl AnyExecutor<'_>) -> Result<Vec<ApprovedRequest>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT transaction_id, certification_request, email_address, device_kind, serial_number, not_before, not_after \
-         FROM requests WHERE state = 'approved' ORDER BY submitted_at",
+/// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
+pub async fn take_approved(
+    transaction: &mut Transaction,
+    now: i64,
+    until: i64,
+) -> Result<Option<ApprovedRequest>, sqlx::Error> {
+    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
+    let taken: Option<ApprovedRequest> = sqlx::query_as(
+        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
+         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
+         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
+         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
+         not_before, not_after, issue_attempts, issue_fault",
     )
-    .fetch_all(executor)
-    .await
+    .bind(now)
+    .bind(until)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    if let Some(taken) = &taken {
+        let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
+        sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
+    }
+    Ok(taken)
 }
 
-/// Keeps the certificate of an approved request. Returns whether it was not there yet.
-pub async fn issue(transaction: &mut Transaction, id: TransactionId, certificate: &[u8]) -> Result<bool, sqlx::Error> {
+/// Notes why a request that was taken got no certificate, and when to try again.
+pub async fn issue_failed(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    fault: &str,
+    again_at: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET issue_fault = $1, issue_at = $2 WHERE transaction_id = $3 AND state = 'approved'")
+        .bind(fault)
+        .bind(again_at)
+        .bind(id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the certificate of an approved request, with what it says itself: an engine may have decided otherwise. Returns whether there was
+/// none yet.
+pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "UPDATE requests SET state = 'issued', certificate = $1 WHERE transaction_id = $2 AND state = 'approved'",
+        "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
+         issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
     )
-    .bind(certificate)
+    .bind(&issued.certificate)
+    .bind(&issued.serial_number)
+    .bind(issued.not_before)
+    .bind(issued.not_after)
     .bind(id.to_string())
     .execute(&mut **transaction)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.
+pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE requests SET state = 'rejected', rejection_reason = $1, serial_number = NULL, not_before = NULL, not_after = NULL, \
+         issue_fault = NULL WHERE transaction_id = $2 AND state = 'approved'",
+    )
+    .bind(reason)
+    .bind(id.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes up to `limit` certificates of the type `certificate_type` that end at `now` or later and before `before`, and notes that their holders
+/// are told that they can be renewed: each is taken once.
+pub async fn take_to_renew(
+    transaction: &mut Transaction,
+    certificate_type: &str,
+    now: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<TransactionId>, sqlx::Error> {
+    let ids: Vec<(String,)> = sqlx::query_as(
+        "UPDATE requests SET renewal_told_at = $1 WHERE renewal_told_at IS NULL AND transaction_id IN \
+         (SELECT transaction_id FROM requests WHERE state = 'issued' AND renewal_told_at IS NULL AND certificate_type = $2 \
+         AND not_after >= $1 AND not_after < $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
+    )
+    .bind(now)
+    .bind(certificate_type)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(&mut **transaction)
+    .await?;
+    ids.into_iter().map(|(id,)| id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
+
+/// The request `id`, unless its certificate was revoked, or its renewal was asked for already.
+pub async fn find_to_renew(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
+    sqlx::query_as(select_requests!(
+        "WHERE transaction_id = $1 AND revoked_at IS NULL AND NOT EXISTS \
+         (SELECT 1 FROM requests AS next WHERE next.renews = requests.serial_number)"
+    ))
+    .bind(id.to_string())
+    .fetch_optional(executor)
+    .await
 }
 
 /// The certificate of a request, if it was issued, as DER.
@@ -416,7 +532,7 @@ pub async fn find_issued(
     serial_number: &[u8],
 ) -> Result<Option<IssuedCertificate>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT certificate, certificate_type, email_address, revoked_at FROM requests \
+        "SELECT transaction_id, certificate, certificate_type, email_address, revoked_at FROM requests \
          WHERE serial_number = $1 AND state = 'issued'",
     )
     .bind(serial_number)
@@ -644,4 +760,117 @@ pub async fn leave_to_a_person(transaction: &mut Transaction, authorisation: &st
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+    use crate::database::Location;
+
+    const COUNT: usize = 100_000;
+    const BATCH: usize = 2_000;
+
+    /// A database with so many requests: of twenty companies, one in a hundred waits, and several came in each second.
+    async fn filled(directory: &std::path::Path) -> Database {
+        let database = Database::open_or_create(&Location::Sqlite(directory.join("keyside.sqlite"))).await.unwrap();
+        for batch in 0..COUNT / BATCH {
+            let rows: Vec<String> = (batch * BATCH..(batch + 1) * BATCH)
+                .map(|n| {
+                    let id = TransactionId::random(&mut rand::rng());
+                    let (state, decided) =
+                        if n % 100 == 0 { ("pending", "NULL, NULL") } else { ("rejected", "1, 'no'") };
+                    format!(
+                        "('{id}', 'type-{}', 'Person {n:06}', 'person {n:06}', 'p{n:06}@example.com', 'p{n:06}@example.com', \
+                         x'00', x'{n:08x}', 1, {}, '{state}', {decided}, 'Company {}')",
+                        n % 3,
+                        n / 3,
+                        n % 20
+                    )
+                })
+                .collect();
+            let sql = format!(
+                "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, \
+                 email_address_key, certification_request, submission_sha256, validity_days, submitted_at, state, decided_at, \
+                 rejection_reason, company) VALUES {}",
+                rows.join(", ")
+            );
+            let mut transaction = database.transaction().await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        database
+    }
+
+    /// Every search that the console offers.
+    fn filters(after: Option<TransactionId>) -> Vec<Filter> {
+        let mut filters = Vec::new();
+        for text in ["", "person 05", "p05@"] {
+            for state in [None, Some(State::Pending), Some(State::Rejected)] {
+                for certificate_type in [None, Some("type-1")] {
+                    for company in [None, Some("Company 7")] {
+                        filters.push(Filter {
+                            text: text.into(),
+                            state,
+                            certificate_type: certificate_type.map(ToOwned::to_owned),
+                            company: company.map(ToOwned::to_owned),
+                            after,
+                        });
+                    }
+                }
+            }
+        }
+        filters
+    }
+
+    #[tokio::test]
+    async fn every_search_goes_by_an_index_among_a_hundred_thousand() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = filled(directory.path()).await;
+        let middle: String =
+            sqlx::query_scalar("SELECT transaction_id FROM requests WHERE common_name = 'Person 050000'")
+                .fetch_one(database.reader())
+                .await
+                .unwrap();
+        let middle: TransactionId = middle.parse().unwrap();
+        for filter in filters(None).into_iter().chain(filters(Some(middle))) {
+            let after = match filter.after {
+                Some(id) => find(database.reader(), id).await.unwrap(),
+                None => None,
+            };
+            let search = search_query(&filter, after.as_ref());
+            let plan = search.plan(&database).await;
+            // Either the rows come in their order, and the page ends the search; or one company's rows alone are put in order.
+            let in_order = plan.iter().all(|step| step.contains("USING INDEX") || step.contains("FOR LAST TERM"));
+            let of_one_company = filter.company.is_some()
+                && plan.first().is_some_and(|step| step.contains("requests_by_company (company=?"));
+            assert!(in_order || of_one_company, "{filter:?}: {plan:?}");
+        }
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn pages_follow_one_another_among_a_hundred_thousand() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = filled(directory.path()).await;
+        let waiting = Filter { state: Some(State::Pending), ..Filter::default() };
+        let named = Filter { text: "PERSON 0999".into(), ..Filter::default() };
+        let of_a_company = Filter { company: Some("Company 7".into()), ..Filter::default() };
+        for (filter, expected) in [(waiting, COUNT / 100), (named, 100), (of_a_company, COUNT / 20)] {
+            let mut filter = filter;
+            let mut seen = std::collections::HashSet::new();
+            loop {
+                let page = search(&database, &filter, 50).await.unwrap();
+                let Some(last) = page.last() else { break };
+                filter.after = Some(last.transaction_id);
+                seen.extend(page.iter().map(|request| request.transaction_id.to_string()));
+                assert!(seen.len() <= expected);
+            }
+            assert_eq!(seen.len(), expected);
+        }
+        database.close().await;
+    }
 }

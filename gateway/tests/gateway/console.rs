@@ -122,7 +122,7 @@ async fn a_link_from_the_command_line_works_once_and_only_by_its_button() {
     let gateway = site.start(&[]);
     let arguments =
         ["invite", "--role", "uaa", "--company", COMPANY, "--name", "Una Example", "--email", "una@example.com"];
-    let output = site.run("officer", &[&arguments[..], &["--url", "https://ra.example.com/"]].concat());
+    let output = site.command("officer", &[&arguments[..], &["--url", "https://ra.example.com/"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let path = text.lines().find_map(|line| line.strip_prefix("link https://ra.example.com")).unwrap();
     let browser = Browser::new(&gateway);
@@ -183,12 +183,12 @@ async fn a_link_ends_with_its_time_with_the_next_one_and_with_the_officer() {
     let (first, second) = (link(60).await, link(60).await);
     assert_eq!(browser.get(&first).await.status(), 404);
     assert_eq!(browser.get(&second).await.status(), 200);
-    assert!(site.run("officer", &["revoke", &id]).status.success());
+    assert!(site.command("officer", &["revoke", &id]).status.success());
     assert_eq!(browser.get(&second).await.status(), 404);
     assert_eq!(browser.post(&second, &[]).await.status(), 404);
-    let again = site.run("officer", &["link", &id]);
+    let again = site.command("officer", &["link", &id]);
     assert!(!again.status.success(), "{again:?}");
-    let list = String::from_utf8(site.run("officer", &["list"]).stdout).unwrap();
+    let list = String::from_utf8(site.command("officer", &["list"]).stdout).unwrap();
     let line = list.lines().find(|line| line.starts_with(&id)).unwrap();
     assert!(line.contains("\tauditor\t\tAud Example\tofficer@example.com\t") && !line.ends_with('\t'), "{line}");
 }
@@ -224,7 +224,7 @@ async fn a_session_ends() {
     assert!(!is_in(&here).await && !is_in(&there).await);
 
     let browser = sign_in().await;
-    assert!(site.run("officer", &["revoke", &id]).status.success());
+    assert!(site.command("officer", &["revoke", &id]).status.success());
     assert!(!is_in(&browser).await, "revoked");
     let made_up = Browser { session: Some(Token::shown("a.b")), ..Browser::new(&gateway) };
     assert!(!is_in(&made_up).await);
@@ -326,11 +326,11 @@ async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_i
     let (own, own_der) = certificate("Abe Example").await;
     let (other, other_der) = certificate("Eve Example").await;
     let invite = ["invite", "--role", "approver", "--name", "Abe Example", "--email", "abe@example.com"];
-    let unknown = site.run("officer", &[&invite[..], &["--certificate", "0a0b"]].concat());
+    let unknown = site.command("officer", &[&invite[..], &["--certificate", "0a0b"]].concat());
     assert!(!unknown.status.success(), "{unknown:?}");
-    assert_eq!(String::from_utf8(site.run("officer", &["list"]).stdout).unwrap().lines().count(), 1);
+    assert_eq!(String::from_utf8(site.command("officer", &["list"]).stdout).unwrap().lines().count(), 1);
     let own_number = serial_number(own).await;
-    let invited = site.run("officer", &[&invite[..], &["--certificate", &own_number]].concat());
+    let invited = site.command("officer", &[&invite[..], &["--certificate", &own_number]].concat());
     assert!(invited.status.success(), "{invited:?}");
     assert!(!String::from_utf8(invited.stdout).unwrap().contains("link"));
 
@@ -345,7 +345,7 @@ async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_i
     let page = send_with(&site, &gateway, None, "GET /console/requests", &cookie).await;
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("Abe Example"), "{page}");
 
-    for (der, text) in [(None, "not signed in"), (Some(&other_der[..]), "it is no officer")] {
+    for (der, text) in [(None, "no certificate"), (Some(&other_der[..]), "it is no officer")] {
         let answer = sign_in(der).await;
         assert!(answer.starts_with("HTTP/1.1 403 ") && answer.to_lowercase().contains(text), "{text}: {answer}");
     }
@@ -667,5 +667,5 @@ async fn a_decision_is_made_once() {
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(site.run("audit", &["verify"]).status.success());
+    assert!(site.command("audit", &["verify"]).status.success());
 }

@@ -28,6 +28,9 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::RequestBuilder;
 
+pub(crate) mod cfssl;
+pub(crate) mod mail;
+
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
 /// How long anything may take. Far more than it does: only a test that fails waits so long.
@@ -80,6 +83,15 @@ impl Site {
         self
     }
 
+    /// Puts another table in the place of the configuration's table `name`.
+    pub(crate) fn replace_table(self, name: &str, table: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let (before, rest) = text.split_once(&format!("\n[{name}]\n")).unwrap();
+        let after = rest.find("\n[").map_or("", |end| &rest[end..]);
+        fs::write(self.config(), format!("{before}\n{table}{after}")).unwrap();
+        self
+    }
+
     /// Lets the gateway issue at once.
     pub(crate) fn issuing_at_once(self) -> Self {
         self.configure("after_seconds = 5", "after_seconds = 0")
@@ -125,12 +137,19 @@ impl Site {
 
     /// Runs `keyside-gateway requests` to its end.
     pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
-        self.run("requests", arguments)
+        self.command("requests", arguments)
     }
 
-    /// Runs a command of `keyside-gateway` on the data folder to its end.
-    pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Output {
-        Command::new(PROGRAM).arg(command).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    /// Runs a command of the gateway's to its end.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).arg(name).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    /// Adds tables to the configuration.
+    pub(crate) fn append(self, tables: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), format!("{text}\n{tables}")).unwrap();
+        self
     }
 
     /// Another site with the same data. Nothing may be at work on these.
@@ -209,7 +228,7 @@ impl Gateway {
         };
         let url = url_after("Keyside is at ");
         let check_url = has_check.then(|| url_after("The connection check is at "));
-        Self { process, url, check_url, http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap() }
+        Self { process, url, check_url, http: http_client() }
     }
 
     /// Tells it to stop (SIGTERM), and waits until it has.
@@ -270,6 +289,18 @@ impl Gateway {
             self.request(reqwest::Method::GET, &certificate_path(&id)).header("accept", "application/pkix-cert");
         response.send().await.unwrap().bytes().await.unwrap().into()
     }
+}
+
+/// Python with the packages that the tests need.
+pub(crate) fn python() -> String {
+    std::env::var("KEYSIDE_PYTHON").unwrap_or_else(|_| "python3".into())
+}
+
+/// A client for plain HTTP.
+pub(crate) fn http_client() -> reqwest::Client {
+    // reqwest comes without cryptography of its own, and wants some even where there is no TLS.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
 /// Waits until `happened`.

@@ -12,7 +12,7 @@ use keyside::pki::certificate::Certificate;
 use keyside::pki::pem;
 use keyside_gateway::ca::embedded::EmbeddedCa;
 use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
-use keyside_gateway::config::Config;
+use keyside_gateway::config::{Ca, Config};
 use reqwest::Method;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
@@ -252,7 +252,7 @@ async fn the_certificate_comes_in_the_media_type_asked_for() {
 async fn signing_is_a_pure_function() {
     let site = Site::new();
     let ca = || {
-        let config = Config::load(None).unwrap().ca;
+        let Ca::Embedded(config) = Config::load(None).unwrap().ca else { panic!("the example has the embedded CA") };
         EmbeddedCa::open_or_create(&site.data().join("ca"), &config, None, "http://ca.example").unwrap()
     };
     let order = |holder| CertificateOrder {
@@ -265,11 +265,11 @@ async fn signing_is_a_pure_function() {
     let first = ca();
     for holder in [Holder::Device, Holder::Person { email_address: "ada@example.com".into() }] {
         let order = order(holder);
-        let certificate = first.issue(&order).unwrap();
-        assert_eq!(first.issue(&order).unwrap(), certificate);
-        assert_eq!(ca().issue(&order).unwrap(), certificate);
+        let certificate = first.issue(order.clone()).await.unwrap();
+        assert_eq!(first.issue(order.clone()).await.unwrap(), certificate);
+        assert_eq!(ca().issue(order).await.unwrap(), certificate);
     }
-    let certificate = first.issue(&order(Holder::Device)).unwrap();
+    let certificate = first.issue(order(Holder::Device)).await.unwrap();
 
     let parsed = Certificate::from_der(&certificate).unwrap();
     let serial = parsed.parsed().tbs_certificate().serial_number().to_der().unwrap();

@@ -10,14 +10,18 @@
 
 mod audit;
 mod ca_files;
+mod cfssl;
 mod command_line;
 mod connection_check;
 mod connections;
 mod console;
 mod crashes;
 mod devices;
+mod est;
 mod harness;
 mod issuance;
+mod lint;
+mod notifications;
 mod openapi;
 mod page;
 mod refusals;

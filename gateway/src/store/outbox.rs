@@ -1,0 +1,186 @@
+//! The notifications that are to be delivered.
+//!
+//! A notification is enqueued in the transaction that does what it tells of. Whoever delivers takes a row for a while; a row that was taken
+//! and not finished by then is taken again.
+
+use keyside::domain::transaction_id::TransactionId;
+use sqlx::any::AnyExecutor;
+
+use crate::clock;
+use crate::database::Transaction;
+use crate::notifications::{Kind, Notification, Values};
+use crate::store::requests::Request;
+
+/// A notification that is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewNotification {
+    /// What it tells.
+    pub kind: Kind,
+    /// The e-mail address that it goes to.
+    pub to: String,
+    /// The request that it is about, if there is one yet.
+    pub transaction_id: Option<TransactionId>,
+    /// What it tells of: a second one of the same kind is not kept.
+    pub unique_key: String,
+    /// What goes into the template: see [`Kind::values`].
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl NewNotification {
+    /// A notification to the applicant, about the request itself: one of a kind for each request.
+    pub fn about(kind: Kind, request: &Request, more: Vec<(&'static str, String)>) -> Self {
+        let mut values = vec![
+            ("common_name", request.common_name.clone()),
+            ("certificate_type", request.certificate_type.clone()),
+            ("transaction_id", request.transaction_id.to_string()),
+        ];
+        values.extend(more);
+        Self {
+            kind,
+            to: request.email_address.clone(),
+            transaction_id: Some(request.transaction_id),
+            unique_key: request.transaction_id.to_string(),
+            values,
+        }
+    }
+}
+
+/// A row as it stands, for the operator.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Row {
+    /// What the message is named by.
+    pub identity: String,
+    /// The name of its kind.
+    pub kind: String,
+    /// The e-mail address that it goes to.
+    pub recipient: String,
+    /// The request that it is about, if there is one.
+    pub transaction_id: Option<String>,
+    /// When what it tells of happened. This and all times here are in seconds since 1970-01-01T00:00:00Z.
+    pub created_at: i64,
+    /// `waiting`, `sent` or `failed`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why the last attempt failed.
+    pub fault: Option<String>,
+}
+
+/// A row that was taken for delivery.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// What is to be delivered.
+    pub notification: Notification,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+    /// Whether an earlier attempt has had no end: the message may be there already.
+    pub is_in_doubt: bool,
+}
+
+/// Keeps a notification, unless one of its kind tells of the same already. Returns whether it was new.
+pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Result<bool, sqlx::Error> {
+    let now = clock::now();
+    let values: Values = new.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let details = serde_json::to_string(&values).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let notification = Notification {
+        kind: new.kind,
+        unique_key: new.unique_key.clone(),
+        to: new.to.clone(),
+        values,
+        created_at: now,
+    };
+    let done = sqlx::query(
+        "INSERT INTO outbox (identity, kind, unique_key, recipient, transaction_id, details, created_at, attempt_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(notification.identity())
+    .bind(new.kind.name())
+    .bind(&new.unique_key)
+    .bind(&new.to)
+    .bind(new.transaction_id.map(|id| id.to_string()))
+    .bind(details)
+    .bind(now)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes the row that has waited longest until `until`; nobody else gets it before.
+pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result<Option<Taken>, sqlx::Error> {
+    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
+    let row: Option<(String, String, String, String, i64, i64)> = sqlx::query_as(
+        "UPDATE outbox SET attempts = attempts + 1, attempt_at = $2 WHERE state = 'waiting' AND attempt_at <= $1 AND identity = \
+         (SELECT identity FROM outbox WHERE state = 'waiting' AND attempt_at <= $1 ORDER BY attempt_at, identity LIMIT 1) \
+         RETURNING kind, unique_key, recipient, details, created_at, attempts",
+    )
+    .bind(now)
+    .bind(until)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let Some((kind, unique_key, to, details, created_at, attempts)) = row else { return Ok(None) };
+    let kind =
+        Kind::of_name(&kind).ok_or_else(|| sqlx::Error::Decode(format!("no such notification: {kind}").into()))?;
+    let values = serde_json::from_str(&details).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let notification = Notification { kind, unique_key, to, values, created_at };
+    let fault: Option<String> = sqlx::query_scalar("SELECT fault FROM outbox WHERE identity = $1")
+        .bind(notification.identity())
+        .fetch_one(&mut **transaction)
+        .await?;
+    sqlx::query("UPDATE outbox SET fault = NULL WHERE identity = $1")
+        .bind(notification.identity())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(Some(Taken { notification, attempts, is_in_doubt: attempts > 1 && fault.is_none() }))
+}
+
+/// Notes that a row was delivered.
+pub async fn sent(transaction: &mut Transaction, identity: &str) -> Result<(), sqlx::Error> {
+    let statement = "UPDATE outbox SET state = 'sent', fault = NULL WHERE identity = $1 AND state = 'waiting'";
+    sqlx::query(statement).bind(identity).execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// Notes that an attempt failed, and when to try again; for good if never.
+pub async fn failed(
+    transaction: &mut Transaction,
+    identity: &str,
+    fault: &str,
+    again_at: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE outbox SET fault = $1, state = $2, attempt_at = coalesce($3, attempt_at) \
+         WHERE identity = $4 AND state = 'waiting'",
+    )
+    .bind(fault)
+    .bind(if again_at.is_some() { "waiting" } else { "failed" })
+    .bind(again_at)
+    .bind(identity)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Puts rows that have failed for good, or wait for their next attempt, back to the front: the one that is named, or all. Returns how many
+/// there were.
+pub async fn retry(transaction: &mut Transaction, identity: Option<&str>) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE outbox SET state = 'waiting', attempt_at = $1 \
+         WHERE state <> 'sent' AND fault IS NOT NULL AND ($2 = '' OR identity = $2)",
+    )
+    .bind(clock::now())
+    .bind(identity.unwrap_or_default())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Every row that is not delivered yet, oldest first, and with `all` those that are, too.
+pub async fn list(executor: impl AnyExecutor<'_>, all: bool) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT identity, kind, recipient, transaction_id, created_at, state, attempts, fault FROM outbox \
+         WHERE state <> $1 ORDER BY created_at, identity",
+    )
+    .bind(if all { "" } else { "sent" })
+    .fetch_all(executor)
+    .await
+}

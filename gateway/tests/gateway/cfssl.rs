@@ -1,0 +1,228 @@
+//! The engine `cfssl` against a real `cfssl serve`, also one that is down, slow, refuses or answers what it must not.
+
+use std::fs;
+
+use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
+use keyside::domain::transaction_id::TransactionId;
+use keyside::pki::certificate::Certificate;
+use keyside::pki::pem;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1v15::SigningKey;
+use serde_json::{Value, json};
+
+use crate::harness::cfssl::{Between, Cfssl, Spoil, site};
+use crate::harness::{
+    Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, key, openssl, problem, subject,
+};
+
+/// The serial number of a certificate, as the gateway lists it.
+fn serial_number(der: &[u8]) -> String {
+    base16ct::lower::encode_string(Certificate::from_der(der).unwrap().serial_number())
+}
+
+/// The line of `requests list` for `id`.
+fn line(site: &Site, id: TransactionId) -> String {
+    let list = String::from_utf8(site.requests(&["list"]).stdout).unwrap();
+    list.lines().find(|line| line.starts_with(&id.to_string())).unwrap().to_owned()
+}
+
+/// Waits until the operator reads this fault.
+async fn waits_for(site: &Site, id: TransactionId, fault: &str) {
+    let seen = std::cell::RefCell::new(String::new());
+    let happened = tokio::time::timeout(
+        PATIENCE / 2,
+        eventually(async || {
+            *seen.borrow_mut() = line(site, id);
+            seen.borrow().contains(fault)
+        }),
+    );
+    assert!(happened.await.is_ok(), "{fault}: {}", seen.borrow());
+}
+
+/// Verifies a certificate with its chain as the gateway gives it, with openssl, below CFSSL's CA.
+async fn verify(gateway: &Gateway, cfssl: &Cfssl, id: TransactionId) {
+    let chain = gateway.get(&certificate_path(&id)).await.text().await.unwrap();
+    assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 1, "CFSSL's CA is the root, which is not sent along");
+    fs::write(cfssl.path().join("user.pem"), chain).unwrap();
+    let verdict =
+        openssl(&["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "ca.pem", "user.pem"], cfssl.path());
+    assert_eq!(verdict, "user.pem: OK\n");
+}
+
+#[tokio::test]
+async fn it_issues_once_though_cfssl_stops_in_between() {
+    let mut cfssl = Cfssl::start();
+    let site = site(&cfssl.url(), "");
+    let gateway = site.start(&[]);
+    let ca: CaCertificates = gateway.get(CA_PATH).await.json().await.unwrap();
+    let root = fs::read_to_string(cfssl.path().join("ca.pem")).unwrap();
+    assert_eq!(ca.trust_anchors[0].0, pem::decode_all(pem::CERTIFICATE, &root).unwrap()[0]);
+    assert!(ca.intermediates.is_empty());
+
+    let first = gateway.submit_good(&good_request("Ada Example")).await;
+    gateway.issued(first).await;
+    verify(&gateway, &cfssl, first).await;
+
+    cfssl.stop();
+    let second = gateway.submit_good(&good_request("Grace Example")).await;
+    waits_for(&site, second, "does not answer").await;
+    assert_eq!(gateway.state(second).await, RequestState::Pending);
+    let told = problem(gateway.get(&certificate_path(&second)).await).await;
+    assert_eq!(told.kind, ProblemKind::NotIssued);
+    assert!(told.detail.contains("approved") && told.detail.contains("certification authority"), "{}", told.detail);
+    // The gateway starts without CFSSL too: it knows its CA.
+    gateway.stop();
+    let gateway = site.start(&[]);
+    assert_eq!(gateway.state(second).await, RequestState::Pending);
+
+    cfssl.resume();
+    let certificate = gateway.issued(second).await;
+    verify(&gateway, &cfssl, second).await;
+    assert!(line(&site, second).contains(&serial_number(&certificate)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_leaves_no_second_serial_number() {
+    let cfssl = Cfssl::start();
+    let (between, url) = Between::start(&cfssl).await;
+    let site = site(&url, "");
+    let gateway = site.start(&[]);
+    between.spoil(Spoil::Lose);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    waits_for(&site, id, "does not answer").await;
+    between.spoil(Spoil::Nothing);
+    let kept = gateway.issued(id).await;
+    let signed = between.signed();
+    assert!(signed.len() >= 2, "the first answer was lost");
+    for answer in signed {
+        let pem = answer["result"]["certificate"].as_str().unwrap();
+        let der = pem::decode_all(pem::CERTIFICATE, pem).unwrap().remove(0);
+        assert_eq!(serial_number(&der), serial_number(&kept));
+    }
+}
+
+#[tokio::test]
+async fn a_serial_number_that_cfssl_draws_is_the_one_that_counts() {
+    let cfssl = Cfssl::start_with(&[("ClientProvidesSerialNumbers", json!(false))]);
+    let site = site(&cfssl.url(), "");
+    let gateway = site.start(&[]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let certificate = gateway.issued(id).await;
+    verify(&gateway, &cfssl, id).await;
+    assert!(line(&site, id).contains(&serial_number(&certificate)));
+}
+
+/// What is asked for, as CFSSL is asked for it.
+fn request_pem(
+    key: &SigningKey<sha2::Sha256>,
+    common_name: &str,
+    names: Vec<x509_cert::ext::pkix::name::GeneralName>,
+) -> Value {
+    let der = certification_request(key, subject(common_name), names);
+    json!(pem::encode(pem::CERTIFICATE_REQUEST, &der).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_the_certificate_that_was_asked_for_is_taken() {
+    let cfssl = Cfssl::start();
+    let other_ca = Cfssl::start();
+    let (between, url) = Between::start(&cfssl).await;
+    let site = site(&url, "");
+    let gateway = site.start(&[]);
+    let other_key = SigningKey::new(RsaPrivateKey::new(&mut rand::rng(), 2048).unwrap());
+    let address = || vec![email("ada@example.com")];
+    let foreign = openssl(&["x509", "-in", "ca.pem"], other_ca.path());
+    let answer = |text: &str| Spoil::Answer(200, text.into());
+    let certificates = |pem: String| json!({ "success": true, "result": { "certificate": pem } }).to_string();
+    between.spoil(answer("<html>"));
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    for (spoil, fault) in [
+        (answer("<html>"), "not its JSON"),
+        (answer("{\"success\": true}"), "without a certificate"),
+        (answer(&certificates("nonsense".into())), "not one certificate"),
+        (answer(&certificates(foreign.repeat(2))), "not one certificate"),
+        (answer(&certificates(foreign.clone())), "another CA"),
+        (answer(&"x".repeat(200_000)), "far longer"),
+        (Spoil::Answer(500, "no".into()), "status 500"),
+        (Spoil::Answer(503, certificates(foreign.clone())), "status 503"),
+        (
+            Spoil::Answer(
+                400,
+                json!({ "success": false, "result": null, "errors": [{ "code": 1, "message": "a\nb" }] }).to_string(),
+            ),
+            "a b (1)",
+        ),
+        (Spoil::Silence, "does not answer"),
+        (Spoil::Change("certificate_request", request_pem(&other_key, "Ada Example", address())), "another key"),
+        (Spoil::Change("certificate_request", request_pem(&key(), "Eve Example", address())), "its subject is"),
+        (Spoil::Change("certificate_request", request_pem(&key(), "Ada Example", vec![])), "other names"),
+        (
+            Spoil::Change("certificate_request", request_pem(&key(), "Ada Example", vec![email("eve@example.com")])),
+            "other names",
+        ),
+        (Spoil::Change("profile", json!("device")), "extendedKeyUsage"),
+        // One that is not there: CFSSL takes its default in silence.
+        (Spoil::Change("profile", json!("missing")), "extendedKeyUsage"),
+    ] {
+        between.spoil(spoil);
+        // At once, and not after a pause that grows with each fault.
+        site.execute("UPDATE requests SET issue_at = 0, issue_attempts = 0, issue_fault = NULL").await;
+        waits_for(&site, id, fault).await;
+        assert_eq!(gateway.state(id).await, RequestState::Pending);
+    }
+    between.spoil(Spoil::Nothing);
+    site.execute("UPDATE requests SET issue_at = 0").await;
+    gateway.issued(id).await;
+    verify(&gateway, &cfssl, id).await;
+}
+
+#[tokio::test]
+async fn what_cfssl_refuses_for_good_is_rejected_with_its_reason() {
+    let cfssl = Cfssl::start_with(&[("name_whitelist", json!("^[a-z]+$"))]);
+    let site = site(&cfssl.url(), "");
+    let gateway = site.start(&[]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    eventually(async || matches!(gateway.state(id).await, RequestState::Rejected { .. })).await;
+    let RequestState::Rejected { reason } = gateway.state(id).await else { unreachable!() };
+    assert!(reason.contains("certification authority"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_profile_that_gives_too_long_is_not_used() {
+    let cfssl = Cfssl::start_with(&[("expiry", json!("17640h"))]);
+    let site = site(&cfssl.url(), "");
+    let gateway = site.start(&[]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    waits_for(&site, id, "valid for longer").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_ca_behind_the_same_address_is_not_taken() {
+    let cfssl = Cfssl::start();
+    let (between, url) = Between::start(&cfssl).await;
+    let site = site(&url, "");
+    drop(site.start(&[]));
+    let other = Cfssl::start();
+    let foreign = openssl(&["x509", "-in", "ca.pem"], other.path());
+    between.spoil(Spoil::Answer(200, json!({ "success": true, "result": { "certificate": foreign } }).to_string()));
+    let output = site.serve(&[]).output().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("another CA"), "{text}");
+}
+
+#[tokio::test]
+async fn the_first_start_needs_cfssl_and_a_key_that_others_cannot_read() {
+    let mut cfssl = Cfssl::start();
+    cfssl.stop();
+    let down = site(&cfssl.url(), "");
+    let output = down.serve(&[]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("does not answer"));
+
+    cfssl.resume();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+    fs::set_permissions(down.path("cfssl-key"), mode).unwrap();
+    let output = down.serve(&[]).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 600"));
+}
