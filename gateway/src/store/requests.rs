@@ -663,8 +663,13 @@ fn search_query(filter: &Filter, after: Option<&Request>) -> Search {
             search.after_text("common_name_key, transaction_id", (&key(&after.common_name), &id));
         }
     }
-    search.equals("state", filter.state.map(State::name));
-    search.equals("certificate_type", filter.certificate_type.as_deref());
+    // By name, the index of names is the one to go by, in its order: an expression keeps the others out of it.
+    let [state, certificate_type] = match text.is_empty() {
+        true => ["state", "certificate_type"],
+        false => ["state || ''", "certificate_type || ''"],
+    };
+    search.equals(state, filter.state.map(State::name));
+    search.equals(certificate_type, filter.certificate_type.as_deref());
     search.equals("company", filter.company.as_deref());
     search
 }
