@@ -327,7 +327,6 @@ impl Problem {
 macro_rules! problem_kinds {
     ($($(#[$doc:meta])+ $name:ident = $slug:literal, $status:literal, $title:literal;)+) => {
         /// The kinds of problems that the API answers with.
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum ProblemKind {
@@ -355,6 +354,21 @@ macro_rules! problem_kinds {
         }
     };
 }
+
+/// By their references, which is how they stand in the JSON.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for ProblemKind {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("The kinds of problems that the API answers with."))
+            .enum_values(Some(Self::ALL.iter().map(|kind| kind.reference())))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for ProblemKind {}
 
 problem_kinds! {
     /// There is nothing at this path.

@@ -72,6 +72,8 @@ pub enum Action {
     SignedIn,
     /// An officer may not sign in any more.
     OfficerRevoked,
+    /// A one-time code was made, with which a device enrolls.
+    DeviceCodeMade,
 }
 
 impl Action {
@@ -89,6 +91,7 @@ impl Action {
             Self::OfficerLinked => "sign-in given",
             Self::SignedIn => "signed in",
             Self::OfficerRevoked => "officer revoked",
+            Self::DeviceCodeMade => "device code made",
         }
     }
 }

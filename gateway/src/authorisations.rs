@@ -116,7 +116,20 @@ pub async fn authorise(
         let company = Some(authorisation.company.as_str());
         requests::mark(&mut transaction, waiting.transaction_id, Some(&authorisation.id), company, approve_at).await?;
     }
-    outbox::enqueue(&mut transaction, &notification(public_url, &authorisation)).await?;
+    let told = NewNotification {
+        kind: Kind::Authorised,
+        to: authorisation.email_address.clone(),
+        transaction_id: None,
+        unique_key: authorisation.id.clone(),
+        values: vec![
+            ("common_name", authorisation.common_name.clone()),
+            ("certificate_type", authorisation.certificate_type.clone()),
+            ("company", authorisation.company.clone()),
+            ("valid_until", clock::date_and_time(expires_at)),
+            ("register_url", register_link(public_url, &authorisation)),
+        ],
+    };
+    outbox::enqueue(&mut transaction, &told).await?;
     let detail = format!(
         "{}, {}, {}, {}, until {}",
         authorisation.common_name,
@@ -136,23 +149,6 @@ pub async fn authorise(
     transaction.commit().await?;
     tracing::info!(authorisation = authorisation.id, %actor, "authorised");
     Ok(authorisation)
-}
-
-/// The New User Notification.
-fn notification(public_url: &str, authorisation: &Authorisation) -> NewNotification {
-    NewNotification {
-        kind: Kind::Authorised,
-        to: authorisation.email_address.clone(),
-        transaction_id: None,
-        unique_key: authorisation.id.clone(),
-        values: vec![
-            ("common_name", authorisation.common_name.clone()),
-            ("certificate_type", authorisation.certificate_type.clone()),
-            ("company", authorisation.company.clone()),
-            ("valid_until", clock::date_and_time(authorisation.expires_at)),
-            ("register_url", register_link(public_url, authorisation)),
-        ],
-    }
 }
 
 /// Who an authorisation is for.

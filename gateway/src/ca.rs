@@ -30,6 +30,11 @@ pub trait CaEngine: Send + Sync {
     /// After how many seconds to ask again for a certificate that did not come; twice as long each time.
     fn retry_after(&self) -> i64;
 
+    /// Whether it would answer now.
+    fn ready(&self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Whether it signs CRLs. Otherwise [`crl`](Self::crl) gives what somebody else has signed.
     fn signs_crls(&self) -> bool;
 

@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::{HeaderName, HeaderValue, Uri};
 use keyside::api;
 use keyside::domain::distinguished_name::SubjectTemplate;
 use keyside::domain::key_size::KeySize;
@@ -230,7 +231,7 @@ pub enum Ca {
     /// The embedded CA, also where `engine` is left out.
     Embedded(EmbeddedCa),
     /// A CFSSL server.
-    Cfssl(CfsslCa),
+    Cfssl(Box<CfsslCa>),
 }
 
 /// The embedded CA.
@@ -282,7 +283,7 @@ impl<'de> Deserialize<'de> for Ca {
         let engine = table.remove("engine");
         let ca = match engine.as_ref().map_or(Some("embedded"), toml::Value::as_str) {
             Some("embedded") => table.try_into().map(Self::Embedded),
-            Some("cfssl") => table.try_into().map(Self::Cfssl),
+            Some("cfssl") => table.try_into().map(|ca| Self::Cfssl(Box::new(ca))),
             _ => return Err(serde::de::Error::custom("ca.engine must be \"embedded\" or \"cfssl\"")),
         };
         ca.map_err(serde::de::Error::custom)
@@ -356,23 +357,23 @@ impl Notifications {
         self.from.clone().unwrap_or_else(nobody)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
-        require(self.retry_after_seconds > 0, "notifications.retry_after_seconds", "must be greater than 0")?;
-        let Some(smtp) = &self.smtp else { return Ok(()) };
-        require(
+    fn check(&self, faults: &mut Faults) {
+        faults.require(self.retry_after_seconds > 0, "notifications.retry_after_seconds", "must be greater than 0");
+        let Some(smtp) = &self.smtp else { return };
+        faults.require(
             self.from.is_some(),
             "notifications.from",
             "say whom mails come from, as in “Keyside <no-reply@example.com>”",
-        )?;
-        require(!smtp.host.is_empty(), "notifications.smtp.host", "is empty")?;
-        require(smtp.timeout_seconds > 0, "notifications.smtp.timeout_seconds", "must be greater than 0")?;
+        );
+        faults.require(!smtp.host.is_empty(), "notifications.smtp.host", "is empty");
+        faults.require(smtp.timeout_seconds > 0, "notifications.smtp.timeout_seconds", "must be greater than 0");
         let is_loopback = smtp.host == "localhost" || smtp.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-        require(
+        faults.require(
             smtp.security != Security::None || is_loopback,
             "notifications.smtp.security",
             "write \"starttls\" or \"tls\": without protection mails go to this very computer alone",
-        )?;
-        require(
+        );
+        faults.require(
             smtp.username.is_some() == smtp.password_file.is_some(),
             "notifications.smtp",
             "username and password_file belong together: name both, or neither",
@@ -408,15 +409,15 @@ impl ConnectionCheck {
         Some(ServerCertificate { certificate, key })
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    fn check(&self, faults: &mut Faults) {
         if let Some(url) = &self.public_url {
-            require(
+            faults.require(
                 is_https_origin(url),
                 "connection_check.public_url",
                 "write it as in “https://certificates.example.com:8443”, with a host name or an IP address and nothing after the port",
-            )?;
+            );
         }
-        require(
+        faults.require(
             self.certificate_file.is_some() == self.key_file.is_some(),
             "connection_check",
             "certificate_file and key_file belong together: name both, or neither for a certificate of the embedded CA",
@@ -434,6 +435,25 @@ pub struct Limits {
     pub timeout_seconds: u32,
     /// How many connections are served at once.
     pub connections: usize,
+    /// How often one address may call in a minute; an IPv6 address counts with all others of its first 64 bits.
+    pub calls_per_minute_and_address: NonZeroU32,
+    /// How often anybody may call about one request for a certificate in a minute.
+    pub calls_per_minute_and_request: NonZeroU32,
+    /// The header in which the proxy in front of the gateway says whom a call is from, if there is a proxy.
+    pub client_address_header: Option<TrustedHeader>,
+}
+
+/// The name of a header that can be trusted, because a proxy sets it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TrustedHeader(pub HeaderName);
+
+impl TryFrom<String> for TrustedHeader {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse().map(Self).map_err(|_| format!("“{name}” is not the name of a header such as “X-Forwarded-For”"))
+    }
 }
 
 impl Limits {
@@ -497,120 +517,154 @@ fn certificate<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 impl Config {
     /// Reads and checks the configuration at `path`, or the annotated example.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let config = Self::read(path)?;
+        let mut faults = Faults::default();
+        config.check(&mut faults);
+        match faults.0.into_iter().next() {
+            None => Ok(config),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// Every fault of the configuration at `path`, and of the files that it names; while it is not the TOML expected, the first one, with its
+    /// line.
+    pub fn faults(path: &Path) -> Vec<ConfigError> {
+        let config = match Self::read(Some(path)) {
+            Ok(config) => config,
+            Err(fault) => return vec![fault],
+        };
+        let mut faults = Faults::default();
+        config.check(&mut faults);
+        config.check_files(&mut faults);
+        faults.0
+    }
+
+    fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let (path, text) = match path {
             Some(path) => (path, &*read(path)?),
             None => (Path::new("keyside.example.toml"), EXAMPLE),
         };
-        let config: Self =
-            toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })?;
-        config.check()?;
-        Ok(config)
+        toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })
+    }
+
+    /// Checks that the files that are named can be read. They may be there only where the gateway runs.
+    fn check_files(&self, faults: &mut Faults) {
+        let check = &self.connection_check;
+        faults.require_file("connection_check.certificate_file", check.certificate_file.as_deref());
+        faults.require_file("connection_check.key_file", check.key_file.as_deref());
+        if let Ca::Embedded(ca) = &self.ca {
+            faults.require_file("ca.passphrase_file", ca.passphrase_file.as_deref());
+        }
+        if let Ca::Cfssl(ca) = &self.ca {
+            faults.require_file("ca.tls_ca_file", ca.tls_ca_file.as_deref());
+        }
+        if let Some(smtp) = &self.notifications.smtp {
+            faults.require_file("notifications.smtp.password_file", smtp.password_file.as_deref());
+        }
     }
 
     /// Checks what the types alone cannot say.
-    fn check(&self) -> Result<(), ConfigError> {
-        require(!self.site_name.trim().is_empty(), "site_name", "is empty")?;
-        require(!self.key_sizes.is_empty(), "key_sizes", "name at least one of 2048, 3072 and 4096")?;
+    fn check(&self, faults: &mut Faults) {
+        faults.require(!self.site_name.trim().is_empty(), "site_name", "is empty");
+        faults.require(!self.key_sizes.is_empty(), "key_sizes", "name at least one of 2048, 3072 and 4096");
         if let Some(url) = &self.public_url {
-            require(
+            faults.require(
                 is_http_url(url) && !url.ends_with('/'),
                 "public_url",
                 "write it as in “https://certificates.example.com”, without a slash at the end",
-            )?;
+            );
         }
         for origin in &self.allowed_origins {
-            require(
+            faults.require(
                 is_http_url(origin) && origin.matches('/').count() == 2 && HeaderValue::from_str(origin).is_ok(),
                 "allowed_origins",
                 &format!("“{origin}” is not a web origin such as “https://www.example.com”"),
-            )?;
+            );
         }
-        require(
+        faults.require(
             (usize::from(SHORTEST_MINIMUM)..=MAXIMUM_LENGTH).contains(&usize::from(self.passphrase.minimum_length)),
             "passphrase.minimum_length",
             &format!("must lie between {SHORTEST_MINIMUM} and {MAXIMUM_LENGTH}"),
-        )?;
+        );
 
-        require(!self.certificate_types.is_empty(), "certificate_types", "there is none")?;
+        faults.require(!self.certificate_types.is_empty(), "certificate_types", "there is none");
         let mut ids = HashSet::new();
         for kind in &self.certificate_types {
             let key = format!("certificate_types “{}”", kind.id);
-            require(
+            faults.require(
                 !kind.id.is_empty() && kind.id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')),
                 &key,
                 "an id has lowercase letters, digits and hyphens",
-            )?;
-            require(ids.insert(&kind.id), &key, "there is more than one type with this id")?;
-            require_validity(&format!("{key}, validity_days"), kind.validity_days)?;
+            );
+            faults.require(ids.insert(&kind.id), &key, "there is more than one type with this id");
+            faults.require_validity(&format!("{key}, validity_days"), kind.validity_days);
             if let Some(renewal) = kind.renewal {
-                require(
+                faults.require(
                     (1..=kind.validity_days).contains(&renewal.window_days),
                     &format!("{key}, renewal.window_days"),
                     "must lie between 1 and the type's validity_days",
-                )?;
+                );
             }
         }
 
         for document in &self.trust.documents {
             let key = format!("trust.documents “{}”", document.title);
-            require(!document.title.trim().is_empty(), &key, "the title is empty")?;
-            require(
+            faults.require(!document.title.trim().is_empty(), &key, "the title is empty");
+            faults.require(
                 is_http_url(&document.url),
                 &key,
                 &format!("“{}” is not a web address such as “https://www.example.com/policy.pdf”", document.url),
-            )?;
+            );
         }
         for retired in &self.trust.retired {
             let key = format!("trust.retired “{}”", retired.name);
-            require(!retired.name.trim().is_empty(), &key, "the name is empty")?;
+            faults.require(!retired.name.trim().is_empty(), &key, "the name is empty");
         }
 
         match &self.ca {
-            Ca::Embedded(ca) => ca.check()?,
-            Ca::Cfssl(ca) => self.check_cfssl(ca)?,
+            Ca::Embedded(ca) => ca.check(faults),
+            Ca::Cfssl(ca) => self.check_cfssl(ca, faults),
         }
-        self.notifications.check()?;
-        self.connection_check.check()?;
+        self.notifications.check(faults);
+        self.connection_check.check(faults);
         for (key, value) in [
             ("limits.body_bytes", self.limits.body_bytes),
             ("limits.timeout_seconds", self.limits.timeout_seconds as usize),
             ("limits.connections", self.limits.connections),
         ] {
-            require(value > 0, key, "must be greater than 0")?;
+            faults.require(value > 0, key, "must be greater than 0");
         }
-        Ok(())
     }
 
     /// Checks what CFSSL needs, and refuses what it cannot do.
-    fn check_cfssl(&self, ca: &CfsslCa) -> Result<(), ConfigError> {
+    fn check_cfssl(&self, ca: &CfsslCa, faults: &mut Faults) {
         let (scheme, authority) = ca.url.split_once("://").unwrap_or_default();
-        require(
+        faults.require(
             matches!(scheme, "http" | "https") && !authority.contains('/') && is_http_url(&ca.url),
             "ca.url",
             "write it as in “http://127.0.0.1:8888”, with nothing after the port",
-        )?;
-        require(
+        );
+        faults.require(
             (scheme == "https") == ca.tls_ca_file.is_some(),
             "ca.tls_ca_file",
             "name the CA that CFSSL's own TLS certificate chains to where ca.url begins with https, and only there",
-        )?;
-        require(!ca.profile.is_empty(), "ca.profile", "name a signing profile of CFSSL's configuration")?;
-        require(ca.timeout_seconds > 0, "ca.timeout_seconds", "must be greater than 0")?;
-        require(ca.retry_after_seconds > 0, "ca.retry_after_seconds", "must be greater than 0")?;
+        );
+        faults.require(!ca.profile.is_empty(), "ca.profile", "name a signing profile of CFSSL's configuration");
+        faults.require(ca.timeout_seconds > 0, "ca.timeout_seconds", "must be greater than 0");
+        faults.require(ca.retry_after_seconds > 0, "ca.retry_after_seconds", "must be greater than 0");
         for kind in &self.certificate_types {
             let key = format!("certificate_types “{}”", kind.id);
-            require(
+            faults.require(
                 !kind.for_devices || ca.device_profile.is_some(),
                 "ca.device_profile",
                 &format!("name a signing profile for devices, since {key} is for them"),
-            )?;
-            require(
+            );
+            faults.require(
                 cfssl::keeps_subject(&kind.subject_template.0),
                 &format!("{key}, subject_template"),
                 "CFSSL would write this name differently. It keeps CN, OU, O, L, ST and C in this order, each at most once",
-            )?;
+            );
         }
-        Ok(())
     }
 
     /// What the page is told; `connection_check` is where that is.
@@ -664,10 +718,14 @@ impl Trust {
 }
 
 impl EmbeddedCa {
-    fn check(&self) -> Result<(), ConfigError> {
-        require_validity("ca.root_validity_days", self.root_validity_days)?;
-        require_validity("ca.issuing_validity_days", self.issuing_validity_days)?;
-        require(self.root_subject != self.issuing_subject, "ca.issuing_subject", "must differ from ca.root_subject")
+    fn check(&self, faults: &mut Faults) {
+        faults.require_validity("ca.root_validity_days", self.root_validity_days);
+        faults.require_validity("ca.issuing_validity_days", self.issuing_validity_days);
+        faults.require(
+            self.root_subject != self.issuing_subject,
+            "ca.issuing_subject",
+            "must differ from ca.root_subject",
+        )
     }
 
     /// The passphrase of the private keys, from the environment or from the file, if there is one.
@@ -701,18 +759,35 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
-/// An error about `key` unless `holds`.
-fn require(holds: bool, key: &str, fault: &str) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError::Value { key: key.into(), fault: fault.into() }) }
-}
+/// The faults that were found, in the order of the checks.
+#[derive(Debug, Default)]
+struct Faults(Vec<ConfigError>);
 
-/// An error about `key` unless `days` is a validity.
-fn require_validity(key: &str, days: u32) -> Result<(), ConfigError> {
-    require(
-        (1..=MAXIMUM_VALIDITY_DAYS).contains(&days),
-        key,
-        &format!("must lie between 1 and {MAXIMUM_VALIDITY_DAYS}"),
-    )
+impl Faults {
+    /// Notes a fault of `key` unless `holds`.
+    fn require(&mut self, holds: bool, key: &str, fault: &str) {
+        if !holds {
+            self.0.push(ConfigError::Value { key: key.into(), fault: fault.into() });
+        }
+    }
+
+    /// Notes a fault of `key` unless `days` is a validity.
+    fn require_validity(&mut self, key: &str, days: u32) {
+        self.require(
+            (1..=MAXIMUM_VALIDITY_DAYS).contains(&days),
+            key,
+            &format!("must lie between 1 and {MAXIMUM_VALIDITY_DAYS}"),
+        );
+    }
+
+    /// Notes a fault of `key` unless the file that it names, if it names one, can be read.
+    fn require_file(&mut self, key: &str, path: Option<&Path>) {
+        if let Some(path) = path
+            && let Err(error) = fs::File::open(path)
+        {
+            self.require(false, key, &format!("{} cannot be read: {error}", path.display()));
+        }
+    }
 }
 
 /// Whether `text` is an absolute http or https URL that an rfc5280 URI (ASCII) can carry.
@@ -740,9 +815,15 @@ mod tests {
         assert!(EXAMPLE.contains(from), "{from}");
         let parsed: Result<Config, _> = toml::from_str(&EXAMPLE.replacen(from, to, 1));
         match parsed {
-            Ok(config) => config.check().unwrap_err().to_string(),
+            Ok(config) => checked(&config).first().unwrap().to_string(),
             Err(error) => error.to_string(),
         }
+    }
+
+    fn checked(config: &Config) -> Vec<ConfigError> {
+        let mut faults = Faults::default();
+        config.check(&mut faults);
+        faults.0
     }
 
     /// The first retired CA in the example.
@@ -761,7 +842,7 @@ mod tests {
         for url in ["https://a.example", "https://a.example:8443", "https://192.0.2.1", "https://[2001:db8::1]:8443"] {
             let line = format!("public_url = \"{url}\"");
             let config: Config = toml::from_str(&EXAMPLE.replacen(CHECK_URL, &line, 1)).unwrap();
-            config.check().unwrap();
+            assert!(checked(&config).is_empty());
             assert_eq!(config.connection_check.public_url.as_deref(), Some(url));
         }
     }
@@ -810,6 +891,8 @@ mod tests {
             ("CN=Keyside Demo Root CA,", "Keyside,", "RFC 4514"),
             ("Keyside Demo Issuing CA", "Keyside Demo Root CA", "ca.issuing_subject"),
             ("timeout_seconds = 30", "timeout_seconds = 0", "limits.timeout_seconds"),
+            ("calls_per_minute_and_address = 600", "calls_per_minute_and_address = 0", "nonzero"),
+            ("# client_address_header = \"X-Forwarded-For\"", "client_address_header = \"a b\"", "name of a header"),
             ("# public_url = \"https://certificates.example.com\"", "public_url = \"https://a.example/\"", "slash"),
             ("allowed_origins = []", "allowed_origins = [\"a.example\"]", "a.example"),
             ("allowed_origins = []", "allowed_origins = [\"https://a.example/page\"]", "origin"),
@@ -835,7 +918,7 @@ mod tests {
         let (before, rest) = EXAMPLE.split_once("# The documents that the Trust page").unwrap();
         let (_, after) = rest.split_once("[passphrase]").unwrap();
         let config: Config = toml::from_str(&format!("{before}[passphrase]{after}")).unwrap();
-        config.check().unwrap();
+        assert!(checked(&config).is_empty());
         assert_eq!(config.trust.documents_to_api(), []);
         assert_eq!(config.trust.retired_to_api(), []);
     }

@@ -63,6 +63,9 @@ pub enum DatabaseError {
         /// What went wrong.
         source: sqlx::migrate::MigrateError,
     },
+    /// This is not how a server is backed up.
+    #[error("only SQLite is backed up like this: for PostgreSQL, run pg_dump")]
+    NoBackup,
     /// A statement failed.
     #[error("the database: {0}")]
     Statement(#[from] sqlx::Error),
@@ -206,6 +209,25 @@ impl Database {
             Kind::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await?,
             Kind::Postgresql => self.writers.begin().await?,
         })
+    }
+
+    /// Asks the database for an answer.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Writes a copy of the database, as it is at one moment, into the new file `path`. Whoever works on the database meanwhile goes on.
+    pub async fn back_up(&self, path: &Path) -> Result<(), DatabaseError> {
+        if self.kind == Kind::Postgresql {
+            return Err(DatabaseError::NoBackup);
+        }
+        let create_error = |source| DatabaseError::Create { path: path.to_owned(), source };
+        // SQLite takes an empty file for a new database; this one is the owner's alone, and was not there.
+        private_files::create(path).map_err(create_error)?;
+        let text = path.to_str().ok_or_else(|| DatabaseError::Path(path.to_owned()))?;
+        sqlx::query("VACUUM INTO $1").bind(text).execute(&self.pool).await?;
+        std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(create_error)
     }
 
     /// Closes every connection; a SQLite file is whole by itself then.

@@ -6,6 +6,7 @@
 //! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS for the connection check |
 //! | [`service`] | what the registration authority does |
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
+//! | [`operations`], [`rate_limit`] | probes and metrics, and how often one may ask |
 //! | [`connection_check`] | whether a client's certificate works |
 //! | [`decision`] | approving, rejecting and revoking, shared by the server, the console and the command line |
 //! | [`authorisations`], [`officers`], [`console`] | who may have a certificate, who decides, and the pages for that |
@@ -38,8 +39,10 @@ use crate::notifications::Composer;
 use crate::notifications::delivery::{Delivery, DeliveryError};
 use crate::notifications::sender::Sender;
 use crate::notifications::templates::{TemplateError, Templates};
+use crate::operations::Operations;
 use crate::page::{NoPage, Page};
-use crate::routes::Console;
+use crate::rate_limit::RateLimits;
+use crate::routes::{Around, Console};
 use crate::service::Service;
 use crate::store::{engines, requests};
 use crate::tls::TlsError;
@@ -58,10 +61,12 @@ pub mod decision;
 pub mod est;
 pub mod notifications;
 pub mod officers;
+pub mod operations;
 pub mod page;
 pub mod policy;
 pub mod private_files;
 pub mod problem;
+pub mod rate_limit;
 pub mod renewal;
 pub mod routes;
 pub mod security_headers;
@@ -85,6 +90,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The address of the connection check, if there is to be one; port 0 lets the system choose.
     pub tls_listen: Option<SocketAddr>,
+    /// The address of the probes and the metrics, if there is to be one; port 0 lets the system choose.
+    pub operations_listen: Option<SocketAddr>,
     /// The data folder.
     pub data: PathBuf,
     /// The database; if absent, the one that the configuration names, or else a file in the data folder.
@@ -178,6 +185,7 @@ pub struct Gateway {
     database: Database,
     config: Config,
     connection_check: Option<ConnectionCheck>,
+    operations: Option<(TcpListener, SocketAddr, Router)>,
     _lock: Lock,
 }
 
@@ -280,6 +288,10 @@ impl Gateway {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let operations_listener = match options.operations_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let check_url = match (&tls_listener, &config.connection_check.public_url) {
             (None, _) => None,
             (Some(_), Some(url)) => Some(url.clone()),
@@ -309,16 +321,33 @@ impl Gateway {
         };
         let sender = sender(&config, &data, &database, &public_url)?;
         let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
+        let operations = Arc::new(Operations::new(database.clone(), Arc::clone(&ca)));
+        let around =
+            Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
         let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
         let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
             let console = console.with_certificates(url.trim_end_matches('/'));
-            let router = routes::connection_check_router(Arc::clone(&service), &config, page_url, console);
+            let router =
+                routes::connection_check_router(Arc::clone(&service), &config, page_url, console, around.clone());
             ConnectionCheck { url, listener, tls, router }
         });
-        let router = routes::router(Arc::clone(&service), &config, page, &public_url, console);
-        Ok(Self { address, listener, router, service, sender, database, config, connection_check, _lock: lock })
+        let router = routes::router(Arc::clone(&service), &config, page, &public_url, console, around);
+        let operations =
+            operations_listener.map(|(listener, address)| (listener, address, operations::router(operations)));
+        Ok(Self {
+            address,
+            listener,
+            router,
+            service,
+            sender,
+            database,
+            config,
+            connection_check,
+            operations,
+            _lock: lock,
+        })
     }
 
     /// The address that it listens on.
@@ -331,6 +360,11 @@ impl Gateway {
         self.connection_check.as_ref().map(|check| check.url.as_str())
     }
 
+    /// Where the probes and the metrics are, if they have a listener of their own.
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(|(_, address, _)| *address)
+    }
+
     /// Serves until `shutdown` is there, then lets the requests that are under way finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (service, sender) = (self.service, self.sender);
@@ -339,18 +373,26 @@ impl Gateway {
         });
         let limits = &self.config.limits;
         let (stop, stopped) = watch::channel(());
+        let stopped = || {
+            let mut stopped = stopped.clone();
+            // Ends when the other end of the channel is dropped.
+            async move { while stopped.changed().await.is_ok() {} }
+        };
         let check = async {
             if let Some(ConnectionCheck { listener, tls, router, .. }) = self.connection_check {
-                // Ends when the other end of the channel is dropped.
-                let shutdown = async move { while stopped.clone().changed().await.is_ok() {} };
-                server::serve_tls(listener, tls, router, limits, shutdown).await;
+                server::serve_tls(listener, tls, router, limits, stopped()).await;
+            }
+        };
+        let operations = async {
+            if let Some((listener, _, router)) = self.operations {
+                server::serve(listener, router, limits, stopped()).await;
             }
         };
         let shutdown = async move {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check);
+        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check, operations);
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
         work.abort();
         let _ = work.await;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -11,7 +11,7 @@ use keyside::domain::device::{DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use keyside::domain::{distinguished_name, email_address};
-use keyside_gateway::audit::{self, Actor, Verified, hexadecimal};
+use keyside_gateway::audit::{self, Action, Actor, NewEntry, Verified, hexadecimal};
 use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
@@ -19,7 +19,7 @@ use keyside_gateway::database::{Database, Location};
 use keyside_gateway::officers::{self, Invitation, Role};
 use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
-use keyside_gateway::store::{est_codes, outbox};
+use keyside_gateway::store::{self, est_codes, outbox};
 use keyside_gateway::{Gateway, Options, decision, est};
 use rsa::BoxedUint;
 use tracing_subscriber::EnvFilter;
@@ -47,6 +47,10 @@ enum Command {
         /// system chooses. Without it there is no connection check.
         #[arg(long, value_name = "ADDRESS:PORT")]
         tls_listen: Option<SocketAddr>,
+        /// The address of the probes and the Prometheus metrics, for those who run the gateway alone; with port 0 the system chooses.
+        /// Without it there are no metrics, and the probes are with the rest.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        operations_listen: Option<SocketAddr>,
         #[command(flatten)]
         data: Data,
         /// The folder with the built page.
@@ -56,7 +60,14 @@ enum Command {
         #[arg(long)]
         manual_approval: bool,
     },
-    /// Print a configuration.
+    /// Write a copy of a SQLite database into a new file, while the server runs. PostgreSQL has pg_dump for that.
+    Backup {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print or check a configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -65,16 +76,6 @@ enum Command {
     Requests {
         #[command(subcommand)]
         command: RequestsCommand,
-    },
-    /// Invite, list and revoke officers: those who authorise and decide in the console.
-    Officer {
-        #[command(subcommand)]
-        command: OfficerCommand,
-    },
-    /// The audit log: every decision, in one chain of hashes.
-    Audit {
-        #[command(subcommand)]
-        command: AuditCommand,
     },
     /// Let devices enroll by themselves (EST).
     Est {
@@ -85,6 +86,16 @@ enum Command {
     Notifications {
         #[command(subcommand)]
         command: NotificationsCommand,
+    },
+    /// Invite, list and revoke officers: those who authorise and decide in the console.
+    Officer {
+        #[command(subcommand)]
+        command: OfficerCommand,
+    },
+    /// The audit log: every decision, in one chain of hashes.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
 }
 
@@ -138,6 +149,11 @@ enum NotificationsCommand {
 enum ConfigCommand {
     /// The annotated example, which is what `serve` runs on without `--config`.
     Example,
+    /// Check a configuration, and name every fault.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -295,18 +311,21 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy())
         .init();
     let result = match CommandLine::parse().command {
-        Command::Serve { listen, tls_listen, data, page, manual_approval } => {
+        Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval } => {
             let Data { directory: data, database, config } = data;
-            serve(Options { listen, tls_listen, data, database, page, config, manual_approval }).await
+            serve(Options { listen, tls_listen, operations_listen, data, database, page, config, manual_approval })
+                .await
         }
         Command::Config { command: ConfigCommand::Example } => {
             io::stdout().write_all(EXAMPLE.as_bytes()).map_err(Error::from)
         }
+        Command::Config { command: ConfigCommand::Check { file } } => check(&file),
+        Command::Backup { file, data } => back_up(&file, data).await,
         Command::Requests { command } => run(command).await,
-        Command::Officer { command } => officer(command).await,
-        Command::Audit { command: AuditCommand::Verify { noted, data } } => verify(data, noted.as_deref()).await,
         Command::Est { command } => est_code(command).await,
         Command::Notifications { command } => notifications(command).await,
+        Command::Officer { command } => officer(command).await,
+        Command::Audit { command: AuditCommand::Verify { noted, data } } => verify(data, noted.as_deref()).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -324,6 +343,9 @@ async fn serve(options: Options) -> Result<(), Error> {
     writeln!(stdout, "Keyside is at http://{}/", gateway.address())?;
     if let Some(url) = gateway.connection_check_url() {
         writeln!(stdout, "The connection check is at {url}")?;
+    }
+    if let Some(address) = gateway.operations_address() {
+        writeln!(stdout, "The operations are at http://{address}/")?;
     }
     stdout.flush()?;
     gateway.run(shutdown).await;
@@ -353,6 +375,26 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// Checks a configuration and the files that it names; every fault has a line.
+fn check(file: &Path) -> Result<(), Error> {
+    let faults = Config::faults(file);
+    if faults.is_empty() {
+        writeln!(io::stdout(), "{} is fine", file.display())?;
+        return Ok(());
+    }
+    for fault in &faults {
+        writeln!(io::stdout(), "{fault}")?;
+    }
+    Err(format!("{} has {} faults", file.display(), faults.len()).into())
+}
+
+async fn back_up(file: &Path, data: Data) -> Result<(), Error> {
+    let database = data.open().await?;
+    let written = database.back_up(file).await;
+    database.close().await;
+    Ok(written?)
 }
 
 async fn run(command: RequestsCommand) -> Result<(), Error> {
@@ -527,6 +569,16 @@ async fn est_code(command: EstCommand) -> Result<(), Error> {
     let database = data.open().await?;
     let mut transaction = database.transaction().await?;
     est_codes::insert(&mut transaction, &row).await?;
+    let detail = format!(
+        "{}, {}, {}, until {}",
+        row.device_kind,
+        row.certificate_type,
+        row.email_address,
+        clock::date_and_time(row.valid_until)
+    );
+    let (actor, action) = (Actor::CommandLine, Action::DeviceCodeMade);
+    let entry = NewEntry { at: now, actor, action, subject: row.common_name, detail };
+    store::audit::append(&mut transaction, entry).await?;
     transaction.commit().await?;
     database.close().await;
     writeln!(io::stdout(), "{}", *code)?;

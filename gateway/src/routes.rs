@@ -14,8 +14,10 @@ use tower_http::cors::CorsLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::config::{Config, Limits};
+use crate::operations::{self, Operations};
 use crate::page::Page;
 use crate::problem::Refusal;
+use crate::rate_limit::{self, RateLimits};
 use crate::security_headers;
 use crate::service::Service;
 
@@ -42,6 +44,15 @@ struct App {
     limits: Limits,
 }
 
+/// What stands around every answer of every listener: the count of answers, and the limits on calls.
+#[derive(Clone)]
+pub struct Around {
+    /// Counts, and has the probes.
+    pub operations: Arc<Operations>,
+    /// Limits.
+    pub rate_limits: Arc<RateLimits>,
+}
+
 /// Everything the gateway answers to.
 pub fn router(
     service: Arc<Service>,
@@ -49,6 +60,7 @@ pub fn router(
     page: Option<Page>,
     public_url: &str,
     console: Console,
+    around: Around,
 ) -> Router {
     let app = App { service, limits: config.limits.clone() };
     let mut gateway = Router::new()
@@ -71,12 +83,17 @@ pub fn router(
             .route(&format!("{prefix}/"), any(not_found))
             .route(&format!("{prefix}/{{*path}}"), any(not_found));
     }
-    gateway = gateway.layer(middleware::from_fn_with_state(app.clone(), in_time));
+    gateway = gateway
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&around.rate_limits), rate_limit::limit));
     if !config.allowed_origins.is_empty() {
         gateway = gateway.layer(cors(&config.allowed_origins));
     }
-    let console = console::router(console).layer(middleware::from_fn_with_state(app.clone(), in_time));
-    let gateway = gateway.with_state(app).merge(console);
+    let console = console::router(console)
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
+        .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit));
+    let probes = operations::probes(Arc::clone(&around.operations));
+    let gateway = gateway.with_state(app).merge(console).merge(probes);
 
     let router = match page {
         Some(page) => gateway.merge(page.into_router()),
@@ -85,15 +102,17 @@ pub fn router(
     router
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_site(public_url), security_headers::set))
+        .layer(middleware::from_fn_with_state(around.operations, operations::count))
         .layer(TraceLayer::new_for_http())
 }
 
-/// Everything that is answered to over TLS with client certificates: the connection check, and EST. `page_url` is where the page is, if the gateway serves it.
+/// Everything that is answered to over TLS with client certificates: the connection check, EST, and the console. `page_url` is where the page is, if the gateway serves it.
 pub fn connection_check_router(
     service: Arc<Service>,
     config: &Config,
     page_url: Option<&str>,
     console: Console,
+    around: Around,
 ) -> Router {
     let app = App { service, limits: config.limits.clone() };
     let site = connection_check::Site::new(config, page_url);
@@ -111,8 +130,10 @@ pub fn connection_check_router(
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .with_state(app.clone())
         .merge(console::router(console).layer(middleware::from_fn_with_state(app, in_time)))
+        .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit))
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_connection_check(), security_headers::set))
+        .layer(middleware::from_fn_with_state(around.operations, operations::count))
         .layer(TraceLayer::new_for_http())
 }
 

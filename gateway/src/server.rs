@@ -1,10 +1,12 @@
 //! The HTTP server: accepts connections, within bounds, and ends them in peace.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tower_http::add_extension::AddExtension;
 
 use crate::config::Limits;
 use crate::tls::Client;
@@ -77,7 +80,7 @@ async fn accept_until<Opening, Opened>(
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
-        let (stream, place) = match accepted {
+        let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -96,7 +99,9 @@ async fn accept_until<Opening, Opened>(
                 Ok(Err(error)) => return tracing::debug!(%error, "a connection was not opened"),
                 Err(_) => return tracing::debug!("a connection was not opened in time"),
             };
-            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            // Handlers find whom they answer.
+            let service = AddExtension::new(router, ConnectInfo(peer));
+            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "a connection broke off");
             }
@@ -111,9 +116,12 @@ async fn accept_until<Opening, Opened>(
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, peer, place))
 }

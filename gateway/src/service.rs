@@ -345,16 +345,6 @@ impl Service {
         };
         let mut transaction = self.database.transaction().await?;
         let is_new = requests::insert(&mut transaction, &row).await?;
-        if is_new && !is_renewal {
-            let applicant = Applicant {
-                certificate_type: &row.certificate_type,
-                common_name: &row.common_name,
-                email_address: &row.email_address,
-            };
-            let (id, approve_at) = (row.transaction_id, row.approve_at);
-            authorisations::match_request(&mut transaction, kind, id, applicant, names_hosts, approve_at, submitted_at)
-                .await?;
-        }
         if let Some(code) = est_code {
             let is_ours = is_new && est_codes::use_up(&mut transaction, &code, &row.submission_sha256).await?;
             // Dropped, the transaction has never been: two requests at once do not share a code.
@@ -364,6 +354,16 @@ impl Service {
         }
         if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
             outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Submitted, &request, Vec::new())).await?;
+        }
+        if is_new && !is_renewal {
+            let applicant = Applicant {
+                certificate_type: &row.certificate_type,
+                common_name: &row.common_name,
+                email_address: &row.email_address,
+            };
+            let (id, approve_at) = (row.transaction_id, row.approve_at);
+            authorisations::match_request(&mut transaction, kind, id, applicant, names_hosts, approve_at, submitted_at)
+                .await?;
         }
         transaction.commit().await?;
         if is_new {
@@ -545,7 +545,6 @@ impl Service {
         transaction.commit().await?;
         let Some(request) = taken else { return Ok(false) };
         let (id, attempts) = (request.transaction_id, request.issue_attempts);
-        let serial_number = hexadecimal(&request.serial_number);
         if request.is_in_doubt() {
             tracing::warn!(%id, "an earlier attempt had no end: the CA engine may have signed, and nobody has the certificate");
         }
@@ -560,7 +559,7 @@ impl Service {
                         let told = NewNotification::about(Kind::Issued, request, told);
                         outbox::enqueue(&mut transaction, &told).await?;
                     }
-                    let detail = format!("serial number {serial_number}");
+                    let detail = format!("serial number {}", hexadecimal(&issued.serial_number));
                     note(&mut transaction, id, Action::Issued, Actor::Gateway, detail).await?;
                     tracing::info!(%id, "issued");
                 }
@@ -575,7 +574,7 @@ impl Service {
                         outbox::enqueue(&mut transaction, &told).await?;
                     }
                     note(&mut transaction, id, Action::Rejected, Actor::Gateway, reason.clone()).await?;
-                    tracing::warn!(%id, reason, "rejected");
+                    tracing::warn!(%id, "the CA engine refuses it: rejected");
                 }
                 true
             }
@@ -710,22 +709,6 @@ impl Service {
     }
 }
 
-/// Whether a type leaves approval to whether there is an authorisation. A renewal needs none: the holder of the certificate has signed it.
-fn is_for_the_authorised(kind: Option<&CertificateType>, is_renewal: bool) -> bool {
-    !is_renewal && kind.is_some_and(|kind| kind.approval == Some(TypeApproval::Authorised))
-}
-
-/// Writes down what was done to a request, in the transaction that it belongs to.
-async fn note(
-    transaction: &mut Transaction,
-    id: TransactionId,
-    action: Action,
-    actor: Actor,
-    detail: String,
-) -> Result<(), sqlx::Error> {
-    audit::append(transaction, NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail }).await
-}
-
 /// For a device's certification request that is known, but not as the one that the code was used for.
 fn came_otherwise() -> Refusal {
     Refusal::new(
@@ -747,4 +730,20 @@ fn no_crl() -> Refusal {
 /// A time as its day, for people.
 fn day(seconds: i64) -> String {
     file_name::day(clock::to_unsigned(seconds)).unwrap_or_default()
+}
+
+/// Whether a type leaves approval to whether there is an authorisation. A renewal needs none: the holder of the certificate has signed it.
+fn is_for_the_authorised(kind: Option<&CertificateType>, is_renewal: bool) -> bool {
+    !is_renewal && kind.is_some_and(|kind| kind.approval == Some(TypeApproval::Authorised))
+}
+
+/// Writes down what was done to a request, in the transaction that it belongs to.
+async fn note(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    action: Action,
+    actor: Actor,
+    detail: String,
+) -> Result<(), sqlx::Error> {
+    audit::append(transaction, NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail }).await
 }

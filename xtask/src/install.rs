@@ -157,7 +157,10 @@ impl Installer<'_> {
             let mut command = Command::new(folder.join("bin/python3"));
             command.args(["-m", "pip", "install", "--disable-pip-version-check", &format!("cryptography=={version}")]);
             command.args(PYTHON_PACKAGES);
-            self.step(&format!("fetching cryptography {version}, {} from PyPI", PYTHON_PACKAGES.join(", ")), &mut command)
+            self.step(
+                &format!("fetching cryptography {version}, {} from PyPI", PYTHON_PACKAGES.join(", ")),
+                &mut command,
+            )
         })
     }
 

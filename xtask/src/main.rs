@@ -1,7 +1,8 @@
-//! Keyside's developer commands: `cargo xtask serve|build|test|lint`.
+//! Keyside's developer commands: `cargo xtask serve|build|test|lint|bench`.
 //!
 //! Each command first sees to it that the tools it needs are there ([`toolbox`], [`tool`]), then runs them ([`process`]).
 
+mod bench;
 mod error;
 mod folders;
 mod install;
@@ -55,6 +56,13 @@ enum Command {
         #[command(flatten)]
         installing: Installing,
     },
+    /// Measure the release build: see docs/benchmarks.md.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+        #[command(flatten)]
+        installing: Installing,
+    },
 }
 
 /// What to do about tools that are missing.
@@ -78,6 +86,7 @@ fn main() -> ExitCode {
         Command::Build { installing } => build(installing),
         Command::Test { only, installing } => test::run(&only, installing),
         Command::Lint { installing } => test::run(&[Suite::Lint], installing),
+        Command::Bench { bench, installing } => bench::run(&bench, installing),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ use crate::{Installing, folders, lint, page, repository};
 const JUDGES: &[Tool] = &[Tool::OpenSsl, Tool::NssTools, Tool::GnuTls, Tool::Java, Tool::Curl, Tool::Python];
 
 /// The programs that the gateway's tests put around it, and that judge what it does.
-const NEIGHBOURS: &[Tool] = &[Tool::OpenSsl, Tool::Curl, Tool::Python, Tool::Cfssl, Tool::Pki];
+const NEIGHBOURS: &[Tool] = &[Tool::OpenSsl, Tool::Curl, Tool::Python, Tool::Cfssl, Tool::Pki, Tool::PostgreSql];
 
 /// The root package's test targets that are suites of their own.
 const OWN_SUITES: [&str; 2] = ["interop", "browser"];
@@ -48,7 +48,7 @@ const END_TO_END_TIMEOUT: &str = "300000";
 pub(crate) enum Suite {
     /// Formatting, clippy, dependencies.
     Lint,
-    /// Unit, integration and documentation tests on this machine.
+    /// Unit, integration and documentation tests on this machine; those of the gateway on SQLite and on PostgreSQL.
     Native,
     /// What Keyside writes, read by OpenSSL, NSS, GnuTLS, Java, Python and curl.
     Interop,
@@ -147,10 +147,10 @@ fn name(suite: Suite) -> String {
     suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// All tests of all packages but the suites of their own, compiled in one go, then the documentation's examples.
+/// All tests of all packages but the suites of their own, compiled in one go; those of the gateway once more on the other database;
+/// then the documentation's examples.
 fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
     let mut cargo = toolbox.command("cargo")?;
-    cargo.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     cargo.args(["test", "--no-fail-fast", "--workspace", "--lib", "--bins"]);
     for package in [".", "gateway", "xtask"] {
         for target in test_targets(&repository().join(package).join("tests"))? {
@@ -159,10 +159,24 @@ fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
             }
         }
     }
-    let units = process::run_tests(&mut cargo, tally);
+    let units = process::run_tests(with_neighbours(&mut cargo, toolbox)?, tally);
+    let mut gateway = toolbox.command("cargo")?;
+    gateway.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
+    gateway.args(["test", "--no-fail-fast", "--package", "keyside-gateway", "--test", "gateway"]);
+    println!("\nThe gateway on PostgreSQL:");
+    let on_postgresql =
+        process::run_tests(with_neighbours(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql"), tally);
     let mut documentation = toolbox.command("cargo")?;
     let examples = process::run(documentation.args(["test", "--workspace", "--doc"]));
-    units.and(examples)
+    units.and(on_postgresql).and(examples)
+}
+
+/// Tells the gateway's tests where those of its neighbours are that are not in PATH.
+fn with_neighbours<'command>(command: &'command mut Command, toolbox: &Toolbox) -> Result<&'command mut Command> {
+    let initdb = toolbox.path(Tool::PostgreSql)?;
+    let python = toolbox.path(Tool::Python)?;
+    command.env("KEYSIDE_PYTHON", python).env("KEYSIDE_SCHEMATHESIS", python.with_file_name("schemathesis"));
+    Ok(command.env("KEYSIDE_POSTGRESQL", initdb.parent().unwrap_or(initdb)))
 }
 
 /// The names of the test targets in a package's folder `tests`, as cargo finds them.

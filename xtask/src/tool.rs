@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::repository;
 
 /// The Python packages beside cryptography, whose version is the tool's.
-pub(crate) const PYTHON_PACKAGES: [&str; 3] = ["requests==2.34.2", "aiosmtpd==1.4.6", "pkilint==0.13.3"];
+pub(crate) const PYTHON_PACKAGES: [&str; 4] =
+    ["requests==2.34.2", "aiosmtpd==1.4.6", "pkilint==0.13.3", "schemathesis==4.32.5"];
 
 /// Something that a command needs and that may have to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,7 @@ pub(crate) enum Tool {
     Python,
     Cfssl,
     Pki,
+    PostgreSql,
 }
 
 /// Where a tool comes from when it is not there.
@@ -261,10 +263,13 @@ impl Tool {
                 source: System { packages: &["curl"], elsewhere: "install curl: https://curl.se/download.html" },
             },
             Self::Python => Description {
-                name: "Python with the packages cryptography, requests, aiosmtpd and pkilint",
-                purpose: "reads the PKCS#12 files, logs in with the PEM file, takes mails, and lints certificates",
+                name: "Python with the packages cryptography, requests, aiosmtpd, pkilint and schemathesis",
+                purpose: "reads the PKCS#12 files, logs in with the PEM file, takes mails, lints certificates, and tries the API's description",
                 programs: &["python3"],
-                version_arguments: &["-c", "import aiosmtpd, cryptography, pkilint, requests; print(cryptography.__version__)"],
+                version_arguments: &[
+                    "-c",
+                    "import aiosmtpd, cryptography, pkilint, requests, schemathesis; print(cryptography.__version__)",
+                ],
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
             },
@@ -289,6 +294,24 @@ impl Tool {
                     // The plugins have elliptic curves and GCM, without which there is no TLS any more.
                     packages: &["strongswan-pki", "libstrongswan-standard-plugins"],
                     elsewhere: "put strongSwan's pki, 5.9.8 or later, in PATH: https://strongswan.org/",
+                },
+            },
+            Self::PostgreSql => Description {
+                name: "PostgreSQL",
+                purpose: "is the second database that the gateway is tested on",
+                // Its other programs stand beside it. Debian keeps them out of PATH.
+                programs: &[
+                    "initdb",
+                    "/usr/lib/postgresql/18/bin/initdb",
+                    "/usr/lib/postgresql/17/bin/initdb",
+                    "/usr/lib/postgresql/16/bin/initdb",
+                    "/usr/lib/postgresql/15/bin/initdb",
+                ],
+                version_arguments: &["--version"],
+                wanted: AtLeast("15.0.0"),
+                source: System {
+                    packages: &["postgresql"],
+                    elsewhere: "install PostgreSQL 15 or later, and put initdb in PATH: https://www.postgresql.org/download/",
                 },
             },
         }
@@ -392,6 +415,7 @@ mod tests {
         assert_eq!(read("Mozilla Firefox 153.7.0esr").as_deref(), Some("153.7.0"));
         assert_eq!(read("Chromium 156.0.8078.79 built on Debian").as_deref(), Some("156.0.8078"));
         assert_eq!(read("geckodriver 0.37.1 (abc 2026-01-01)").as_deref(), Some("0.37.1"));
+        assert_eq!(read("initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(), Some("15.18.0"));
         assert_eq!(read("no version here"), None);
     }
 

@@ -100,14 +100,19 @@ impl Sender {
                 let is_final = is_final || again_at > notification.created_at + GIVE_UP_AFTER;
                 outbox::failed(&mut transaction, &identity, &reason, (!is_final).then_some(again_at)).await?;
                 if is_final {
+                    // Without the reason: mail servers name the recipient in it.
                     tracing::error!(
                         identity,
                         kind,
-                        reason,
-                        "notification not delivered: `keyside-gateway notifications` has it"
+                        "notification not delivered: `keyside-gateway notifications list` says why"
                     );
                 } else {
-                    tracing::warn!(identity, kind, reason, pause, "notification not delivered yet");
+                    tracing::warn!(
+                        identity,
+                        kind,
+                        pause,
+                        "notification not delivered yet: `keyside-gateway notifications list` says why"
+                    );
                 }
             }
         }

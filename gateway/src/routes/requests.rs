@@ -36,6 +36,8 @@ const OFFERS: [&str; 3] = [PEM_CERTIFICATE_CHAIN, PKIX_CERT, PKCS7_CERTS_ONLY];
         (status = 201, description = "Taken, and issued at once", body = RequestStatus),
         (status = 200, description = "Known already, and decided", body = RequestStatus),
         (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Result<Response, Refusal> {
@@ -74,6 +76,8 @@ pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Re
     responses(
         (status = 200, description = "Its state; Retry-After while it waits", body = RequestStatus),
         (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn status(
@@ -98,6 +102,8 @@ pub(super) async fn status(
         (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
         (status = 406, description = "No such media type", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not issued", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn certificate(
@@ -163,6 +169,8 @@ impl<S: Send + Sync> FromRequestParts<S> for TransactionIdInPath {
         (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not issued", body = Problem, content_type = "application/problem+json"),
         (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn revoke(

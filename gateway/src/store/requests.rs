@@ -482,7 +482,7 @@ pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &s
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes up to `limit` certificates of the type `certificate_type` that end at `now` or later and before `before`, and notes that their holders
+/// Takes up to `limit` certificates of the type `certificate_type` that end from `now` to `before`, and notes that their holders
 /// are told that they can be renewed: each is taken once.
 pub async fn take_to_renew(
     transaction: &mut Transaction,
@@ -494,7 +494,7 @@ pub async fn take_to_renew(
     let ids: Vec<(String,)> = sqlx::query_as(
         "UPDATE requests SET renewal_told_at = $1 WHERE renewal_told_at IS NULL AND transaction_id IN \
          (SELECT transaction_id FROM requests WHERE state = 'issued' AND renewal_told_at IS NULL AND certificate_type = $2 \
-         AND not_after >= $1 AND not_after < $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
+         AND not_after >= $1 AND not_after <= $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
     )
     .bind(now)
     .bind(certificate_type)
@@ -765,6 +765,16 @@ pub async fn leave_to_a_person(transaction: &mut Transaction, authorisation: &st
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+/// How many requests wait for approval, and how many for the CA.
+pub async fn count_waiting(executor: impl AnyExecutor<'_>) -> Result<[(State, i64); 2], sqlx::Error> {
+    let (pending, approved) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM requests WHERE state = 'pending'), (SELECT count(*) FROM requests WHERE state = 'approved')",
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok([(State::Pending, pending), (State::Approved, approved)])
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ async fn site_with_a_log() -> Site {
         assert!(site.requests(&["reject", &id.to_string(), "--reason", "unknown person"]).status.success());
     }
     let invite = ["invite", "--role", "auditor", "--name", "Aud Example", "--email", "aud@example.com"];
-    let output = site.command("officer", &invite);
+    let output = site.run("officer", &invite);
     assert!(output.status.success(), "{}", text(&output));
     assert!(gateway.stop().success());
     site
@@ -80,13 +80,13 @@ async fn every_decision_stands_in_it() {
     expected.sort();
     log.sort();
     assert_eq!(log, expected);
-    let verified = site.command("audit", &["verify"]);
+    let verified = site.run("audit", &["verify"]);
     assert!(verified.status.success() && text(&verified).contains("5 entries"), "{}", text(&verified));
 }
 
 #[tokio::test]
 async fn approval_without_a_person_stands_in_it_as_policy() {
-    let site = Site::new().issuing_at_once();
+    let site = Site::on_sqlite().issuing_at_once();
     let gateway = site.start(&[]);
     let id = gateway.submit_good(&good_request("Ada")).await;
     let log = entries(&site).await;
@@ -152,11 +152,11 @@ async fn what_was_done_to_it_is_found() {
         ),
     ] {
         let site = log.copy();
-        let good = site.command("audit", &["verify"]);
+        let good = site.run("audit", &["verify"]);
         assert!(good.status.success(), "{}", text(&good));
         site.batch(WITHOUT_TRIGGERS).await;
         site.batch(statement).await;
-        let output = site.command("audit", &["verify"]);
+        let output = site.run("audit", &["verify"]);
         assert!(!output.status.success(), "{statement}");
         let text = text(&output);
         for fault in faults {
@@ -181,7 +181,7 @@ async fn an_entry_that_was_made_anew_with_its_hash_is_found() {
             hexadecimal(&entry.hash())
         ))
         .await;
-        let output = site.command("audit", &["verify"]);
+        let output = site.run("audit", &["verify"]);
         assert!(!output.status.success() && text(&output).contains(fault), "{}", text(&output));
     }
 }
@@ -190,9 +190,9 @@ async fn an_entry_that_was_made_anew_with_its_hash_is_found() {
 async fn a_log_that_was_made_anew_as_a_whole_lacks_what_was_noted() {
     let site = site_with_a_log().await;
     let noted = hexadecimal(&entries(&site).await[3].sha256);
-    let good = site.command("audit", &["verify", "--noted", &noted.to_uppercase()]);
+    let good = site.run("audit", &["verify", "--noted", &noted.to_uppercase()]);
     assert!(good.status.success(), "{}", text(&good));
     let other = site_with_a_log().await;
-    let output = other.command("audit", &["verify", "--noted", &noted]);
+    let output = other.run("audit", &["verify", "--noted", &noted]);
     assert!(!output.status.success() && text(&output).contains("no entry has the hash"), "{}", text(&output));
 }

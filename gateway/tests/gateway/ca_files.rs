@@ -24,7 +24,7 @@ fn fault(site: &Site, passphrase: Option<&str>) -> String {
 
 #[test]
 fn only_the_owner_can_read_them() {
-    let site = Site::without_ca();
+    let site = Site::without_ca_on_sqlite();
     drop(site.start(&[]));
     let mode = |name: &str| fs::metadata(site.data().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(""), 0o700);

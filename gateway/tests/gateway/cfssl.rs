@@ -1,7 +1,9 @@
 //! The engine `cfssl` against a real `cfssl serve`, also one that is down, slow, refuses or answers what it must not.
 
 use std::fs;
+use std::process::Command;
 
+use base64ct::{Base64, Encoding};
 use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
@@ -10,7 +12,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use serde_json::{Value, json};
 
-use crate::harness::cfssl::{Between, Cfssl, Spoil, site};
+use crate::cfssl_server::{Between, Cfssl, Spoil, site};
 use crate::harness::{
     Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, key, openssl, problem, subject,
 };
@@ -154,7 +156,7 @@ async fn nothing_but_the_certificate_that_was_asked_for_is_taken() {
         ),
         (Spoil::Silence, "does not answer"),
         (Spoil::Change("certificate_request", request_pem(&other_key, "Ada Example", address())), "another key"),
-        (Spoil::Change("certificate_request", request_pem(&key(), "Eve Example", address())), "its subject is"),
+        (Spoil::Change("certificate_request", request_pem(&key(), "Eve Example", address())), "another subject"),
         (Spoil::Change("certificate_request", request_pem(&key(), "Ada Example", vec![])), "other names"),
         (
             Spoil::Change("certificate_request", request_pem(&key(), "Ada Example", vec![email("eve@example.com")])),
@@ -225,4 +227,101 @@ async fn the_first_start_needs_cfssl_and_a_key_that_others_cannot_read() {
     fs::set_permissions(down.path("cfssl-key"), mode).unwrap();
     let output = down.serve(&[]).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 600"));
+}
+
+#[tokio::test]
+async fn its_crl_is_made_where_its_key_is_and_served_here() {
+    let cfssl = Cfssl::start();
+    let crl_file = cfssl.path().join("issuing.crl");
+    let site = site(&cfssl.url(), &format!("crl_file = '{}'", crl_file.display()));
+    let gateway = site.start(&[]);
+    let mut ids = Vec::new();
+    for name in ["bad", "good"] {
+        let id = gateway.submit_good(&good_request(name)).await;
+        let pem = pem::encode(pem::CERTIFICATE, &gateway.issued(id).await).unwrap();
+        fs::write(cfssl.path().join(format!("{name}.pem")), pem).unwrap();
+        ids.push(id);
+    }
+    assert_eq!(problem(gateway.get("/pki/root.crl").await).await.kind, ProblemKind::NotFound);
+    assert!(site.requests(&["revoke", &ids[0].to_string(), "--reason", "key-compromise"]).status.success());
+
+    let revoked = site.requests(&["revoked"]).stdout;
+    fs::write(cfssl.path().join("revoked.txt"), revoked).unwrap();
+    let made = Command::new("cfssl")
+        .args(["gencrl", "revoked.txt", "ca.pem", "ca-key.pem"])
+        .current_dir(cfssl.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    fs::write(&crl_file, Base64::decode_vec(std::str::from_utf8(&made.stdout).unwrap().trim()).unwrap()).unwrap();
+
+    let served = gateway.get("/pki/issuing.crl").await.bytes().await.unwrap();
+    fs::write(cfssl.path().join("served.crl"), served).unwrap();
+    openssl(&["crl", "-inform", "der", "-in", "served.crl", "-out", "crl.pem"], cfssl.path());
+    let verify = |name: &str| {
+        let arguments = ["verify", "-crl_check", "-CRLfile", "crl.pem", "-CAfile", "ca.pem", name];
+        Command::new("openssl").args(arguments).current_dir(cfssl.path()).output().unwrap()
+    };
+    assert!(verify("good.pem").status.success());
+    assert!(String::from_utf8_lossy(&verify("bad.pem").stderr).contains("certificate revoked"));
+
+    // Another CA's is not served as this one's.
+    let other = Cfssl::start();
+    let made = Command::new("cfssl")
+        .args(["gencrl", "/dev/null", "ca.pem", "ca-key.pem"])
+        .current_dir(other.path())
+        .output()
+        .unwrap();
+    fs::write(&crl_file, Base64::decode_vec(std::str::from_utf8(&made.stdout).unwrap().trim()).unwrap()).unwrap();
+    assert_eq!(gateway.get("/pki/issuing.crl").await.status(), 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_killed_while_cfssl_signs_asks_for_the_same_again() {
+    let cfssl = Cfssl::start();
+    let (between, url) = Between::start(&cfssl).await;
+    let site = site(&url, "");
+    let gateway = site.start(&[]);
+    // CFSSL signs, and the answer does not come back before the gateway is killed.
+    between.spoil(Spoil::Hold);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    eventually(async || between.signed().len() == 1).await;
+    drop(gateway);
+    assert!(line(&site, id).contains("\tapproved\t"));
+    between.spoil(Spoil::Nothing);
+    let gateway = site.start(&[]);
+    let kept = gateway.issued(id).await;
+    let signed = between.signed();
+    assert_eq!(signed.len(), 2);
+    for answer in signed {
+        let der =
+            pem::decode_all(pem::CERTIFICATE, answer["result"]["certificate"].as_str().unwrap()).unwrap().remove(0);
+        assert_eq!(serial_number(&der), serial_number(&kept));
+    }
+}
+
+#[test]
+fn what_cfssl_cannot_do_is_refused_in_words() {
+    for (from, to, fault) in [
+        (
+            "CN={common_name},OU=Devices,O=Example Grid Operator,C=US",
+            "CN={common_name},DC=example",
+            "CFSSL would write",
+        ),
+        ("device_profile = \"device\"\n", "", "device_profile"),
+        ("url = \"http://127.0.0.1:1\"", "url = \"https://127.0.0.1:1\"", "tls_ca_file"),
+        ("url = \"http://127.0.0.1:1\"", "url = \"127.0.0.1:1\"", "ca.url"),
+        ("engine = \"cfssl\"", "engine = \"dogtag\"", "ca.engine"),
+        ("profile = \"person\"", "profile = \"person\"\nroot_validity_days = 5", "root_validity_days"),
+        ("retry_after_seconds = 1", "retry_after_seconds = 0", "retry_after_seconds"),
+    ] {
+        let site = site("http://127.0.0.1:1", "").configure(from, to);
+        let error = keyside_gateway::config::Config::load(Some(&site.path("keyside.toml"))).unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+    // Without CFSSL there is a certificate for the gateway's own server only where one is named.
+    let cfssl = Cfssl::start();
+    let site = site(&cfssl.url(), "");
+    let output = site.serve(&["--tls-listen", "127.0.0.1:0"]).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("certificate_file"));
 }

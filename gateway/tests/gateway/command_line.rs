@@ -67,7 +67,7 @@ async fn what_is_decided_without_a_server_is_issued_at_its_next_start() {
 
 #[test]
 fn a_missing_database_is_named() {
-    let site = Site::without_ca();
+    let site = Site::without_ca_on_sqlite();
     let output = site.requests(&["list"]);
     assert!(!output.status.success());
     assert!(stderr(&output).contains("keyside.sqlite"), "{}", stderr(&output));

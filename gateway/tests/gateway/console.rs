@@ -46,7 +46,12 @@ impl Browser {
 
     /// A request as a browser sends it from a page of the gateway.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.url)).header("cookie", self.cookie());
+        self.request_at(&self.url, method, path)
+    }
+
+    /// The same to another listener.
+    pub(crate) fn request_at(&self, url: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{url}{path}")).header("cookie", self.cookie());
         request.header("origin", &self.url).header("sec-fetch-site", "same-origin")
     }
 
@@ -122,7 +127,7 @@ async fn a_link_from_the_command_line_works_once_and_only_by_its_button() {
     let gateway = site.start(&[]);
     let arguments =
         ["invite", "--role", "uaa", "--company", COMPANY, "--name", "Una Example", "--email", "una@example.com"];
-    let output = site.command("officer", &[&arguments[..], &["--url", "https://ra.example.com/"]].concat());
+    let output = site.run("officer", &[&arguments[..], &["--url", "https://ra.example.com/"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let path = text.lines().find_map(|line| line.strip_prefix("link https://ra.example.com")).unwrap();
     let browser = Browser::new(&gateway);
@@ -183,12 +188,12 @@ async fn a_link_ends_with_its_time_with_the_next_one_and_with_the_officer() {
     let (first, second) = (link(60).await, link(60).await);
     assert_eq!(browser.get(&first).await.status(), 404);
     assert_eq!(browser.get(&second).await.status(), 200);
-    assert!(site.command("officer", &["revoke", &id]).status.success());
+    assert!(site.run("officer", &["revoke", &id]).status.success());
     assert_eq!(browser.get(&second).await.status(), 404);
     assert_eq!(browser.post(&second, &[]).await.status(), 404);
-    let again = site.command("officer", &["link", &id]);
+    let again = site.run("officer", &["link", &id]);
     assert!(!again.status.success(), "{again:?}");
-    let list = String::from_utf8(site.command("officer", &["list"]).stdout).unwrap();
+    let list = String::from_utf8(site.run("officer", &["list"]).stdout).unwrap();
     let line = list.lines().find(|line| line.starts_with(&id)).unwrap();
     assert!(line.contains("\tauditor\t\tAud Example\tofficer@example.com\t") && !line.ends_with('\t'), "{line}");
 }
@@ -224,7 +229,7 @@ async fn a_session_ends() {
     assert!(!is_in(&here).await && !is_in(&there).await);
 
     let browser = sign_in().await;
-    assert!(site.command("officer", &["revoke", &id]).status.success());
+    assert!(site.run("officer", &["revoke", &id]).status.success());
     assert!(!is_in(&browser).await, "revoked");
     let made_up = Browser { session: Some(Token::shown("a.b")), ..Browser::new(&gateway) };
     assert!(!is_in(&made_up).await);
@@ -326,11 +331,11 @@ async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_i
     let (own, own_der) = certificate("Abe Example").await;
     let (other, other_der) = certificate("Eve Example").await;
     let invite = ["invite", "--role", "approver", "--name", "Abe Example", "--email", "abe@example.com"];
-    let unknown = site.command("officer", &[&invite[..], &["--certificate", "0a0b"]].concat());
+    let unknown = site.run("officer", &[&invite[..], &["--certificate", "0a0b"]].concat());
     assert!(!unknown.status.success(), "{unknown:?}");
-    assert_eq!(String::from_utf8(site.command("officer", &["list"]).stdout).unwrap().lines().count(), 1);
+    assert_eq!(String::from_utf8(site.run("officer", &["list"]).stdout).unwrap().lines().count(), 1);
     let own_number = serial_number(own).await;
-    let invited = site.command("officer", &[&invite[..], &["--certificate", &own_number]].concat());
+    let invited = site.run("officer", &[&invite[..], &["--certificate", &own_number]].concat());
     assert!(invited.status.success(), "{invited:?}");
     assert!(!String::from_utf8(invited.stdout).unwrap().contains("link"));
 
@@ -667,5 +672,5 @@ async fn a_decision_is_made_once() {
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(site.command("audit", &["verify"]).status.success());
+    assert!(site.run("audit", &["verify"]).status.success());
 }

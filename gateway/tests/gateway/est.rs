@@ -16,8 +16,9 @@ const RENEWAL: (&str, &str) =
 
 /// A site with devices in the field, and the root's certificate as root.pem.
 pub(crate) struct Field {
-    pub(crate) site: Site,
+    // Before the site: what is dropped first has ended when the database goes.
     pub(crate) gateway: Gateway,
+    pub(crate) site: Site,
 }
 
 impl Field {
@@ -51,7 +52,7 @@ impl Field {
             ["code", "--common-name", name, "--type", "devices", "--kind", "rig", "--email", "ops@example.com"];
         let config = self.site.path("keyside.toml");
         let config = ["--config", config.to_str().unwrap()];
-        self.site.command("est", &[&arguments[..], more, &config].concat())
+        self.site.run("est", &[&arguments[..], more, &config].concat())
     }
 
     /// A key and a certification request in FILE.key and FILE.csr.
@@ -279,7 +280,7 @@ async fn codes_are_made_for_devices_of_the_configuration_alone() {
     let config = field.site.path("keyside.toml");
     let arguments =
         ["code", "--common-name", "rig-1", "--type", "participants", "--kind", "rig", "--email", "ops@example.com"];
-    let output = field.site.command("est", &[&arguments[..], &["--config", config.to_str().unwrap()]].concat());
+    let output = field.site.run("est", &[&arguments[..], &["--config", config.to_str().unwrap()]].concat());
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && text.contains("devices"), "{text}");
 }

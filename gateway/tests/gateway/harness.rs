@@ -1,12 +1,14 @@
 //! A real gateway in a process of its own, and what is sent to it.
 
+use std::env::{self, VarError};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::str::FromStr;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use der::Encode;
 use der::asn1::Ia5String;
@@ -17,10 +19,11 @@ use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::key_pair::KeyPair;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
-use keyside_gateway::database::Database;
+use keyside_gateway::database::{Database, Location};
 use keyside_gateway::store::requests::{self, Request};
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -28,27 +31,50 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::RequestBuilder;
 
-pub(crate) mod cfssl;
-pub(crate) mod mail;
+use crate::postgresql::PostgresqlDatabase;
+pub(crate) use crate::postgresql::{PATIENCE, POLL_INTERVAL};
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
-/// How long anything may take. Far more than it does: only a test that fails waits so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a state is asked for that cannot be waited on.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A data folder and a configuration file, gone when dropped.
+/// The environment variable that says which database the tests are to run on: `sqlite`, which is the default, or `postgresql`.
+const DATABASE_VARIABLE: &str = "KEYSIDE_TEST_DATABASE";
+
+/// A data folder, a configuration file and a database, gone when dropped.
 pub(crate) struct Site {
     directory: TempDir,
+    /// Otherwise it is SQLite's file in the data folder.
+    postgresql: Option<Arc<PostgresqlDatabase>>,
 }
 
 impl Site {
     /// A site whose CA is there already: every site of a run has the same, because making one takes seconds.
     pub(crate) fn new() -> Self {
+        Self::without_ca().with_ca()
+    }
+
+    /// The same, on PostgreSQL in any case.
+    pub(crate) fn on_postgresql() -> Self {
+        Self::on(Some(PostgresqlDatabase::new().into())).with_ca()
+    }
+
+    /// The same, on SQLite in any case.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(None).with_ca()
+    }
+
+    /// A second machine with the same configuration, CA and database.
+    pub(crate) fn another_machine(&self) -> Self {
+        assert!(self.postgresql.is_some(), "SQLite is for one machine");
+        let another = Self::on(self.postgresql.clone()).with_ca();
+        fs::copy(self.config(), another.config()).unwrap();
+        another
+    }
+
+    fn with_ca(self) -> Self {
         static CA: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
         let files = CA.get_or_init(|| {
-            let site = Self::without_ca();
+            let site = Self::on(None);
             drop(site.start(&[]));
             fs::read_dir(site.data().join("ca"))
                 .unwrap()
@@ -59,19 +85,38 @@ impl Site {
                 })
                 .collect()
         });
-        let site = Self::without_ca();
-        let ca = site.data().join("ca");
+        let ca = self.data().join("ca");
         fs::create_dir_all(&ca).unwrap();
         for (name, contents) in files {
             fs::write(ca.join(name), contents).unwrap();
         }
-        site
+        self
     }
 
     /// A site at which nothing was ever started.
     pub(crate) fn without_ca() -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap() };
-        fs::write(site.config(), EXAMPLE).unwrap();
+        match env::var(DATABASE_VARIABLE).as_deref() {
+            Ok("postgresql") => Self::on(Some(PostgresqlDatabase::new().into())),
+            Ok("sqlite") | Err(VarError::NotPresent) => Self::on(None),
+            other => panic!("{DATABASE_VARIABLE}: {other:?}"),
+        }
+    }
+
+    /// The same, on SQLite in any case.
+    pub(crate) fn without_ca_on_sqlite() -> Self {
+        Self::on(None)
+    }
+
+    fn on(postgresql: Option<Arc<PostgresqlDatabase>>) -> Self {
+        let site = Self { directory: tempfile::tempdir().unwrap(), postgresql };
+        // All clients are at one address here, and some ask without a pause.
+        let unlimited = |example: String, key: &str| {
+            let (before, rest) = example.split_once(&format!("{key} = ")).unwrap();
+            let (_, after) = rest.split_once('\n').unwrap();
+            format!("{before}{key} = 1000000\n{after}")
+        };
+        let keys = ["calls_per_minute_and_address", "calls_per_minute_and_request"];
+        fs::write(site.config(), keys.into_iter().fold(EXAMPLE.to_owned(), unlimited)).unwrap();
         site
     }
 
@@ -114,8 +159,8 @@ impl Site {
     pub(crate) fn serve(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.data())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(self.data_arguments())
             .arg("--config")
             .arg(self.config())
             .args(arguments)
@@ -130,6 +175,11 @@ impl Site {
         Gateway::spawn(self.serve(arguments))
     }
 
+    /// Starts the gateway with an operations listener on a port that the system chooses.
+    pub(crate) fn start_with_operations(&self) -> Gateway {
+        self.start(&["--operations-listen", "127.0.0.1:0"])
+    }
+
     /// Starts the gateway with a connection check on a port that the system chooses.
     pub(crate) fn start_with_check(&self) -> Gateway {
         self.start(&["--tls-listen", "127.0.0.1:0"])
@@ -137,19 +187,12 @@ impl Site {
 
     /// Runs `keyside-gateway requests` to its end.
     pub(crate) fn requests(&self, arguments: &[&str]) -> Output {
-        self.command("requests", arguments)
+        self.run("requests", arguments)
     }
 
-    /// Runs a command of the gateway's to its end.
-    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
-        Command::new(PROGRAM).arg(name).args(arguments).arg("--data").arg(self.data()).output().unwrap()
-    }
-
-    /// Adds tables to the configuration.
-    pub(crate) fn append(self, tables: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        fs::write(self.config(), format!("{text}\n{tables}")).unwrap();
-        self
+    /// Runs a command of `keyside-gateway` on the data folder to its end.
+    pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).arg(command).args(arguments).args(self.data_arguments()).output().unwrap()
     }
 
     /// Another site with the same data. Nothing may be at work on these.
@@ -164,10 +207,37 @@ impl Site {
         site
     }
 
+    /// The arguments that tell a command where the data is.
+    fn data_arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--data".into(), self.data().into_os_string()];
+        if let Some(database) = &self.postgresql {
+            arguments.extend(["--database".into(), database.url().into()]);
+        }
+        arguments
+    }
+
+    /// Where the database is.
+    pub(crate) fn location(&self) -> Location {
+        match &self.postgresql {
+            Some(database) => database.url().parse().unwrap(),
+            None => DataDirectory::new(&self.data()).database(),
+        }
+    }
+
+    /// A client program of PostgreSQL, told where the site's database is.
+    pub(crate) fn postgresql_client(&self, program: &str) -> Command {
+        self.postgresql.as_ref().expect("the site is on PostgreSQL").client(program)
+    }
+
+    /// Lets nobody into the site's database, which is PostgreSQL's, and ends all that are in; or lets them in again.
+    pub(crate) fn database_lets_in(&self, somebody: bool) {
+        self.postgresql.as_ref().expect("the site is on PostgreSQL").lets_in(somebody);
+    }
+
     /// Changes the database behind the gateway's back.
-    pub(crate) async fn execute(&self, sql: &'static str) {
+    pub(crate) async fn execute(&self, sql: &str) {
         let database = self.database().await;
-        sqlx::query(sql).execute(database.reader()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
         database.close().await;
     }
 
@@ -180,7 +250,7 @@ impl Site {
 
     /// The site's database, beside the running gateway.
     pub(crate) async fn database(&self) -> Database {
-        Database::open(&DataDirectory::new(&self.data()).database()).await.unwrap()
+        Database::open(&self.location()).await.unwrap()
     }
 
     /// The site's database before a gateway was ever started.
@@ -204,6 +274,8 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     /// Where its connection check listens, if it was started with one: see [`Site::start_with_check`].
     pub(crate) check_url: Option<String>,
+    /// Where its operations listener listens, if it was started with one: see [`Site::start_with_operations`].
+    pub(crate) operations_url: Option<String>,
     http: reqwest::Client,
 }
 
@@ -217,7 +289,8 @@ impl Drop for Gateway {
 impl Gateway {
     /// Starts `command` and waits for its lines.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let has_check = command.get_args().any(|argument| argument == "--tls-listen");
+        let has = |option| command.get_args().any(|argument| argument == option);
+        let (has_check, has_operations) = (has("--tls-listen"), has("--operations-listen"));
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut url_after = |what: &str| {
@@ -228,7 +301,8 @@ impl Gateway {
         };
         let url = url_after("Keyside is at ");
         let check_url = has_check.then(|| url_after("The connection check is at "));
-        Self { process, url, check_url, http: http_client() }
+        let operations_url = has_operations.then(|| url_after("The operations are at "));
+        Self { process, url, check_url, operations_url, http: http_client() }
     }
 
     /// Tells it to stop (SIGTERM), and waits until it has.

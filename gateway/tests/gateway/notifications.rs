@@ -4,8 +4,8 @@ use std::fs;
 
 use keyside::domain::transaction_id::TransactionId;
 
-use crate::harness::mail::{MailServer, Taken};
 use crate::harness::{Gateway, Site, eventually, good_request};
+use crate::mail_server::{MailServer, Taken};
 
 /// The kinds of the notifications in the folder of a site without a mail server, oldest first.
 fn kinds(site: &Site) -> Vec<String> {
@@ -19,7 +19,7 @@ fn kinds(site: &Site) -> Vec<String> {
 
 /// What `keyside-gateway notifications list` says.
 fn list(site: &Site, more: &[&str]) -> String {
-    let output = site.command("notifications", &[&["list"], more].concat());
+    let output = site.run("notifications", &[&["list"], more].concat());
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -71,7 +71,7 @@ async fn a_rejected_request_says_why_and_nobody_writes_headers() {
 async fn they_arrive_by_starttls_and_by_tls() {
     for mode in ["starttls", "tls"] {
         let server = MailServer::start(mode);
-        let site = Site::new().issuing_at_once().append(&server.tables());
+        let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
         let gateway = site.start(&[]);
         let id = submit(&gateway).await;
         let mut taken = server.wait_for(2).await;
@@ -97,7 +97,7 @@ async fn a_server_without_its_certificate_gets_nothing() {
     let other = MailServer::start("starttls");
     let ca = |server: &MailServer| server.tables().lines().last().unwrap().to_owned();
     let tables = server.tables().replace(&ca(&server), &ca(&other));
-    let site = Site::new().issuing_at_once().append(&tables);
+    let site = Site::new().issuing_at_once().replace_table("notifications", &tables);
     let gateway = site.start(&[]);
     submit(&gateway).await;
     eventually(async || list(&site, &[]).to_lowercase().contains("certificate")).await;
@@ -107,7 +107,7 @@ async fn a_server_without_its_certificate_gets_nothing() {
 #[tokio::test]
 async fn a_server_that_is_down_or_wants_them_later_gets_them_later() {
     let mut server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().append(&server.tables());
+    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
     server.stop();
     let gateway = site.start(&[]);
     submit(&gateway).await;
@@ -125,23 +125,23 @@ async fn a_server_that_is_down_or_wants_them_later_gets_them_later() {
 #[tokio::test]
 async fn what_a_server_refuses_has_failed_until_somebody_tries_again() {
     let server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().append(&server.tables());
+    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
     server.mood("refuse");
     let gateway = site.start(&[]);
     submit(&gateway).await;
     eventually(async || list(&site, &[]).matches("\tfailed\t").count() == 2).await;
     assert!(list(&site, &[]).contains("No such mailbox"));
     server.mood("take");
-    assert!(site.command("notifications", &["retry"]).status.success());
+    assert!(site.run("notifications", &["retry"]).status.success());
     server.wait_for(2).await;
     eventually(async || list(&site, &["--all"]).matches("\tsent\t").count() == 2).await;
-    assert!(!site.command("notifications", &["retry"]).status.success(), "nothing is left to send");
+    assert!(!site.run("notifications", &["retry"]).status.success(), "nothing is left to send");
 }
 
 #[tokio::test]
 async fn a_connection_that_breaks_off_before_it_is_taken_loses_nothing() {
     let server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().append(&server.tables());
+    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
     server.mood("lose");
     let gateway = site.start(&[]);
     submit(&gateway).await;
@@ -156,7 +156,7 @@ async fn a_connection_that_breaks_off_before_it_is_taken_loses_nothing() {
 #[tokio::test]
 async fn one_whose_answer_is_lost_comes_again_the_same_to_the_last_byte() {
     let server = MailServer::start("plain");
-    let site = Site::new().append(&server.tables());
+    let site = Site::new().replace_table("notifications", &server.tables());
     server.mood("drop");
     let gateway = site.start(&["--manual-approval"]);
     submit(&gateway).await;
@@ -171,7 +171,7 @@ async fn one_whose_answer_is_lost_comes_again_the_same_to_the_last_byte() {
 #[tokio::test]
 async fn a_gateway_that_is_killed_loses_nothing() {
     let mut server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().append(&server.tables());
+    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
     server.stop();
     let gateway = site.start(&[]);
     let id = submit(&gateway).await;
@@ -217,7 +217,7 @@ fn a_template_of_the_sites_own_that_is_wrong_is_told_at_the_start() {
     fs::create_dir(site.path("templates")).unwrap();
     fs::write(site.path("templates/issued.txt"), "Subject: Ready\n\nDear {comon_name}").unwrap();
     let folder = site.path("templates").display().to_string();
-    let site = site.append(&format!("[notifications]\ntemplates = '{folder}'\n"));
+    let site = site.replace_table("notifications", &format!("[notifications]\ntemplates = '{folder}'\n"));
     let output = site.serve(&[]).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && text.contains("{comon_name}") && text.contains("issued.txt"), "{text}");
@@ -231,7 +231,7 @@ fn mails_do_not_leave_this_computer_in_the_clear() {
         let tables = format!(
             "[notifications]\nfrom = \"a@example.com\"\n[notifications.smtp]\nhost = \"{host}\"\nport = 25\nsecurity = \"{security}\"\n"
         );
-        let site = Site::without_ca().append(&tables);
+        let site = Site::without_ca().replace_table("notifications", &tables);
         let config = site.path("keyside.toml");
         let outcome = keyside_gateway::config::Config::load(Some(&config));
         assert_eq!(outcome.is_ok(), is_allowed, "{host} {security}");

@@ -1,10 +1,22 @@
 //! The API's description says what is there.
 
+use std::process::Command;
+use std::{env, fs};
+
 use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::harness::{Site, problem};
+
+/// The program schemathesis, where it is not in PATH.
+const SCHEMATHESIS_VARIABLE: &str = "KEYSIDE_SCHEMATHESIS";
+/// What schemathesis is told. A body can fit its schema and still be refused: no schema says what a certification request is.
+const SCHEMATHESIS_CONFIGURATION: &str = r#"
+warnings = false
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", 400, 404, 406, 409, 413, 422]
+"#;
 
 /// Every reference in `value`.
 fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
@@ -51,4 +63,27 @@ async fn every_path_of_the_description_is_there_and_every_reference_leads_somewh
         let pointer = reference.strip_prefix('#').unwrap();
         assert!(description.pointer(pointer).is_some(), "{reference}");
     }
+}
+
+/// Schemathesis reads the description, sends what fits it and what does not, and compares the answers with it.
+#[test]
+fn schemathesis_finds_nothing() {
+    let site = Site::new().issuing_at_once();
+    let gateway = site.start(&[]);
+    let configuration = site.path("schemathesis.toml");
+    fs::write(&configuration, SCHEMATHESIS_CONFIGURATION).unwrap();
+    let program = env::var_os(SCHEMATHESIS_VARIABLE).unwrap_or_else(|| "schemathesis".into());
+    let output = Command::new(program)
+        .arg("--config-file")
+        .arg(configuration)
+        .args(["run", &format!("{}/api/v1/openapi.json", gateway.url)])
+        // The same each time, and no file left behind.
+        .args(["--seed", "1", "--generation-deterministic", "--max-examples", "20"])
+        .current_dir(site.path(""))
+        .env("NO_PROXY", "127.0.0.1")
+        .output()
+        .expect("this test needs schemathesis: install it from PyPI, or name the program in KEYSIDE_SCHEMATHESIS");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("Tested: 6"), "{text}");
 }

@@ -12,6 +12,7 @@ use keyside::pki::certificate::Certificate;
 use keyside::pki::full_pki_request;
 use keyside::pki::key_pair::KeyPair;
 use keyside::pki::pem;
+use keyside_gateway::clock;
 use reqwest::Method;
 use x509_cert::name::Name;
 
@@ -197,7 +198,7 @@ async fn a_renewal_that_was_taken_is_known_when_the_certificate_has_ended() {
     drop(gateway);
     assert!(site.requests(&["approve", &id.to_string()]).status.success());
     // Valid for a moment still.
-    site.execute("UPDATE requests SET not_after = unixepoch() + 4").await;
+    site.execute(&format!("UPDATE requests SET not_after = {}", clock::now() + 4)).await;
     let gateway = site.start(&["--manual-approval"]);
     let old = Certificate::from_der(&gateway.issued(id).await).unwrap();
     let renewal = sign(&request(&keys().1, subject("Ada Example"), ADDRESS), &old, &keys().0);

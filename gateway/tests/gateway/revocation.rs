@@ -1,5 +1,6 @@
 //! Revocation: asked for by whoever has the transaction ID, decided by an officer, told by the CRL.
 
+use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
@@ -7,9 +8,11 @@ use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestStatus, Revocati
 use keyside::domain::revocation::{RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::pem;
+use keyside_gateway::store::crls;
 use reqwest::Method;
+use sha2::{Digest, Sha256};
 
-use crate::harness::{Gateway, Site, good_request, openssl, problem};
+use crate::harness::{Gateway, Site, eventually, good_request, openssl, problem};
 
 async fn ask(gateway: &Gateway, id: &TransactionId, body: &'static str) -> reqwest::Response {
     let request = gateway.request(Method::POST, &revocation_path(id)).header("content-type", "application/json");
@@ -104,4 +107,86 @@ async fn the_crl_tells_and_openssl_agrees() {
     assert!(site.requests(&["revoke", &good.to_string(), "--reason", "unspecified"]).status.success());
     fetch().await;
     assert!(verify("good.pem").contains("certificate revoked"));
+}
+
+/// The number of a CRL that `openssl crl` has described.
+fn number(text: &str) -> u64 {
+    let (_, rest) = text.split_once("X509v3 CRL Number:").unwrap();
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The CRL in the database, described by openssl, once it is there; with the CA's certificates in ca.pem.
+async fn kept_crl(site: &Site, ca: &[u8]) -> String {
+    let issuer = Sha256::digest(ca).to_vec();
+    let database = site.database().await;
+    let mut kept = None;
+    eventually(async || {
+        kept = crls::find(database.reader(), &issuer).await.unwrap();
+        kept.is_some()
+    })
+    .await;
+    database.close().await;
+    fs::write(site.path("kept.crl"), kept.unwrap().crl).unwrap();
+    openssl(&["crl", "-inform", "der", "-in", "kept.crl", "-noout", "-text", "-out", "kept.txt"], &site.path(""));
+    openssl(&["crl", "-inform", "der", "-in", "kept.crl", "-out", "crl.pem"], &site.path(""));
+    fs::read_to_string(site.path("kept.txt")).unwrap()
+}
+
+#[tokio::test]
+async fn a_crl_is_renewed_before_it_ends_without_anybody_asking() {
+    let site = Site::new().issuing_at_once();
+    let gateway = site.start(&[]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    fs::write(site.path("user.der"), gateway.issued(id).await).unwrap();
+    assert!(site.requests(&["revoke", &id.to_string(), "--reason", "key-compromise"]).status.success());
+    let issuing = gateway.get("/pki/issuing.cer").await.bytes().await.unwrap();
+    let root = gateway.get("/pki/root.cer").await.bytes().await.unwrap();
+    let chain = [&root, &issuing].map(|der| pem::encode(pem::CERTIFICATE, der).unwrap()).concat();
+    fs::write(site.path("ca.pem"), chain).unwrap();
+    openssl(&["x509", "-inform", "der", "-in", "user.der", "-out", "user.pem"], &site.path(""));
+    // Nobody fetches it from here on.
+    gateway.get("/pki/issuing.crl").await;
+    drop(gateway);
+    let before = number(&kept_crl(&site, &issuing).await);
+
+    // A day later.
+    site.execute("UPDATE crls SET this_update = this_update - 90000").await;
+    let gateway = site.start(&[]);
+    let mut text = String::new();
+    eventually(async || {
+        text = kept_crl(&site, &issuing).await;
+        number(&text) > before
+    })
+    .await;
+    assert_eq!(number(&text), before + 1);
+    assert!(text.contains("Key Compromise"), "{text}");
+    let verify = Command::new("openssl")
+        .args(["verify", "-crl_check", "-CRLfile", "crl.pem", "-CAfile", "ca.pem", "user.pem"])
+        .current_dir(site.path(""))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&verify.stderr).contains("certificate revoked"), "{verify:?}");
+    drop(gateway);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_gateways_sign_no_two_crls_with_one_number() {
+    let one = Site::on_postgresql().issuing_at_once();
+    let two = one.another_machine();
+    let gateways = [one.start(&[]), two.start(&[])];
+    let mut crls = HashMap::new();
+    for round in 0..10 {
+        let id = gateways[0].submit_good(&good_request(&format!("User {round}"))).await;
+        gateways[0].issued(id).await;
+        assert!(one.requests(&["revoke", &id.to_string(), "--reason", "superseded"]).status.success());
+        let [a, b] = &gateways;
+        let fetch = async |gateway: &Gateway| gateway.get("/pki/issuing.crl").await.bytes().await.unwrap();
+        let (a, b) = tokio::join!(fetch(a), fetch(b));
+        for crl in [a, b] {
+            fs::write(one.path("one.crl"), &crl).unwrap();
+            let text = openssl(&["crl", "-inform", "der", "-in", "one.crl", "-noout", "-text"], &one.path(""));
+            assert_eq!(text.matches("Serial Number").count(), round + 1, "{text}");
+            assert_eq!(crls.entry(number(&text)).or_insert(crl.clone()), &crl, "two CRLs with one number");
+        }
+    }
 }

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use keyside::api::{RequestStatus, certificate_path};
 use keyside_gateway::audit::{Actor, hexadecimal};
+use keyside_gateway::ca::CaEngine;
 use keyside_gateway::ca::embedded::EmbeddedCa;
 use keyside_gateway::config::{Ca, Config};
 use keyside_gateway::database::Database;
 use keyside_gateway::officers::{self, Role};
-use keyside_gateway::routes::{self, Console};
+use keyside_gateway::operations;
+use keyside_gateway::rate_limit::RateLimits;
+use keyside_gateway::routes::{self, Around, Console};
 use keyside_gateway::service::Service;
 use reqwest::Method;
 
@@ -54,9 +57,11 @@ enum Listener {
     Site,
     /// `--tls-listen`, where certificates are seen. The console's other routes are there too, and the same.
     Check,
+    /// `--operations-listen`, which is not for the world.
+    Operations,
 }
 
-use Listener::{Check, Site as Main};
+use Listener::{Check, Operations, Site as Main};
 
 /// A row: where, how and what; and the answers. ANY stands for the methods that lead to the same answer.
 type Row = (Listener, &'static str, &'static str, Cells);
@@ -80,6 +85,8 @@ const TABLE: &[Row] = &[
     (Main, "ANY", "/pki/", all("404")),
     (Main, "ANY", "/pki/{*path}", all("404")),
     (Main, "GET", "/problems/{*slug}", all("200")),
+    (Main, "GET", "/healthz", all("200")),
+    (Main, "GET", "/readyz", all("200")),
     (Main, "GET", "/console", officers("303", "303", "303", "303")),
     (Main, "GET", "/console/console.css", all("200")),
     (Main, "GET", "/console/icon.svg", all("200")),
@@ -113,6 +120,9 @@ const TABLE: &[Row] = &[
     (Check, "GET", "/.well-known/est/cacerts", all("200")),
     (Check, "POST", "/.well-known/est/simpleenroll", all("401")),
     (Check, "POST", "/.well-known/est/simplereenroll", ["401", "422", "422", "422", "422", "422", "422", "422"]),
+    (Operations, "GET", "/healthz", all("200")),
+    (Operations, "GET", "/readyz", all("200")),
+    (Operations, "GET", "/metrics", all("200")),
     (Check, "POST", "/console/sign-in-with-certificate", ["403", "403", "303", "303", "303", "303", "303", "403"]),
 ];
 
@@ -153,15 +163,20 @@ async fn every_route_has_its_rows() {
     let url = "http://127.0.0.1";
     let Ca::Embedded(ca) = &config.ca else { panic!("the example has the embedded CA") };
     let ca = EmbeddedCa::open_or_create(&site.data().join("ca"), ca, None, url).unwrap();
-    let service = Arc::new(Service::new(config.clone(), database.clone(), Arc::new(ca), None));
+    let ca: Arc<dyn CaEngine> = Arc::new(ca);
+    let operations = Arc::new(operations::Operations::new(database.clone(), Arc::clone(&ca)));
+    let around =
+        || Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
+    let service = Arc::new(Service::new(config.clone(), database.clone(), ca, None));
     let console = || Console::new(Arc::clone(&service), database.clone(), &config, url, None);
-    let main = routes_of(&routes::router(Arc::clone(&service), &config, None, url, console()));
-    let check = routes_of(&routes::connection_check_router(Arc::clone(&service), &config, None, console()));
+    let main = routes_of(&routes::router(Arc::clone(&service), &config, None, url, console(), around()));
+    let check = routes_of(&routes::connection_check_router(Arc::clone(&service), &config, None, console(), around()));
     let rows = |listener| -> BTreeSet<(String, String)> {
         let rows = TABLE.iter().filter(|(of, ..)| *of == listener);
         rows.map(|(_, method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect()
     };
     assert_eq!(main, rows(Main));
+    assert_eq!(routes_of(&operations::router(Arc::clone(&operations))), rows(Operations));
     let consoles: BTreeSet<_> = main.into_iter().filter(|(_, path)| path.starts_with("/console")).collect();
     assert_eq!(check, rows(Check).union(&consoles).cloned().collect());
 }
@@ -244,7 +259,8 @@ impl Fixtures<'_> {
 #[tokio::test]
 async fn every_cell_is_as_the_table_has_it() {
     let site = Site::new();
-    let gateway = site.start(&["--manual-approval", "--tls-listen", "127.0.0.1:0"]);
+    let gateway =
+        site.start(&["--manual-approval", "--tls-listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0"]);
     let database = site.database().await;
     let officer = async |role, company| invite(&database, role, company, "An Officer").await;
     let ids = [
@@ -326,7 +342,11 @@ async fn every_cell_is_as_the_table_has_it() {
                 let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
                 (answer["HTTP/1.1 ".len()..][..3].to_owned(), location.to_owned())
             } else {
-                let request = here.request(verb.parse().unwrap(), &path);
+                let url = match listener {
+                    Operations => gateway.operations_url.as_deref().unwrap(),
+                    _ => gateway.url.as_str(),
+                };
+                let request = here.request_at(url, verb.parse().unwrap(), &path);
                 let name = fixtures.name();
                 let json = "application/json";
                 let (media_type, body) = match (verb, *pattern) {
@@ -363,7 +383,7 @@ async fn every_cell_is_as_the_table_has_it() {
     let state = gateway.get(&format!("/api/v1/requests/{}", fixtures.pending)).await;
     assert_eq!(state.json::<RequestStatus>().await.unwrap().state, keyside::api::RequestState::Pending);
     database.close().await;
-    assert!(site.command("audit", &["verify"]).status.success());
+    assert!(site.run("audit", &["verify"]).status.success());
 }
 
 /// The table as the document has it.
@@ -378,7 +398,9 @@ fn document() -> String {
          *User* is a person with a certificate who is no officer. At `--tls-listen` each row is tried with a certificate of its role's own;\n\
          the console's other routes are there too, and the same.\n",
     );
-    for (listener, title) in [(Main, "At `--listen`"), (Check, "At `--tls-listen`")] {
+    for (listener, title) in
+        [(Main, "At `--listen`"), (Check, "At `--tls-listen`"), (Operations, "At `--operations-listen`")]
+    {
         text += &format!(
             "\n## {title}\n\n| Method | Path | {} |\n|---|---|{}\n",
             ROLES.join(" | "),

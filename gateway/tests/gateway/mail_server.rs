@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{eventually, openssl, python};
+use crate::harness::{eventually, openssl, python};
 
 /// A mail server that nobody here wrote (aiosmtpd).
 pub(crate) struct MailServer {
@@ -56,7 +56,7 @@ impl MailServer {
         let mut command = Command::new(python());
         // What it says goes beside what it takes: a handshake that is to fail is no news.
         command.stderr(fs::File::create(self.directory.path().join("said")).unwrap());
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/harness/mail_server.py"));
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/mail_server.py"));
         command.arg(self.directory.path()).args([&self.port, self.mode]).stdout(Stdio::piped());
         let mut process = command.spawn().expect("these tests need Python with the package aiosmtpd");
         let mut line = String::new();

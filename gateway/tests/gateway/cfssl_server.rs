@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tempfile::TempDir;
 
-use super::{PATIENCE, POLL_INTERVAL, Site, http_client, openssl};
+use crate::harness::{PATIENCE, POLL_INTERVAL, Site, http_client, openssl};
 
 /// The key that the gateway and CFSSL share.
 const KEY: &str = "00112233445566778899aabbccddeeff";
@@ -149,6 +149,8 @@ pub(crate) enum Spoil {
     Answer(u16, String),
     /// This member of the request is changed, and CFSSL asked.
     Change(&'static str, Value),
+    /// CFSSL signs, and its answer does not get through.
+    Hold,
     /// No answer comes.
     Silence,
 }
@@ -203,7 +205,7 @@ async fn pass(State(between): State<Between>, uri: Uri, body: String) -> Respons
     let mut body: Value = serde_json::from_str(&body).unwrap();
     let is_order = uri.path().ends_with("/authsign");
     match &spoil {
-        Spoil::Silence => tokio::time::sleep(Duration::from_secs(3600)).await,
+        Spoil::Silence => std::future::pending().await,
         Spoil::Answer(status, text) => {
             return (StatusCode::from_u16(*status).unwrap(), text.clone()).into_response();
         }
@@ -230,6 +232,9 @@ async fn pass(State(between): State<Between>, uri: Uri, body: String) -> Respons
     let text = answer.text().await.unwrap();
     if is_order && status.is_success() {
         between.signed.lock().unwrap().push(serde_json::from_str(&text).unwrap());
+    }
+    if let Spoil::Hold = spoil {
+        std::future::pending::<()>().await;
     }
     if let Spoil::Lose = spoil {
         return Body::new(Broken).into_response();
