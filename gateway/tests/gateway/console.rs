@@ -399,7 +399,8 @@ async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
         site.configure("# approval = \"authorised\"", "# ")
             .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"")
     };
-    let settings: [(&str, &dyn Fn(Site) -> Site, &[&str]); 3] = [
+    type Configure<'a> = &'a dyn Fn(Site) -> Site;
+    let settings: [(&str, Configure<'_>, &[&str]); 3] = [
         ("manual", &unchanged, &["--manual-approval"]),
         ("after a while", &|site| site.configure("after_seconds = 5", "after_seconds = 3600"), &[]),
         ("authorised", &by_authorisation, &["--manual-approval"]),
