@@ -216,7 +216,7 @@ pub async fn verify(database: &Database, noted: Option<&str>) -> Result<Verified
 
 /// Bytes in lowercase hexadecimal.
 pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(bytes)
 }
 
 /// The chain as far as it was read.

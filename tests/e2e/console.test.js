@@ -76,6 +76,7 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     const stranger = await other.register(gateway.url, { name: 'Ada Exemple 01', passphrase: PASSPHRASE });
 
     // The User Access Administrator sees the request of the company's own person, and no button to approve it.
+    await officer.page.bringToFront();
     await officer.navigate('Requests');
     assert.match(await row(officer, id), /Ada Example 01[^]*Authorised[^]*Pending/);
     assert.ok(!(await officer.page.evaluate(() => document.body.innerText)).includes(stranger));
@@ -109,8 +110,10 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     await approver.type('Reason', 'Take the Common Name that the notification gives.');
     await approver.press('Reject the request');
     await approver.text('Rejected because: Take the Common Name that the notification gives.');
+    await other.page.bringToFront();
     await other.state('Rejected');
 
+    await approver.page.bringToFront();
     await approver.navigate('Requests');
     await approver.press('Ada Example 01');
     await approver.text('made with the key above');
@@ -120,10 +123,12 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     await approver.accessible();
     await approver.press('Approve the request');
     await approver.text('approved by Abe Example (Approver)');
+    await user.page.bringToFront();
     await user.state('Ready to collect');
     await user.collect(gateway.url, id, PASSPHRASE);
     await user.until(() => [...document.querySelectorAll('main a, main button')].some((element) => /Download/.test(element.textContent)));
 
+    await approver.page.bringToFront();
     await approver.open(new URL(`console/requests/${id}`, gateway.url).href);
     await approver.press('Revoke…');
     await approver.heading('Revoke the certificate');

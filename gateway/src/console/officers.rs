@@ -1,8 +1,8 @@
-//! The officers, for whoever oversees them, and one's own sessions.
+//! The officers, for whoever oversees them.
 
 use maud::{Markup, html};
 
-use super::{Part, Site, Viewer, code, form_token, page, plain, standing, table};
+use super::{Part, Site, Viewer, code, page, plain, standing, table};
 use crate::audit::hexadecimal;
 use crate::clock::date_and_time;
 use crate::store::officers::Officer;
@@ -15,14 +15,6 @@ pub fn list(site: &Site, viewer: &Viewer, officers: &[Officer]) -> Markup {
         p.quiet {
             "Officers are invited and revoked on the gateway's command line: " (code("keyside-gateway officer invite")) " and "
             (code("keyside-gateway officer revoke")) "."
-        }
-        section aria-labelledby="sessions" {
-            h2 #sessions { "Your sessions" }
-            p { "If you have signed in elsewhere and cannot sign out there, end all your sessions, this one too." }
-            form method="post" action="/console/sign-out-everywhere" {
-                (form_token(viewer))
-                button.secondary type="submit" { "Sign out everywhere" }
-            }
         }
     };
     page(site, viewer, Some(Part::Officers), "Officers", content)

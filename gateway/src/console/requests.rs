@@ -3,7 +3,7 @@
 use keyside::domain::revocation::RevocationState;
 use maud::{Markup, html};
 
-use super::{Part, Site, Viewer, code, page, paging, plain, select, standing, table};
+use super::{Part, Site, Viewer, code, form_token, page, paging, plain, select, standing, table};
 use crate::clock::date_and_time;
 use crate::store::requests::{Filter, Request, State};
 
@@ -46,8 +46,23 @@ pub fn list(
             ))
         }
         (paging("/console/requests", &search.query, filter.after.is_none(), next.as_deref()))
+        (sessions(viewer))
     };
     page(site, viewer, Some(Part::Requests), "Requests", content)
+}
+
+/// What to do about a session that was left open elsewhere: every officer comes by this page.
+fn sessions(viewer: &Viewer) -> Markup {
+    html! {
+        section aria-labelledby="sessions" {
+            h2 #sessions { "Your sessions" }
+            p { "If you have signed in elsewhere and cannot sign out there, end all your sessions, this one too." }
+            form method="post" action="/console/sign-out-everywhere" {
+                (form_token(viewer))
+                button.secondary type="submit" { "Sign out everywhere" }
+            }
+        }
+    }
 }
 
 fn form(site: &Site, viewer: &Viewer, search: &Search) -> Markup {

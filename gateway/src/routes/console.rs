@@ -409,12 +409,19 @@ async fn use_certificate(State(console): App, client: Option<Extension<Client>>,
     let Some(Extension(client)) = client else {
         return Ok(refuse("No certificate is seen here: use the address of the connection check."));
     };
+    let der = client.certificate.clone().unwrap_or_default();
     let check = console.service.check_connection(client).await?;
     let (ConnectionVerdict::Works, Some(certificate)) = (check.verdict, check.certificate) else {
-        return Ok(refuse(&check.detail));
+        return Ok(console.notice(None, StatusCode::FORBIDDEN, &check.title, &check.detail));
     };
     let serial_number = officers::serial_number(&certificate.serial_number).unwrap_or_default();
-    match officers::sign_in_by_certificate(&console.database, &serial_number).await? {
+    let session = match store::requests::find_issued(console.database.reader(), &serial_number).await? {
+        Some(issued) if issued.certificate == der => {
+            officers::sign_in_by_certificate(&console.database, &serial_number).await?
+        }
+        _ => None,
+    };
+    match session {
         Some(session) => enter(&console, &headers, &session).await,
         None => Ok(refuse("The certificate is good, but it is no officer's: ask whoever runs this gateway.")),
     }

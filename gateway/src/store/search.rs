@@ -102,4 +102,19 @@ impl Search {
         }
         query.fetch_all(database.reader()).await
     }
+
+    /// The steps that SQLite would take.
+    #[cfg(test)]
+    pub(super) async fn plan(&self, database: &Database) -> Vec<String> {
+        let explained = Self { select: "", ..self.clone() };
+        let sql = format!("EXPLAIN QUERY PLAN {}{}", self.select, explained.sql(50));
+        let mut query = sqlx::query_as::<_, (i64, i64, i64, String)>(AssertSqlSafe(sql));
+        for value in &self.values {
+            query = match value {
+                Value::Text(text) => query.bind(text.clone()),
+                Value::Number(number) => query.bind(*number),
+            };
+        }
+        query.fetch_all(database.reader()).await.unwrap_or_default().into_iter().map(|(.., step)| step).collect()
+    }
 }

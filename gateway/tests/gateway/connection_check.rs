@@ -97,9 +97,26 @@ fn address(gateway: &Gateway) -> &str {
 
 /// The whole answer to a request for `path` as `host`, head and body.
 async fn ask(gateway: &Gateway, tls: TlsConnector, host: &'static str, path: &str, headers: &str) -> String {
+    send(gateway, tls, host, &format!("GET {path}"), headers).await
+}
+
+/// The whole answer of the connection check to a request (method and path) of whoever has this certificate.
+pub(crate) async fn send_with(
+    site: &Site,
+    gateway: &Gateway,
+    certificate: Option<&[u8]>,
+    request: &str,
+    headers: &str,
+) -> String {
+    let identity = certificate.map(|der| (vec![CertificateDer::from(der.to_vec())], user_key()));
+    let tls = connector(&site_root(site), identity, &[&version::TLS13]);
+    send(gateway, tls, "127.0.0.1", request, headers).await
+}
+
+async fn send(gateway: &Gateway, tls: TlsConnector, host: &'static str, request: &str, headers: &str) -> String {
     let stream = tokio::net::TcpStream::connect(address(gateway)).await.unwrap();
     let mut stream = tls.connect(ServerName::try_from(host).unwrap(), stream).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n\r\n");
+    let request = format!("{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();

@@ -253,6 +253,11 @@ impl Site {
         Database::open(&self.location()).await.unwrap()
     }
 
+    /// The site's database before a gateway was ever started.
+    pub(crate) async fn new_database(&self) -> Database {
+        Database::open_or_create(&DataDirectory::new(&self.data()).database()).await.unwrap()
+    }
+
     /// Every request.
     pub(crate) async fn all_requests(&self) -> Vec<Request> {
         let database = self.database().await;

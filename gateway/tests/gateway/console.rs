@@ -1,0 +1,677 @@
+//! The officers' console over HTTP: signing in, sessions, forms, authorisations, and what the applicant is not told.
+
+use keyside::api::{RequestState, request_path};
+use keyside::domain::transaction_id::TransactionId;
+use keyside_gateway::audit::Actor;
+use keyside_gateway::database::Database;
+use keyside_gateway::officers::{self, Invitation, LINK_LIFETIME, Role, Token};
+use keyside_gateway::store::requests::{self, NewRequest};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::redirect::Policy;
+use reqwest::{Method, Response};
+
+use crate::connection_check::send_with;
+use crate::harness::{
+    Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, header, key, subject,
+};
+
+/// The company whose people the tests are about.
+pub(crate) const COMPANY: &str = "Example Power & Light";
+
+/// A browser, and the session in it if there is one.
+pub(crate) struct Browser {
+    http: reqwest::Client,
+    url: String,
+    session: Option<Token>,
+}
+
+impl Browser {
+    /// A browser without a session.
+    pub(crate) fn new(gateway: &Gateway) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(Policy::none()).build().unwrap();
+        Self { http, url: gateway.url.clone(), session: None }
+    }
+
+    /// A browser in which this officer has signed in.
+    pub(crate) async fn of(gateway: &Gateway, database: &Database, officer: &str) -> Self {
+        let link = officers::give_link(database, officer, LINK_LIFETIME, Actor::CommandLine).await.unwrap();
+        let session = officers::sign_in_by_link(database, &link).await.unwrap();
+        Self { session: Some(session.unwrap()), ..Self::new(gateway) }
+    }
+
+    /// The header that the session is shown in; empty without one.
+    pub(crate) fn cookie(&self) -> String {
+        self.session.as_ref().map(|token| format!("keyside-console={}", token.secret())).unwrap_or_default()
+    }
+
+    /// A request as a browser sends it from a page of the gateway.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.request_at(&self.url, method, path)
+    }
+
+    /// The same to another listener.
+    pub(crate) fn request_at(&self, url: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{url}{path}")).header("cookie", self.cookie());
+        request.header("origin", &self.url).header("sec-fetch-site", "same-origin")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// The page at `path`, which is there.
+    async fn page(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.unwrap()
+    }
+
+    /// The body of a form with the session's token.
+    pub(crate) fn form(&self, fields: &[(&str, &str)]) -> String {
+        let token = self.session.as_ref().map(Token::for_forms).unwrap_or_default();
+        let fields = fields.iter().copied().chain([("form_token", token.as_str())]);
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        fields.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// Sends a form as a page of the gateway does.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let request = self.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
+        request.body(self.form(fields)).send().await.unwrap()
+    }
+
+    /// Authorises a person until far ahead; gives the authorisation's id.
+    pub(crate) async fn authorise(&self, common_name: &str, address: &str) -> String {
+        let until = in_days(30);
+        let fields = [
+            ("certificate_type", "participants"),
+            ("common_name", common_name),
+            ("email_address", address),
+            ("until", until.as_str()),
+        ];
+        let response = self.post("/console/authorisations", &fields).await;
+        assert_eq!(response.status(), 303, "{:?}", response.text().await);
+        header(&response, "location").strip_prefix("/console/authorisations/").unwrap().to_owned()
+    }
+}
+
+/// The day so many days ahead, as a form has it.
+pub(crate) fn in_days(days: i64) -> String {
+    let at = keyside_gateway::clock::now() + days * keyside_gateway::clock::DAY;
+    keyside_gateway::clock::date_and_time(at)[..10].to_owned()
+}
+
+/// Makes an officer; gives the id.
+pub(crate) async fn invite(database: &Database, role: Role, company: Option<&str>, name: &str) -> String {
+    let company = company.map(ToOwned::to_owned);
+    let invitation = Invitation { role, company, name: name.into(), email_address: "officer@example.com".into() };
+    officers::invite(database, invitation, None, Actor::CommandLine).await.unwrap().id
+}
+
+/// Whether an answer leads to where officers sign in.
+pub(crate) fn leads_to_sign_in(response: &Response) -> bool {
+    response.status() == 303 && header(response, "location") == "/console/sign-in"
+}
+
+async fn approver(gateway: &Gateway, database: &Database) -> Browser {
+    Browser::of(gateway, database, &invite(database, Role::Approver, None, "Abe Example").await).await
+}
+
+async fn administrator(gateway: &Gateway, database: &Database) -> Browser {
+    Browser::of(gateway, database, &invite(database, Role::Uaa, Some(COMPANY), "Una Example").await).await
+}
+
+#[tokio::test]
+async fn a_link_from_the_command_line_works_once_and_only_by_its_button() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let arguments =
+        ["invite", "--role", "uaa", "--company", COMPANY, "--name", "Una Example", "--email", "una@example.com"];
+    let output = site.run("officer", &[&arguments[..], &["--url", "https://ra.example.com/"]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let path = text.lines().find_map(|line| line.strip_prefix("link https://ra.example.com")).unwrap();
+    let browser = Browser::new(&gateway);
+    for _ in 0..2 {
+        let page = browser.page(path).await;
+        assert!(page.contains("Una Example") && page.contains("Example Power &amp; Light"), "{page}");
+    }
+    let post = || browser.http.post(format!("{}{path}", gateway.url));
+    for foreign in [
+        post(),
+        post().header("origin", "https://elsewhere.example"),
+        post().header("origin", "null"),
+        post().header("sec-fetch-site", "cross-site"),
+        post().header("origin", &gateway.url).header("sec-fetch-site", "same-site"),
+        post().header("origin", "https://elsewhere.example").header("sec-fetch-site", "same-origin"),
+    ] {
+        assert_eq!(foreign.send().await.unwrap().status(), 403);
+    }
+    let response = browser.post(path, &[]).await;
+    assert_eq!((response.status().as_u16(), header(&response, "location")), (303, "/console/requests"));
+    let cookie = header(&response, "set-cookie").to_owned();
+    for part in ["keyside-console=", "; Path=/; Max-Age=36000", "; HttpOnly", "; SameSite=Strict"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    // Without https the browser would throw a secure one away.
+    assert!(!cookie.contains("Secure"), "{cookie}");
+    for method in [Method::GET, Method::POST] {
+        assert_eq!(browser.request(method, path).send().await.unwrap().status(), 404);
+    }
+    let with_cookie = browser.http.get(format!("{}/console/requests", gateway.url));
+    let response = with_cookie.header("cookie", cookie.split(';').next().unwrap()).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    // Neither token stands in the database.
+    let bytes: Vec<u8> = ["keyside.sqlite", "keyside.sqlite-wal"]
+        .iter()
+        .flat_map(|name| std::fs::read(site.data().join(name)).unwrap_or_default())
+        .collect();
+    let secrets = [path.rsplit('/').next().unwrap(), cookie.split(['=', ';']).nth(1).unwrap()];
+    for secret in secrets {
+        assert_eq!(secret.len(), 43, "{secret}");
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_time_with_the_next_one_and_with_the_officer() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let id = invite(&database, Role::Auditor, None, "Aud Example").await;
+    let browser = Browser::new(&gateway);
+    let link = async |lifetime| {
+        let token = officers::give_link(&database, &id, lifetime, Actor::CommandLine).await.unwrap();
+        format!("/console/sign-in/{}", token.secret())
+    };
+    let expired = link(0).await;
+    assert_eq!(browser.post(&expired, &[]).await.status(), 404);
+    let (first, second) = (link(60).await, link(60).await);
+    assert_eq!(browser.get(&first).await.status(), 404);
+    assert_eq!(browser.get(&second).await.status(), 200);
+    assert!(site.run("officer", &["revoke", &id]).status.success());
+    assert_eq!(browser.get(&second).await.status(), 404);
+    assert_eq!(browser.post(&second, &[]).await.status(), 404);
+    let again = site.run("officer", &["link", &id]);
+    assert!(!again.status.success(), "{again:?}");
+    let list = String::from_utf8(site.run("officer", &["list"]).stdout).unwrap();
+    let line = list.lines().find(|line| line.starts_with(&id)).unwrap();
+    assert!(line.contains("\tauditor\t\tAud Example\tofficer@example.com\t") && !line.ends_with('\t'), "{line}");
+}
+
+#[tokio::test]
+async fn a_session_ends() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let id = invite(&database, Role::Approver, None, "Abe Example").await;
+    let sign_in = async || Browser::of(&gateway, &database, &id).await;
+    let is_in = async |browser: &Browser| !leads_to_sign_in(&browser.get("/console/requests").await);
+
+    let browser = sign_in().await;
+    assert!(is_in(&browser).await);
+    site.batch("UPDATE sessions SET last_used_at = last_used_at - 1790").await;
+    assert!(is_in(&browser).await, "it was used");
+    site.batch("UPDATE sessions SET last_used_at = last_used_at - 1790").await;
+    assert!(is_in(&browser).await, "being used counts");
+    site.batch("UPDATE sessions SET last_used_at = last_used_at - 1801").await;
+    assert!(!is_in(&browser).await, "idle");
+
+    let browser = sign_in().await;
+    site.batch("UPDATE sessions SET started_at = started_at - 36001").await;
+    assert!(!is_in(&browser).await, "a working day is over");
+
+    let (here, there) = (sign_in().await, sign_in().await);
+    let response = here.post("/console/sign-out", &[]).await;
+    assert!(header(&response, "set-cookie").contains("Max-Age=0"));
+    assert!(!is_in(&here).await && is_in(&there).await);
+    let here = sign_in().await;
+    here.post("/console/sign-out-everywhere", &[]).await;
+    assert!(!is_in(&here).await && !is_in(&there).await);
+
+    let browser = sign_in().await;
+    assert!(site.run("officer", &["revoke", &id]).status.success());
+    assert!(!is_in(&browser).await, "revoked");
+    let made_up = Browser { session: Some(Token::shown("a.b")), ..Browser::new(&gateway) };
+    assert!(!is_in(&made_up).await);
+}
+
+#[tokio::test]
+async fn a_form_is_taken_from_the_session_s_own_pages_alone() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let (browser, other) = (approver(&gateway, &database).await, approver(&gateway, &database).await);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let path = format!("/console/requests/{id}/reject");
+    let post = |origin: &str, body: String| {
+        let request = browser.http.post(format!("{}{path}", gateway.url)).header("cookie", browser.cookie());
+        request.header("origin", origin).header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let good = browser.form(&[("reason", "no")]);
+    for (origin, body) in [
+        (gateway.url.as_str(), "reason=no".to_owned()),
+        (&gateway.url, "reason=no&form_token=".to_owned()),
+        (&gateway.url, other.form(&[("reason", "no")])),
+        ("https://elsewhere.example", good.clone()),
+        ("null", good.clone()),
+    ] {
+        let response = post(origin, body).send().await.unwrap();
+        assert_eq!(response.status(), 403, "{origin}");
+    }
+    let response = post(&gateway.url, good.clone()).header("sec-fetch-site", "cross-site").send().await.unwrap();
+    assert_eq!(response.status(), 403);
+    let json = browser.request(Method::POST, &path).header("content-type", "text/plain").body(good.clone());
+    assert_eq!(json.send().await.unwrap().status(), 403);
+    assert_eq!(gateway.state(id).await, RequestState::Pending);
+    assert_eq!(post(&gateway.url, good).send().await.unwrap().status(), 303);
+    assert_eq!(gateway.state(id).await, RequestState::Rejected { reason: "no".into() });
+}
+
+#[tokio::test]
+async fn pages_have_a_strict_policy_and_show_what_is_typed_as_text() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let id = invite(&database, Role::Approver, None, "<b>Abe</b>").await;
+    let browser = Browser::of(&gateway, &database, &id).await;
+    let response = browser.get("/console/requests?text=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&state=x&after=y").await;
+    assert_eq!(
+        header(&response, "content-security-policy"),
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    for (name, value) in [
+        ("referrer-policy", "same-origin"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        assert_eq!(header(&response, name), value, "{name}");
+    }
+    let page = response.text().await.unwrap();
+    assert!(page.contains("&lt;b&gt;Abe") && page.contains("&lt;script&gt;"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("style="), "{page}");
+}
+
+#[tokio::test]
+async fn without_https_nobody_signs_in_from_elsewhere() {
+    let address = "# public_url = \"https://certificates.example.com\"";
+    let site = Site::new().configure(address, "public_url = \"http://ra.example.com\"");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let browser = approver(&gateway, &database).await;
+    assert!(browser.page("/console/sign-in").await.contains("needs https"));
+    assert!(leads_to_sign_in(&browser.get("/console/requests").await));
+
+    let site = Site::new().configure(address, "public_url = \"https://ra.example.com\"");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let id = invite(&database, Role::Auditor, None, "Aud Example").await;
+    let link = officers::give_link(&database, &id, LINK_LIFETIME, Actor::CommandLine).await.unwrap();
+    let path = format!("/console/sign-in/{}", link.secret());
+    let post = Browser::new(&gateway).http.post(format!("{}{path}", gateway.url));
+    let response = post.header("origin", "https://ra.example.com").send().await.unwrap();
+    let cookie = header(&response, "set-cookie");
+    assert!(cookie.starts_with("__Host-keyside-console=") && cookie.ends_with("; Secure"), "{cookie}");
+}
+
+#[tokio::test]
+async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_it() {
+    let site = Site::new().issuing_at_once();
+    let gateway = site.start_with_check();
+    let database = site.database().await;
+    let certificate = async |name: &str| {
+        let id = gateway.submit_good(&good_request(name)).await;
+        (id, gateway.issued(id).await)
+    };
+    let serial_number = async |id: TransactionId| {
+        let all = site.all_requests().await;
+        let request = all.into_iter().find(|request| request.transaction_id == id).unwrap();
+        keyside_gateway::audit::hexadecimal(&request.serial_number.unwrap())
+    };
+    let (own, own_der) = certificate("Abe Example").await;
+    let (other, other_der) = certificate("Eve Example").await;
+    let invite = ["invite", "--role", "approver", "--name", "Abe Example", "--email", "abe@example.com"];
+    let unknown = site.run("officer", &[&invite[..], &["--certificate", "0a0b"]].concat());
+    assert!(!unknown.status.success(), "{unknown:?}");
+    assert_eq!(String::from_utf8(site.run("officer", &["list"]).stdout).unwrap().lines().count(), 1);
+    let own_number = serial_number(own).await;
+    let invited = site.run("officer", &[&invite[..], &["--certificate", &own_number]].concat());
+    assert!(invited.status.success(), "{invited:?}");
+    assert!(!String::from_utf8(invited.stdout).unwrap().contains("link"));
+
+    let origin = format!("Origin: {}\r\nContent-Length: 0", gateway.check_url.as_deref().unwrap());
+    let path = "POST /console/sign-in-with-certificate";
+    let sign_in = async |der: Option<&[u8]>| send_with(&site, &gateway, der, path, &origin).await;
+    let answer = sign_in(Some(&own_der)).await;
+    assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.starts_with("__Host-keyside-console=") && cookie.contains("; Secure"), "{cookie}");
+    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    let page = send_with(&site, &gateway, None, "GET /console/requests", &cookie).await;
+    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("Abe Example"), "{page}");
+
+    for (der, text) in [(None, "no certificate"), (Some(&other_der[..]), "it is no officer")] {
+        let answer = sign_in(der).await;
+        assert!(answer.starts_with("HTTP/1.1 403 ") && answer.to_lowercase().contains(text), "{text}: {answer}");
+    }
+    let foreign = "Origin: https://elsewhere.example\r\nContent-Length: 0";
+    let answer = send_with(&site, &gateway, Some(&own_der), path, foreign).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+
+    // As if the other one had been issued as the renewal of the officer's.
+    let number = serial_number(other).await;
+    site.batch(&format!("UPDATE requests SET renews = x'{own_number}' WHERE serial_number = x'{number}'")).await;
+    let answer = sign_in(Some(&other_der)).await;
+    assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+    let answer = sign_in(Some(&own_der)).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "the one before is the officer's no more: {answer}");
+    assert!(site.requests(&["revoke", &other.to_string(), "--reason", "key-compromise"]).status.success());
+    let answer = sign_in(Some(&other_der)).await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("revoked"), "{answer}");
+    database.close().await;
+}
+
+/// An answer without what differs from one request to the next: the transaction ID, the time, and the name.
+async fn comparable(response: Response, id: TransactionId) -> String {
+    let status = response.status();
+    let mut headers: Vec<_> =
+        response.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    headers.retain(|header| !header.starts_with("date: "));
+    headers.sort();
+    let body = response.text().await.unwrap();
+    let mut text = format!("{status}\n{}\n\n{body}", headers.join("\n")).replace(&id.to_string(), "ID");
+    let member = "\"submitted_at\":";
+    let at = text.find(member).unwrap() + member.len();
+    let digits = text[at..].chars().take_while(char::is_ascii_digit).count();
+    text.replace_range(at..at + digits, "TIME");
+    text
+}
+
+async fn transaction_id(response: Response) -> (TransactionId, Response) {
+    let id = header(&response, "location").rsplit('/').next().unwrap().parse().unwrap();
+    (id, response)
+}
+
+#[tokio::test]
+async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
+    let unchanged = |site: Site| site;
+    let by_authorisation = |site: Site| {
+        site.configure("# approval = \"authorised\"", "# ")
+            .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"")
+    };
+    type Configure<'a> = &'a dyn Fn(Site) -> Site;
+    let settings: [(&str, Configure<'_>, &[&str]); 3] = [
+        ("manual", &unchanged, &["--manual-approval"]),
+        ("after a while", &|site| site.configure("after_seconds = 5", "after_seconds = 3600"), &[]),
+        ("authorised", &by_authorisation, &["--manual-approval"]),
+    ];
+    for (setting, configure, arguments) in settings {
+        let site = configure(Site::new());
+        let gateway = site.start(arguments);
+        let database = site.database().await;
+        let officer = administrator(&gateway, &database).await;
+        officer.authorise("Ada Example", "ada@example.com").await;
+        let (one, first) = transaction_id(gateway.submit(&good_request("Ada Example")).await).await;
+        let (other, second) = transaction_id(gateway.submit(&good_request("Eve Example")).await).await;
+        let (first, second) = (comparable(first, one).await, comparable(second, other).await);
+        assert!(first.starts_with("202 Accepted"), "{setting}: {first}");
+        assert_eq!(first, second, "{setting}");
+        if setting == "authorised" {
+            gateway.issued(one).await;
+            assert_eq!(gateway.state(other).await, RequestState::Pending);
+            continue;
+        }
+        let status = async |id: TransactionId| comparable(gateway.get(&request_path(&id)).await, id).await;
+        assert_eq!(status(one).await, status(other).await, "{setting}");
+        let all = site.all_requests().await;
+        let authorised: Vec<_> = all.iter().map(|request| request.authorisation_id.is_some()).collect();
+        assert_eq!(authorised.iter().filter(|is| **is).count(), 1, "{setting}");
+    }
+}
+
+/// Whether a request that has just been taken matches an authorisation.
+async fn matches(site: &Site, id: TransactionId) -> Option<String> {
+    let all = site.all_requests().await;
+    all.into_iter().find(|request| request.transaction_id == id).unwrap().authorisation_id
+}
+
+#[tokio::test]
+async fn an_authorisation_is_for_one_request_of_one_person_for_a_while() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let request = |name: &str, address: &str| certification_request(&key(), subject(name), vec![email(address)]);
+    let submit = async |name: &str, address: &str| {
+        let id = gateway.submit_good(&request(name, address)).await;
+        (id, matches(&site, id).await)
+    };
+    let id = officer.authorise(" Ada Example ", "Ada@Example.com").await;
+    for (name, address) in [("ada example", "ada@example.com"), ("Ada Example", "eve@example.com")] {
+        assert_eq!(submit(name, address).await.1, None, "{name} {address}");
+    }
+    let employees = "CN=Ada Example,OU=ISO Employees & Contractors,O=Example Grid Operator,C=US".parse().unwrap();
+    let body = crate::harness::submission(
+        "employees",
+        &certification_request(&key(), employees, vec![email("ada@example.com")]),
+    );
+    let (other_type, _) = transaction_id(gateway.post(body).await).await;
+    assert_eq!(matches(&site, other_type).await, None);
+    // What was sent before and is sent again is the same request, and uses nothing up.
+    let (first, found) = submit("Ada Example", "ada@example.com").await;
+    assert_eq!(found.as_deref(), Some(id.as_str()));
+    assert_eq!(submit("Ada Example", "ada@example.com").await.0, first);
+    assert_eq!(submit("Ada Example", "ADA@example.com").await.1, None, "it is used up");
+    let page = officer.page(&format!("/console/authorisations/{id}")).await;
+    assert!(page.contains("Used") && page.contains(&first.to_string()), "{page}");
+
+    let expired = officer.authorise("Bea Example", "bea@example.com").await;
+    site.batch(&format!("UPDATE authorisations SET expires_at = 1 WHERE id = '{expired}'")).await;
+    assert_eq!(submit("Bea Example", "bea@example.com").await.1, None);
+    let withdrawn = officer.authorise("Cai Example", "cai@example.com").await;
+    let path = format!("/console/authorisations/{withdrawn}/withdraw");
+    assert_eq!(officer.post(&path, &[]).await.status(), 303);
+    assert_eq!(officer.post(&path, &[]).await.status(), 409);
+    let (waiting, found) = submit("Cai Example", "cai@example.com").await;
+    assert_eq!(found, None);
+    // A request that waits is found when the authorisation comes after it.
+    let late = officer.authorise("Cai Example", "cai@example.com").await;
+    assert_eq!(matches(&site, waiting).await, Some(late));
+}
+
+#[tokio::test]
+async fn what_is_authorised_is_approved_at_once_where_the_type_has_it_so() {
+    let site = Site::new()
+        .configure("# approval = \"authorised\"", "# ")
+        .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    officer.authorise("Ada Example", "ada@example.com").await;
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    gateway.issued(id).await;
+    // One that waits is approved when the authorisation comes.
+    let late = gateway.submit_good(&good_request("Bea Example")).await;
+    assert_eq!(gateway.state(late).await, RequestState::Pending);
+    assert_eq!(site.all_requests().await.last().unwrap().approve_at, None, "by time nothing is approved");
+    officer.authorise("Bea Example", "ada@example.com").await;
+    gateway.issued(late).await;
+    let actors: Vec<String> = sqlx::query_scalar("SELECT actor FROM audit WHERE action = 'approved'")
+        .fetch_all(database.reader())
+        .await
+        .unwrap();
+    assert_eq!(actors, ["policy", "policy"]);
+}
+
+#[tokio::test]
+async fn a_withdrawn_authorisation_approves_nothing() {
+    let site = Site::new()
+        .configure("# approval = \"authorised\"", "# ")
+        .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let id = officer.authorise("Ada Example", "ada@example.com").await;
+    assert!(gateway.stop().success());
+    // As it is between a submission and the next look at what is due.
+    let gateway = site.start(&["--manual-approval"]);
+    let request = gateway.submit_good(&good_request("Eve Example")).await;
+    site.batch(&format!(
+        "UPDATE requests SET authorisation_id = '{id}', approve_at = 4102444800 WHERE transaction_id = '{request}'; \
+         UPDATE authorisations SET used_by = '{request}' WHERE id = '{id}'"
+    ))
+    .await;
+    let officer = administrator(&gateway, &database).await;
+    assert_eq!(officer.post(&format!("/console/authorisations/{id}/withdraw"), &[]).await.status(), 303);
+    assert_eq!(site.all_requests().await.pop().unwrap().approve_at, None);
+    let browser = approver(&gateway, &database).await;
+    site.batch(&format!("UPDATE requests SET company = '{COMPANY}' WHERE transaction_id = '{request}'")).await;
+    let page = browser.page(&format!("/console/requests/{request}")).await;
+    assert!(page.contains("It was withdrawn") && page.contains("differs"), "{page}");
+}
+
+#[tokio::test]
+async fn what_is_typed_wrong_is_said_at_its_field_and_kept() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let (yesterday, far) = (in_days(-1), in_days(400));
+    let long = "a".repeat(65);
+    for (kind, name, address, until, fault) in [
+        ("", "Ada", "ada@example.com", in_days(1).as_str(), "certificate_type"),
+        ("participants", " ", "ada@example.com", &in_days(1), "common_name"),
+        ("participants", &long, "ada@example.com", &in_days(1), "common_name"),
+        ("participants", "Ada", "ada", &in_days(1), "email_address"),
+        ("participants", "Ada", "ada@example.com", "", "until"),
+        ("participants", "Ada", "ada@example.com", &yesterday, "until"),
+        ("participants", "Ada", "ada@example.com", &far, "until"),
+    ] {
+        let fields = [("certificate_type", kind), ("common_name", name), ("email_address", address), ("until", until)];
+        let response = officer.post("/console/authorisations", &fields).await;
+        assert_eq!(response.status(), 422, "{fault}");
+        let page = response.text().await.unwrap();
+        assert_eq!(page.matches("href=\"#").count() - 1, 1, "one fault, and the link to the content: {page}");
+        assert!(
+            page.contains(&format!("href=\"#{fault}\"")) && page.contains(&format!("value=\"{address}\"")),
+            "{page}"
+        );
+    }
+    let approver = approver(&gateway, &database).await;
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    for (action, fault) in [("reject", "Say why"), ("revoke", "Choose a reason")] {
+        let response = approver.post(&format!("/console/requests/{id}/{action}"), &[("reason", " ")]).await;
+        assert_eq!(response.status(), 422);
+        assert!(response.text().await.unwrap().contains(fault));
+    }
+}
+
+#[tokio::test]
+async fn a_user_access_administrator_finds_the_company_s_own_alone() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let own = administrator(&gateway, &database).await;
+    let other = Browser::of(&gateway, &database, &invite(&database, Role::Uaa, Some("Other"), "Uma").await).await;
+    let own_id = own.authorise("Ada Example", "ada@example.com").await;
+    other.authorise("Ada Other", "ada@example.com").await;
+    let mut ids = Vec::new();
+    for name in ["Ada Example", "Ada Other", "Ada Nobody"] {
+        ids.push(gateway.submit_good(&good_request(name)).await.to_string());
+    }
+    let shows = |page: &str| ids.iter().map(|id| page.contains(id)).collect::<Vec<_>>();
+    for query in ["", "?text=ada", "?text=ada@example.com", "?company=Other", "?state=pending", "?type=participants"] {
+        let page = own.page(&format!("/console/requests{query}")).await;
+        assert_eq!(shows(&page), [true, false, false], "{query}");
+        assert!(!own.page(&format!("/console/authorisations{query}")).await.contains("Ada Other"), "{query}");
+    }
+    // The field shows what was searched for.
+    let page = own.page(&format!("/console/requests?text={}", ids[1])).await;
+    assert!(page.contains("No request is like that") && page.matches(&ids[1]).count() == 1, "{page}");
+    let approver = approver(&gateway, &database).await;
+    assert_eq!(shows(&approver.page("/console/requests").await), [true, true, true]);
+    assert_eq!(shows(&approver.page("/console/requests?company=Other").await), [false, true, false]);
+    assert_eq!(
+        shows(&approver.page(&format!("/console/requests?text={}", ids[2].to_lowercase())).await),
+        [false, false, true]
+    );
+    assert_eq!(shows(&approver.page("/console/requests?text=ADA%20NOB").await), [false, false, true]);
+    assert_eq!(shows(&approver.page("/console/requests?text=example").await), [false, false, false]);
+    let page = approver.page(&format!("/console/authorisations/{own_id}")).await;
+    assert!(page.contains("Una Example") && !page.contains("Withdraw"), "{page}");
+}
+
+#[tokio::test]
+async fn the_lists_are_turned_page_by_page_without_a_gap() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    gateway.submit_good(&good_request("Ada Example")).await;
+    // 120 further ones: some came in the same second, and each name is there twice.
+    let mut transaction = database.transaction().await.unwrap();
+    for n in 0..120_u8 {
+        let new = NewRequest {
+            transaction_id: TransactionId::random(&mut rand::rng()),
+            certificate_type: "participants".into(),
+            common_name: format!("Ada Example {}", n / 2),
+            email_address: "ada@example.com".into(),
+            certification_request: vec![n],
+            submission_sha256: vec![n],
+            renews: None,
+            replaces: None,
+            device: None,
+            validity_days: 1,
+            submitted_at: i64::from(n / 3),
+            approve_at: None,
+        };
+        assert!(requests::insert(&mut transaction, &new).await.unwrap());
+    }
+    transaction.commit().await.unwrap();
+    let all = site.all_requests().await;
+    let browser = approver(&gateway, &database).await;
+    for query in ["", "?text=ada%20ex", "?text=ada@ex", "?state=pending&type=participants"] {
+        let mut path = format!("/console/requests{query}");
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = browser.page(&path).await;
+            pages += 1;
+            let links =
+                page.split("<td role=\"cell\" data-label=\"Common Name\"><div><a href=\"/console/requests/").skip(1);
+            seen.extend(links.map(|rest| rest.split('"').next().unwrap().to_owned()));
+            let Some((_, next)) = page.split_once("<a rel=\"next\" href=\"") else { break };
+            path = next.split('"').next().unwrap().replace("&amp;", "&");
+        }
+        assert_eq!((pages, seen.len()), (3, all.len()), "{query}");
+        let distinct: std::collections::HashSet<_> = seen.iter().collect();
+        assert_eq!(distinct.len(), seen.len(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_decision_is_made_once() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let browser = approver(&gateway, &database).await;
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let approve = format!("/console/requests/{id}/approve");
+    let (one, other) = tokio::join!(browser.post(&approve, &[]), browser.post(&approve, &[]));
+    let mut statuses = [one.status().as_u16(), other.status().as_u16()];
+    statuses.sort();
+    assert_eq!(statuses, [303, 409]);
+    gateway.issued(id).await;
+    let revoke = format!("/console/requests/{id}/revoke");
+    assert_eq!(browser.post(&revoke, &[("reason", "superseded")]).await.status(), 303);
+    assert_eq!(browser.post(&revoke, &[("reason", "superseded")]).await.status(), 409);
+    eventually(async || browser.page(&format!("/console/requests/{id}")).await.contains("Revoked")).await;
+    let page = browser.page(&format!("/console/requests/{id}")).await;
+    for text in [
+        "RSA, 2048 bits",
+        "RSA with SHA-256, made with the key above",
+        "ada@example.com (e-mail address)",
+        "approved by Abe Example",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(site.run("audit", &["verify"]).status.success());
+}
