@@ -257,3 +257,18 @@ fn an_operations_listener_that_cannot_listen_is_named() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains(&address), "{output:?}");
 }
+
+/// The unit is one that systemd understands. Its program is not installed here, so another one stands in for it.
+#[test]
+fn systemd_understands_the_unit() {
+    let directory = tempfile::tempdir().unwrap();
+    let unit = include_str!("../../keyside-gateway.service");
+    assert!(unit.contains("/usr/local/bin/keyside-gateway serve"));
+    let file = directory.path().join("keyside-gateway.service");
+    fs::write(&file, unit.replace("/usr/local/bin/keyside-gateway", "/bin/true")).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg("--man=no").arg(&file).output();
+    let output = output.expect("this test needs systemd-analyze (Debian: systemd)");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<_> = said.lines().filter(|line| line.contains("keyside-gateway")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{said}");
+}
