@@ -11,7 +11,7 @@ use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;
 
-use crate::harness::{Gateway, Site, eventually, good_request, header, problem, submission};
+use crate::harness::{Gateway, Site, eventually, good_request, header, http_client, problem, submission};
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
@@ -24,8 +24,7 @@ fn run(command: &mut Command) -> String {
 }
 
 async fn get(url: String) -> (u16, String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = http.get(url).send().await.unwrap();
+    let answer = http_client().get(url).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
