@@ -342,6 +342,8 @@ async fn main() {
             subjects.push(Subject::new(database, stored).await);
         }
     }
+    // It fails where there is one already, which is as good.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().timeout(postgresql::PATIENCE).build().unwrap();
     for round in 0..ROUNDS {
         let make = |i| submission(&format!("User {round} {i}"));

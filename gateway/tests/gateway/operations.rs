@@ -11,7 +11,7 @@ use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;
 
-use crate::harness::{Gateway, Site, eventually, good_request, header, problem, submission};
+use crate::harness::{Gateway, Site, eventually, good_request, header, http_client, problem, submission};
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
@@ -24,8 +24,7 @@ fn run(command: &mut Command) -> String {
 }
 
 async fn get(url: String) -> (u16, String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = http.get(url).send().await.unwrap();
+    let answer = http_client().get(url).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
@@ -256,4 +255,19 @@ fn an_operations_listener_that_cannot_listen_is_named() {
     let output = Site::new().serve(&["--operations-listen", &address]).output().unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains(&address), "{output:?}");
+}
+
+/// The unit is one that systemd understands. Its program is not installed here, so another one stands in for it.
+#[test]
+fn systemd_understands_the_unit() {
+    let directory = tempfile::tempdir().unwrap();
+    let unit = include_str!("../../keyside-gateway.service");
+    assert!(unit.contains("/usr/local/bin/keyside-gateway serve"));
+    let file = directory.path().join("keyside-gateway.service");
+    fs::write(&file, unit.replace("/usr/local/bin/keyside-gateway", "/bin/true")).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg("--man=no").arg(&file).output();
+    let output = output.expect("this test needs systemd-analyze (Debian: systemd)");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<_> = said.lines().filter(|line| line.contains("keyside-gateway")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{said}");
 }

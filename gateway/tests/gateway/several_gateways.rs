@@ -10,7 +10,7 @@ use keyside::pki::certificate::Certificate;
 use reqwest::Method;
 use tokio::sync::Mutex;
 
-use crate::harness::{Gateway, Site, eventually, good_request, submission};
+use crate::harness::{Gateway, Site, eventually, good_request, http_client, submission};
 
 const REQUESTS: usize = 500;
 /// So many are taken before one of the gateways is killed.
@@ -55,7 +55,7 @@ async fn one_of_two_is_killed_and_nothing_is_lost_or_done_twice() {
         .map(|_| {
             let (next, taken, urls) = (Arc::clone(&next), Arc::clone(&taken), urls.clone());
             tokio::spawn(async move {
-                let http = reqwest::Client::builder().no_proxy().build().unwrap();
+                let http = http_client();
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     if i >= REQUESTS {
