@@ -24,9 +24,9 @@ async fn entries(site: &Site) -> Vec<Entry> {
     entries
 }
 
-/// A site whose log has six entries: four requests are rejected, an officer is invited and given a link.
+/// A site whose log has six entries: four requests are rejected, an officer is invited and given a link. On SQLite, whose file is copied.
 async fn site_with_a_log() -> Site {
-    let site = Site::new();
+    let site = Site::on_sqlite();
     let gateway = site.start(&["--manual-approval"]);
     for name in ["Ada", "Bea", "Cai", "Dee"] {
         let id = gateway.submit_good(&good_request(name)).await;
@@ -86,7 +86,7 @@ async fn every_decision_stands_in_it() {
 
 #[tokio::test]
 async fn approval_without_a_person_stands_in_it_as_policy() {
-    let site = Site::on_sqlite().issuing_at_once();
+    let site = Site::new().issuing_at_once();
     let gateway = site.start(&[]);
     let id = gateway.submit_good(&good_request("Ada")).await;
     let log = entries(&site).await;

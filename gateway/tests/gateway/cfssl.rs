@@ -325,3 +325,20 @@ fn what_cfssl_cannot_do_is_refused_in_words() {
     let output = site.serve(&["--tls-listen", "127.0.0.1:0"]).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("certificate_file"));
 }
+
+#[tokio::test]
+async fn tls_is_spoken_with_the_one_that_its_ca_vouches_for() {
+    let cfssl = Cfssl::start_with_tls();
+    let ca_file = |cfssl: &Cfssl| format!("tls_ca_file = '{}'", cfssl.path().join("tls-ca.pem").display());
+    let trusting = site(&cfssl.url(), &ca_file(&cfssl));
+    let gateway = trusting.start(&[]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    gateway.issued(id).await;
+    verify(&gateway, &cfssl, id).await;
+
+    let other = Cfssl::start_with_tls();
+    let output = site(&cfssl.url(), &ca_file(&other)).serve(&[]).output().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap().to_lowercase();
+    assert!(text.contains("certificate"), "{text}");
+}

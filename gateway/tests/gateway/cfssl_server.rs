@@ -32,6 +32,7 @@ const KEY: &str = "00112233445566778899aabbccddeeff";
 pub(crate) struct Cfssl {
     directory: TempDir,
     port: u16,
+    speaks_tls: bool,
     process: Option<Child>,
 }
 
@@ -47,8 +48,17 @@ impl Cfssl {
         Self::start_with(&[])
     }
 
+    /// The same behind TLS, with a certificate below tls-ca.pem.
+    pub(crate) fn start_with_tls() -> Self {
+        Self::start_as(&[], true)
+    }
+
     /// The same, with further members in the signing profile for people.
     pub(crate) fn start_with(members: &[(&str, Value)]) -> Self {
+        Self::start_as(members, false)
+    }
+
+    fn start_as(members: &[(&str, Value)], speaks_tls: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let extensions = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
         let mut arguments =
@@ -83,7 +93,16 @@ impl Cfssl {
         fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
         // CFSSL takes port 0 for its default. This one was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut cfssl = Self { directory, port, process: None };
+        let mut cfssl = Self { directory, port, speaks_tls, process: None };
+        if speaks_tls {
+            let new =
+                ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-config", "/dev/null", "-days", "30", "-addext"];
+            let ca = ["basicConstraints=critical,CA:TRUE", "-subj", "/CN=TLS CA", "-keyout", "tls-ca-key.pem"];
+            openssl(&[&new[..], &ca, &["-out", "tls-ca.pem"]].concat(), cfssl.path());
+            let server = ["subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE", "-subj", "/CN=cfssl"];
+            let files = ["-CA", "tls-ca.pem", "-CAkey", "tls-ca-key.pem", "-keyout", "tls-key.pem", "-out", "tls.pem"];
+            openssl(&[&new[..], &server, &files].concat(), cfssl.path());
+        }
         cfssl.resume();
         cfssl
     }
@@ -93,6 +112,9 @@ impl Cfssl {
         let port = self.port.to_string();
         let mut command = Command::new("cfssl");
         command.args(["serve", "-address", "127.0.0.1", "-port", &port, "-ca", "ca.pem", "-ca-key", "ca-key.pem"]);
+        if self.speaks_tls {
+            command.args(["-tls-cert", "tls.pem", "-tls-key", "tls-key.pem"]);
+        }
         command.args(["-config", "config.json"]).current_dir(self.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("these tests need the program cfssl");
         self.process = Some(process);
@@ -117,7 +139,8 @@ impl Cfssl {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.speaks_tls { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 }
 

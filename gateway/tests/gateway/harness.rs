@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use std::time::Instant;
 
 use der::Encode;
@@ -36,6 +37,8 @@ pub(crate) use crate::postgresql::{PATIENCE, POLL_INTERVAL};
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
+/// How long a connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// The environment variable that says which database the tests are to run on: `sqlite`, which is the default, or `postgresql`.
 const DATABASE_VARIABLE: &str = "KEYSIDE_TEST_DATABASE";
@@ -195,9 +198,9 @@ impl Site {
         Command::new(PROGRAM).arg(command).args(arguments).args(self.data_arguments()).output().unwrap()
     }
 
-    /// Another site with the same data. Nothing may be at work on these.
+    /// Another site with the same data, which are SQLite's. Nothing may be at work on these.
     pub(crate) fn copy(&self) -> Self {
-        let site = Self::without_ca();
+        let site = Self::on(None);
         fs::create_dir_all(site.data().join("ca")).unwrap();
         fs::copy(self.data().join("keyside.sqlite"), site.data().join("keyside.sqlite")).unwrap();
         for entry in fs::read_dir(self.data().join("ca")).unwrap() {
@@ -374,7 +377,9 @@ pub(crate) fn python() -> String {
 pub(crate) fn http_client() -> reqwest::Client {
     // reqwest comes without cryptography of its own, and wants some even where there is no TLS.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+    // The gateway closes connections that are idle for half a minute: one that is used at that very moment is reset.
+    let builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(IDLE);
+    builder.build().unwrap()
 }
 
 /// Waits until `happened`.

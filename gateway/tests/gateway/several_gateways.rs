@@ -99,6 +99,28 @@ async fn one_of_two_is_killed_and_nothing_is_lost_or_done_twice() {
         .collect();
     assert_eq!(serials.len(), REQUESTS);
 
+    // Everybody was told, once: that the request was taken, and that the certificate is there.
+    let told = async || -> usize {
+        let sent = "SELECT count(*) FROM outbox WHERE state = 'sent'";
+        let count: i64 = sqlx::query_scalar(sent).fetch_one(database.reader()).await.unwrap();
+        usize::try_from(count).unwrap()
+    };
+    eventually(async || told().await == 2 * REQUESTS).await;
+    let files = [&site, &other_site].map(|site| {
+        let folder = std::fs::read_dir(site.data().join("notifications")).unwrap();
+        let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.starts_with('.')).collect::<Vec<_>>()
+    });
+    let all: HashSet<_> = files.iter().flatten().collect();
+    assert_eq!(all.len(), 2 * REQUESTS);
+    let twice = files.concat().len() - all.len();
+    assert!(
+        twice <= 1,
+        "{twice} twice: no more than the one that the kill has come down on, on the other machine's disk"
+    );
+    let verified = site.run("audit", &["verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+
     // A machine that comes back has the same to say.
     let restarted = site.start(&[]);
     let some = ids.iter().copied().take(20).collect();
