@@ -183,8 +183,7 @@ fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
 /// Tells the gateway's tests where those of its neighbours are that are not in PATH.
 fn with_neighbours<'command>(command: &'command mut Command, toolbox: &Toolbox) -> Result<&'command mut Command> {
     let initdb = toolbox.path(Tool::PostgreSql)?;
-    let python = toolbox.path(Tool::Python)?;
-    command.env("KEYSIDE_PYTHON", python).env("KEYSIDE_SCHEMATHESIS", python.with_file_name("schemathesis"));
+    command.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     Ok(command.env("KEYSIDE_POSTGRESQL", initdb.parent().unwrap_or(initdb)))
 }
 

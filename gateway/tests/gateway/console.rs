@@ -359,8 +359,11 @@ async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_i
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 
     // As if the other one had been issued as the renewal of the officer's.
-    let number = serial_number(other).await;
-    site.batch(&format!("UPDATE requests SET renews = x'{own_number}' WHERE serial_number = x'{number}'")).await;
+    site.batch(&format!(
+        "UPDATE requests SET renews = (SELECT serial_number FROM requests WHERE transaction_id = '{own}') \
+         WHERE transaction_id = '{other}'"
+    ))
+    .await;
     let answer = sign_in(Some(&other_der)).await;
     assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
     let answer = sign_in(Some(&own_der)).await;
@@ -493,7 +496,9 @@ async fn what_is_authorised_is_approved_at_once_where_the_type_has_it_so() {
     // One that waits is approved when the authorisation comes.
     let late = gateway.submit_good(&good_request("Bea Example")).await;
     assert_eq!(gateway.state(late).await, RequestState::Pending);
-    assert_eq!(site.all_requests().await.last().unwrap().approve_at, None, "by time nothing is approved");
+    let all = site.all_requests().await;
+    let waiting = all.iter().find(|request| request.transaction_id == late).unwrap();
+    assert_eq!(waiting.approve_at, None, "by time nothing is approved");
     officer.authorise("Bea Example", "ada@example.com").await;
     gateway.issued(late).await;
     let actors: Vec<String> = sqlx::query_scalar("SELECT actor FROM audit WHERE action = 'approved'")
