@@ -149,7 +149,6 @@ fn device_request(id: &str, created_at: u64) -> DeviceRequest {
         submission: None,
         former_transaction_ids: Vec::new(),
         certification_path: None,
-        certificate: None,
     }
 }
 
