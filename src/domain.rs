@@ -1,6 +1,7 @@
 //! What the user means: pure types and rules, without a wire, a store or a screen.
 
 pub mod base64_bytes;
+pub mod certificate_summary;
 pub mod device;
 pub mod device_recipes;
 pub mod device_request;

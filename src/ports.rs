@@ -5,12 +5,15 @@
 
 use crate::api::{CaCertificates, Configuration, NewRequest, NewRevocation, Problem, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device_request::DeviceRequest;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
+use crate::pki::certification_path::PathError;
 use crate::pki::inspection::Inspection;
 use crate::protocol::{
-    ChangePassphrase, Export, Failure, Generate, Generated, Inspect, Prove, Renew, Renewed, Stage, Unpack, Unpacked,
+    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Prove, Renew, Renewed, Stage,
+    Unpack, Unpacked,
 };
 
 #[cfg(test)]
@@ -133,6 +136,10 @@ pub trait KeyWorker {
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
     /// Tells what is in a file.
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError>;
+    /// Checks a certificate that was issued; the inner error tells that there is no path from it.
+    async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError>;
+    /// Tells the particulars of a certificate, DER.
+    async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError>;
     /// Makes a certs-only SignedData, DER, of certificates.
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError>;
     /// Reads a backup.

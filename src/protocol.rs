@@ -10,9 +10,11 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
+use crate::pki::certification_path::PathError;
 use crate::pki::pfx::Profile;
 
 /// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
@@ -47,6 +49,10 @@ pub enum FileJob {
     Unpack(Unpack),
     /// Tell what is in a file.
     Inspect(Inspect),
+    /// Check a certificate that was issued.
+    Check(Check),
+    /// Tell the particulars of a certificate, DER.
+    Summarize(Base64Bytes),
     /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER.
     CertsOnly(Vec<Base64Bytes>),
     /// Read a backup: see [`backup`](crate::pki::backup).
@@ -162,6 +168,28 @@ pub struct Inspect {
     pub at: u64,
 }
 
+/// See that a certificate is the one that was asked for, and that it leads to a trust anchor.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// The certificate, then others that may lead on from it in any order; each DER.
+    pub certificates: Vec<Base64Bytes>,
+    /// The trust anchors, each DER.
+    pub trust_anchors: Vec<Base64Bytes>,
+    /// What the certificate has to be for.
+    pub asked_for: AskedFor,
+    /// The time to check at, in seconds since 1970-01-01T00:00:00Z.
+    pub at: u64,
+}
+
+/// What tells whether a certificate is the one that was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum AskedFor {
+    /// It is for the public key of this CertificationRequest, DER.
+    Request(Base64Bytes),
+    /// Its subject has this Common Name: all that is known of a request that was made elsewhere.
+    CommonName(String),
+}
+
 /// How far a job has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
@@ -220,6 +248,12 @@ pub enum FileAnswer {
     /// [`FileJob::Inspect`] is done: what is public about the file, an [`Inspection`](crate::pki::inspection::Inspection) as JSON. It is left
     /// to whoever asked to read it, so that nobody else has to bring the code for it.
     Inspected(Box<RawValue>),
+    /// [`FileJob::Check`] is done: the certificate is the one, and this is its path.
+    Checked(Checked),
+    /// [`FileJob::Check`] is done: the certificate is the one, but there is no path from it; why.
+    NoPath(PathError),
+    /// [`FileJob::Summarize`] is done.
+    Summarized(CertificateSummary),
     /// [`FileJob::CertsOnly`] is done: the SignedData, DER.
     CertsOnly(Base64Bytes),
     /// [`FileJob::ReadBackup`] is done. Nothing is proved of the passphrase yet.
@@ -228,6 +262,15 @@ pub enum FileAnswer {
     BackupWritten(String),
     /// The job cannot be done.
     Failed(Failure),
+}
+
+/// A certificate that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Leaf first and trust anchor last, each DER.
+    pub certification_path: Vec<Base64Bytes>,
+    /// The leaf's particulars.
+    pub certificate: CertificateSummary,
 }
 
 /// A sealed key pair and its request.

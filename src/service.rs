@@ -14,12 +14,60 @@ pub mod restore;
 pub mod trust;
 
 use crate::domain::enrollment::Enrollment;
-use crate::pki::certificate::{Certificate, CertificateSummary};
+use crate::ports::{KeyStore, KeyWorker};
 
-/// The particulars of the certificate that `enrollment` holds, once it was collected.
-pub fn certificate_of(enrollment: &Enrollment) -> Option<CertificateSummary> {
-    let leaf = enrollment.certification_path.as_ref()?.first()?;
-    Certificate::from_der(&leaf.0).ok().map(|certificate| certificate.summary())
+/// `enrollment` with its certificate's particulars, which a record from before they were kept lacks. They are kept from then on; where
+/// they cannot be told now, it is left as it is.
+pub async fn complete(worker: &impl KeyWorker, store: &impl KeyStore, enrollment: Enrollment) -> Enrollment {
+    let Enrollment { certificate: None, certification_path: Some(path), .. } = &enrollment else {
+        return enrollment;
+    };
+    let Some(leaf) = path.first() else { return enrollment };
+    let Ok(certificate) = worker.summarize(leaf.clone()).await else { return enrollment };
+    let kept = store
+        .update(&enrollment.id(), |kept| {
+            // Another tab may have changed it meanwhile.
+            if kept.certification_path.as_ref() == Some(path) {
+                kept.certificate = Some(certificate);
+            }
+        })
+        .await;
+    kept.unwrap_or(enrollment)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use pollster::block_on;
+
+    use super::complete;
+    use super::testing::{collected, enrollment};
+    use crate::domain::enrollment::Enrollment;
+    use crate::ports::KeyStore;
+    use crate::ports::memory::{MemoryKeyStore, MemoryWorker};
+
+    #[test]
+    fn a_record_without_the_particulars_is_given_them() {
+        let before = Enrollment { certificate: None, ..collected() };
+        let (worker, store) = (MemoryWorker::default(), MemoryKeyStore::default());
+        block_on(store.insert(&before)).unwrap();
+        worker.stopped.set(true);
+        assert_eq!(block_on(complete(&worker, &store, before.clone())), before, "it stays as it is");
+        worker.stopped.set(false);
+        assert!(collected().certificate.is_some());
+        assert_eq!(block_on(complete(&worker, &store, before)), collected());
+        assert_eq!(block_on(store.get(&collected().id())).unwrap(), Some(collected()));
+    }
+
+    #[test]
+    fn a_record_that_lacks_nothing_needs_no_worker() {
+        let (worker, store) = (MemoryWorker::default(), MemoryKeyStore::default());
+        worker.stopped.set(true);
+        for whole in [enrollment(), collected()] {
+            assert_eq!(block_on(complete(&worker, &store, whole.clone())), whole);
+        }
+    }
 }
 
 #[cfg(test)]

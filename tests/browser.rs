@@ -63,6 +63,7 @@ fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
         submission: None,
         former_transaction_ids: Vec::new(),
         certification_path: None,
+        certificate: None,
         downloads: Vec::new(),
     }
 }

@@ -19,12 +19,14 @@ use zeroize::Zeroizing;
 use super::worker_host::KEY_MAKER;
 use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::enrollment::Enrollment;
+use crate::pki::certification_path::PathError;
 use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Export, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove, Ready, Renew,
-    Renewed, Stage, Unpack, Unpacked, VERSION,
+    Answer, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove,
+    Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
 };
 
 /// The start script of the main job's worker, as the build names it.
@@ -217,6 +219,21 @@ impl KeyWorker for WebWorkers {
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
         match open(FileJob::Inspect(job)).await? {
             FileAnswer::Inspected(inspection) => serde_json::from_str(inspection.get()).map_err(|_| WorkerError::Stale),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
+        match open(FileJob::Check(job)).await? {
+            FileAnswer::Checked(checked) => Ok(Ok(checked)),
+            FileAnswer::NoPath(error) => Ok(Err(error)),
+            _ => Err(WorkerError::Stale),
+        }
+    }
+
+    async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
+        match open(FileJob::Summarize(certificate)).await? {
+            FileAnswer::Summarized(summary) => Ok(summary),
             _ => Err(WorkerError::Stale),
         }
     }

@@ -7,12 +7,15 @@ use serde_json::value::to_raw_value;
 
 use super::unusable;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::distinguished_name::common_name_of;
 use crate::domain::enrollment::Enrollment;
 use crate::pki::backup::{self, BackupError};
 use crate::pki::certificate::Certificate;
+use crate::pki::certification_path;
+use crate::pki::certification_request;
 use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::pki::{certs_only, encrypted_private_key, pfx};
-use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
+use crate::protocol::{AskedFor, Check, Checked, Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
 
 /// Does a job and gives the answer.
 pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
@@ -21,6 +24,10 @@ pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
         FileJob::Inspect(inspect_job) => inspect(&inspect_job)
             .and_then(|inspection| to_raw_value(&inspection).map_err(unusable))
             .map(FileAnswer::Inspected),
+        FileJob::Check(check_job) => check(&check_job),
+        FileJob::Summarize(certificate) => Certificate::from_der(&certificate.0)
+            .map(|read| FileAnswer::Summarized(read.summary()))
+            .map_err(Failure::from),
         FileJob::CertsOnly(certificates) => certs_only(&certificates).map(FileAnswer::CertsOnly),
         FileJob::ReadBackup(text) => {
             backup::decode(&text).map(|enrollment| FileAnswer::BackupRead(Box::new(enrollment))).map_err(Failure::from)
@@ -47,6 +54,30 @@ fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
     };
     let Base64Bytes(file) = &*job.file;
     Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
+}
+
+/// Checks a certificate that was issued.
+fn check(job: &Check) -> Result<FileAnswer, Failure> {
+    let (certificates, trust_anchors) = (read_all(&job.certificates)?, read_all(&job.trust_anchors)?);
+    let Some((leaf, others)) = certificates.split_first() else {
+        return Err(Failure::Unusable("there is no certificate".into()));
+    };
+    let is_asked_for = match &job.asked_for {
+        AskedFor::Request(request) => {
+            leaf.subject_public_key_info()? == certification_request::subject_public_key_info(&request.0)?
+        }
+        AskedFor::CommonName(name) => common_name_of(leaf.subject()).as_ref() == Some(name),
+    };
+    if !is_asked_for {
+        return Err(Failure::KeyMismatch);
+    }
+    Ok(match certification_path::build(leaf, others, &trust_anchors, job.at) {
+        Ok(path) => FileAnswer::Checked(Checked {
+            certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
+            certificate: leaf.summary(),
+        }),
+        Err(error) => FileAnswer::NoPath(error),
+    })
 }
 
 fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::base64_bytes::Base64Bytes;
+use super::certificate_summary::CertificateSummary;
 use super::device::Device;
 use super::key_size::KeySize;
 use super::transaction_id::TransactionId;
@@ -102,6 +103,9 @@ pub struct Enrollment {
     pub former_transaction_ids: Vec<TransactionId>,
     /// The checked certification path, leaf first and trust anchor last, each DER; absent until it was collected.
     pub certification_path: Option<Vec<Base64Bytes>>,
+    /// The particulars of the first certificate on that path; absent as well in a record from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateSummary>,
     /// The files of key and certificate that were downloaded from here, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub downloads: Vec<Download>,
@@ -191,6 +195,7 @@ mod tests {
             }),
             former_transaction_ids: Vec::new(),
             certification_path,
+            certificate: None,
             downloads: Vec::new(),
         }
     }

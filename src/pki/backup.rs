@@ -267,6 +267,7 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         submission: read_submission(headers)?,
         former_transaction_ids: read_former_transaction_ids(headers)?,
         certification_path: read_certificates(blocks, &request)?,
+        certificate: None,
         // Files are where they were saved: a list of them says nothing elsewhere.
         downloads: Vec::new(),
     })
@@ -426,6 +427,7 @@ mod tests {
                     submission: None,
                     former_transaction_ids: Vec::new(),
                     certification_path: None,
+                    certificate: None,
                     downloads: Vec::new(),
                 }
             })

@@ -2,7 +2,6 @@
 
 use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
 use der::{Decode, Encode, Tag};
-use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use x509_cert::crl::CertificateList;
@@ -14,6 +13,7 @@ use super::element::{CONTEXT_0, Elements};
 use super::error::Error;
 use super::key_pair::hex;
 use super::signature;
+use crate::domain::certificate_summary::CertificateSummary;
 
 const STRUCTURE: &str = "Certificate";
 
@@ -201,26 +201,6 @@ fn read_parts(certificate: &[u8]) -> der::Result<Parts<'_>> {
     tbs_certificate.next(Tag::Sequence)?;
     let subject_public_key_info = tbs_certificate.next_whole()?;
     Ok(Parts { serial_number, issuer, subject_public_key_info })
-}
-
-/// What people compare when they ask "which certificate is this?".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateSummary {
-    /// The subject as RFC 4514 writes it.
-    pub subject: String,
-    /// The issuer as RFC 4514 writes it.
-    pub issuer: String,
-    /// The serial number in lowercase hexadecimal.
-    pub serial_number: String,
-    /// The first second of its validity, since 1970-01-01T00:00:00Z.
-    pub not_before: u64,
-    /// The last second of its validity, since 1970-01-01T00:00:00Z.
-    pub not_after: u64,
-    /// The SHA-256 of its DER in lowercase hexadecimal.
-    pub sha256_fingerprint: String,
-    /// The SHA-1 of its DER in lowercase hexadecimal, which Windows shows as the thumbprint. Good for finding a certificate in a list;
-    /// two with the same can be made.
-    pub sha1_fingerprint: String,
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use der::oid::db::rfc5280::{
     ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE, ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::certificate::Certificate;
 
 /// The longest path: leaf, intermediates and trust anchor.
@@ -22,7 +24,7 @@ const UNDERSTOOD: [ObjectIdentifier; 5] =
     [ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE, ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME];
 
 /// Why there is no path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathError {
     /// The certificate is not valid yet; from when, in seconds since 1970-01-01T00:00:00Z.

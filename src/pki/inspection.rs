@@ -4,11 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::certificate::{Certificate, CertificateSummary};
+use super::certificate::Certificate;
 use super::certification_path;
 use super::password_based_encryption::Encryption;
 use super::pfx::Protection;
 use super::public_key::PublicKey;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::passphrase::Passphrase;
 
 mod certificate;

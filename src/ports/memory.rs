@@ -16,6 +16,7 @@ use crate::api::{
 use crate::custody::prime_source::LocalSearch;
 use crate::custody::{self, foreign_files};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::Device;
 use crate::domain::device_request::DeviceRequest;
 use crate::domain::enrollment::{Enrollment, RequestState};
@@ -23,13 +24,14 @@ use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
 use crate::domain::revocation::{Revocation, RevocationState};
 use crate::domain::transaction_id::TransactionId;
+use crate::pki::certification_path::PathError;
 use crate::pki::certification_request::CertificationRequest;
 use crate::pki::full_pki_request::FullPkiRequest;
 use crate::pki::inspection::Inspection;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Export, Failure, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove, Renew,
-    Renewed, Stage, Unpack, Unpacked,
+    Answer, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate, Generated, Inspect, Job,
+    Prove, Renew, Renewed, Stage, Unpack, Unpacked,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -228,6 +230,21 @@ impl KeyWorker for MemoryWorker {
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
         match self.open(&FileJob::Inspect(job))? {
             FileAnswer::Inspected(inspection) => Ok(serde_json::from_str(inspection.get()).unwrap()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
+        match self.open(&FileJob::Check(job))? {
+            FileAnswer::Checked(checked) => Ok(Ok(checked)),
+            FileAnswer::NoPath(error) => Ok(Err(error)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
+        match self.open(&FileJob::Summarize(certificate))? {
+            FileAnswer::Summarized(summary) => Ok(summary),
             other => Err(unexpected(&other)),
         }
     }

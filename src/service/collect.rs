@@ -2,16 +2,14 @@
 
 use crate::api::{ProblemKind, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::enrollment::{Enrollment, RequestState, Standing};
 use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
-use crate::pki::certificate::{Certificate, CertificateSummary};
-use crate::pki::certification_path::{self, PathError};
-use crate::pki::certification_request::CertificationRequest;
-use crate::pki::error::Error;
+use crate::pki::certification_path::PathError;
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
-use crate::protocol::{Export, ExportFormat, Failure};
+use crate::protocol::{AskedFor, Check, Checked, Export, ExportFormat, Failure};
 use crate::service::enroll::{self, EnrollError};
 
 /// Why there is no PKCS#12 file (yet). Each has its own message and its own way out.
@@ -172,7 +170,7 @@ pub async fn collect(
             Err(error) => error.into(),
         });
     };
-    let (enrollment, certificate) = fetch_and_check(store, authority, clock, enrollment).await?;
+    let (enrollment, certificate) = fetch_and_check(worker, store, authority, clock, enrollment).await?;
     let format = wanted.format;
     let file = worker
         .export(Export {
@@ -219,6 +217,7 @@ async fn find(
 
 /// Makes sure that the checked certification path is kept, and reads the certificate's particulars.
 async fn fetch_and_check(
+    worker: &impl KeyWorker,
     store: &impl KeyStore,
     authority: &impl RegistrationAuthority,
     clock: &impl Clock,
@@ -229,13 +228,16 @@ async fn fetch_and_check(
         Some(path) => (path.clone(), path.last().cloned().into_iter().collect()),
         None => fetch(store, authority, &enrollment).await?,
     };
-    let path = checked_path(&certificates, &trust_anchors, clock.now(), |leaf| {
-        let asked_for = CertificationRequest::from_der(&enrollment.certification_request.0)?;
-        Ok(leaf.parsed().tbs_certificate().subject_public_key_info() == asked_for.subject_public_key_info())
-    })?;
-    let leaf = path.first().map(|leaf| Certificate::from_der(&leaf.0));
-    let certificate = leaf.ok_or(CollectError::NoTrustAnchor)?.map_err(unexpected)?.summary();
-    let enrollment = store.update(&enrollment.id(), |kept| kept.certification_path = Some(path)).await?;
+    let asked_for = AskedFor::Request(enrollment.certification_request.clone());
+    let Checked { certification_path, certificate } =
+        checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await?;
+    let summary = certificate.clone();
+    let enrollment = store
+        .update(&enrollment.id(), |kept| {
+            kept.certification_path = Some(certification_path);
+            kept.certificate = Some(summary);
+        })
+        .await?;
     Ok((enrollment, certificate))
 }
 
@@ -264,30 +266,13 @@ pub(super) async fn fetch_issued(
     Ok((certificates, ca.trust_anchors))
 }
 
-/// The certification path of a certificate that was fetched, if it is the one that was asked for. `at` is in seconds since
-/// 1970-01-01T00:00:00Z.
-pub(super) fn checked_path(
-    certificates: &[Base64Bytes],
-    trust_anchors: &[Base64Bytes],
-    at: u64,
-    is_asked_for: impl FnOnce(&Certificate) -> Result<bool, Error>,
-) -> Result<Vec<Base64Bytes>, CollectError> {
-    let read = |certificates: &[Base64Bytes]| {
-        certificates.iter().map(|der| Certificate::from_der(&der.0)).collect::<Result<Vec<_>, _>>().map_err(unexpected)
-    };
-    let (certificates, trust_anchors) = (read(certificates)?, read(trust_anchors)?);
-    let Some((leaf, others)) = certificates.split_first() else {
-        return Err(RaError::Unexpected("there is no certificate".into()).into());
-    };
-    if !is_asked_for(leaf).map_err(unexpected)? {
-        return Err(CollectError::KeyMismatch);
+/// A certificate that was fetched, once the worker has checked it. What cannot be read was the registration authority's to give.
+pub(super) async fn checked(worker: &impl KeyWorker, job: Check) -> Result<Checked, CollectError> {
+    match worker.check(job).await {
+        Ok(verdict) => Ok(verdict?),
+        Err(WorkerError::Failed(Failure::Unusable(why))) => Err(RaError::Unexpected(why).into()),
+        Err(error) => Err(error.into()),
     }
-    let path = certification_path::build(leaf, others, &trust_anchors, at)?;
-    Ok(path.iter().map(|certificate| certificate.der().to_vec().into()).collect())
-}
-
-pub(super) fn unexpected(error: Error) -> CollectError {
-    RaError::Unexpected(error.to_string()).into()
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Connecting: the names of a user's files and what tells the certificate apart, for the guides and snippets that log in with it.
 
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::distinguished_name::common_name_of;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::file_name::FileName;
 use crate::domain::snippets::Snippets;
-use crate::pki::certificate::{Certificate, CertificateSummary};
+use crate::pki::certificate::Certificate;
 use crate::service::trust::Trust;
 
 /// Where the snippets connect to when the site has no connection check.

@@ -9,6 +9,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::api::{CertificateType, MAXIMUM_CERTIFICATION_REQUEST_SIZE, NewRequest, ProblemKind, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::{Device, FileFormat};
 use crate::domain::device_request::DeviceRequest;
 use crate::domain::distinguished_name::{SubjectDifference, SubjectTemplate, common_name_of};
@@ -16,15 +17,16 @@ use crate::domain::enrollment::Standing;
 use crate::domain::file_name::FileName;
 use crate::domain::key_size::KeySize;
 use crate::domain::transaction_id::TransactionId;
-use crate::pki::certificate::{Certificate, CertificateSummary};
+use crate::pki::certificate::Certificate;
 use crate::pki::certification_request::{CertificationRequest, RsaParameters};
 use crate::pki::device_names::{self, NamesFault};
 use crate::pki::error::Error;
 use crate::pki::key_pair::hex;
 use crate::pki::pem;
-use crate::ports::{Clock, DeviceRequestStore, RaError, RegistrationAuthority, StoreError};
+use crate::ports::{Clock, DeviceRequestStore, KeyWorker, RaError, RegistrationAuthority, StoreError};
+use crate::protocol::{AskedFor, Check, Checked};
 use crate::service::certificate_file;
-use crate::service::collect::{CollectError, checked_path, fetch_issued, unexpected};
+use crate::service::collect::{CollectError, checked, fetch_issued};
 use crate::service::enroll::{EnrollError, note_answer};
 
 /// The largest file or text that a certification request is looked for in, in bytes. PEM and words around it take little.
@@ -387,6 +389,7 @@ impl DeviceCertificate {
 /// Collects the certificate of a request that this browser holds: fetches it, checks that it is for the request's key and leads to
 /// the configured CA, and keeps it. Where it was fetched before, no network is needed.
 pub async fn collect(
+    worker: &impl KeyWorker,
     store: &impl DeviceRequestStore,
     authority: &impl RegistrationAuthority,
     clock: &impl Clock,
@@ -398,18 +401,18 @@ pub async fn collect(
     }
     let status = ask(store, authority, &request).await?;
     let (certificates, trust_anchors) = fetch_issued(authority, status).await?;
-    let path = checked_path(&certificates, &trust_anchors, clock.now(), |leaf| {
-        let asked_for = CertificationRequest::from_der(&request.certification_request.0)?;
-        let certified = leaf.parsed().tbs_certificate().subject_public_key_info();
-        Ok(certified == asked_for.subject_public_key_info())
-    })?;
+    let asked_for = AskedFor::Request(request.certification_request);
+    let Checked { certification_path, certificate } =
+        checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await?;
+    let path = certification_path.clone();
     let kept = store.update(id, |kept| kept.certification_path = Some(path)).await?;
-    DeviceCertificate::of(&kept).ok_or_else(|| StoreError::NotThere.into())
+    Ok(DeviceCertificate { device: kept.device, certificate, certification_path })
 }
 
 /// Collects the certificate of any device's request, wherever it was sent from: `transaction_id` is what a person typed. It is
 /// checked as far as that can be done without the request: it has the device's name and leads to the configured CA.
 pub async fn collect_by_transaction_id(
+    worker: &impl KeyWorker,
     store: &impl DeviceRequestStore,
     authority: &impl RegistrationAuthority,
     clock: &impl Clock,
@@ -418,16 +421,14 @@ pub async fn collect_by_transaction_id(
     let id: TransactionId = transaction_id.parse().map_err(CollectError::from)?;
     let held = store.list().await?.requests.into_iter().find(|request| request.has_transaction_id(id));
     if let Some(held) = held {
-        return collect(store, authority, clock, &held.id).await;
+        return collect(worker, store, authority, clock, &held.id).await;
     }
     let status = authority.status(&id).await?;
     let device = status.device.clone().ok_or(DeviceCollectError::NotADevice)?;
     let (certificates, trust_anchors) = fetch_issued(authority, status).await?;
-    let certification_path = checked_path(&certificates, &trust_anchors, clock.now(), |leaf| {
-        Ok(common_name_of(leaf.subject()).as_ref() == Some(&device.name))
-    })?;
-    let leaf = certification_path.first().map(|leaf| Certificate::from_der(&leaf.0));
-    let certificate = leaf.ok_or(CollectError::NoTrustAnchor)?.map_err(unexpected)?.summary();
+    let asked_for = AskedFor::CommonName(device.name.clone());
+    let Checked { certification_path, certificate } =
+        checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await?;
     Ok(DeviceCertificate { device, certificate, certification_path })
 }
 
@@ -449,7 +450,9 @@ mod tests {
     use super::*;
     use crate::domain::device::DeviceKind;
     use crate::pki::testing::{NOW, YEAR, authority as ca, key_pair, spki_of};
-    use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryDeviceRequestStore, device_type};
+    use crate::ports::memory::{
+        Call, Fault, MemoryAuthority, MemoryClock, MemoryDeviceRequestStore, MemoryWorker, device_type,
+    };
 
     const SUBJECT: &str = "CN=rig-1,OU=Devices,O=Example,C=US";
 
@@ -564,6 +567,7 @@ mod tests {
     /// A browser that has saved a request, and a registration authority.
     #[derive(Default)]
     struct Site {
+        worker: MemoryWorker,
         store: MemoryDeviceRequestStore,
         authority: MemoryAuthority,
         clock: MemoryClock,
@@ -579,12 +583,12 @@ mod tests {
         }
 
         fn collect(&self, id: &str) -> Result<DeviceCertificate, DeviceCollectError> {
-            block_on(collect(&self.store, &self.authority, &self.clock, id))
+            block_on(collect(&self.worker, &self.store, &self.authority, &self.clock, id))
         }
 
         fn collect_elsewhere(&self, transaction_id: &str) -> Result<DeviceCertificate, DeviceCollectError> {
             let elsewhere = MemoryDeviceRequestStore::default();
-            block_on(collect_by_transaction_id(&elsewhere, &self.authority, &self.clock, transaction_id))
+            block_on(collect_by_transaction_id(&self.worker, &elsewhere, &self.authority, &self.clock, transaction_id))
         }
     }
 

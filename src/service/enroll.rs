@@ -77,6 +77,7 @@ pub async fn save(
         submission: None,
         former_transaction_ids: Vec::new(),
         certification_path: None,
+        certificate: None,
         downloads: Vec::new(),
     };
     store.insert(&enrollment).await?;

@@ -1,12 +1,10 @@
 //! Restoring: what a backup holds is brought into this browser, and nothing that is there is lost.
 
-use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::passphrase::Passphrase;
-use crate::pki::certificate::Certificate;
-use crate::pki::certification_path;
+use crate::pki::certification_path::PathError;
 use crate::ports::{Clock, KeyStore, KeyWorker, StoreError, WorkerError};
-use crate::protocol::{Failure, Prove};
+use crate::protocol::{AskedFor, Check, Checked, Failure, Prove};
 
 /// A backup that was read: whole, and consistent in itself. Its passphrase is still to be proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,9 +132,10 @@ pub async fn restore(
             passphrase,
         })
         .await?;
-    let path = backup.certification_path.as_deref().and_then(|certificates| checked_path(certificates, clock.now()));
-    let certificates_left_out = backup.certification_path.is_some() && path.is_none();
-    backup.certification_path = path;
+    let checked = checked(worker, &backup, clock.now()).await?;
+    let certificates_left_out = backup.certification_path.is_some() && checked.is_none();
+    (backup.certification_path, backup.certificate) =
+        checked.map(|Checked { certification_path, certificate }| (certification_path, certificate)).unzip();
     let restored = |enrollment, outcome| Restored { enrollment, outcome, certificates_left_out };
 
     match store.insert(&backup).await {
@@ -160,9 +159,11 @@ pub async fn restore(
 
 /// What is kept, with what the backup knows beyond it.
 fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwise) -> (Enrollment, Outcome) {
+    let collected = if kept.certification_path.is_some() { kept } else { backup };
     let mut merged = Enrollment {
         submission: kept.submission.clone().or_else(|| backup.submission.clone()),
-        certification_path: kept.certification_path.clone().or_else(|| backup.certification_path.clone()),
+        certification_path: collected.certification_path.clone(),
+        certificate: collected.certificate.clone(),
         ..kept.clone()
     };
     let outcome = if kept.encrypted_private_key != backup.encrypted_private_key {
@@ -181,18 +182,30 @@ fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwi
     (merged, outcome)
 }
 
-/// The certification path that the certificates form, with the last one as trust anchor: the one that was trusted when they
+/// The certification path that the backup's certificates form, with the last one as trust anchor: the one that was trusted when they
 /// were collected. `now` is in seconds since 1970-01-01T00:00:00Z.
-fn checked_path(certificates: &[Base64Bytes], now: u64) -> Option<Vec<Base64Bytes>> {
-    let certificates: Result<Vec<_>, _> = certificates.iter().map(|der| Certificate::from_der(&der.0)).collect();
-    let Ok([leaf, intermediates @ .., trust_anchor]) = certificates.as_deref() else {
-        return None;
+async fn checked(worker: &impl KeyWorker, backup: &Enrollment, now: u64) -> Result<Option<Checked>, WorkerError> {
+    let Some([certificates @ .., trust_anchor]) = backup.certification_path.as_deref() else {
+        return Ok(None);
     };
-    let (not_before, not_after) = leaf.validity();
-    // A certificate that has expired is still this key's certificate, and a wrong clock is no reason to leave it out.
-    let at = now.min(not_after).max(not_before);
-    let path = certification_path::build(leaf, intermediates, core::slice::from_ref(trust_anchor), at).ok()?;
-    Some(path.iter().map(|certificate| certificate.der().to_vec().into()).collect())
+    let check_at = async |at| {
+        let job = Check {
+            certificates: certificates.to_vec(),
+            trust_anchors: vec![trust_anchor.clone()],
+            asked_for: AskedFor::Request(backup.certification_request.clone()),
+            at,
+        };
+        match worker.check(job).await {
+            Err(WorkerError::Failed(_)) => Ok(Err(PathError::NoTrustAnchor)),
+            verdict => verdict,
+        }
+    };
+    let verdict = match check_at(now).await? {
+        // A certificate that has expired is still this key's certificate, and a wrong clock is no reason to leave it out.
+        Err(PathError::NotYetValid(at) | PathError::Expired(at)) => check_at(at).await?,
+        verdict => verdict,
+    };
+    Ok(verdict.ok())
 }
 
 #[cfg(test)]
@@ -202,6 +215,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
+    use crate::domain::base64_bytes::Base64Bytes;
     use crate::domain::enrollment::{RequestState, Standing, Submission};
     use crate::pki::backup::{self, Damage};
     use crate::pki::certification_request::{self, CertificationRequest};
@@ -368,7 +382,8 @@ mod tests {
             let site = Site::holding(&kept);
             let restored = site.restore(&backup).unwrap();
             assert_eq!(restored.outcome, Outcome::Completed);
-            let expected = Enrollment { submission, certification_path: backup.certification_path, ..kept };
+            let Enrollment { certification_path, certificate, .. } = backup;
+            let expected = Enrollment { submission, certification_path, certificate, ..kept };
             assert_eq!(restored.enrollment, expected);
             assert_eq!(site.kept(), Some(expected));
         }
@@ -505,7 +520,8 @@ mod tests {
     #[test]
     fn other_texts_are_not_read() {
         let text = backup::encode(&collected()).unwrap();
-        assert_eq!(read_it(&text).unwrap().enrollment(), &collected());
+        let without_particulars = Enrollment { certificate: None, ..collected() };
+        assert_eq!(read_it(&text).unwrap().enrollment(), &without_particulars);
         assert_eq!(read_it("nonsense"), Err(UnusableBackup::NotABackup));
         let cut = text.trim_end_matches(|c| c != ':');
         assert_eq!(read_it(cut), Err(UnusableBackup::Damaged(Damage::Checksum.to_string())));

@@ -2,9 +2,10 @@
 
 use crate::api::{CaCertificates, Document};
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::distinguished_name::common_name_of;
 use crate::domain::file_name::FileName;
-use crate::pki::certificate::{Certificate, CertificateSummary};
+use crate::pki::certificate::Certificate;
 use crate::pki::error::Error;
 use crate::pki::{certs_only, pem};
 use crate::ports::{RaError, RegistrationAuthority};

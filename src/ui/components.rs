@@ -15,10 +15,10 @@ use super::context::Context;
 use super::format::{date_and_time, pairs};
 use super::messages::{self, Message};
 use crate::browser::{download, storage};
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::FileFormat;
 use crate::domain::enrollment::Standing;
 use crate::domain::preflight::{self, Finding};
-use crate::pki::certificate::CertificateSummary;
 use crate::ports::RaError;
 use crate::service::certificate_file;
 

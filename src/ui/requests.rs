@@ -14,7 +14,7 @@ use super::format::{date_and_time, pairs, validity};
 use super::messages;
 use crate::domain::enrollment::{Enrollment, Standing};
 use crate::ports::{Clock, Held, KeyStore, StoreError};
-use crate::service::{certificate_of, enroll};
+use crate::service::{complete, enroll};
 
 /// How often the requests that wait are asked about, in milliseconds.
 const REFRESH_INTERVAL: u32 = 5_000;
@@ -37,6 +37,7 @@ pub fn Requests() -> impl IntoView {
         loop {
             let authority = context.authority();
             for enrollment in show().await {
+                let enrollment = complete(&context.workers, &context.store, enrollment).await;
                 let enrollment_id = enrollment.id();
                 if refused.with_untracked(|refused| refused.contains(&enrollment_id)) {
                     continue;
@@ -114,7 +115,7 @@ fn List(held: Held, refused: RwSignal<BTreeSet<String>>) -> impl IntoView {
 fn Request(enrollment: Enrollment, refused: Signal<bool>) -> impl IntoView {
     let name = StoredValue::new(enrollment.application.common_name.clone());
     let standing = enrollment.standing();
-    let certificate = certificate_of(&enrollment);
+    let certificate = enrollment.certificate.clone();
     let now = Context::here().clock.now();
     let details = format!("/requests/{}", enrollment.id());
     let next = match (&standing, enrollment.transaction_id()) {

@@ -133,6 +133,7 @@ impl Bundle {
             }),
             former_transaction_ids: Vec::new(),
             certification_path: Some(self.certification_path.iter().cloned().map(Into::into).collect()),
+            certificate: None,
             downloads: Vec::new(),
         }
     }

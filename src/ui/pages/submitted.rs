@@ -7,15 +7,15 @@ use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::FileFormat;
 use crate::domain::enrollment::{Enrollment, Standing};
 use crate::domain::file_name::FileName;
 use crate::domain::reminder::Reminder;
-use crate::pki::certificate::CertificateSummary;
 use crate::ports::{Clock, KeyStore, RaError, StoreError};
 use crate::service::enroll::{self, EnrollError};
 use crate::service::renew::{self, NotRenewable};
-use crate::service::{certificate_file, certificate_of};
+use crate::service::{certificate_file, complete};
 use crate::ui::backup::BackUp;
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, StandingMark, Step, StepTrail};
 use crate::ui::context::Context;
@@ -61,6 +61,7 @@ fn OneRequest(enrollment_id: String) -> impl IntoView {
             let authority = context.authority();
             match enroll::refresh(&context.store, &authority, &enrollment_id).await {
                 Ok(refreshed) => {
+                    let refreshed = complete(&context.workers, &context.store, refreshed).await;
                     let settled = !matches!(refreshed.standing(), Standing::NotSent | Standing::Pending);
                     trouble.set(None);
                     let refreshed = Some(Ok(refreshed));
@@ -171,7 +172,7 @@ fn CertificatePanel(held: Memo<Option<Enrollment>>) -> impl IntoView {
     let context = Context::here();
     move || {
         let enrollment = held.get()?;
-        let certificate = certificate_of(&enrollment)?;
+        let certificate = enrollment.certificate.clone()?;
         let install = format!("/install?request={}", enrollment.id());
         let common_name = enrollment.application.common_name.clone();
         let said = RwSignal::new("");

@@ -42,6 +42,7 @@ pub fn CollectByTransactionId(
         progress.set(Progress::Busy);
         spawn_local(async move {
             let collected = device::collect_by_transaction_id(
+                &context.workers,
                 &context.device_requests,
                 &context.authority(),
                 &context.clock,

@@ -171,7 +171,9 @@ fn Actions(request: Memo<Option<DeviceRequest>>, held: Held) -> impl IntoView {
         let badge = untrack(|| context.configuration()).and_then(|configuration| configuration.badge);
         said.set("Fetching the certificate, and checking it…".into());
         spawn_local(async move {
-            let collected = device::collect(&context.device_requests, &context.authority(), &context.clock, &id).await;
+            let collected =
+                device::collect(&context.workers, &context.device_requests, &context.authority(), &context.clock, &id)
+                    .await;
             let _ = said.try_set(match collected {
                 Ok(certificate) => {
                     let name = certificate.file_name(format, badge.as_deref());
