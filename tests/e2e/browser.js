@@ -142,7 +142,7 @@ export class Tab {
     /** Opens a page, and waits until the program has taken it over. */
     async open(url) {
         await this.page.goto(url, { waitUntil: 'load' });
-        await this.see('#main h1');
+        await this.awaited(() => !document.getElementById('first-paint') && document.querySelector('main h1')?.checkVisibility());
     }
 
     /** Waits until `condition`, run in the page with `parameters`, gives something; a failure tells what the page shows instead. */
