@@ -14,7 +14,6 @@ use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
-use crate::pki::certification_path::PathError;
 use crate::pki::pfx::Profile;
 
 /// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
@@ -45,19 +44,20 @@ pub enum Job {
 /// What the page asks of the inspector.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FileJob {
-    /// Take key and certificate out of a file.
+    /// Take key and certificate out of a file: [`Unpacked`].
     Unpack(Unpack),
-    /// Tell what is in a file.
+    /// Tell what is public about a file: [`Inspection`](crate::pki::inspection::Inspection).
     Inspect(Inspect),
-    /// Check a certificate that was issued.
+    /// Check a certificate that was issued: [`Checked`], or a [`PathError`](crate::pki::certification_path::PathError) where it is the one
+    /// that was asked for, but there is no path from it; a [`Result`].
     Check(Check),
-    /// Tell the particulars of a certificate, DER.
+    /// Tell the particulars of a certificate, DER: [`CertificateSummary`].
     Summarize(Base64Bytes),
-    /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER.
+    /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER: its DER, [`Base64Bytes`].
     CertsOnly(Vec<Base64Bytes>),
-    /// Read a backup: see [`backup`](crate::pki::backup).
+    /// Read a [`backup`](crate::pki::backup): the [`Enrollment`]. Nothing is proved of the passphrase yet.
     ReadBackup(String),
-    /// Write a backup of an enrollment, and see that it can be read.
+    /// Write a backup of an enrollment, and see that it can be read: the text, a [`String`].
     WriteBackup(Box<Enrollment>),
 }
 
@@ -243,23 +243,9 @@ pub enum Answer {
 /// What the inspector says to a [`FileJob`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FileAnswer {
-    /// [`FileJob::Unpack`] is done.
-    Unpacked(Unpacked),
-    /// [`FileJob::Inspect`] is done: what is public about the file, an [`Inspection`](crate::pki::inspection::Inspection) as JSON. It is left
-    /// to whoever asked to read it, so that nobody else has to bring the code for it.
-    Inspected(Box<RawValue>),
-    /// [`FileJob::Check`] is done: the certificate is the one, and this is its path.
-    Checked(Checked),
-    /// [`FileJob::Check`] is done: the certificate is the one, but there is no path from it; why.
-    NoPath(PathError),
-    /// [`FileJob::Summarize`] is done.
-    Summarized(CertificateSummary),
-    /// [`FileJob::CertsOnly`] is done: the SignedData, DER.
-    CertsOnly(Base64Bytes),
-    /// [`FileJob::ReadBackup`] is done. Nothing is proved of the passphrase yet.
-    BackupRead(Box<Enrollment>),
-    /// [`FileJob::WriteBackup`] is done: the text.
-    BackupWritten(String),
+    /// The job is done: what there is to say, as JSON; [`FileJob`] tells of what type. It is left to whoever asked to read it, so that nobody
+    /// else has to bring the code for it.
+    Done(Box<RawValue>),
     /// The job cannot be done.
     Failed(Failure),
 }

@@ -99,7 +99,6 @@ pub(super) fn store_error(error: Error) -> StoreError {
             "VersionError" => StoreError::TooNew,
             _ => StoreError::Unusable(other.message()),
         },
-        Error::Serialisation(error) => StoreError::Unreadable(error.to_string()),
         _ => StoreError::Unusable(error.to_string()),
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! In IndexedDB, since what goes into `localStorage` may not survive a crash of the browser.
 
-use indexed_db_futures::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::database::{DRAFTS, open, read_write, store_error};
+use super::database::DRAFTS;
+use super::records;
 use crate::domain::key_size::KeySize;
 use crate::ports::StoreError;
 
@@ -25,26 +25,15 @@ pub struct Draft {
 
 /// The draft kept, if there is one.
 pub async fn load() -> Result<Option<Draft>, StoreError> {
-    let database = open().await?;
-    let transaction = database.transaction(DRAFTS).build().map_err(store_error)?;
-    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
-    store.get::<Draft, _, _>(KEY).serde().map_err(store_error)?.await.map_err(store_error)
+    records::get(DRAFTS, KEY).await
 }
 
 /// Keeps the draft.
 pub async fn save(draft: &Draft) -> Result<(), StoreError> {
-    let database = open().await?;
-    let transaction = read_write(&database, DRAFTS)?;
-    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
-    store.put(draft).with_key(KEY).without_key_type().serde().map_err(store_error)?.await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)
+    records::put(DRAFTS, KEY, draft).await
 }
 
 /// Forgets the draft.
 pub async fn clear() -> Result<(), StoreError> {
-    let database = open().await?;
-    let transaction = read_write(&database, DRAFTS)?;
-    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
-    store.delete(KEY).build().map_err(store_error)?.await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)
+    records::remove(DRAFTS, KEY).await
 }

@@ -1,12 +1,31 @@
-//! Records of one kind in an object store: serialised, each under its ID.
+//! Records of one kind in an object store: objects of JavaScript, each under its ID.
+//!
+//! The browser makes them of JSON, and JSON of them: the program has readers and writers of JSON anyway, and others for objects would make it
+//! larger.
 
-use indexed_db_futures::error::Error;
 use indexed_db_futures::prelude::*;
+use js_sys::JSON;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
 
 use super::database::{open, read_write, store_error};
+use super::words;
 use crate::ports::StoreError;
+
+/// What a record says.
+fn read<T: DeserializeOwned>(record: &JsValue) -> Result<T, StoreError> {
+    let text = JSON::stringify(record).map_err(|error| StoreError::Unreadable(words(&error)))?;
+    // What has no JSON at all gives undefined in place of a text.
+    let text = text.as_string().ok_or_else(|| StoreError::Unreadable("it is no object".into()))?;
+    serde_json::from_str(&text).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+/// A record that says `contents`.
+fn record(contents: &impl Serialize) -> Result<JsValue, StoreError> {
+    let text = serde_json::to_string(contents).map_err(|error| StoreError::Unusable(error.to_string()))?;
+    JSON::parse(&text).map_err(|error| StoreError::Unusable(words(&error)))
+}
 
 /// Every record that can be read, and how many cannot.
 pub(super) async fn list<T: DeserializeOwned>(object_store: &str) -> Result<(Vec<T>, usize), StoreError> {
@@ -14,11 +33,10 @@ pub(super) async fn list<T: DeserializeOwned>(object_store: &str) -> Result<(Vec
     let transaction = database.transaction(object_store).build().map_err(store_error)?;
     let store = transaction.object_store(object_store).map_err(store_error)?;
     let (mut readable, mut unreadable) = (Vec::new(), 0);
-    for record in store.get_all::<T>().serde().map_err(store_error)?.await.map_err(store_error)? {
-        match record {
+    for record in store.get_all::<JsValue>().await.map_err(store_error)? {
+        match read(&record.map_err(store_error)?) {
             Ok(record) => readable.push(record),
-            Err(Error::Serialisation(_)) => unreadable += 1,
-            Err(error) => return Err(store_error(error)),
+            Err(_) => unreadable += 1,
         }
     }
     Ok((readable, unreadable))
@@ -29,15 +47,27 @@ pub(super) async fn get<T: DeserializeOwned>(object_store: &str, id: &str) -> Re
     let database = open().await?;
     let transaction = database.transaction(object_store).build().map_err(store_error)?;
     let store = transaction.object_store(object_store).map_err(store_error)?;
-    store.get::<T, _, _>(id).serde().map_err(store_error)?.await.map_err(store_error)
+    let record: Option<JsValue> = store.get(id).await.map_err(store_error)?;
+    record.as_ref().map(read).transpose()
 }
 
 /// Adds a record; one with the same ID is never overwritten.
-pub(super) async fn insert<T: Serialize>(object_store: &str, id: &str, record: &T) -> Result<(), StoreError> {
+pub(super) async fn insert<T: Serialize>(object_store: &str, id: &str, contents: &T) -> Result<(), StoreError> {
+    let record = record(contents)?;
     let database = open().await?;
     let transaction = read_write(&database, object_store)?;
     let store = transaction.object_store(object_store).map_err(store_error)?;
-    store.add(record).with_key(id).without_key_type().serde().map_err(store_error)?.await.map_err(store_error)?;
+    store.add(record).with_key(id).without_key_type().await.map_err(store_error)?;
+    transaction.commit().await.map_err(store_error)
+}
+
+/// Adds a record, in place of one with the same ID if there is one.
+pub(super) async fn put<T: Serialize>(object_store: &str, id: &str, contents: &T) -> Result<(), StoreError> {
+    let record = record(contents)?;
+    let database = open().await?;
+    let transaction = read_write(&database, object_store)?;
+    let store = transaction.object_store(object_store).map_err(store_error)?;
+    store.put(record).with_key(id).without_key_type().await.map_err(store_error)?;
     transaction.commit().await.map_err(store_error)
 }
 
@@ -50,17 +80,12 @@ pub(super) async fn update<T: Serialize + DeserializeOwned>(
     let database = open().await?;
     let transaction = read_write(&database, object_store)?;
     let store = transaction.object_store(object_store).map_err(store_error)?;
-    let mut record = store
-        .get::<T, _, _>(id)
-        .serde()
-        .map_err(store_error)?
-        .await
-        .map_err(store_error)?
-        .ok_or(StoreError::NotThere)?;
-    change(&mut record);
-    store.put(&record).with_key(id).without_key_type().serde().map_err(store_error)?.await.map_err(store_error)?;
+    let kept: Option<JsValue> = store.get(id).await.map_err(store_error)?;
+    let mut contents = read(&kept.ok_or(StoreError::NotThere)?)?;
+    change(&mut contents);
+    store.put(record(&contents)?).with_key(id).without_key_type().await.map_err(store_error)?;
     transaction.commit().await.map_err(store_error)?;
-    Ok(record)
+    Ok(contents)
 }
 
 /// Removes a record, if it is there.

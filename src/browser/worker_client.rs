@@ -11,6 +11,7 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
@@ -164,13 +165,18 @@ async fn run_in(running: Running, job: Job, progress: impl Fn(Stage)) -> Result<
 }
 
 /// Has the inspector do `job`.
-async fn open(job: FileJob) -> Result<FileAnswer, WorkerError> {
+async fn open(job: FileJob) -> Result<Box<RawValue>, WorkerError> {
     let mut running = ready(Running::start(INSPECTOR, "inspector")?).await?;
     running.post(&job)?;
     match running.next().await? {
+        FileAnswer::Done(done) => Ok(done),
         FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
-        answer => Ok(answer),
     }
+}
+
+/// What the inspector has found.
+fn read<T: DeserializeOwned>(done: &RawValue) -> Result<T, WorkerError> {
+    serde_json::from_str(done.get()).map_err(|_| WorkerError::Stale)
 }
 
 impl KeyWorker for WebWorkers {
@@ -203,10 +209,7 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
-        match open(FileJob::Unpack(job)).await? {
-            FileAnswer::Unpacked(unpacked) => Ok(unpacked),
-            _ => Err(WorkerError::Stale),
-        }
+        read(&open(FileJob::Unpack(job)).await?)
     }
 
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
@@ -217,45 +220,26 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
-        match open(FileJob::Inspect(job)).await? {
-            FileAnswer::Inspected(inspection) => serde_json::from_str(inspection.get()).map_err(|_| WorkerError::Stale),
-            _ => Err(WorkerError::Stale),
-        }
+        read(&open(FileJob::Inspect(job)).await?)
     }
 
     async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
-        match open(FileJob::Check(job)).await? {
-            FileAnswer::Checked(checked) => Ok(Ok(checked)),
-            FileAnswer::NoPath(error) => Ok(Err(error)),
-            _ => Err(WorkerError::Stale),
-        }
+        read(&open(FileJob::Check(job)).await?)
     }
 
     async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
-        match open(FileJob::Summarize(certificate)).await? {
-            FileAnswer::Summarized(summary) => Ok(summary),
-            _ => Err(WorkerError::Stale),
-        }
+        read(&open(FileJob::Summarize(certificate)).await?)
     }
 
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {
-        match open(FileJob::CertsOnly(certificates)).await? {
-            FileAnswer::CertsOnly(file) => Ok(file.0),
-            _ => Err(WorkerError::Stale),
-        }
+        read::<Base64Bytes>(&open(FileJob::CertsOnly(certificates)).await?).map(|file| file.0)
     }
 
     async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
-        match open(FileJob::ReadBackup(text)).await? {
-            FileAnswer::BackupRead(enrollment) => Ok(*enrollment),
-            _ => Err(WorkerError::Stale),
-        }
+        read(&open(FileJob::ReadBackup(text)).await?)
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {
-        match open(FileJob::WriteBackup(Box::new(enrollment))).await? {
-            FileAnswer::BackupWritten(text) => Ok(text),
-            _ => Err(WorkerError::Stale),
-        }
+        read(&open(FileJob::WriteBackup(Box::new(enrollment))).await?)
     }
 }

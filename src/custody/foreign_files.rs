@@ -3,15 +3,17 @@
 //! What is learnt of a key in such a file is public; the key itself leaves sealed.
 
 use rand::CryptoRng;
+use serde::Serialize;
 use serde_json::value::to_raw_value;
 
 use super::unusable;
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::distinguished_name::common_name_of;
 use crate::domain::enrollment::Enrollment;
 use crate::pki::backup::{self, BackupError};
 use crate::pki::certificate::Certificate;
-use crate::pki::certification_path;
+use crate::pki::certification_path::{self, PathError};
 use crate::pki::certification_request;
 use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::pki::{certs_only, encrypted_private_key, pfx};
@@ -20,21 +22,18 @@ use crate::protocol::{AskedFor, Check, Checked, Failure, FileAnswer, FileJob, In
 /// Does a job and gives the answer.
 pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
     match job {
-        FileJob::Unpack(unpack_job) => unpack(&unpack_job, rng).map(FileAnswer::Unpacked),
-        FileJob::Inspect(inspect_job) => inspect(&inspect_job)
-            .and_then(|inspection| to_raw_value(&inspection).map_err(unusable))
-            .map(FileAnswer::Inspected),
-        FileJob::Check(check_job) => check(&check_job),
-        FileJob::Summarize(certificate) => Certificate::from_der(&certificate.0)
-            .map(|read| FileAnswer::Summarized(read.summary()))
-            .map_err(Failure::from),
-        FileJob::CertsOnly(certificates) => certs_only(&certificates).map(FileAnswer::CertsOnly),
-        FileJob::ReadBackup(text) => {
-            backup::decode(&text).map(|enrollment| FileAnswer::BackupRead(Box::new(enrollment))).map_err(Failure::from)
-        }
-        FileJob::WriteBackup(enrollment) => write_backup(&enrollment).map(FileAnswer::BackupWritten),
+        FileJob::Unpack(job) => answer(unpack(&job, rng)),
+        FileJob::Inspect(job) => answer(inspect(&job)),
+        FileJob::Check(job) => answer(check(&job)),
+        FileJob::Summarize(certificate) => answer(summarize(&certificate)),
+        FileJob::CertsOnly(certificates) => answer(certs_only(&certificates)),
+        FileJob::ReadBackup(text) => answer(backup::decode(&text).map_err(Failure::from)),
+        FileJob::WriteBackup(enrollment) => answer(write_backup(&enrollment)),
     }
-    .unwrap_or_else(FileAnswer::Failed)
+}
+
+fn answer(outcome: Result<impl Serialize, Failure>) -> FileAnswer {
+    outcome.and_then(|done| to_raw_value(&done).map_err(unusable)).map_or_else(FileAnswer::Failed, FileAnswer::Done)
 }
 
 /// Opens a PKCS#12 file and seals the key that is in it.
@@ -57,7 +56,7 @@ fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
 }
 
 /// Checks a certificate that was issued.
-fn check(job: &Check) -> Result<FileAnswer, Failure> {
+fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
     let (certificates, trust_anchors) = (read_all(&job.certificates)?, read_all(&job.trust_anchors)?);
     let Some((leaf, others)) = certificates.split_first() else {
         return Err(Failure::Unusable("there is no certificate".into()));
@@ -71,13 +70,14 @@ fn check(job: &Check) -> Result<FileAnswer, Failure> {
     if !is_asked_for {
         return Err(Failure::KeyMismatch);
     }
-    Ok(match certification_path::build(leaf, others, &trust_anchors, job.at) {
-        Ok(path) => FileAnswer::Checked(Checked {
-            certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
-            certificate: leaf.summary(),
-        }),
-        Err(error) => FileAnswer::NoPath(error),
-    })
+    Ok(certification_path::build(leaf, others, &trust_anchors, job.at).map(|path| Checked {
+        certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
+        certificate: leaf.summary(),
+    }))
+}
+
+fn summarize(certificate: &Base64Bytes) -> Result<CertificateSummary, Failure> {
+    Ok(Certificate::from_der(&certificate.0)?.summary())
 }
 
 fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
@@ -162,8 +162,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_inspected_is_opened_and_recognised_as_this_browsers_key() {
         for file in files_with_the_key() {
-            let FileAnswer::Inspected(inspection) = opened(FileJob::Inspect(inspect_job(&file, Some(passphrase()))))
-            else {
+            let FileAnswer::Done(inspection) = opened(FileJob::Inspect(inspect_job(&file, Some(passphrase())))) else {
                 panic!("nothing was found");
             };
             let inspection: Inspection = serde_json::from_str(inspection.get()).unwrap();
@@ -186,9 +185,10 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_unpacked_is_what_was_packed() {
-        let FileAnswer::Unpacked(unpacked) = opened(FileJob::Unpack(unpack_job())) else {
+        let FileAnswer::Done(unpacked) = opened(FileJob::Unpack(unpack_job())) else {
             panic!("the file was not opened");
         };
+        let unpacked: Unpacked = serde_json::from_str(unpacked.get()).unwrap();
         let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
         assert_eq!(key_id(&leaf.subject_public_key_info().unwrap()), generated().key_id);
         let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, &passphrase()).unwrap();

@@ -3,7 +3,8 @@
 use core::str::FromStr;
 
 use der::asn1::{Any, PrintableStringRef, Utf8StringRef};
-use der::oid::db::rfc4519;
+use der::oid::ObjectIdentifier;
+use der::oid::db::{rfc3280, rfc4519};
 use der::{Decode, Encode, Tag, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
@@ -67,11 +68,118 @@ pub(super) fn is_invisible(c: char) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectTemplateFault {
     /// It is not an RFC 4514 string.
-    #[error("a subject template is written as RFC 4514 says, as in “CN={PLACEHOLDER},O=Example,C=US” ({0})")]
-    Syntax(der::Error),
+    #[error("a subject template is written as RFC 4514 says, as in “CN={PLACEHOLDER},O=Example,C=US”")]
+    Syntax,
+    /// The name of an attribute is none of [`ATTRIBUTES`].
+    #[error(
+        "“{0}” is not the name of an attribute that is known here; its object identifier in numbers can stand in its place"
+    )]
+    UnknownAttribute(String),
+    /// The text cannot be an attribute's value.
+    #[error("“{0}” has characters that this attribute cannot have")]
+    Value(String),
     /// It must have `CN={common_name}` exactly once, in a relative distinguished name of its own.
     #[error("a subject template has CN={PLACEHOLDER} exactly once")]
     CommonName,
+}
+
+/// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
+/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make a tenth of
+/// what a browser loads.
+const ATTRIBUTES: [(&str, ObjectIdentifier, Tag); 17] = [
+    ("CN", rfc4519::CN, Tag::Utf8String),
+    ("O", rfc4519::O, Tag::Utf8String),
+    ("OU", rfc4519::OU, Tag::Utf8String),
+    ("C", rfc4519::C, Tag::PrintableString),
+    ("ST", rfc4519::ST, Tag::Utf8String),
+    ("L", rfc4519::L, Tag::Utf8String),
+    ("STREET", rfc4519::STREET, Tag::Utf8String),
+    ("DC", rfc4519::DC, Tag::Ia5String),
+    ("UID", rfc4519::UID, Tag::Utf8String),
+    ("SN", rfc4519::SN, Tag::Utf8String),
+    ("givenName", rfc4519::GIVEN_NAME, Tag::Utf8String),
+    ("initials", rfc4519::INITIALS, Tag::Utf8String),
+    ("generationQualifier", rfc4519::GENERATION_QUALIFIER, Tag::Utf8String),
+    ("title", rfc4519::TITLE, Tag::Utf8String),
+    ("dnQualifier", rfc4519::DN_QUALIFIER, Tag::PrintableString),
+    ("serialNumber", rfc4519::SERIAL_NUMBER, Tag::PrintableString),
+    ("emailAddress", rfc3280::EMAIL_ADDRESS, Tag::Ia5String),
+];
+
+/// The parts of `text` between separators that have no backslash before them.
+fn unescaped(text: &str, separator: char) -> Result<Vec<&str>, SubjectTemplateFault> {
+    let (mut parts, mut begin, mut is_escaped) = (Vec::new(), 0, false);
+    for (place, c) in text.char_indices() {
+        if c == separator && !is_escaped {
+            parts.push(text.get(begin..place).ok_or(SubjectTemplateFault::Syntax)?);
+            begin = place + separator.len_utf8();
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    parts.push(text.get(begin..).ok_or(SubjectTemplateFault::Syntax)?);
+    Ok(parts)
+}
+
+/// A name as RFC 4514 writes it.
+fn read(text: &str) -> Result<RdnSequence, SubjectTemplateFault> {
+    let mut rdns = RdnSequence::default();
+    // The most significant part is written last and comes first.
+    for rdn in unescaped(text, ',')?.into_iter().rev() {
+        let attributes: Result<Vec<_>, _> = unescaped(rdn, '+')?.into_iter().map(read_attribute).collect();
+        rdns.push(RelativeDistinguishedName::try_from(attributes?).map_err(|_| SubjectTemplateFault::Syntax)?);
+    }
+    Ok(rdns)
+}
+
+/// An attribute such as `O=Example`.
+fn read_attribute(text: &str) -> Result<AttributeTypeAndValue, SubjectTemplateFault> {
+    let (name, value) = text.split_once('=').ok_or(SubjectTemplateFault::Syntax)?;
+    let known = ATTRIBUTES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    let (oid, tag) = match known {
+        Some((_, oid, tag)) => (*oid, *tag),
+        None => {
+            let unknown = |_| SubjectTemplateFault::UnknownAttribute(name.into());
+            (ObjectIdentifier::new(name).map_err(unknown)?, Tag::Utf8String)
+        }
+    };
+    let value = match value.strip_prefix('#') {
+        Some(hexadecimal) => base16ct::mixed::decode_vec(hexadecimal).ok().and_then(|der| Any::from_der(&der).ok()),
+        None => {
+            let text = without_escapes(value)?;
+            let is_possible = match tag {
+                Tag::PrintableString => PrintableStringRef::new(&text).is_ok(),
+                Tag::Ia5String => text.is_ascii(),
+                _ => true,
+            };
+            if !is_possible {
+                return Err(SubjectTemplateFault::Value(text));
+            }
+            Any::new(tag, text.into_bytes()).ok()
+        }
+    };
+    Ok(AttributeTypeAndValue { oid, value: value.ok_or(SubjectTemplateFault::Syntax)? })
+}
+
+/// A value without its escapes (RFC 4514, section 2.4): a backslash and the character, or the byte in hexadecimal.
+fn without_escapes(value: &str) -> Result<String, SubjectTemplateFault> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next().ok_or(SubjectTemplateFault::Syntax)? {
+                special @ (b' ' | b'"' | b'#' | b'=' | b'\\' | b'+' | b',' | b';' | b'<' | b'>') => special,
+                first => {
+                    let pair = [first, rest.next().ok_or(SubjectTemplateFault::Syntax)?];
+                    let mut decoded = [0];
+                    base16ct::mixed::decode(pair, &mut decoded).map_err(|_| SubjectTemplateFault::Syntax)?;
+                    let [byte] = decoded;
+                    byte
+                }
+            },
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| SubjectTemplateFault::Syntax)
 }
 
 /// A subject with a place for the Common Name, such as `CN={common_name},OU=Participants,O=Example,C=US`.
@@ -84,7 +192,7 @@ impl FromStr for SubjectTemplate {
     type Err = SubjectTemplateFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rdns = RdnSequence::from_str(text).map_err(SubjectTemplateFault::Syntax)?;
+        let rdns = read(text)?;
         let common_names = rdns
             .iter()
             .flat_map(RelativeDistinguishedName::iter)
@@ -290,7 +398,36 @@ mod tests {
         for text in ["O=Example", "CN=fixed,O=Example", "CN={common_name},CN=fixed"] {
             assert_eq!(text.parse::<SubjectTemplate>(), Err(SubjectTemplateFault::CommonName), "{text}");
         }
-        assert!(matches!("nonsense".parse::<SubjectTemplate>(), Err(SubjectTemplateFault::Syntax(_))));
+        for text in [
+            "nonsense",
+            "",
+            "CN={common_name},",
+            "CN={common_name},O=a\\",
+            "CN={common_name},O=\\g0",
+            "CN={common_name},O=#0",
+        ] {
+            assert_eq!(text.parse::<SubjectTemplate>(), Err(SubjectTemplateFault::Syntax), "{text}");
+        }
+        let unknown = "CN={common_name},hat=top".parse::<SubjectTemplate>();
+        assert_eq!(unknown, Err(SubjectTemplateFault::UnknownAttribute("hat".into())));
+        let value = "CN={common_name},C=Ö".parse::<SubjectTemplate>();
+        assert_eq!(value, Err(SubjectTemplateFault::Value("Ö".into())));
+    }
+
+    #[test]
+    fn a_template_is_read_as_x509_cert_reads_it() {
+        for template in [
+            TEMPLATE,
+            "CN=Ada Example",
+            "cn=Ada,o=One\\, Two,c=US",
+            "CN=a\\\"b\\#\\+\\;\\<\\>\\=\\\\",
+            "CN=Zo\\c3\\ab,DC=example,DC=com,UID=ada",
+            "OU=b+OU=a,O=Example,ST=California,L=Folsom,STREET=1 Main,SN=Example,givenName=Ada,title=Countess,initials=A",
+            "serialNumber=12 34,emailAddress=ada@example.com,1.2.3.4=some,O=#0c0141",
+            "generationQualifier=I",
+        ] {
+            assert_eq!(read(template).unwrap(), RdnSequence::from_str(template).unwrap(), "{template}");
+        }
     }
 
     #[test]

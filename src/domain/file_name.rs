@@ -71,7 +71,7 @@ fn clean(text: &str, maximum_size: usize) -> String {
 
 /// Whether Windows takes `file_name` for a device: it reads as far as the first dot, and passes over spaces before it.
 fn is_device(file_name: &str) -> bool {
-    let stem = file_name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    let stem = file_name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let mut characters = stem.chars();
     let is_numbered = characters.next_back().is_some_and(|c| matches!(c, '0'..='9' | '¹' | '²' | '³'))
         && ["COM", "LPT"].contains(&characters.as_str());

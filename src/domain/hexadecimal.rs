@@ -2,7 +2,7 @@
 
 /// `hexadecimal` in pairs, as certificate viewers show it: `AB:CD:…`.
 pub fn pairs(hexadecimal: &str) -> String {
-    hexadecimal.to_uppercase().as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(":")
+    hexadecimal.to_ascii_uppercase().as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(":")
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 use core::cell::{Cell, RefCell};
 use core::fmt::Debug;
 
+use serde::de::DeserializeOwned;
+
 use super::{
     Clock, DeviceRequestStore, Held, HeldDeviceRequests, KeyStore, KeyWorker, RaError, RegistrationAuthority,
     StoreError, WorkerError,
@@ -167,15 +169,15 @@ impl MemoryWorker {
         }
     }
 
-    fn open(&self, job: &FileJob) -> Result<FileAnswer, WorkerError> {
+    fn open<T: DeserializeOwned>(&self, job: &FileJob) -> Result<T, WorkerError> {
         if self.stopped.get() {
             return Err(WorkerError::Stopped("out of memory".into()));
         }
         let received: FileJob = serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap();
         let answer = foreign_files::handle(received, &mut rand::rng());
         match serde_json::from_slice(&serde_json::to_vec(&answer).unwrap()).unwrap() {
+            FileAnswer::Done(done) => Ok(serde_json::from_str(done.get()).unwrap()),
             FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
-            answer => Ok(answer),
         }
     }
 }
@@ -214,10 +216,7 @@ impl KeyWorker for MemoryWorker {
     }
 
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
-        match self.open(&FileJob::Unpack(job))? {
-            FileAnswer::Unpacked(unpacked) => Ok(unpacked),
-            other => Err(unexpected(&other)),
-        }
+        self.open(&FileJob::Unpack(job))
     }
 
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
@@ -228,46 +227,27 @@ impl KeyWorker for MemoryWorker {
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
-        match self.open(&FileJob::Inspect(job))? {
-            FileAnswer::Inspected(inspection) => Ok(serde_json::from_str(inspection.get()).unwrap()),
-            other => Err(unexpected(&other)),
-        }
+        self.open(&FileJob::Inspect(job))
     }
 
     async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
-        match self.open(&FileJob::Check(job))? {
-            FileAnswer::Checked(checked) => Ok(Ok(checked)),
-            FileAnswer::NoPath(error) => Ok(Err(error)),
-            other => Err(unexpected(&other)),
-        }
+        self.open(&FileJob::Check(job))
     }
 
     async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
-        match self.open(&FileJob::Summarize(certificate))? {
-            FileAnswer::Summarized(summary) => Ok(summary),
-            other => Err(unexpected(&other)),
-        }
+        self.open(&FileJob::Summarize(certificate))
     }
 
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {
-        match self.open(&FileJob::CertsOnly(certificates))? {
-            FileAnswer::CertsOnly(file) => Ok(file.0),
-            other => Err(unexpected(&other)),
-        }
+        self.open::<Base64Bytes>(&FileJob::CertsOnly(certificates)).map(|file| file.0)
     }
 
     async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
-        match self.open(&FileJob::ReadBackup(text))? {
-            FileAnswer::BackupRead(enrollment) => Ok(*enrollment),
-            other => Err(unexpected(&other)),
-        }
+        self.open(&FileJob::ReadBackup(text))
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {
-        match self.open(&FileJob::WriteBackup(Box::new(enrollment)))? {
-            FileAnswer::BackupWritten(text) => Ok(text),
-            other => Err(unexpected(&other)),
-        }
+        self.open(&FileJob::WriteBackup(Box::new(enrollment)))
     }
 }
 

@@ -281,7 +281,7 @@ fn Formats(chosen: RwSignal<ExportFormat>) -> impl IntoView {
             {formats
                 .map(|(format, name, advice)| {
                     let is_recommended = format == ExportFormat::Pkcs12(recommended());
-                    let advice_id = format!("format-{}", name.to_lowercase().replace([',', ' ', '#'], ""));
+                    let advice_id = format!("format-{}", name.to_ascii_lowercase().replace([',', ' ', '#'], ""));
                     view! {
                         <label class="choice">
                             <input
