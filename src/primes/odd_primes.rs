@@ -16,8 +16,9 @@ impl OddPrimes {
             }
             let prime = 2 * place + 1;
             primes.push(prime as u32);
-            for multiple in is_composite.iter_mut().skip(prime * prime / 2).step_by(prime) {
-                *multiple = true;
+            // Smaller multiples have a smaller divisor. Where usize has 32 bits, the square of a large prime does not fit, and lies beyond the bound.
+            if let Some(square) = prime.checked_mul(prime) {
+                is_composite.iter_mut().skip(square / 2).step_by(prime).for_each(|multiple| *multiple = true);
             }
         }
         Self(primes)
