@@ -1,9 +1,9 @@
 //! The messages between the page and its workers.
 //!
 //! There are two programs for a worker to run, so that nobody waits for what he does not use: the main job's takes a [`Job`], the
-//! inspector, which reads files from elsewhere and writes those that few need, a [`FileJob`]. A worker lives for one job: it says [`Ready`], takes the job, reports
-//! progress, answers once, and is terminated, which discards its memory. Messages travel as bytes (JSON), so that the sender can hand
-//! over the only copy. The page gets ciphertext, the request and the finished file; never a private key.
+//! inspector, which checks certificates, reads files from elsewhere and writes those that few need, a [`FileJob`]. A worker lives for one
+//! job: it says [`Ready`], takes the job, reports progress, answers once, and is terminated, which discards its memory. Messages travel as
+//! bytes (JSON), so that the sender can hand over the only copy. The page gets ciphertext, the request and the finished file; never a private key.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

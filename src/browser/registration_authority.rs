@@ -38,9 +38,9 @@ impl HttpRegistrationAuthority {
         format!("{}{path}", self.base)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RaError> {
+    async fn get(&self, path: &str) -> Result<String, RaError> {
         let request = limited(Request::get(&self.url(path)).header("Accept", "application/json"));
-        json(request.send().await.map_err(unreachable)?).await
+        text(request.send().await.map_err(unreachable)?).await
     }
 }
 
@@ -65,7 +65,10 @@ async fn success(response: Response) -> Result<Response, RaError> {
     let status = response.status();
     let described =
         response.headers().get("Content-Type").is_some_and(|media_type| media_type.starts_with(PROBLEM_JSON));
-    if described && let Ok(problem) = response.json().await {
+    if described
+        && let Ok(text) = response.text().await
+        && let Ok(problem) = read(&text)
+    {
         return Err(RaError::Problem(problem));
     }
     // A proxy in front of a gateway that is down answers in the gateway's place.
@@ -75,22 +78,28 @@ async fn success(response: Response) -> Result<Response, RaError> {
     Err(unexpected(format!("HTTP status {status}")))
 }
 
-async fn json<T: DeserializeOwned>(response: Response) -> Result<T, RaError> {
-    success(response).await?.json().await.map_err(unexpected)
+/// The text of the response, if it is a success.
+async fn text(response: Response) -> Result<String, RaError> {
+    success(response).await?.text().await.map_err(unexpected)
+}
+
+/// What a text of JSON says.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, RaError> {
+    serde_json::from_str(text).map_err(unexpected)
 }
 
 impl RegistrationAuthority for HttpRegistrationAuthority {
     async fn configuration(&self) -> Result<Configuration, RaError> {
-        self.get(CONFIGURATION_PATH).await
+        read(&self.get(CONFIGURATION_PATH).await?)
     }
 
     async fn ca_certificates(&self) -> Result<CaCertificates, RaError> {
-        self.get(CA_PATH).await
+        read(&self.get(CA_PATH).await?)
     }
 
     async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
         let request = limited(Request::post(&self.url(REQUESTS_PATH))).json(request).map_err(unexpected)?;
-        json(request.send().await.map_err(unreachable)?).await
+        read(&text(request.send().await.map_err(unreachable)?).await?)
     }
 
     async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
@@ -98,16 +107,16 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
             .header("Content-Type", PKCS7_CMC_REQUEST)
             .body(js_sys::Uint8Array::from(full_pki_request))
             .map_err(unexpected)?;
-        json(request.send().await.map_err(unreachable)?).await
+        read(&text(request.send().await.map_err(unreachable)?).await?)
     }
 
     async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {
-        self.get(&request_path(id)).await
+        read(&self.get(&request_path(id)).await?)
     }
 
     async fn request_revocation(&self, id: &TransactionId, new: &NewRevocation) -> Result<RequestStatus, RaError> {
         let request = limited(Request::post(&self.url(&revocation_path(id)))).json(new).map_err(unexpected)?;
-        json(request.send().await.map_err(unreachable)?).await
+        read(&text(request.send().await.map_err(unreachable)?).await?)
     }
 
     async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {

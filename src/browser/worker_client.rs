@@ -84,11 +84,11 @@ impl Running {
         Ok(Self { worker, messages, _on_message: on_message, _on_error: on_error })
     }
 
-    /// The worker's next message.
-    async fn next<T: DeserializeOwned>(&mut self) -> Result<T, WorkerError> {
+    /// The worker's next message, JSON. As text, which everything else is read from too: another source has a reader of its own.
+    async fn next(&mut self) -> Result<String, WorkerError> {
         let stopped = || Err(WorkerError::Stopped("it said nothing".into()));
         let bytes = self.messages.next().await.unwrap_or_else(stopped)?;
-        serde_json::from_slice(&bytes).map_err(|_| WorkerError::Stale)
+        String::from_utf8(bytes).map_err(|_| WorkerError::Stale)
     }
 
     /// Hands `job` over: the bytes posted are the only copy, and they are transferred.
@@ -140,7 +140,7 @@ fn key_maker() -> Result<Running, WorkerError> {
 /// `running`, once it has started, if it speaks this version.
 async fn ready(mut running: Running) -> Result<Running, WorkerError> {
     let Ready { version } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
-        Either::Left((ready, _)) => ready?,
+        Either::Left((ready, _)) => read(&ready?)?,
         Either::Right(_) => return Err(WorkerError::Stopped("it did not start within a minute".into())),
     };
     if version == VERSION { Ok(running) } else { Err(WorkerError::Stale) }
@@ -156,7 +156,7 @@ async fn run_in(running: Running, job: Job, progress: impl Fn(Stage)) -> Result<
     let mut running = ready(running).await?;
     running.post(&job)?;
     loop {
-        match running.next().await? {
+        match read(&running.next().await?)? {
             Answer::Progress(stage) => progress(stage),
             Answer::Failed(failure) => return Err(WorkerError::Failed(failure)),
             answer => return Ok(answer),
@@ -168,15 +168,15 @@ async fn run_in(running: Running, job: Job, progress: impl Fn(Stage)) -> Result<
 async fn open(job: FileJob) -> Result<Box<RawValue>, WorkerError> {
     let mut running = ready(Running::start(INSPECTOR, "inspector")?).await?;
     running.post(&job)?;
-    match running.next().await? {
+    match read(&running.next().await?)? {
         FileAnswer::Done(done) => Ok(done),
         FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
     }
 }
 
-/// What the inspector has found.
-fn read<T: DeserializeOwned>(done: &RawValue) -> Result<T, WorkerError> {
-    serde_json::from_str(done.get()).map_err(|_| WorkerError::Stale)
+/// What a worker says.
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, WorkerError> {
+    serde_json::from_str(json).map_err(|_| WorkerError::Stale)
 }
 
 impl KeyWorker for WebWorkers {
@@ -209,7 +209,7 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
-        read(&open(FileJob::Unpack(job)).await?)
+        read(open(FileJob::Unpack(job)).await?.get())
     }
 
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
@@ -220,26 +220,26 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
-        read(&open(FileJob::Inspect(job)).await?)
+        read(open(FileJob::Inspect(job)).await?.get())
     }
 
     async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
-        read(&open(FileJob::Check(job)).await?)
+        read(open(FileJob::Check(job)).await?.get())
     }
 
     async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
-        read(&open(FileJob::Summarize(certificate)).await?)
+        read(open(FileJob::Summarize(certificate)).await?.get())
     }
 
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {
-        read::<Base64Bytes>(&open(FileJob::CertsOnly(certificates)).await?).map(|file| file.0)
+        read::<Base64Bytes>(open(FileJob::CertsOnly(certificates)).await?.get()).map(|file| file.0)
     }
 
     async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
-        read(&open(FileJob::ReadBackup(text)).await?)
+        read(open(FileJob::ReadBackup(text)).await?.get())
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {
-        read(&open(FileJob::WriteBackup(Box::new(enrollment))).await?)
+        read(open(FileJob::WriteBackup(Box::new(enrollment))).await?.get())
     }
 }
