@@ -75,6 +75,7 @@ async fn make_key_pair(
             progress(Stage::GeneratingKeyPair(searching));
         };
         if let Some(key_pair) = making.offer(primes.next(size, &mut tested).await)? {
+            primes.end();
             return Ok(key_pair);
         }
     }

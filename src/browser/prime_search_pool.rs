@@ -42,19 +42,27 @@ struct Searcher {
 /// A pool of workers. Without any, the search takes place here.
 pub(super) struct PrimeSearchPool {
     searchers: Vec<Option<Searcher>>,
+    sender: UnboundedSender<News>,
     news: UnboundedReceiver<News>,
     otherwise: LocalSearch<UnwrapErr<SysRng>>,
 }
 
 impl PrimeSearchPool {
-    /// Starts as many workers as the browser says that there are processors, from the script that this worker itself was started from.
-    pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Self {
+    /// A pool that starts its workers when primes are wanted, or [`Self::start`] is called.
+    pub(super) fn new() -> Self {
         let (sender, news) = unbounded();
-        let processors = scope.navigator().hardware_concurrency() as usize;
-        let script = scope.location().href();
-        let searchers =
-            (0..processors.clamp(1, MOST_WORKERS)).map(|place| Searcher::start(&script, place, &sender).ok()).collect();
-        Self { searchers, news, otherwise: LocalSearch::new(UnwrapErr(SysRng)) }
+        Self { searchers: Vec::new(), sender, news, otherwise: LocalSearch::new(UnwrapErr(SysRng)) }
+    }
+
+    /// Starts as many workers as the browser says that there are processors, from the script that this worker itself was started from.
+    pub(super) fn start(&mut self) {
+        if self.searchers.is_empty() {
+            let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+            let processors = scope.navigator().hardware_concurrency() as usize;
+            let script = scope.location().href();
+            let start = |place| Searcher::start(&script, place, &self.sender).ok();
+            self.searchers = (0..processors.clamp(1, MOST_WORKERS)).map(start).collect();
+        }
     }
 
     /// Lets every worker search for primes for a key of `size` that is listening, and not at it already.
@@ -113,9 +121,10 @@ impl Drop for Searcher {
 
 impl PrimeSource for PrimeSearchPool {
     async fn next(&mut self, size: KeySize, tested: &mut impl FnMut(u32)) -> Prime {
+        self.start();
         while self.searchers.iter().any(Option::is_some) {
             self.search_for(size);
-            // The senders live as long as the searchers.
+            // This pool has a sender itself.
             let Some(news) = self.news.next().await else { break };
             match news {
                 News::Listening(place) => {
@@ -137,5 +146,9 @@ impl PrimeSource for PrimeSearchPool {
             }
         }
         self.otherwise.next(size, tested).await
+    }
+
+    fn end(&mut self) {
+        self.searchers.clear();
     }
 }

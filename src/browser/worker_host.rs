@@ -31,14 +31,15 @@ pub fn start() -> Result<(), JsValue> {
     match scope.name().as_str() {
         prime_search::NAME => prime_search::start(&scope),
         name => {
-            let pool = RefCell::new(None);
+            let mut pool = PrimeSearchPool::new();
             if name == KEY_MAKER {
                 // All this takes place while the user still types.
-                pool.replace(Some(PrimeSearchPool::start(&scope)));
+                pool.start();
                 spawn_local(async { custody::warm_up(&mut UnwrapErr(SysRng)) });
             }
+            let pool = RefCell::new(Some(pool));
             serve(Answer::Failed, async move |job, scope: DedicatedWorkerGlobalScope| {
-                let mut pool = pool.take().unwrap_or_else(|| PrimeSearchPool::start(&scope));
+                let mut pool = pool.take().unwrap_or_else(PrimeSearchPool::new);
                 let mut last_told = (0.0, None);
                 let progress = |stage| {
                     let now = js_sys::Date::now();

@@ -10,6 +10,9 @@ use crate::pki::prime::{Prime, PrimeSearch};
 pub trait PrimeSource {
     /// The next prime for a key of `size`. `tested` hears how many numbers were tested since it last heard, as the search goes on.
     async fn next(&mut self, size: KeySize, tested: &mut impl FnMut(u32)) -> Prime;
+
+    /// No more primes are wanted: whoever searches wipes all and ends.
+    fn end(&mut self);
 }
 
 /// Searches on this thread, and occupies it until something is found.
@@ -39,5 +42,9 @@ impl<R: CryptoRng> PrimeSource for LocalSearch<R> {
                 return found;
             }
         }
+    }
+
+    fn end(&mut self) {
+        self.search = None;
     }
 }
