@@ -1,12 +1,16 @@
 //! A pool of workers that look for primes at the same time, kept by the worker that makes the key.
 
+use core::pin::pin;
+
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
-use js_sys::Uint8Array;
+use futures_util::future::{Either, select};
+use js_sys::{Promise, Uint8Array};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{DedicatedWorkerGlobalScope, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use zeroize::Zeroizing;
 
@@ -17,6 +21,9 @@ use crate::pki::prime::Prime;
 
 /// More workers than this are not started, however many processors there are: each takes memory, and the gain gets small.
 const MOST_WORKERS: usize = 8;
+
+/// How long to wait for the first worker to listen, in milliseconds. After that, the search takes place here.
+const PATIENCE: i32 = 3_000;
 
 /// What comes from the workers.
 enum News {
@@ -119,13 +126,33 @@ impl Drop for Searcher {
     }
 }
 
+/// Resolves after so many milliseconds.
+async fn pause(milliseconds: i32) {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let promise = Promise::new(&mut |resolve, _| {
+        let _ = scope.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
 impl PrimeSource for PrimeSearchPool {
     async fn next(&mut self, size: KeySize, tested: &mut impl FnMut(u32)) -> Prime {
         self.start();
+        let mut patience = pin!(pause(PATIENCE));
         while self.searchers.iter().any(Option::is_some) {
             self.search_for(size);
-            // This pool has a sender itself.
-            let Some(news) = self.news.next().await else { break };
+            let news = match select(self.news.next(), &mut patience).await {
+                Either::Left((Some(news), _)) => news,
+                // This pool has a sender itself, so there will be news.
+                Either::Left((None, _)) => break,
+                Either::Right(_) => {
+                    patience.set(pause(PATIENCE));
+                    if self.searchers.iter().flatten().any(|searcher| searcher.is_listening) {
+                        continue;
+                    }
+                    break;
+                }
+            };
             match news {
                 News::Listening(place) => {
                     if let Some(Some(searcher)) = self.searchers.get_mut(place) {

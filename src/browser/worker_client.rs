@@ -46,6 +46,8 @@ pub struct WebWorkers;
 struct Running {
     worker: Worker,
     messages: UnboundedReceiver<Result<Vec<u8>, WorkerError>>,
+    /// A message that was taken already, to see whether there is one.
+    first: Option<Result<Vec<u8>, WorkerError>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -81,13 +83,22 @@ impl Running {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, messages, _on_message: on_message, _on_error: on_error })
+        Ok(Self { worker, messages, first: None, _on_message: on_message, _on_error: on_error })
+    }
+
+    /// This worker, if it has said something by now.
+    fn if_started(mut self) -> Option<Self> {
+        self.first = self.messages.try_recv().ok();
+        if self.first.is_some() { Some(self) } else { None }
     }
 
     /// The worker's next message, JSON. As text, which everything else is read from too: another source has a reader of its own.
     async fn next(&mut self) -> Result<String, WorkerError> {
         let stopped = || Err(WorkerError::Stopped("it said nothing".into()));
-        let bytes = self.messages.next().await.unwrap_or_else(stopped)?;
+        let bytes = match self.first.take() {
+            Some(message) => message,
+            None => self.messages.next().await.unwrap_or_else(stopped),
+        }?;
         String::from_utf8(bytes).map_err(|_| WorkerError::Stale)
     }
 
@@ -131,10 +142,11 @@ pub struct Prepared {
     _running: Rc<Cell<Option<Running>>>,
 }
 
-/// A worker that will be asked for a new key.
+/// A worker that will be asked for a new key. One that was prepared and has not started yet is not waited for: Firefox has been seen to leave a
+/// worker hanging that was started while the service worker took the page over.
 fn key_maker() -> Result<Running, WorkerError> {
     let prepared = PREPARED.with_borrow(Weak::upgrade).and_then(|running| running.take());
-    prepared.map_or_else(|| Running::start(WORKER, KEY_MAKER), Ok)
+    prepared.and_then(Running::if_started).map_or_else(|| Running::start(WORKER, KEY_MAKER), Ok)
 }
 
 /// `running`, once it has started, if it speaks this version.
