@@ -15,6 +15,8 @@ pub mod key_store;
 mod prime_search;
 mod prime_search_pool;
 #[cfg(feature = "page")]
+mod prime_searchers;
+#[cfg(feature = "page")]
 mod records;
 #[cfg(feature = "page")]
 pub mod registration_authority;

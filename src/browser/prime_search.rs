@@ -1,12 +1,12 @@
-//! A worker that looks for primes, on behalf of the worker that started it.
+//! A worker that looks for primes, on behalf of the worker that makes the key.
 //!
-//! The two talk to each other alone; nothing here passes through the page. The messages:
+//! The page starts both and gives each one end of a channel ([`super::prime_searchers`]); after that the two talk to each other alone, and
+//! nothing passes through the page. The messages:
 //!
 //! | to the search | from the search |
 //! |---|---|
-//! | a number: the size of the key in bits; search for its primes | `true`: started, and listening |
-//! | `null`: wipe all, and end | a number: as many were tested since the last message |
-//! | | bytes: a prime, big-endian, the only copy; the search goes on |
+//! | a number: the size of the key in bits; search for its primes | a number: as many were tested since the last message |
+//! | `null`: wipe all, and end | bytes: a prime, big-endian, the only copy; the search goes on |
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 
 use crate::domain::key_size::KeySize;
 use crate::pki::prime::{self, PrimeSearch};
@@ -27,18 +27,36 @@ pub(super) const NAME: &str = "prime search";
 /// How long to search before looking up whether a message has come, in milliseconds.
 const SLICE: f64 = 10.0;
 
-/// Registers the handler and says that the search is listening.
+/// Tells the page that this worker listens, and waits for its end of the channel.
 pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
+        let scope = scope.clone();
+        move |event: MessageEvent| {
+            if let Ok(key_maker) = event.data().dyn_into() {
+                // Without a channel this worker is of no use, and the key maker does without it.
+                let _ = serve(&key_maker, &scope);
+            }
+        }
+    });
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    scope.post_message(&JsValue::TRUE)?;
+    prime::warm_up(&mut UnwrapErr(SysRng));
+    Ok(())
+}
+
+/// Searches as the key maker at the other end of the channel says.
+fn serve(key_maker: &MessagePort, scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
     let search = Rc::new(RefCell::new(None));
     // A message to itself comes after those that have come meanwhile. A timer would do, but browsers make timers wait.
     let channel = MessageChannel::new()?;
     let (next, wake) = (channel.port1(), channel.port2());
     let go_on = Closure::<dyn FnMut()>::new({
-        let (scope, search, wake) = (scope.clone(), search.clone(), wake.clone());
+        let (key_maker, search, wake) = (key_maker.clone(), search.clone(), wake.clone());
         move || {
             if let Some(search) = search.borrow_mut().as_mut() {
                 // What cannot be posted cannot be told either.
-                let _ = search_for_a_while(search, &scope);
+                let _ = search_for_a_while(search, &key_maker);
                 let _ = wake.post_message(&JsValue::TRUE);
             }
         }
@@ -59,14 +77,13 @@ pub(super) fn start(scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
             }
         }
     });
-    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    key_maker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
-    prime::warm_up(&mut UnwrapErr(SysRng));
-    scope.post_message(&JsValue::TRUE)
+    Ok(())
 }
 
 /// Searches for a slice of time, and tells what came of it.
-fn search_for_a_while(search: &mut PrimeSearch, scope: &DedicatedWorkerGlobalScope) -> Result<(), JsValue> {
+fn search_for_a_while(search: &mut PrimeSearch, key_maker: &MessagePort) -> Result<(), JsValue> {
     let end = js_sys::Date::now() + SLICE;
     let mut tested = 0;
     while js_sys::Date::now() < end {
@@ -74,8 +91,8 @@ fn search_for_a_while(search: &mut PrimeSearch, scope: &DedicatedWorkerGlobalSco
         tested += step.tested;
         if let Some(prime) = step.found {
             let bytes = Uint8Array::from(prime.to_bytes().as_slice());
-            scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()))?;
+            key_maker.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer()))?;
         }
     }
-    scope.post_message(&JsValue::from(tested))
+    key_maker.post_message(&JsValue::from(tested))
 }

@@ -17,6 +17,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 use zeroize::Zeroizing;
 
+use super::prime_searchers::PrimeSearchers;
 use super::worker_host::KEY_MAKER;
 use super::{file_url, words};
 use crate::domain::base64_bytes::Base64Bytes;
@@ -46,8 +47,8 @@ pub struct WebWorkers;
 struct Running {
     worker: Worker,
     messages: UnboundedReceiver<Result<Vec<u8>, WorkerError>>,
-    /// A message that was taken already, to see whether there is one.
-    first: Option<Result<Vec<u8>, WorkerError>>,
+    /// What searches for primes on its behalf.
+    _searchers: Option<PrimeSearchers>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -83,22 +84,21 @@ impl Running {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, messages, first: None, _on_message: on_message, _on_error: on_error })
+        Ok(Self { worker, messages, _searchers: None, _on_message: on_message, _on_error: on_error })
     }
 
-    /// This worker, if it has said something by now.
-    fn if_started(mut self) -> Option<Self> {
-        self.first = self.messages.try_recv().ok();
-        if self.first.is_some() { Some(self) } else { None }
+    /// A worker that will be asked for a new key, and those that search for primes on its behalf.
+    fn start_key_maker() -> Result<Self, WorkerError> {
+        let mut running = Self::start(WORKER, KEY_MAKER)?;
+        let script = file_url(WORKER).map_err(|error| stopped(&error))?;
+        running._searchers = Some(PrimeSearchers::start(&script, &running.worker).map_err(|error| stopped(&error))?);
+        Ok(running)
     }
 
     /// The worker's next message, JSON. As text, which everything else is read from too: another source has a reader of its own.
     async fn next(&mut self) -> Result<String, WorkerError> {
         let stopped = || Err(WorkerError::Stopped("it said nothing".into()));
-        let bytes = match self.first.take() {
-            Some(message) => message,
-            None => self.messages.next().await.unwrap_or_else(stopped),
-        }?;
+        let bytes = self.messages.next().await.unwrap_or_else(stopped)?;
         String::from_utf8(bytes).map_err(|_| WorkerError::Stale)
     }
 
@@ -131,7 +131,7 @@ impl WebWorkers {
     /// Starts the worker, and those that it lets search for primes, before a key is wanted: the next one to be made will not wait for them.
     pub fn prepare() -> Prepared {
         // Where it cannot be started now, it cannot when it is needed either, and then the user hears of it.
-        let running = Rc::new(Cell::new(Running::start(WORKER, KEY_MAKER).ok()));
+        let running = Rc::new(Cell::new(Running::start_key_maker().ok()));
         PREPARED.set(Rc::downgrade(&running));
         Prepared { _running: running }
     }
@@ -142,11 +142,10 @@ pub struct Prepared {
     _running: Rc<Cell<Option<Running>>>,
 }
 
-/// A worker that will be asked for a new key. One that was prepared and has not started yet is not waited for: Firefox has been seen to leave a
-/// worker hanging that was started while the service worker took the page over.
+/// The worker that was prepared for a new key, or else one that starts now.
 fn key_maker() -> Result<Running, WorkerError> {
     let prepared = PREPARED.with_borrow(Weak::upgrade).and_then(|running| running.take());
-    prepared.and_then(Running::if_started).map_or_else(|| Running::start(WORKER, KEY_MAKER), Ok)
+    prepared.map_or_else(Running::start_key_maker, Ok)
 }
 
 /// `running`, once it has started, if it speaks this version.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, MessagePort};
 use zeroize::Zeroizing;
 
 use super::prime_search;
@@ -31,14 +31,14 @@ pub fn start() -> Result<(), JsValue> {
     match scope.name().as_str() {
         prime_search::NAME => prime_search::start(&scope),
         name => {
-            let mut pool = PrimeSearchPool::new();
             if name == KEY_MAKER {
-                // All this takes place while the user still types.
-                pool.start();
+                // This takes place while the user still types.
                 spawn_local(async { custody::warm_up(&mut UnwrapErr(SysRng)) });
             }
+            let pool = PrimeSearchPool::new();
+            let entrance = pool.entrance();
             let pool = RefCell::new(Some(pool));
-            serve(Answer::Failed, async move |job, scope: DedicatedWorkerGlobalScope| {
+            let handle = async move |job, scope: DedicatedWorkerGlobalScope| {
                 let mut pool = pool.take().unwrap_or_else(PrimeSearchPool::new);
                 let mut last_told = (0.0, None);
                 let progress = |stage| {
@@ -51,38 +51,42 @@ pub fn start() -> Result<(), JsValue> {
                     }
                 };
                 custody::handle(job, &mut UnwrapErr(SysRng), &mut pool, progress).await
-            })
+            };
+            serve(Answer::Failed, handle, move |port| entrance.join(port))
         }
     }
 }
 
 /// Makes this worker the inspector, and says that it is ready.
 pub fn start_inspector() -> Result<(), JsValue> {
-    serve(FileAnswer::Failed, async |job, _| foreign_files::handle(job, &mut UnwrapErr(SysRng)))
+    serve(FileAnswer::Failed, async |job, _| foreign_files::handle(job, &mut UnwrapErr(SysRng)), drop)
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// Registers what handles a job; a job that is not of the kind `J` is answered with what `failed` makes of it.
+/// Registers what handles a job; a job that is not of the kind `J` is answered with what `failed` makes of it. `join` gets the worker's ends of
+/// channels.
 fn serve<J: DeserializeOwned + 'static, A: Serialize + 'static>(
     failed: impl Fn(Failure) -> A + 'static,
     handle: impl AsyncFn(J, DedicatedWorkerGlobalScope) -> A + 'static,
+    join: impl Fn(MessagePort) + 'static,
 ) -> Result<(), JsValue> {
     let scope = scope();
     let handle = Rc::new(handle);
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
         let scope = scope.clone();
-        move |event: MessageEvent| match read(&event) {
-            Ok(job) => {
+        move |event: MessageEvent| match event.data().dyn_into().map_err(read) {
+            Ok(port) => join(port),
+            Err(Ok(job)) => {
                 let (handle, scope) = (handle.clone(), scope.clone());
                 spawn_local(async move {
                     let answer = handle(job, scope.clone()).await;
                     let _ = post(&scope, &answer);
                 });
             }
-            Err(reason) => {
+            Err(Err(reason)) => {
                 let _ = post(&scope, &failed(Failure::Unusable(reason)));
             }
         }
@@ -93,8 +97,8 @@ fn serve<J: DeserializeOwned + 'static, A: Serialize + 'static>(
 }
 
 /// Takes the job out of the message and wipes the bytes it came in.
-fn read<J: DeserializeOwned>(event: &MessageEvent) -> Result<J, String> {
-    let array: Uint8Array = event.data().dyn_into().map_err(|_| "the message is not bytes".to_owned())?;
+fn read<J: DeserializeOwned>(message: JsValue) -> Result<J, String> {
+    let array: Uint8Array = message.dyn_into().map_err(|_| "the message is not bytes".to_owned())?;
     let bytes = Zeroizing::new(array.to_vec());
     array.fill(0, 0, array.length());
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())

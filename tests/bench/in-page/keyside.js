@@ -1,12 +1,16 @@
-// The delivered worker, spoken to as the page does (src/browser/worker_client.rs, src/protocol.rs): one worker a job.
+// The delivered workers, spoken to as the page does (src/browser/worker_client.rs, src/browser/prime_searchers.rs, src/protocol.rs): one key
+// maker a job, and those that search for primes on its behalf.
 const STAGES = ['GeneratingKeyPair', 'SigningRequest', 'EncryptingKey'];
 
 /** The stage that a Progress message names, whatever else it tells. */
 const stageIn = (content) => STAGES.find((stage) => JSON.stringify(content).includes(`"${stage}"`));
 
+const start = (name) => new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module', name });
+
 /** A worker that has started. */
 export class KeysideWorker {
-    #worker = new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module', name: 'key maker' });
+    #worker = start('key maker');
+    #searchers = [];
     #answers = [];
     #wake = () => {};
 
@@ -20,7 +24,19 @@ export class KeysideWorker {
         // The first message is the struct Ready.
         if (name !== 'version') throw new Error(`the worker began with ${name}`);
         running.startMilliseconds = at - started;
+        running.#searchers = Array.from({ length: Math.min(navigator.hardwareConcurrency, 8) }, () => running.#searcher());
         return running;
+    }
+
+    /** A worker that searches for primes, connected with the key maker once it listens. */
+    #searcher() {
+        const searcher = start('prime search');
+        searcher.onmessage = () => {
+            const { port1, port2 } = new MessageChannel();
+            searcher.postMessage(port1, [port1]);
+            this.#worker.postMessage(port2, [port2]);
+        };
+        return searcher;
     }
 
     #take(answer) {
@@ -39,7 +55,7 @@ export class KeysideWorker {
     }
 
     /**
-     * Does `job` and ends the worker. Gives the final answer, the milliseconds that the whole took, and the time at which each
+     * Does `job` and ends the workers. Gives the final answer, the milliseconds that the whole took, and the time at which each
      * stage began, counted from the start of the job.
      */
     async do(job) {
@@ -54,7 +70,7 @@ export class KeysideWorker {
                 stages[stageIn(content)] ??= at - started;
             }
         } finally {
-            this.#worker.terminate();
+            for (const worker of [this.#worker, ...this.#searchers]) worker.terminate();
         }
     }
 }

@@ -1,0 +1,84 @@
+//! The page's side of the search for primes: starts the workers and connects each with the key maker. They are the page's own, not the key
+//! maker's, since Firefox (153) now and then leaves the page's next worker hanging once a worker was ended that had workers of its own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::Array;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use super::prime_search;
+
+/// More workers than this are not started, however many processors there are: each takes memory, and the gain gets small.
+const MOST_WORKERS: usize = 8;
+
+/// A worker that searches; dropping it ends it.
+struct Searcher {
+    worker: Worker,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl Searcher {
+    /// Starts a worker, and connects it with `key_maker` once it listens.
+    fn start(script: &str, key_maker: &Worker) -> Result<Self, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        options.set_name(prime_search::NAME);
+        let worker = Worker::new_with_options(script, &options)?;
+        let on_message = Closure::new({
+            let (worker, key_maker) = (worker.clone(), key_maker.clone());
+            // One that cannot be connected is of no use, and the key maker does without it.
+            move |_: MessageEvent| drop(connect(&worker, &key_maker))
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        Ok(Self { worker, _on_message: on_message })
+    }
+}
+
+impl Drop for Searcher {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.terminate();
+    }
+}
+
+/// Gives each its end of a new channel.
+fn connect(searcher: &Worker, key_maker: &Worker) -> Result<(), JsValue> {
+    let channel = MessageChannel::new()?;
+    for (worker, port) in [(searcher, channel.port1()), (key_maker, channel.port2())] {
+        worker.post_message_with_transfer(&port, &Array::of1(&port))?;
+    }
+    Ok(())
+}
+
+/// The workers that search on behalf of one key maker; dropping this ends them.
+pub(super) struct PrimeSearchers {
+    _searchers: Rc<RefCell<Vec<Searcher>>>,
+    _on_ready: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl PrimeSearchers {
+    /// Starts as many workers from `script` as the browser says that there are processors, once `key_maker` listens, which its first message
+    /// tells.
+    pub(super) fn start(script: &str, key_maker: &Worker) -> Result<Self, JsValue> {
+        let searchers = Rc::<RefCell<Vec<Searcher>>>::default();
+        let on_ready = Closure::once({
+            let (script, key_maker, searchers) = (script.to_owned(), key_maker.clone(), searchers.clone());
+            move |_: MessageEvent| {
+                let processors = web_sys::window().map_or(1.0, |window| window.navigator().hardware_concurrency());
+                let workers = 0..(processors as usize).clamp(1, MOST_WORKERS);
+                *searchers.borrow_mut() = workers.filter_map(|_| Searcher::start(&script, &key_maker).ok()).collect();
+            }
+        });
+        let options = web_sys::AddEventListenerOptions::new();
+        options.set_once(true);
+        key_maker.add_event_listener_with_callback_and_add_event_listener_options(
+            "message",
+            on_ready.as_ref().unchecked_ref(),
+            &options,
+        )?;
+        Ok(Self { _searchers: searchers, _on_ready: on_ready })
+    }
+}
