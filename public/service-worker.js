@@ -2,9 +2,9 @@
 // never answered from here.
 const CACHE = 'keyside';
 const scope = new URL(self.registration.scope);
-// The workers' files have no hash in their names, and the document does not mention them. The inspector's are kept before anyone uses it:
-// without a network it is too late.
-const WORKER_FILES = ['worker', 'inspector'].flatMap((name) => [`${name}_loader.js`, `${name}.js`, `${name}_bg.wasm`]);
+// The workers' files have no hash in their names, and the document does not mention them. They are kept before anyone uses them: without a
+// network it is too late.
+const WORKER_FILES = ['worker', 'certificates', 'inspector'].flatMap((name) => [`${name}_loader.js`, `${name}.js`, `${name}_bg.wasm`]);
 
 // Brings the cache to what `document` needs. Files with a hash in their names never change, so those that are kept stay.
 const keep = async (document) => {

@@ -1,9 +1,12 @@
 //! The one room where secrets live: all that touches the clear private key or the passphrase.
 //!
 //! It runs inside a worker and is tested natively. What leaves this room is sealed or public. Here is the main job, which works with what
-//! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
+//! Keyside itself has made; [`foreign_files`] works with what anybody may have made, and [`certificates`] with what is public, each in a program of its
+//! own.
 
 use rand::CryptoRng;
+use serde::Serialize;
+use serde_json::value::to_raw_value;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::key_size::KeySize;
@@ -13,10 +16,11 @@ use crate::pki::key_pair::{KeyPair, KeyPairInTheMaking, key_id};
 use crate::pki::prime::{PUBLIC_PRIMES, Prime, prime_size};
 use crate::pki::{certificate, certification_request, encrypted_private_key, full_pki_request, pem, pfx};
 use crate::protocol::{
-    Answer, ChangePassphrase, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew, Renewed,
-    Searching, Stage,
+    Answer, ChangePassphrase, Export, ExportFormat, Failure, FileAnswer, Generate, Generated, Job, Prove, Renew,
+    Renewed, Searching, Stage,
 };
 
+pub mod certificates;
 pub mod foreign_files;
 pub mod prime_source;
 
@@ -187,6 +191,11 @@ fn prove(job: &Prove) -> Result<(), Failure> {
     let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, &job.passphrase)?;
     let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
     if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
+}
+
+/// What a job's outcome is said as.
+fn answer(outcome: Result<impl Serialize, Failure>) -> FileAnswer {
+    outcome.and_then(|done| to_raw_value(&done).map_err(unusable)).map_or_else(FileAnswer::Failed, FileAnswer::Done)
 }
 
 fn unusable(reason: impl ToString) -> Failure {

@@ -12,7 +12,7 @@
 //! | [`pki`] | bytes in, bytes out: one file per structure, named as its standard names it | `domain` |
 //! | [`api`] | the RA API's types, shared with the gateway | `domain` |
 //! | [`protocol`] | the versioned messages between page and workers | `domain`, `pki` |
-//! | [`custody`] | all that touches the clear private key or the passphrase; it runs inside a worker: the main job's, or the inspector for files from elsewhere | `pki` |
+//! | [`custody`] | all that touches the clear private key or the passphrase; it runs inside a worker: the main job's, the one for certificates, or the inspector for files from elsewhere | `pki` |
 //! | [`ports`] | what the use cases need from the outside world | `domain`, `api`, `protocol` |
 //! | [`service`] | the use cases: enroll, collect, renew, back up, restore, change the passphrase, ask for a revocation, devices, trust, connect, inspect | `ports`, `pki`, `domain` |
 //! | `browser` | wasm32 only: the adapters (IndexedDB, workers, HTTP, downloads) | `ports` |

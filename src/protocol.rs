@@ -1,7 +1,8 @@
 //! The messages between the page and its workers.
 //!
-//! There are two programs for a worker to run, so that nobody waits for what he does not use: the main job's takes a [`Job`], the
-//! inspector, which checks certificates, reads files from elsewhere and writes those that few need, a [`FileJob`]. A worker lives for one
+//! There are three programs for a worker to run, so that nobody waits for what he does not use: the one that makes and opens keys takes a
+//! [`Job`], the one that checks certificates a [`CertificateJob`], and the inspector, which reads files from elsewhere and writes those that few
+//! need, a [`FileJob`]. A worker lives for one
 //! job: it says [`Ready`], takes the job, reports progress, answers once, and is terminated, which discards its memory. Messages travel as
 //! bytes (JSON), so that the sender can hand over the only copy. The page gets ciphertext, the request and the finished file; never a private key.
 
@@ -48,17 +49,22 @@ pub enum FileJob {
     Unpack(Unpack),
     /// Tell what is public about a file: [`Inspection`](crate::pki::inspection::Inspection).
     Inspect(Inspect),
-    /// Check a certificate that was issued: [`Checked`], or a [`PathError`](crate::pki::certification_path::PathError) where it is the one
-    /// that was asked for, but there is no path from it; a [`Result`].
-    Check(Check),
-    /// Tell the particulars of a certificate, DER: [`CertificateSummary`].
-    Summarize(Base64Bytes),
     /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER: its DER, [`Base64Bytes`].
     CertsOnly(Vec<Base64Bytes>),
     /// Read a [`backup`](crate::pki::backup): the [`Enrollment`]. Nothing is proved of the passphrase yet.
     ReadBackup(String),
     /// Write a backup of an enrollment, and see that it can be read: the text, a [`String`].
     WriteBackup(Box<Enrollment>),
+}
+
+/// What the page asks of the worker for certificates.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum CertificateJob {
+    /// Check a certificate that was issued: [`Checked`], or a [`PathError`](crate::pki::certification_path::PathError) where it is the one
+    /// that was asked for, but there is no path from it; a [`Result`].
+    Check(Check),
+    /// Tell the particulars of a certificate, DER: [`CertificateSummary`].
+    Summarize(Base64Bytes),
 }
 
 /// Make a key pair, seal it under the passphrase, and make the CertificationRequest.
@@ -240,10 +246,10 @@ pub enum Answer {
     Failed(Failure),
 }
 
-/// What the inspector says to a [`FileJob`].
+/// What is said to a [`FileJob`] or a [`CertificateJob`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FileAnswer {
-    /// The job is done: what there is to say, as JSON; [`FileJob`] tells of what type. It is left to whoever asked to read it, so that nobody
+    /// The job is done: what there is to say, as JSON; the job tells of what type. It is left to whoever asked to read it, so that nobody
     /// else has to bring the code for it.
     Done(Box<RawValue>),
     /// The job cannot be done.

@@ -30,22 +30,16 @@ pub fn App(
     /// The adapters that the pages work with.
     context: Context,
 ) -> impl IntoView {
-    provide_context(context);
-    context.load_configuration();
     view! {
-        <Router base=context::base_path()>
-            <Top/>
-            <main id="main" tabindex="-1">
-                <Routes fallback=pages::not_found::NotFound>
-                    <Route path=path!("/") view=pages::home::Home/>
-                    <Route path=path!("/register") view=pages::register::ChooseType/>
-                    <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
-                    <Route path=path!("/requests/:enrollment_id") view=pages::submitted::Submitted/>
-                    <Route path=path!("/collect") view=pages::collect::Collect/>
-                </Routes>
-            </main>
-            <Bottom/>
-        </Router>
+        <Frame context>
+            <Routes fallback=pages::not_found::NotFound>
+                <Route path=path!("/") view=pages::home::Home/>
+                <Route path=path!("/register") view=pages::register::ChooseType/>
+                <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
+                <Route path=path!("/requests/:enrollment_id") view=pages::submitted::Submitted/>
+                <Route path=path!("/collect") view=pages::collect::Collect/>
+            </Routes>
+        </Frame>
     }
 }
 
@@ -55,25 +49,33 @@ pub fn More(
     /// The adapters that the pages work with.
     context: Context,
 ) -> impl IntoView {
+    view! {
+        <Frame context>
+            <Routes fallback=pages::not_found::NotFound>
+                <Route path=path!("/renew") view=pages::renew::RenewFromFile/>
+                <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
+                <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
+                <Route path=path!("/lost") view=pages::lost::Lost/>
+                <Route path=path!("/install") view=pages::install::Install/>
+                <Route path=path!("/devices") view=pages::devices::Devices/>
+                <Route path=path!("/trust") view=pages::trust::Trust/>
+                <Route path=path!("/inspect") view=pages::inspect::Inspector/>
+                <Route path=path!("/help") view=pages::help::Help/>
+                <Route path=path!("/about") view=pages::about::About/>
+            </Routes>
+        </Frame>
+    }
+}
+
+/// What every page is in.
+#[component]
+fn Frame(context: Context, children: Children) -> impl IntoView {
     provide_context(context);
     context.load_configuration();
     view! {
         <Router base=context::base_path()>
             <Top/>
-            <main id="main" tabindex="-1">
-                <Routes fallback=pages::not_found::NotFound>
-                    <Route path=path!("/renew") view=pages::renew::RenewFromFile/>
-                    <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
-                    <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
-                    <Route path=path!("/lost") view=pages::lost::Lost/>
-                    <Route path=path!("/install") view=pages::install::Install/>
-                    <Route path=path!("/devices") view=pages::devices::Devices/>
-                    <Route path=path!("/trust") view=pages::trust::Trust/>
-                    <Route path=path!("/inspect") view=pages::inspect::Inspector/>
-                    <Route path=path!("/help") view=pages::help::Help/>
-                    <Route path=path!("/about") view=pages::about::About/>
-                </Routes>
-            </main>
+            <main id="main" tabindex="-1">{children()}</main>
             <Bottom/>
         </Router>
     }

@@ -16,7 +16,7 @@ use keyside::pki::certification_request::CertificationRequest;
 use keyside::pki::inspection::{self, Surroundings};
 use keyside::pki::key_pair::KeyPair;
 use keyside::pki::{backup, certification_path, certs_only, encrypted_private_key, pem, pfx};
-use keyside::protocol::{Answer, FileAnswer, FileJob, Job};
+use keyside::protocol::{Answer, CertificateJob, FileAnswer, FileJob, Job};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -198,6 +198,7 @@ fn texts() {
     batter("file job", br#"{"Unpack":{"file":"MIIB","passphrase":"x"}}"#, |bytes| {
         serde_json::from_slice::<FileJob>(bytes)
     });
+    batter("certificate job", br#"{"Summarize":"MIIB"}"#, |bytes| serde_json::from_slice::<CertificateJob>(bytes));
     batter("answer", br#"{"Failed":{"Unusable":"nonsense"}}"#, |bytes| serde_json::from_slice::<Answer>(bytes));
     batter("file answer", br#"{"Failed":{"Unusable":"nonsense"}}"#, |bytes| {
         serde_json::from_slice::<FileAnswer>(bytes)

@@ -27,12 +27,14 @@ use crate::pki::certification_path::PathError;
 use crate::pki::inspection::Inspection;
 use crate::ports::{KeyWorker, WorkerError};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated, Inspect, Job, Prove,
-    Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
+    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
+    Inspect, Job, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
 };
 
 /// The start script of the main job's worker, as the build names it.
 const WORKER: &str = "worker_loader.js";
+/// That of the worker for certificates.
+const CERTIFICATES: &str = "certificates_loader.js";
 /// The inspector's.
 const INSPECTOR: &str = "inspector_loader.js";
 
@@ -175,9 +177,9 @@ async fn run_in(running: Running, job: Job, progress: impl Fn(Stage)) -> Result<
     }
 }
 
-/// Has the inspector do `job`.
-async fn open(job: FileJob) -> Result<Box<RawValue>, WorkerError> {
-    let mut running = ready(Running::start(INSPECTOR, "inspector")?).await?;
+/// Has a worker that is started with `script` do `job`.
+async fn ask(script: &str, job: impl Serialize) -> Result<Box<RawValue>, WorkerError> {
+    let mut running = ready(Running::start(script, "")?).await?;
     running.post(&job)?;
     match read(&running.next().await?)? {
         FileAnswer::Done(done) => Ok(done),
@@ -220,7 +222,7 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
-        read(open(FileJob::Unpack(job)).await?.get())
+        read(ask(INSPECTOR, FileJob::Unpack(job)).await?.get())
     }
 
     async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
@@ -231,26 +233,26 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
-        read(open(FileJob::Inspect(job)).await?.get())
+        read(ask(INSPECTOR, FileJob::Inspect(job)).await?.get())
     }
 
     async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
-        read(open(FileJob::Check(job)).await?.get())
+        read(ask(CERTIFICATES, CertificateJob::Check(job)).await?.get())
     }
 
     async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
-        read(open(FileJob::Summarize(certificate)).await?.get())
+        read(ask(CERTIFICATES, CertificateJob::Summarize(certificate)).await?.get())
     }
 
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {
-        read::<Base64Bytes>(open(FileJob::CertsOnly(certificates)).await?.get()).map(|file| file.0)
+        read::<Base64Bytes>(ask(INSPECTOR, FileJob::CertsOnly(certificates)).await?.get()).map(|file| file.0)
     }
 
     async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
-        read(open(FileJob::ReadBackup(text)).await?.get())
+        read(ask(INSPECTOR, FileJob::ReadBackup(text)).await?.get())
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {
-        read(open(FileJob::WriteBackup(Box::new(enrollment))).await?.get())
+        read(ask(INSPECTOR, FileJob::WriteBackup(Box::new(enrollment))).await?.get())
     }
 }

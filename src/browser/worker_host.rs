@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::prime_search;
 use super::prime_search_pool::PrimeSearchPool;
-use crate::custody::{self, foreign_files};
+use crate::custody::{self, certificates, foreign_files};
 use crate::protocol::{Answer, Failure, FileAnswer, Ready, Stage, VERSION};
 
 /// The name of a worker that will be asked for a new key.
@@ -55,6 +55,11 @@ pub fn start() -> Result<(), JsValue> {
             serve(Answer::Failed, handle, move |port| entrance.join(port))
         }
     }
+}
+
+/// Makes this worker the one for certificates, and says that it is ready.
+pub fn start_certificates() -> Result<(), JsValue> {
+    serve(FileAnswer::Failed, async |job, _| certificates::handle(job), drop)
 }
 
 /// Makes this worker the inspector, and says that it is ready.

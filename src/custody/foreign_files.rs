@@ -3,37 +3,25 @@
 //! What is learnt of a key in such a file is public; the key itself leaves sealed.
 
 use rand::CryptoRng;
-use serde::Serialize;
-use serde_json::value::to_raw_value;
 
-use super::unusable;
+use super::certificates::read_all;
+use super::{answer, unusable};
 use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::certificate_summary::CertificateSummary;
-use crate::domain::distinguished_name::common_name_of;
 use crate::domain::enrollment::Enrollment;
 use crate::pki::backup::{self, BackupError};
-use crate::pki::certificate::Certificate;
-use crate::pki::certification_path::{self, PathError};
-use crate::pki::certification_request;
 use crate::pki::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::pki::{certs_only, encrypted_private_key, pfx};
-use crate::protocol::{AskedFor, Check, Checked, Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
+use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
 
 /// Does a job and gives the answer.
 pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
     match job {
         FileJob::Unpack(job) => answer(unpack(&job, rng)),
         FileJob::Inspect(job) => answer(inspect(&job)),
-        FileJob::Check(job) => answer(check(&job)),
-        FileJob::Summarize(certificate) => answer(summarize(&certificate)),
         FileJob::CertsOnly(certificates) => answer(certs_only(&certificates)),
         FileJob::ReadBackup(text) => answer(backup::decode(&text).map_err(Failure::from)),
         FileJob::WriteBackup(enrollment) => answer(write_backup(&enrollment)),
     }
-}
-
-fn answer(outcome: Result<impl Serialize, Failure>) -> FileAnswer {
-    outcome.and_then(|done| to_raw_value(&done).map_err(unusable)).map_or_else(FileAnswer::Failed, FileAnswer::Done)
 }
 
 /// Opens a PKCS#12 file and seals the key that is in it.
@@ -53,35 +41,6 @@ fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
     };
     let Base64Bytes(file) = &*job.file;
     Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
-}
-
-/// Checks a certificate that was issued.
-fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
-    let (certificates, trust_anchors) = (read_all(&job.certificates)?, read_all(&job.trust_anchors)?);
-    let Some((leaf, others)) = certificates.split_first() else {
-        return Err(Failure::Unusable("there is no certificate".into()));
-    };
-    let is_asked_for = match &job.asked_for {
-        AskedFor::Request(request) => {
-            leaf.subject_public_key_info()? == certification_request::subject_public_key_info(&request.0)?
-        }
-        AskedFor::CommonName(name) => common_name_of(leaf.subject()).as_ref() == Some(name),
-    };
-    if !is_asked_for {
-        return Err(Failure::KeyMismatch);
-    }
-    Ok(certification_path::build(leaf, others, &trust_anchors, job.at).map(|path| Checked {
-        certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
-        certificate: leaf.summary(),
-    }))
-}
-
-fn summarize(certificate: &Base64Bytes) -> Result<CertificateSummary, Failure> {
-    Ok(Certificate::from_der(&certificate.0)?.summary())
-}
-
-fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
-    certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
 }
 
 /// Makes one file of certificates.
@@ -126,6 +85,7 @@ pub(super) mod tests {
     use super::*;
     use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
     use crate::domain::passphrase::Passphrase;
+    use crate::pki::certificate::Certificate;
     use crate::pki::key_pair::key_id;
     use crate::pki::pfx::Profile;
     use crate::pki::testing::{NOW, authority};

@@ -5,6 +5,7 @@
 use core::cell::{Cell, RefCell};
 use core::fmt::Debug;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::api::{
     RequestStatus,
 };
 use crate::custody::prime_source::LocalSearch;
-use crate::custody::{self, foreign_files};
+use crate::custody::{self, certificates, foreign_files};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::Device;
@@ -32,8 +33,8 @@ use crate::pki::full_pki_request::FullPkiRequest;
 use crate::pki::inspection::Inspection;
 use crate::pki::testing::{NOW, authority};
 use crate::protocol::{
-    Answer, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate, Generated, Inspect, Job,
-    Prove, Renew, Renewed, Stage, Unpack, Unpacked,
+    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate,
+    Generated, Inspect, Job, Prove, Renew, Renewed, Stage, Unpack, Unpacked,
 };
 
 /// A clock that stands still at [`NOW`] until it is set.
@@ -170,11 +171,22 @@ impl MemoryWorker {
     }
 
     fn open<T: DeserializeOwned>(&self, job: &FileJob) -> Result<T, WorkerError> {
+        self.ask(job, |job| foreign_files::handle(job, &mut rand::rng()))
+    }
+
+    fn read<T: DeserializeOwned>(&self, job: &CertificateJob) -> Result<T, WorkerError> {
+        self.ask(job, certificates::handle)
+    }
+
+    fn ask<J, T>(&self, job: &J, handle: impl FnOnce(J) -> FileAnswer) -> Result<T, WorkerError>
+    where
+        J: Serialize + DeserializeOwned,
+        T: DeserializeOwned,
+    {
         if self.stopped.get() {
             return Err(WorkerError::Stopped("out of memory".into()));
         }
-        let received: FileJob = serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap();
-        let answer = foreign_files::handle(received, &mut rand::rng());
+        let answer = handle(serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap());
         match serde_json::from_slice(&serde_json::to_vec(&answer).unwrap()).unwrap() {
             FileAnswer::Done(done) => Ok(serde_json::from_str(done.get()).unwrap()),
             FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
@@ -231,11 +243,11 @@ impl KeyWorker for MemoryWorker {
     }
 
     async fn check(&self, job: Check) -> Result<Result<Checked, PathError>, WorkerError> {
-        self.open(&FileJob::Check(job))
+        self.read(&CertificateJob::Check(job))
     }
 
     async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError> {
-        self.open(&FileJob::Summarize(certificate))
+        self.read(&CertificateJob::Summarize(certificate))
     }
 
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError> {

@@ -23,7 +23,7 @@ before(async () => {
     files = await filesOnTheWire();
 });
 
-for (const part of ['page', 'worker', 'inspector']) {
+for (const part of ['page', 'worker', 'certificates']) {
     test(`the ${part}’s WebAssembly and JavaScript stay within their bytes on the wire`, () => {
         const [bytes, allowed] = [bytesOf(files, part), budget[`${part}_brotli_bytes`]];
         assert.ok(bytes > 0, 'the files were seen');

@@ -199,7 +199,7 @@ try {
 await report('page', options, files, [
     `${machine([name])}; ${RUNS} runs of each time.`,
     table(['file', 'part', 'bytes', 'on the wire'], files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire])),
-    `In all: ${['page', 'worker', 'inspector', 'later', 'other'].map((part) => `${part} ${bytesOf(files, part)}`).join(', ')} bytes on the wire.`,
+    `In all: ${['page', 'worker', 'certificates', 'later', 'other'].map((part) => `${part} ${bytesOf(files, part)}`).join(', ')} bytes on the wire.`,
     `First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:`,
     table(['page', 'first paint', 'first contentful paint', 'usable'], loads),
     'Tasks over 50 ms on the main thread, and the renderer’s peak memory so far (VmHWM, median):',

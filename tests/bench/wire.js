@@ -11,7 +11,7 @@ const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync };
 /**
  * Does the main job; gives for each file its name, its size, what crossed the wire, and the part that it belongs to. Of WebAssembly and
  * JavaScript, `worker` is what the worker that makes and opens keys has asked for, and what that in turn has asked for, even where the page has, too;
- * `inspector` is the same of the worker that checks certificates, from Collect on; `page` is what
+ * `certificates` is the same of the worker that checks certificates, from Collect on; `page` is what
  * the page asks for from Home to the filled-in form, and `later` what it asks for after that. All else is `other`.
  */
 export async function filesOnTheWire() {
@@ -63,7 +63,7 @@ function sorted(answers) {
     }
     const partOf = ({ file, type, beforeSubmit }) => {
         if (!/wasm|javascript/.test(type)) return 'other';
-        if (workers.has(file)) return file.startsWith('inspector') ? 'inspector' : 'worker';
+        if (workers.has(file)) return file.startsWith('certificates') ? 'certificates' : 'worker';
         return beforeSubmit ? 'page' : 'later';
     };
     const files = new Map();
