@@ -3,7 +3,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`config`] | the configuration: one TOML file |
-//! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS for the connection check |
+//! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS |
 //! | [`service`] | what the registration authority does |
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
 //! | [`operations`], [`rate_limit`] | probes and metrics, and how often one may ask |
@@ -45,7 +45,7 @@ use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
 use crate::service::Service;
 use crate::store::{engines, requests};
-use crate::tls::TlsError;
+use crate::tls::{ServerIdentity, TlsError};
 
 pub mod audit;
 pub mod authorisations;
@@ -132,9 +132,12 @@ pub enum StartError {
         "the connection check has no name: set public_url under [connection_check] in the configuration, since clients do not reach {0}"
     )]
     NoConnectionCheckUrl(SocketAddr),
+    /// The main listener cannot speak TLS.
+    #[error("the configuration's tls: {0}")]
+    Tls(TlsError),
     /// The connection check cannot speak TLS.
     #[error("the connection check: {0}")]
-    Tls(#[from] TlsError),
+    ConnectionCheckTls(TlsError),
     /// The CA is gone, but not what it issued.
     #[error(
         "{0} is missing, but the database has certificates that the CA there issued: restore it from a backup, or name an empty data folder for a new start"
@@ -179,12 +182,15 @@ fn warn_of_demonstration(config: &Config) {
 pub struct Gateway {
     address: SocketAddr,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     service: Arc<Service>,
     sender: Sender,
     database: Database,
     config: Config,
     connection_check: Option<ConnectionCheck>,
+    /// The certificates of those listeners that speak TLS.
+    identities: Vec<Arc<ServerIdentity>>,
     operations: Option<(TcpListener, SocketAddr, Router)>,
     _lock: Lock,
 }
@@ -203,6 +209,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     Ok((listener, address))
+}
+
+/// The connection check's certificate: from the files, or else from the embedded CA where there is one.
+fn connection_check_identity(
+    url: &str,
+    files: Option<config::ServerCertificate>,
+    embedded: Option<&EmbeddedCa>,
+) -> Result<ServerIdentity, TlsError> {
+    match (files, embedded) {
+        (Some(files), _) => ServerIdentity::open(files),
+        (None, Some(embedded)) => ServerIdentity::issue(url, embedded),
+        (None, None) => Err(TlsError::NoCertificate),
+    }
 }
 
 /// Opens the embedded CA, or makes it at the first start.
@@ -275,6 +294,7 @@ impl Gateway {
             config.approval = Approval::Manual {};
         }
         let page = options.page.as_deref().map(Page::open).transpose()?;
+        let identity = config.tls.clone().map(ServerIdentity::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let data = DataDirectory::new(&options.data);
         let lock = data.take()?;
 
@@ -311,14 +331,19 @@ impl Gateway {
             }
             Ca::Cfssl(ca) => (Arc::new(open_cfssl(ca, &database).await?), None),
         };
-        let tls = match check_url.clone() {
+        let tls = identity.clone().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
+        let check_identity = match check_url.clone() {
             Some(url) => {
-                let (ca, files) = (Arc::clone(&ca), config.connection_check.server_certificate());
-                let make = move || tls::acceptor(&url, files.as_ref(), &*ca, embedded.as_ref());
-                Some(tokio::task::spawn_blocking(make).await??)
+                let files = config.connection_check.server_certificate();
+                let make = move || connection_check_identity(&url, files, embedded.as_ref());
+                let identity = tokio::task::spawn_blocking(make).await?.map_err(StartError::ConnectionCheckTls)?;
+                Some(Arc::new(identity))
             }
             None => None,
         };
+        let asking = |identity| tls::asking_acceptor(identity, &*ca);
+        let check_tls = check_identity.clone().map(asking).transpose().map_err(StartError::ConnectionCheckTls)?;
+        let identities = identity.into_iter().chain(check_identity).collect();
         let sender = sender(&config, &data, &database, &public_url)?;
         let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
         let operations = Arc::new(Operations::new(database.clone(), Arc::clone(&ca)));
@@ -326,7 +351,7 @@ impl Gateway {
             Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
         let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
-        let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
+        let connection_check = shown_url.zip(tls_listener).zip(check_tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
             let console = console.with_certificates(url.trim_end_matches('/'));
             let router =
@@ -339,20 +364,23 @@ impl Gateway {
         Ok(Self {
             address,
             listener,
+            tls,
             router,
             service,
             sender,
             database,
             config,
             connection_check,
+            identities,
             operations,
             _lock: lock,
         })
     }
 
-    /// The address that it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Where the connection check is, if there is one.
@@ -365,8 +393,9 @@ impl Gateway {
         self.operations.as_ref().map(|(_, address, _)| *address)
     }
 
-    /// Serves until `shutdown` is there, then lets the requests that are under way finish.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown` is there, then lets the requests that are under way finish. Whenever `reload` is there, the files of
+    /// certificates are read again.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, reload: impl AsyncFnMut()) {
         let (service, sender) = (self.service, self.sender);
         let work = tokio::spawn(async move {
             tokio::join!(service.keep_issuing(), service.keep_house(), sender.keep_sending());
@@ -392,7 +421,16 @@ impl Gateway {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check, operations);
+        let main = async {
+            match self.tls {
+                Some(tls) => server::serve_tls(self.listener, tls, self.router, limits, shutdown).await,
+                None => server::serve(self.listener, self.router, limits, shutdown).await,
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(main, check, operations) } => {}
+            () = tls::follow_files(self.identities, reload) => {}
+        }
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
         work.abort();
         let _ = work.await;

@@ -33,4 +33,5 @@ mod renewal;
 mod revocation;
 mod roles;
 mod several_gateways;
+mod tls;
 mod trust;
