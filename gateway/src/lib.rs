@@ -76,7 +76,8 @@ pub mod service;
 pub mod store;
 pub mod tls;
 
-/// The name of CFSSL in the table of engines.
+/// The names of the engines in their table.
+const ENGINE_EMBEDDED: &str = "embedded";
 const ENGINE_CFSSL: &str = "cfssl";
 /// How long writing a notification into a file may take.
 const FOLDER_LIMIT: Duration = Duration::from_secs(5);
@@ -140,14 +141,23 @@ pub enum StartError {
     ConnectionCheckTls(TlsError),
     /// The CA is gone, but not what it issued.
     #[error(
-        "{0} is missing, but the database has certificates that the CA there issued: restore it from a backup, or name an empty data folder for a new start"
+        "{0} is missing, but the database belongs to the CA there: restore it from a backup, or copy it from the data folder of the gateway that was started first; for a new CA, begin with an empty database"
     )]
     CaLost(PathBuf),
-    /// Another CA is at the engine's address.
+    /// The database has the certificates of another CA.
     #[error(
-        "another CA answers at ca.url than “{0}”, whose certificates are in the database: start CFSSL with that CA, or begin with an empty database"
+        "another CA is {place} than “{name}”, which the database belongs to (the SHA-256 fingerprint of its certificate is {fingerprint}): {way_out}, or begin with an empty database"
     )]
-    AnotherCa(String),
+    AnotherCa {
+        /// Where the CA is that cannot be used.
+        place: String,
+        /// The subject of the CA that the database belongs to.
+        name: String,
+        /// The SHA-256 of its certificate, in hexadecimal.
+        fingerprint: String,
+        /// How to use that one.
+        way_out: &'static str,
+    },
     /// Notifications cannot be delivered.
     #[error("notifications: {0}")]
     Delivery(#[from] DeliveryError),
@@ -232,7 +242,7 @@ async fn open_embedded_ca(
     public_url: &str,
 ) -> Result<EmbeddedCa, StartError> {
     let directory = data.ca();
-    if !directory.exists() && requests::has_approved(database.reader()).await.map_err(DatabaseError::from)? {
+    if !directory.exists() && has_ca(database).await.map_err(DatabaseError::from)? {
         return Err(StartError::CaLost(directory));
     }
     let passphrase = config.passphrase()?;
@@ -241,34 +251,61 @@ async fn open_embedded_ca(
             "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
         );
     }
+    let place = format!("in {}", directory.display());
     let (config, public_url) = (config.clone(), public_url.to_owned());
     let open = move || EmbeddedCa::open_or_create(&directory, &config, passphrase.as_ref(), &public_url);
-    Ok(tokio::task::spawn_blocking(open).await??)
+    let ca = tokio::task::spawn_blocking(open).await??;
+    let way_out = "put ca/ from the data folder of the gateway that was started first in its place";
+    claim_database(database, ENGINE_EMBEDDED, ca.certificate(Authority::Issuing), place, way_out).await?;
+    Ok(ca)
+}
+
+/// Whether the database belongs to an embedded CA: one that has claimed it, or one of an earlier version that has issued.
+async fn has_ca(database: &Database) -> Result<bool, sqlx::Error> {
+    let claimed = engines::find(database.reader(), ENGINE_EMBEDDED).await?;
+    Ok(claimed.is_some() || requests::has_approved(database.reader()).await?)
 }
 
 /// Gets to know CFSSL's CA: from CFSSL, or from the database while CFSSL is down.
 async fn open_cfssl(config: &config::CfsslCa, database: &Database) -> Result<cfssl::CfsslCa, StartError> {
     let client = cfssl::Client::new(config)?;
     let known = engines::find(database.reader(), ENGINE_CFSSL).await.map_err(DatabaseError::from)?;
-    let known = known.map(|der| Certificate::from_der(&der)).transpose().map_err(CaError::from)?;
     let issuing = match (client.info().await, known) {
-        (Ok(current), Some(known)) if !current.has_name_and_key_of(&known) => {
-            return Err(StartError::AnotherCa(known.subject().to_string()));
-        }
         (Ok(current), _) => current,
         (Err(error), Some(known)) => {
             tracing::warn!(%error, "certificates wait until CFSSL answers");
-            known
+            Certificate::from_der(&known).map_err(CaError::from)?
         }
         (Err(error), None) => return Err(error.into()),
     };
     let ca = cfssl::CfsslCa::new(client, config, issuing)?;
-    let mut transaction = database.transaction().await?;
-    engines::replace(&mut transaction, ENGINE_CFSSL, ca.certificate(Authority::Issuing))
-        .await
-        .map_err(DatabaseError::from)?;
-    transaction.commit().await.map_err(DatabaseError::from)?;
+    let (place, way_out) = ("at ca.url".into(), "start CFSSL with that CA");
+    claim_database(database, ENGINE_CFSSL, ca.certificate(Authority::Issuing), place, way_out).await?;
     Ok(ca)
+}
+
+/// Has the database belong to the engine's CA, whose certificate is `current`, unless it belongs to another one already. A CA may be
+/// renewed, with its name and its key.
+async fn claim_database(
+    database: &Database,
+    engine: &str,
+    current: &[u8],
+    place: String,
+    way_out: &'static str,
+) -> Result<(), StartError> {
+    let mut transaction = database.transaction().await?;
+    let kept = engines::claim(&mut transaction, engine, current).await.map_err(DatabaseError::from)?;
+    if kept != current {
+        let [kept, renewed] = [&kept, current].map(Certificate::from_der);
+        let (kept, renewed) = (kept.map_err(CaError::from)?, renewed.map_err(CaError::from)?);
+        if !renewed.has_name_and_key_of(&kept) {
+            let fingerprint = kept.summary().sha256_fingerprint;
+            return Err(StartError::AnotherCa { place, name: kept.subject().to_string(), fingerprint, way_out });
+        }
+        engines::replace(&mut transaction, engine, current).await.map_err(DatabaseError::from)?;
+    }
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(())
 }
 
 /// What delivers notifications, as the configuration says.

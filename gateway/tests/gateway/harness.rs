@@ -227,6 +227,14 @@ impl Site {
         }
     }
 
+    /// The same as a URL.
+    pub(crate) fn database_url(&self) -> String {
+        match self.location() {
+            Location::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Location::Postgresql(url) => url,
+        }
+    }
+
     /// A client program of PostgreSQL, told where the site's database is.
     pub(crate) fn postgresql_client(&self, program: &str) -> Command {
         self.postgresql.as_ref().expect("the site is on PostgreSQL").client(program)
