@@ -24,6 +24,7 @@ mod issuance;
 mod lint;
 mod mail_server;
 mod notifications;
+mod older_database;
 mod openapi;
 mod operations;
 mod page;
