@@ -260,6 +260,15 @@ async fn open_embedded_ca(
     Ok(ca)
 }
 
+/// Opens the database, or makes it, with all that is in it as this version expects it.
+async fn open_database(location: &Location) -> Result<Database, DatabaseError> {
+    let database = Database::open_or_create(location).await?;
+    let mut transaction = database.transaction().await?;
+    requests::write_missing_keys(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(database)
+}
+
 /// Whether the database belongs to an embedded CA: one that has claimed it, or one of an earlier version that has issued.
 async fn has_ca(database: &Database) -> Result<bool, sqlx::Error> {
     let claimed = engines::find(database.reader(), ENGINE_EMBEDDED).await?;
@@ -359,7 +368,7 @@ impl Gateway {
         };
 
         let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
-        let database = Database::open_or_create(&location).await?;
+        let database = open_database(&location).await?;
         warn_of_demonstration(&config);
         let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
             Ca::Embedded(ca) => {

@@ -350,6 +350,19 @@ pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::
     sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
 }
 
+/// Writes the keys of names, for searching, that a migration has left out.
+pub async fn write_missing_keys(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    let names: Vec<(String, String)> =
+        sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
+            .fetch_all(&mut **transaction)
+            .await?;
+    for (id, name) in names {
+        let statement = "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2";
+        sqlx::query(statement).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
 /// Whether any request was ever approved: then certificates of the CA are out there.
 pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::Error> {
     let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM requests WHERE serial_number IS NOT NULL LIMIT 1")
