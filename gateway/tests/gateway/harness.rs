@@ -252,13 +252,6 @@ impl Site {
         database.close().await;
     }
 
-    /// Runs several statements on the database behind the gateway's back.
-    pub(crate) async fn batch(&self, sql: &str) {
-        let database = self.database().await;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
-        database.close().await;
-    }
-
     /// The site's database, beside the running gateway.
     pub(crate) async fn database(&self) -> Database {
         Database::open(&self.location()).await.unwrap()
