@@ -177,13 +177,10 @@ pub async fn similar(
 
 /// Withdraws an authorisation. Returns whether that was not so before.
 pub async fn withdraw(transaction: &mut Transaction, id: &str, now: i64) -> Result<bool, sqlx::Error> {
-    changes_one(
-        transaction,
-        sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
-            .bind(id)
-            .bind(now),
-    )
-    .await
+    let statement = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
+        .bind(id)
+        .bind(now);
+    changes_one(transaction, statement).await
 }
 
 /// Up to `count` authorisations that pass the filter: the latest first, or by name where a text is searched for.

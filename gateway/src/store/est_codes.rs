@@ -64,14 +64,11 @@ pub async fn use_up(
     code_sha256: &[u8],
     submission_sha256: &[u8],
 ) -> Result<bool, sqlx::Error> {
-    changes_one(
-        transaction,
-        sqlx::query(
-            "UPDATE est_codes SET submission_sha256 = $1 \
+    let statement = sqlx::query(
+        "UPDATE est_codes SET submission_sha256 = $1 \
          WHERE code_sha256 = $2 AND (submission_sha256 IS NULL OR submission_sha256 = $1)",
-        )
-        .bind(submission_sha256)
-        .bind(code_sha256),
     )
-    .await
+    .bind(submission_sha256)
+    .bind(code_sha256);
+    changes_one(transaction, statement).await
 }
