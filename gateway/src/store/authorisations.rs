@@ -2,6 +2,7 @@
 
 use keyside::domain::transaction_id::TransactionId;
 
+use super::changes_one;
 use super::search::Search;
 use crate::database::{Database, Transaction};
 
@@ -176,12 +177,10 @@ pub async fn similar(
 
 /// Withdraws an authorisation. Returns whether that was not so before.
 pub async fn withdraw(transaction: &mut Transaction, id: &str, now: i64) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
+    let statement = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
         .bind(id)
-        .bind(now)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(done.rows_affected() == 1)
+        .bind(now);
+    changes_one(transaction, statement).await
 }
 
 /// Up to `count` authorisations that pass the filter: the latest first, or by name where a text is searched for.

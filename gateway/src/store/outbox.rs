@@ -6,6 +6,7 @@
 use keyside::domain::transaction_id::TransactionId;
 use sqlx::any::AnyExecutor;
 
+use super::changes_one;
 use crate::clock;
 use crate::database::Transaction;
 use crate::notifications::{Kind, Notification, Values};
@@ -89,7 +90,7 @@ pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Re
         values,
         created_at: now,
     };
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "INSERT INTO outbox (identity, kind, unique_key, recipient, transaction_id, details, created_at, attempt_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT DO NOTHING",
     )
@@ -99,10 +100,8 @@ pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Re
     .bind(&new.to)
     .bind(new.transaction_id.map(|id| id.to_string()))
     .bind(details)
-    .bind(now)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(now);
+    changes_one(transaction, statement).await
 }
 
 /// Takes the row that has waited longest until `until`; nobody else gets it before.

@@ -6,6 +6,7 @@ use keyside::domain::transaction_id::TransactionId;
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::{Applicant, key};
+use super::changes_one;
 use super::search::Search;
 use crate::clock;
 use crate::database::{Database, Transaction};
@@ -306,7 +307,7 @@ macro_rules! select_requests {
 
 /// Keeps `new`, unless its certification request is there already. Returns whether it was new.
 pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
          submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
          common_name_key, email_address_key, company) \
@@ -329,10 +330,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     .bind(new.submitted_at)
     .bind(new.approve_at)
     .bind(key(&new.common_name))
-    .bind(key(&new.email_address))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(key(&new.email_address));
+    changes_one(transaction, statement).await
 }
 
 /// The request with this transaction ID.
@@ -348,6 +347,19 @@ pub async fn find_by_submission(executor: impl AnyExecutor<'_>, sha256: &[u8]) -
 /// Every request, oldest first.
 pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::Error> {
     sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
+}
+
+/// Writes the keys of names, for searching, that a migration has left out.
+pub async fn write_missing_keys(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    let names: Vec<(String, String)> =
+        sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
+            .fetch_all(&mut **transaction)
+            .await?;
+    for (id, name) in names {
+        let statement = "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2";
+        sqlx::query(statement).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
+    }
+    Ok(())
 }
 
 /// Whether any request was ever approved: then certificates of the CA are out there.
@@ -377,7 +389,7 @@ pub async fn approve(
     id: TransactionId,
     approval: &Approval,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'approved', serial_number = $1, not_before = $2, not_after = $3, decided_at = $4 \
          WHERE transaction_id = $5 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM requests AS current \
          WHERE current.serial_number = requests.renews AND current.revoked_at IS NOT NULL)",
@@ -386,10 +398,8 @@ pub async fn approve(
     .bind(approval.not_before)
     .bind(approval.not_after)
     .bind(approval.decided_at)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Rejects a pending request. Returns whether it was pending.
@@ -399,16 +409,14 @@ pub async fn reject(
     reason: &str,
     decided_at: i64,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'rejected', rejection_reason = $1, decided_at = $2 \
          WHERE transaction_id = $3 AND state = 'pending'",
     )
     .bind(reason)
     .bind(decided_at)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
@@ -455,7 +463,7 @@ pub async fn issue_failed(
 /// Keeps the certificate of an approved request, with what it says itself: an engine may have decided otherwise. Returns whether there was
 /// none yet.
 pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
          issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
     )
@@ -463,23 +471,19 @@ pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Is
     .bind(&issued.serial_number)
     .bind(issued.not_before)
     .bind(issued.not_after)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.
 pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &str) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'rejected', rejection_reason = $1, serial_number = NULL, not_before = NULL, not_after = NULL, \
          issue_fault = NULL WHERE transaction_id = $2 AND state = 'approved'",
     )
     .bind(reason)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Takes up to `limit` certificates of the type `certificate_type` that end from `now` to `before`, and notes that their holders
@@ -558,7 +562,7 @@ pub async fn request_revocation(
     reason: RevocationReason,
     now: i64,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), \
          revocation_requested_reason = CASE WHEN revocation_requested_reason IS NULL OR $2 = $3 THEN $2 \
          ELSE revocation_requested_reason END WHERE transaction_id = $4 AND state = 'issued'",
@@ -566,10 +570,8 @@ pub async fn request_revocation(
     .bind(now)
     .bind(reason.name())
     .bind(RevocationReason::KeyCompromise.name())
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Revokes an issued certificate. Returns whether it was issued, and not revoked before.
@@ -579,16 +581,14 @@ pub async fn revoke(
     reason: RevocationReason,
     now: i64,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET revoked_at = $1, revocation_reason = $2 \
          WHERE transaction_id = $3 AND state = 'issued' AND revoked_at IS NULL",
     )
     .bind(now)
     .bind(reason.name())
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// The certificates that were revoked, in the order in which they were.
