@@ -370,17 +370,16 @@ pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::
     Ok(any.is_some())
 }
 
-/// The requests that approve themselves by now, oldest first. A renewal waits for a person once the certificate that it renews
+const DUE: &str = select_requests!(
+    "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
+     WHERE current.serial_number = requests.renews \
+     AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY approve_at"
+);
+
+/// The requests that approve themselves by now, in the order in which they do. A renewal waits for a person once the certificate that it renews
 /// was revoked, or somebody has asked for that.
 pub async fn due(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Request>, sqlx::Error> {
-    sqlx::query_as(select_requests!(
-        "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
-         WHERE current.serial_number = requests.renews \
-         AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY submitted_at"
-    ))
-    .bind(now)
-    .fetch_all(executor)
-    .await
+    sqlx::query_as(DUE).bind(now).fetch_all(executor).await
 }
 
 /// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.
@@ -419,24 +418,21 @@ pub async fn reject(
     changes_one(transaction, statement).await
 }
 
+/// The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
+const TAKE_APPROVED: &str = "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
+    WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
+    WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
+    RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
+    not_before, not_after, issue_attempts, issue_fault";
+
 /// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
 pub async fn take_approved(
     transaction: &mut Transaction,
     now: i64,
     until: i64,
 ) -> Result<Option<ApprovedRequest>, sqlx::Error> {
-    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
-    let taken: Option<ApprovedRequest> = sqlx::query_as(
-        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
-         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
-         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
-         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
-         not_before, not_after, issue_attempts, issue_fault",
-    )
-    .bind(now)
-    .bind(until)
-    .fetch_optional(&mut **transaction)
-    .await?;
+    let taken: Option<ApprovedRequest> =
+        sqlx::query_as(TAKE_APPROVED).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
     if let Some(taken) = &taken {
         let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
         sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
@@ -692,22 +688,23 @@ impl Waiting {
     }
 }
 
+/// By name, as in [`search_query`].
+const WAITING_FOR: &str = "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
+    AND email_address_key || '' = $3 AND certificate_type || '' = $4 AND state || '' = 'pending' AND authorisation_id IS NULL \
+    AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1";
+
 /// The oldest request of this applicant that waits and has no authorisation. A renewal needs none.
 pub async fn waiting_for(
     transaction: &mut Transaction,
     applicant: Applicant<'_>,
 ) -> Result<Option<Waiting>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
-         AND email_address_key = $3 AND certificate_type = $4 AND state = 'pending' AND authorisation_id IS NULL \
-         AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1",
-    )
-    .bind(key(applicant.common_name))
-    .bind(applicant.common_name)
-    .bind(key(applicant.email_address))
-    .bind(applicant.certificate_type)
-    .fetch_optional(&mut **transaction)
-    .await
+    sqlx::query_as(WAITING_FOR)
+        .bind(key(applicant.common_name))
+        .bind(applicant.common_name)
+        .bind(key(applicant.email_address))
+        .bind(applicant.certificate_type)
+        .fetch_optional(&mut **transaction)
+        .await
 }
 
 /// Notes the authorisation of a request, whose it is, and when it approves itself.
@@ -863,6 +860,22 @@ mod tests {
             let of_one_company = filter.company.is_some()
                 && plan.first().is_some_and(|step| step.contains("requests_by_company (company=?"));
             assert!(in_order || of_one_company, "{filter:?}: {plan:?}");
+        }
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_all_the_time_goes_by_an_index_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("keyside.sqlite"));
+        let database = Database::open_or_create(&location).await.unwrap();
+        for (sql, step) in [
+            (DUE, "requests_due (state=? AND approve_at<?)"),
+            (TAKE_APPROVED, "requests_to_issue (state=? AND issue_at<?)"),
+            (WAITING_FOR, "requests_by_common_name (common_name_key=?)"),
+        ] {
+            let plan = super::super::search::plan(&database, sql).await;
+            assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");
         }
         database.close().await;
     }
