@@ -40,7 +40,7 @@ struct CommandLine {
 enum Command {
     /// Serve the API, and the page if it is named. Makes what is missing in the data folder.
     Serve {
-        /// The address to listen on; with port 0 the system chooses.
+        /// The address to listen on, by TLS where the configuration has a certificate for it; with port 0 the system chooses.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
         listen: SocketAddr,
         /// The address of the connection check, which speaks TLS and shows users whether their certificate works; with port 0 the

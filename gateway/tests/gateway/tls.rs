@@ -16,6 +16,9 @@ use crate::harness::{Gateway, Site, check_configuration, eventually, openssl};
 const HOST: &str = "gateway.example";
 const PUBLIC_URL: &str = "https://gateway.example";
 
+/// The files of a certificate that was just made, and where the gateway looks for them.
+const FILES: [(&str, &str); 2] = [("new.key", "tls.key"), ("new.pem", "tls.pem")];
+
 /// Makes a CA in the site's folder.
 fn make_ca(site: &Site) {
     let new =
@@ -24,16 +27,32 @@ fn make_ca(site: &Site) {
     openssl(&[&new[..], &ca].concat(), &site.path(""));
 }
 
-/// Makes a certificate of that CA for [`HOST`] with this serial number, and puts it and its key where the gateway looks for them.
-fn install(site: &Site, serial: u32) {
+/// Makes a certificate of that CA for [`HOST`] with this serial number, as new.pem, and its key, as new.key.
+fn make(site: &Site, serial: u32) {
     let serial = serial.to_string();
     let new =
         ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-config", "/dev/null", "-days", "1", "-subj", "/CN=gateway"];
     let names = ["-addext", "subjectAltName=DNS:gateway.example", "-addext", "basicConstraints=CA:FALSE"];
     let files = ["-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", &serial, "-keyout", "new.key", "-out", "new.pem"];
     openssl(&[&new[..], &names, &files].concat(), &site.path(""));
-    fs::rename(site.path("new.key"), site.path("tls.key")).unwrap();
-    fs::rename(site.path("new.pem"), site.path("tls.pem")).unwrap();
+}
+
+/// Puts such a certificate and its key where the gateway looks for them.
+fn install(site: &Site, serial: u32) {
+    make(site, serial);
+    for (new, name) in FILES {
+        fs::rename(site.path(new), site.path(name)).unwrap();
+    }
+}
+
+/// The same, with files that look as old as those of before: only who reads them sees that they have changed.
+fn install_unseen(site: &Site, serial: u32) {
+    make(site, serial);
+    for (new, name) in FILES {
+        let before = fs::metadata(site.path(name)).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(site.path(new)).unwrap().set_modified(before).unwrap();
+        fs::rename(site.path(new), site.path(name)).unwrap();
+    }
 }
 
 /// A site whose main listener and connection check have the same certificate, with the serial number 1.
@@ -166,7 +185,7 @@ async fn new_files_are_used_and_broken_ones_are_not() {
     let mut open = Open::to(&site, &gateway).await;
     open.ask().await;
 
-    install(&site, 2);
+    install_unseen(&site, 2);
     gateway.signal("HUP");
     shows(2).await;
     open.ask().await;
