@@ -3,13 +3,14 @@
 use keyside::domain::device::{Device, DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::{Applicant, key};
 use super::changes_one;
 use super::search::Search;
 use crate::clock;
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Transaction, passing_over_locked};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -418,12 +419,16 @@ pub async fn reject(
     changes_one(transaction, statement).await
 }
 
-/// The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
-const TAKE_APPROVED: &str = "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
-    WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
-    WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
-    RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
-    not_before, not_after, issue_attempts, issue_fault";
+/// The statement that takes; see [`passing_over_locked`]. The condition stands twice, so that nobody takes what has just been taken.
+fn take_approved_statement(passing_over_locked: &str) -> String {
+    format!(
+        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
+         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
+         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1 {passing_over_locked}) \
+         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
+         not_before, not_after, issue_attempts, issue_fault"
+    )
+}
 
 /// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
 pub async fn take_approved(
@@ -431,8 +436,9 @@ pub async fn take_approved(
     now: i64,
     until: i64,
 ) -> Result<Option<ApprovedRequest>, sqlx::Error> {
+    let statement = take_approved_statement(passing_over_locked(transaction));
     let taken: Option<ApprovedRequest> =
-        sqlx::query_as(TAKE_APPROVED).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
+        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
     if let Some(taken) = &taken {
         let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
         sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
@@ -778,8 +784,6 @@ pub async fn count_waiting(executor: impl AnyExecutor<'_>) -> Result<[(State, i6
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
-    use sqlx::AssertSqlSafe;
-
     use super::*;
     use crate::database::Location;
 
@@ -871,7 +875,7 @@ mod tests {
         let database = Database::open_or_create(&location).await.unwrap();
         for (sql, step) in [
             (DUE, "requests_due (state=? AND approve_at<?)"),
-            (TAKE_APPROVED, "requests_to_issue (state=? AND issue_at<?)"),
+            (&take_approved_statement(""), "requests_to_issue (state=? AND issue_at<?)"),
             (WAITING_FOR, "requests_by_common_name (common_name_key=?)"),
         ] {
             let plan = super::super::search::plan(&database, sql).await;
