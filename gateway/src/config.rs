@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::ca::cfssl;
 use crate::database::Location;
+use crate::tls;
 
 /// The annotated example, which is also the default.
 pub const EXAMPLE: &str = include_str!("../keyside.example.toml");
@@ -103,6 +104,8 @@ pub struct Config {
     /// How people are told.
     #[serde(default)]
     pub notifications: Notifications,
+    /// The certificate of the main listener, where that speaks TLS itself.
+    pub tls: Option<ServerCertificate>,
     /// The connection check, if there is one.
     #[serde(default)]
     pub connection_check: ConnectionCheck,
@@ -394,11 +397,14 @@ pub struct ConnectionCheck {
 }
 
 /// The files of a server's certificate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ServerCertificate {
     /// The certificate, then its chain, as PEM.
+    #[serde(rename = "certificate_file")]
     pub certificate: PathBuf,
     /// The private key, as PEM.
+    #[serde(rename = "key_file")]
     pub key: PathBuf,
 }
 
@@ -547,11 +553,14 @@ impl Config {
         toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })
     }
 
-    /// Checks that the files that are named can be read. They may be there only where the gateway runs.
+    /// Checks that the files that are named can be read, and that keys fit their certificates. They may be there only where the gateway
+    /// runs.
     fn check_files(&self, faults: &mut Faults) {
-        let check = &self.connection_check;
-        faults.require_file("connection_check.certificate_file", check.certificate_file.as_deref());
-        faults.require_file("connection_check.key_file", check.key_file.as_deref());
+        for (key, files) in [("tls", &self.tls), ("connection_check", &self.connection_check.server_certificate())] {
+            if let Some(Err(error)) = files.as_ref().map(tls::read) {
+                faults.require(false, key, &error.to_string());
+            }
+        }
         if let Ca::Embedded(ca) = &self.ca {
             faults.require_file("ca.passphrase_file", ca.passphrase_file.as_deref());
         }
@@ -574,6 +583,11 @@ impl Config {
                 "write it as in “https://certificates.example.com”, without a slash at the end",
             );
         }
+        faults.require(
+            self.tls.is_none() || self.public_url.as_ref().is_some_and(|url| url.starts_with("https://")),
+            "public_url",
+            "where the gateway speaks TLS itself ([tls]), write the https address whose name its certificate has",
+        );
         for origin in &self.allowed_origins {
             faults.require(
                 is_http_url(origin) && origin.matches('/').count() == 2 && HeaderValue::from_str(origin).is_ok(),
@@ -834,6 +848,11 @@ mod tests {
     const CHECK_CERTIFICATE: &str = "# certificate_file = \"/etc/keyside/connection-check.pem\"";
     const CHECK_KEY: &str = "# key_file = \"/etc/keyside/connection-check-key.pem\"";
 
+    /// TLS on the main listener in the example, and what makes use of it.
+    const TLS: &str =
+        "# [tls]\n# certificate_file = \"/etc/keyside/tls.pem\"\n# key_file = \"/etc/keyside/tls-key.pem\"";
+    const TLS_FILES: &str = "[tls]\ncertificate_file = \"tls.pem\"\nkey_file = \"tls-key.pem\"";
+
     /// The key of the database in the example.
     const DATABASE_URL: &str = "# url = \"postgresql://keyside@db.example.com/keyside\"";
 
@@ -906,6 +925,8 @@ mod tests {
             (CHECK_URL, "public_url = \"https://\"", "connection_check.public_url"),
             (CHECK_CERTIFICATE, "certificate_file = \"a.pem\"", "belong together"),
             (CHECK_KEY, "key_file = \"a.pem\"", "belong together"),
+            ("# [tls]\n", "[tls]\n", "missing field `certificate_file`"),
+            (TLS, TLS_FILES, "the https address"),
             (DATABASE_URL, "url = \"mysql://db.example.com/keyside\"", "write a database's URL as in"),
         ] {
             let fault = fault(from, to);

@@ -3,7 +3,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`config`] | the configuration: one TOML file |
-//! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS for the connection check |
+//! | [`routes`], [`page`], [`security_headers`], [`problem`], [`server`], [`tls`] | HTTP, and TLS |
 //! | [`service`] | what the registration authority does |
 //! | [`policy`], [`renewal`] | what a certification request must be, and a renewal |
 //! | [`operations`], [`rate_limit`] | probes and metrics, and how often one may ask |
@@ -45,7 +45,7 @@ use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
 use crate::service::Service;
 use crate::store::{engines, requests};
-use crate::tls::TlsError;
+use crate::tls::{ServerIdentity, TlsError};
 
 pub mod audit;
 pub mod authorisations;
@@ -76,7 +76,8 @@ pub mod service;
 pub mod store;
 pub mod tls;
 
-/// The name of CFSSL in the table of engines.
+/// The names of the engines in their table.
+const ENGINE_EMBEDDED: &str = "embedded";
 const ENGINE_CFSSL: &str = "cfssl";
 /// How long writing a notification into a file may take.
 const FOLDER_LIMIT: Duration = Duration::from_secs(5);
@@ -132,19 +133,31 @@ pub enum StartError {
         "the connection check has no name: set public_url under [connection_check] in the configuration, since clients do not reach {0}"
     )]
     NoConnectionCheckUrl(SocketAddr),
+    /// The main listener cannot speak TLS.
+    #[error("the configuration's tls: {0}")]
+    Tls(TlsError),
     /// The connection check cannot speak TLS.
     #[error("the connection check: {0}")]
-    Tls(#[from] TlsError),
+    ConnectionCheckTls(TlsError),
     /// The CA is gone, but not what it issued.
     #[error(
-        "{0} is missing, but the database has certificates that the CA there issued: restore it from a backup, or name an empty data folder for a new start"
+        "{0} is missing, but the database belongs to the CA there: restore it from a backup, or copy it from the data folder of the gateway that was started first; for a new CA, begin with an empty database"
     )]
     CaLost(PathBuf),
-    /// Another CA is at the engine's address.
+    /// The database has the certificates of another CA.
     #[error(
-        "another CA answers at ca.url than “{0}”, whose certificates are in the database: start CFSSL with that CA, or begin with an empty database"
+        "another CA is {place} than “{name}”, which the database belongs to (the SHA-256 fingerprint of its certificate is {fingerprint}): {way_out}, or begin with an empty database"
     )]
-    AnotherCa(String),
+    AnotherCa {
+        /// Where the CA is that cannot be used.
+        place: String,
+        /// The subject of the CA that the database belongs to.
+        name: String,
+        /// The SHA-256 of its certificate, in hexadecimal.
+        fingerprint: String,
+        /// How to use that one.
+        way_out: &'static str,
+    },
     /// Notifications cannot be delivered.
     #[error("notifications: {0}")]
     Delivery(#[from] DeliveryError),
@@ -179,12 +192,15 @@ fn warn_of_demonstration(config: &Config) {
 pub struct Gateway {
     address: SocketAddr,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     service: Arc<Service>,
     sender: Sender,
     database: Database,
     config: Config,
     connection_check: Option<ConnectionCheck>,
+    /// The certificates of those listeners that speak TLS.
+    identities: Vec<Arc<ServerIdentity>>,
     operations: Option<(TcpListener, SocketAddr, Router)>,
     _lock: Lock,
 }
@@ -205,6 +221,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, address))
 }
 
+/// The connection check's certificate: from the files, or else from the embedded CA where there is one.
+fn connection_check_identity(
+    url: &str,
+    files: Option<config::ServerCertificate>,
+    embedded: Option<&EmbeddedCa>,
+) -> Result<ServerIdentity, TlsError> {
+    match (files, embedded) {
+        (Some(files), _) => ServerIdentity::open(files),
+        (None, Some(embedded)) => ServerIdentity::issue(url, embedded),
+        (None, None) => Err(TlsError::NoCertificate),
+    }
+}
+
 /// Opens the embedded CA, or makes it at the first start.
 async fn open_embedded_ca(
     data: &DataDirectory,
@@ -213,7 +242,7 @@ async fn open_embedded_ca(
     public_url: &str,
 ) -> Result<EmbeddedCa, StartError> {
     let directory = data.ca();
-    if !directory.exists() && requests::has_approved(database.reader()).await.map_err(DatabaseError::from)? {
+    if !directory.exists() && has_ca(database).await.map_err(DatabaseError::from)? {
         return Err(StartError::CaLost(directory));
     }
     let passphrase = config.passphrase()?;
@@ -222,34 +251,70 @@ async fn open_embedded_ca(
             "the CA's private keys are not encrypted: set {CA_PASSPHRASE_VARIABLE} or ca.passphrase_file before the first start"
         );
     }
+    let place = format!("in {}", directory.display());
     let (config, public_url) = (config.clone(), public_url.to_owned());
     let open = move || EmbeddedCa::open_or_create(&directory, &config, passphrase.as_ref(), &public_url);
-    Ok(tokio::task::spawn_blocking(open).await??)
+    let ca = tokio::task::spawn_blocking(open).await??;
+    let way_out = "put ca/ from the data folder of the gateway that was started first in its place";
+    claim_database(database, ENGINE_EMBEDDED, ca.certificate(Authority::Issuing), place, way_out).await?;
+    Ok(ca)
+}
+
+/// Opens the database, or makes it, with all that is in it as this version expects it.
+async fn open_database(location: &Location) -> Result<Database, DatabaseError> {
+    let database = Database::open_or_create(location).await?;
+    let mut transaction = database.transaction().await?;
+    requests::write_missing_keys(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(database)
+}
+
+/// Whether the database belongs to an embedded CA: one that has claimed it, or one of an earlier version that has issued.
+async fn has_ca(database: &Database) -> Result<bool, sqlx::Error> {
+    let claimed = engines::find(database.reader(), ENGINE_EMBEDDED).await?;
+    Ok(claimed.is_some() || requests::has_approved(database.reader()).await?)
 }
 
 /// Gets to know CFSSL's CA: from CFSSL, or from the database while CFSSL is down.
 async fn open_cfssl(config: &config::CfsslCa, database: &Database) -> Result<cfssl::CfsslCa, StartError> {
     let client = cfssl::Client::new(config)?;
     let known = engines::find(database.reader(), ENGINE_CFSSL).await.map_err(DatabaseError::from)?;
-    let known = known.map(|der| Certificate::from_der(&der)).transpose().map_err(CaError::from)?;
     let issuing = match (client.info().await, known) {
-        (Ok(current), Some(known)) if !current.has_name_and_key_of(&known) => {
-            return Err(StartError::AnotherCa(known.subject().to_string()));
-        }
         (Ok(current), _) => current,
         (Err(error), Some(known)) => {
             tracing::warn!(%error, "certificates wait until CFSSL answers");
-            known
+            Certificate::from_der(&known).map_err(CaError::from)?
         }
         (Err(error), None) => return Err(error.into()),
     };
     let ca = cfssl::CfsslCa::new(client, config, issuing)?;
-    let mut transaction = database.transaction().await?;
-    engines::replace(&mut transaction, ENGINE_CFSSL, ca.certificate(Authority::Issuing))
-        .await
-        .map_err(DatabaseError::from)?;
-    transaction.commit().await.map_err(DatabaseError::from)?;
+    let (place, way_out) = ("at ca.url".into(), "start CFSSL with that CA");
+    claim_database(database, ENGINE_CFSSL, ca.certificate(Authority::Issuing), place, way_out).await?;
     Ok(ca)
+}
+
+/// Has the database belong to the engine's CA, whose certificate is `current`, unless it belongs to another one already. A CA may be
+/// renewed, with its name and its key.
+async fn claim_database(
+    database: &Database,
+    engine: &str,
+    current: &[u8],
+    place: String,
+    way_out: &'static str,
+) -> Result<(), StartError> {
+    let mut transaction = database.transaction().await?;
+    let kept = engines::claim(&mut transaction, engine, current).await.map_err(DatabaseError::from)?;
+    if kept != current {
+        let [kept, renewed] = [&kept, current].map(Certificate::from_der);
+        let (kept, renewed) = (kept.map_err(CaError::from)?, renewed.map_err(CaError::from)?);
+        if !renewed.has_name_and_key_of(&kept) {
+            let fingerprint = kept.summary().sha256_fingerprint;
+            return Err(StartError::AnotherCa { place, name: kept.subject().to_string(), fingerprint, way_out });
+        }
+        engines::replace(&mut transaction, engine, current).await.map_err(DatabaseError::from)?;
+    }
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(())
 }
 
 /// What delivers notifications, as the configuration says.
@@ -275,6 +340,7 @@ impl Gateway {
             config.approval = Approval::Manual {};
         }
         let page = options.page.as_deref().map(Page::open).transpose()?;
+        let identity = config.tls.clone().map(ServerIdentity::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let data = DataDirectory::new(&options.data);
         let lock = data.take()?;
 
@@ -302,7 +368,7 @@ impl Gateway {
         };
 
         let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
-        let database = Database::open_or_create(&location).await?;
+        let database = open_database(&location).await?;
         warn_of_demonstration(&config);
         let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
             Ca::Embedded(ca) => {
@@ -311,14 +377,19 @@ impl Gateway {
             }
             Ca::Cfssl(ca) => (Arc::new(open_cfssl(ca, &database).await?), None),
         };
-        let tls = match check_url.clone() {
+        let tls = identity.clone().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
+        let check_identity = match check_url.clone() {
             Some(url) => {
-                let (ca, files) = (Arc::clone(&ca), config.connection_check.server_certificate());
-                let make = move || tls::acceptor(&url, files.as_ref(), &*ca, embedded.as_ref());
-                Some(tokio::task::spawn_blocking(make).await??)
+                let files = config.connection_check.server_certificate();
+                let make = move || connection_check_identity(&url, files, embedded.as_ref());
+                let identity = tokio::task::spawn_blocking(make).await?.map_err(StartError::ConnectionCheckTls)?;
+                Some(Arc::new(identity))
             }
             None => None,
         };
+        let asking = |identity| tls::asking_acceptor(identity, &*ca);
+        let check_tls = check_identity.clone().map(asking).transpose().map_err(StartError::ConnectionCheckTls)?;
+        let identities = identity.into_iter().chain(check_identity).collect();
         let sender = sender(&config, &data, &database, &public_url)?;
         let shown_url = check_url.as_ref().map(|url| format!("{url}/"));
         let operations = Arc::new(Operations::new(database.clone(), Arc::clone(&ca)));
@@ -326,7 +397,7 @@ impl Gateway {
             Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
         let service = Arc::new(Service::new(config.clone(), database.clone(), ca, shown_url.clone()));
         let console = Console::new(Arc::clone(&service), database.clone(), &config, &public_url, check_url.as_deref());
-        let connection_check = shown_url.zip(tls_listener).zip(tls).map(|((url, (listener, _)), tls)| {
+        let connection_check = shown_url.zip(tls_listener).zip(check_tls).map(|((url, (listener, _)), tls)| {
             let page_url = page.is_some().then_some(public_url.as_str());
             let console = console.with_certificates(url.trim_end_matches('/'));
             let router =
@@ -339,20 +410,23 @@ impl Gateway {
         Ok(Self {
             address,
             listener,
+            tls,
             router,
             service,
             sender,
             database,
             config,
             connection_check,
+            identities,
             operations,
             _lock: lock,
         })
     }
 
-    /// The address that it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Where the connection check is, if there is one.
@@ -365,8 +439,9 @@ impl Gateway {
         self.operations.as_ref().map(|(_, address, _)| *address)
     }
 
-    /// Serves until `shutdown` is there, then lets the requests that are under way finish.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown` is there, then lets the requests that are under way finish. Whenever `reload` is there, the files of
+    /// certificates are read again.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, reload: impl AsyncFnMut()) {
         let (service, sender) = (self.service, self.sender);
         let work = tokio::spawn(async move {
             tokio::join!(service.keep_issuing(), service.keep_house(), sender.keep_sending());
@@ -392,7 +467,16 @@ impl Gateway {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(server::serve(self.listener, self.router, limits, shutdown), check, operations);
+        let main = async {
+            match self.tls {
+                Some(tls) => server::serve_tls(self.listener, tls, self.router, limits, shutdown).await,
+                None => server::serve(self.listener, self.router, limits, shutdown).await,
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(main, check, operations) } => {}
+            () = tls::follow_files(self.identities, reload) => {}
+        }
         // Stopping between two steps of an issuance is no worse than being killed there: the next start goes on.
         work.abort();
         let _ = work.await;

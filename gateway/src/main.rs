@@ -40,7 +40,7 @@ struct CommandLine {
 enum Command {
     /// Serve the API, and the page if it is named. Makes what is missing in the data folder.
     Serve {
-        /// The address to listen on; with port 0 the system chooses.
+        /// The address to listen on, by TLS where the configuration has a certificate for it; with port 0 the system chooses.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
         listen: SocketAddr,
         /// The address of the connection check, which speaks TLS and shows users whether their certificate works; with port 0 the
@@ -337,10 +337,10 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(options: Options) -> Result<(), Error> {
-    let shutdown = shutdown_signal()?;
+    let (shutdown, reload) = (shutdown_signal()?, reload_signal()?);
     let gateway = Gateway::start(options).await?;
     let mut stdout = io::stdout();
-    writeln!(stdout, "Keyside is at http://{}/", gateway.address())?;
+    writeln!(stdout, "Keyside is at {}/", gateway.url())?;
     if let Some(url) = gateway.connection_check_url() {
         writeln!(stdout, "The connection check is at {url}")?;
     }
@@ -348,7 +348,7 @@ async fn serve(options: Options) -> Result<(), Error> {
         writeln!(stdout, "The operations are at http://{address}/")?;
     }
     stdout.flush()?;
-    gateway.run(shutdown).await;
+    gateway.run(shutdown, reload).await;
     Ok(())
 }
 
@@ -375,6 +375,22 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// Waits for the next signal to read the files of certificates again: SIGHUP, where there are signals.
+#[cfg(unix)]
+fn reload_signal() -> io::Result<impl AsyncFnMut()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move || {
+        hangup.recv().await;
+    })
+}
+
+/// Waits for ever: there is no such signal.
+#[cfg(not(unix))]
+fn reload_signal() -> io::Result<impl AsyncFnMut()> {
+    Ok(async || std::future::pending().await)
 }
 
 /// Checks a configuration and the files that it names; every fault has a line.

@@ -1,8 +1,13 @@
 //! What is kept: one file for each table, with all the statements on it.
 //!
 //! Whoever only reads takes anything that can run a statement: [`Database::reader`](crate::database::Database::reader), or
-//! `&mut **transaction` to see what the transaction has written. Whoever writes takes the [`Transaction`](crate::database::Transaction),
+//! `&mut **transaction` to see what the transaction has written. Whoever writes takes the [`Transaction`],
 //! so that what belongs together is written together or not at all. The statements are the same for SQLite and PostgreSQL.
+
+use sqlx::Any;
+use sqlx::query::Query;
+
+use crate::database::Transaction;
 
 pub mod audit;
 pub mod authorisations;
@@ -14,3 +19,11 @@ pub mod outbox;
 pub mod requests;
 mod search;
 pub mod sessions;
+
+/// Runs a statement that changes one row or none. Returns whether it has changed one.
+async fn changes_one(
+    transaction: &mut Transaction,
+    statement: Query<'_, Any, <Any as sqlx::Database>::Arguments>,
+) -> Result<bool, sqlx::Error> {
+    Ok(statement.execute(&mut **transaction).await?.rows_affected() == 1)
+}

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { Browser, kind } from './browser.js';
 import { Gateway } from './gateway.js';
+import { fillInAuthorisation, invite, row, signIn } from './officers.js';
 
 const PASSPHRASE = 'Correct-4-horse!';
 const TYPE = 'Participants & External Users';
@@ -19,31 +20,9 @@ after(async () => {
     await gateway?.stop();
 });
 
-/** Invites an officer; gives the one-time link. */
-async function invite(role, name, ...more) {
-    const email = `${name.split(' ')[0].toLowerCase()}@example.com`;
-    const text = await gateway.officer('invite', '--role', role, '--name', name, '--email', email, ...more);
-    const link = text.match(/\/console\/sign-in\/\S+/)?.[0];
-    assert.ok(link, text);
-    return new URL(link, gateway.url).href;
-}
-
-/** Signs in by a one-time link. */
-async function signIn(tab, link) {
-    await tab.open(link);
-    await tab.heading('Sign in');
-    await tab.accessible();
-    await tab.press('Sign in');
-    await tab.heading('Requests');
-}
-
-/** The text of a row of the only table that has this text. */
-const row = (tab, text) => tab.until(
-    (text) => [...document.querySelectorAll('tbody tr')].find((row) => row.innerText.includes(text))?.innerText, text);
-
 test(`${kind}: from the authorisation to the certificate`, async () => {
     const officer = await browser.tab();
-    const link = await invite('uaa', 'Una Example', '--company', 'Example Power');
+    const link = await invite(gateway, 'uaa', 'Una Example', '--company', 'Example Power');
     await signIn(officer, link);
     await officer.accessible();
 
@@ -51,11 +30,7 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     await officer.press('Authorise a person');
     await officer.heading('Authorise a person');
     await officer.accessible();
-    await officer.page.select('#certificate_type', 'participants');
-    await officer.type('Common Name', 'Ada Example 01');
-    await officer.type('Email Address', 'ada@example.com');
-    const until = new Date(Date.now() + 30 * 24 * 3600 * 1000).toISOString().slice(0, 10);
-    await (await officer.field('Until')).evaluate((field, value) => { field.value = value; }, until);
+    await fillInAuthorisation(officer, { name: 'Ada Example 01', email: 'ada@example.com' });
     await officer.press('Authorise');
     await officer.heading('Ada Example 01');
     await officer.text('Open');
@@ -95,7 +70,7 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     officer.console.length = 0;
 
     const approver = officer;
-    await signIn(approver, await invite('approver', 'Abe Example'));
+    await signIn(approver, await invite(gateway, 'approver', 'Abe Example'));
     assert.match(await row(approver, id), /Authorised/);
     assert.match(await row(approver, stranger), /Not authorised/);
     await approver.accessible();
@@ -149,7 +124,7 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
 });
 
 test(`${kind}: by the keyboard alone, and without any script`, async () => {
-    const link = await invite('approver', 'Kay Example');
+    const link = await invite(gateway, 'approver', 'Kay Example');
     const tab = await browser.tab();
     await tab.page.setJavaScriptEnabled?.(false).catch(() => undefined);
     await tab.open(link);

@@ -26,9 +26,10 @@ const UNLIMITED = [
 export class Gateway {
     /**
      * Starts a gateway; with `manual`, requests wait until `approve` or `reject`; with `check`, there is a connection check. Each
-     * pair of `changes` is replaced in the annotated example of the configuration. `folder` has the page.
+     * pair of `changes` is replaced in the annotated example of the configuration, and each of its tables that `tables` has gets that
+     * content in place of its own. `folder` has the page.
      */
-    static async start({ manual = false, check = false, changes = [], folder = page } = {}) {
+    static async start({ manual = false, check = false, changes = [], tables = {}, folder = page } = {}) {
         const gateway = new Gateway();
         gateway.folder = folder;
         gateway.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
@@ -38,6 +39,12 @@ export class Gateway {
         for (const [from, to] of [...UNLIMITED, ...changes]) {
             if (!text.includes(from)) throw new Error(`the example has no “${from}”`);
             text = text.replaceAll(from, to);
+        }
+        for (const [name, content] of Object.entries(tables)) {
+            const [before, rest] = text.split(`\n[${name}]\n`);
+            if (rest === undefined) throw new Error(`the example has no table ${name}`);
+            const next = rest.search(/^\[/m);
+            text = `${before}\n[${name}]\n${content}${next < 0 ? '' : rest.slice(next)}`;
         }
         const config = join(gateway.data, 'keyside.toml');
         await writeFile(config, text);

@@ -18,8 +18,11 @@ export async function run(program, ...parameters) {
     return stdout + stderr;
 }
 
-/** Every judge opens `pfx` and finds what should be in it. `root` is the CA's root as a PEM file. */
-export async function judge({ pfx, passphrase, commonName, root }) {
+/**
+ * Every judge opens `pfx` and finds what should be in it. `root` is the CA's root as a PEM file; so many `certificates` there are, the user's and
+ * the root among them.
+ */
+export async function judge({ pfx, passphrase, commonName, root, certificates = 3 }) {
     const folder = await mkdtemp(join(tmpdir(), 'keyside-judges-'));
     const at = (name) => join(folder, name);
     try {
@@ -27,11 +30,11 @@ export async function judge({ pfx, passphrase, commonName, root }) {
         await nss({ pfx, passphrase, commonName, at });
         const gnutls = await run('certtool', '--p12-info', '--inder', '--infile', pfx, '--password', passphrase);
         assert.match(gnutls, /BEGIN ENCRYPTED PRIVATE KEY|BEGIN PRIVATE KEY|BEGIN RSA PRIVATE KEY/);
-        assert.equal(gnutls.match(/BEGIN CERTIFICATE/g)?.length, 3);
+        assert.equal(gnutls.match(/BEGIN CERTIFICATE/g)?.length, certificates);
         const java = await run('keytool', '-list', '-v', '-storetype', 'PKCS12', '-keystore', pfx, '-storepass', passphrase);
         assert.match(java, new RegExp(`Alias name: ${commonName}`, 'i'));
-        assert.match(java, /Certificate chain length: 3/);
-        await python({ pfx, passphrase, commonName, at });
+        assert.match(java, new RegExp(`Certificate chain length: ${certificates}`));
+        await python({ pfx, passphrase, commonName, certificates, at });
         await handshake({ pfx, passphrase, root, commonName, at });
     } finally {
         await rm(folder, { recursive: true, force: true });
@@ -60,7 +63,7 @@ async function nss({ pfx, passphrase, commonName, at }) {
     assert.match(await run('certutil', '-L', '-d', database), new RegExp(`^${commonName} +u,u,u`, 'm'));
 }
 
-async function python({ pfx, passphrase, commonName, at }) {
+async function python({ pfx, passphrase, commonName, certificates, at }) {
     const script = at('judge.py');
     await writeFile(script, `
 import sys
@@ -68,9 +71,9 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 bundle = pkcs12.load_pkcs12(open(sys.argv[1], "rb").read(), sys.argv[2].encode())
 assert bundle.key.public_key() == bundle.cert.certificate.public_key()
 assert bundle.cert.friendly_name.decode() == sys.argv[3], bundle.cert.friendly_name
-assert len(bundle.additional_certs) == 2
+assert 1 + len(bundle.additional_certs) == int(sys.argv[4])
 `);
-    await run(required('KEYSIDE_PYTHON'), script, pfx, passphrase, commonName);
+    await run(required('KEYSIDE_PYTHON'), script, pfx, passphrase, commonName, String(certificates));
 }
 
 /** curl shows the certificate to a TLS server that insists on one. */

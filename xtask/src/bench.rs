@@ -5,6 +5,7 @@ mod in_browser;
 mod primes;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use clap::Subcommand;
 
@@ -67,6 +68,19 @@ pub(crate) struct Output {
     markdown: Option<PathBuf>,
 }
 
+impl Output {
+    /// Tells `program`, which runs in another folder, where the results go.
+    fn pass_to(&self, program: &mut Command) -> Result<()> {
+        for (name, file) in [("--json", &self.json), ("--markdown", &self.markdown)] {
+            if let Some(file) = file {
+                let path = std::path::absolute(file).map_err(|error| Error::file("resolve", file, &error))?;
+                program.arg(name).arg(path);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Installs what is missing, builds what is delivered, and measures it.
 pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
     let in_browser = |program: &str, output: &Output, options: &[(&str, Option<&str>)]| {
@@ -74,13 +88,7 @@ pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
         toolbox.require(TOOLS)?;
         let mut node = node(&toolbox)?;
         node.arg(program);
-        for (name, file) in [("--json", &output.json), ("--markdown", &output.markdown)] {
-            if let Some(file) = file {
-                // The program runs in another folder.
-                let path = std::path::absolute(file).map_err(|error| Error::file("resolve", file, &error))?;
-                node.arg(name).arg(path);
-            }
-        }
+        output.pass_to(&mut node)?;
         for (name, value) in options {
             if let Some(value) = value {
                 node.args([name, value]);

@@ -71,7 +71,7 @@ impl Suite {
                 let tools = [Tool::WasmToolchain, Tool::WasmBindgen, Tool::WasmPack];
                 [&tools[..], &browsers, &[Tool::ChromeDriver, Tool::GeckoDriver]].concat()
             }
-            Self::E2e => [page::TOOLS, &browsers, JUDGES].concat(),
+            Self::E2e => [page::TOOLS, &browsers, JUDGES, &[Tool::Cfssl]].concat(),
             Self::Budget => bench::TOOLS.to_vec(),
         }
     }

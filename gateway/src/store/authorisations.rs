@@ -2,6 +2,7 @@
 
 use keyside::domain::transaction_id::TransactionId;
 
+use super::changes_one;
 use super::search::Search;
 use crate::database::{Database, Transaction};
 
@@ -58,6 +59,15 @@ pub struct Filter {
     /// Those behind the one with this id.
     pub after: Option<String>,
 }
+
+/// How an authorisation stands, as far as the row says so without the time: as the indexes have it, to the letter.
+macro_rules! kept_standing {
+    () => {
+        "(CASE WHEN withdrawn_at IS NOT NULL THEN 'withdrawn' WHEN used_by IS NOT NULL THEN 'used' ELSE 'unused' END)"
+    };
+}
+const KEPT_STANDING: &str = kept_standing!();
+const KEPT_STANDING_BY_NAME: &str = concat!(kept_standing!(), " || ''");
 
 /// How an authorisation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +135,11 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Authorisation>
     sqlx::query_as("SELECT * FROM authorisations WHERE id = $1").bind(id).fetch_optional(database.reader()).await
 }
 
+/// By name: expressions keep the other indexes out of it. Not used are many, and an address may be a whole company's.
+const TAKE: &str = "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
+    WHERE common_name_key = $2 AND common_name = $3 AND email_address_key || '' = $4 AND certificate_type = $5 \
+    AND coalesce(used_by, '') = '' AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *";
+
 /// Uses an open authorisation of this applicant up for the request `id`, the one that ends first. Gives it, if there is one.
 pub async fn take(
     transaction: &mut Transaction,
@@ -132,19 +147,15 @@ pub async fn take(
     id: TransactionId,
     now: i64,
 ) -> Result<Option<Authorisation>, sqlx::Error> {
-    sqlx::query_as(
-        "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
-         WHERE common_name_key = $2 AND common_name = $3 AND email_address_key = $4 AND certificate_type = $5 \
-         AND used_by IS NULL AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *",
-    )
-    .bind(id.to_string())
-    .bind(key(applicant.common_name))
-    .bind(applicant.common_name)
-    .bind(key(applicant.email_address))
-    .bind(applicant.certificate_type)
-    .bind(now)
-    .fetch_optional(&mut **transaction)
-    .await
+    sqlx::query_as(TAKE)
+        .bind(id.to_string())
+        .bind(key(applicant.common_name))
+        .bind(applicant.common_name)
+        .bind(key(applicant.email_address))
+        .bind(applicant.certificate_type)
+        .bind(now)
+        .fetch_optional(&mut **transaction)
+        .await
 }
 
 /// Uses this authorisation up for a request that was there before.
@@ -176,12 +187,10 @@ pub async fn similar(
 
 /// Withdraws an authorisation. Returns whether that was not so before.
 pub async fn withdraw(transaction: &mut Transaction, id: &str, now: i64) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
+    let statement = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")
         .bind(id)
-        .bind(now)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(done.rows_affected() == 1)
+        .bind(now);
+    changes_one(transaction, statement).await
 }
 
 /// Up to `count` authorisations that pass the filter: the latest first, or by name where a text is searched for.
@@ -224,21 +233,155 @@ fn query(filter: &Filter, after: Option<&Authorisation>) -> Search {
     };
     search.equals("company", filter.company.as_deref());
     if let Some((standing, now)) = filter.standing {
-        if standing != Standing::Withdrawn {
-            search.that("withdrawn_at IS NULL");
-        }
+        // By name, the index of names is the one to go by, in its order: an expression keeps the others out of it.
+        let column = if text.is_empty() { KEPT_STANDING } else { KEPT_STANDING_BY_NAME };
+        search.equals(
+            column,
+            Some(match standing {
+                Standing::Withdrawn => "withdrawn",
+                Standing::Used => "used",
+                Standing::Open | Standing::Expired => "unused",
+            }),
+        );
         match standing {
-            Standing::Withdrawn => search.that("withdrawn_at IS NOT NULL"),
-            Standing::Used => search.that("used_by IS NOT NULL"),
-            Standing::Open => {
-                search.that("used_by IS NULL");
-                search.greater("expires_at", now);
-            }
-            Standing::Expired => {
-                search.that("used_by IS NULL");
-                search.at_most("expires_at", now);
-            }
+            Standing::Open => search.greater("expires_at", now),
+            Standing::Expired => search.at_most("expires_at", now),
+            Standing::Used | Standing::Withdrawn => {}
         }
     }
     search
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use std::collections::HashSet;
+
+    use sqlx::AssertSqlSafe;
+
+    use super::super::search::plan;
+    use super::*;
+    use crate::database::Location;
+
+    const COUNT: usize = 100_000;
+    const BATCH: usize = 2_000;
+    /// Authorisations before this number end before [`NOW`].
+    const EXPIRED: usize = 50_000;
+    const NOW: i64 = 1_000_000;
+
+    /// How the one with this number stands: of a hundred, ten are not used, and one is withdrawn.
+    fn standing(n: usize) -> Standing {
+        match n % 100 {
+            0 => Standing::Withdrawn,
+            1..=10 if n < EXPIRED => Standing::Expired,
+            1..=10 => Standing::Open,
+            _ => Standing::Used,
+        }
+    }
+
+    /// A database with so many authorisations, of twenty companies, of which several came in each second.
+    async fn filled(directory: &std::path::Path) -> Database {
+        let database = Database::open_or_create(&Location::Sqlite(directory.join("keyside.sqlite"))).await.unwrap();
+        for batch in 0..COUNT / BATCH {
+            let rows: Vec<String> = (batch * BATCH..(batch + 1) * BATCH)
+                .map(|n| {
+                    let withdrawn_at = if standing(n) == Standing::Withdrawn { "1" } else { "NULL" };
+                    let used_by = if standing(n) == Standing::Used { format!("'{n}'") } else { "NULL".into() };
+                    let expires_at = NOW + if n < EXPIRED { 0 } else { 1 };
+                    format!(
+                        "('{n:06}', 'type', 'Person {n:06}', 'person {n:06}', 'p{n:06}@example.com', 'p{n:06}@example.com', \
+                         'Company {}', {}, 'nobody', {expires_at}, {withdrawn_at}, {used_by})",
+                        n % 20,
+                        n / 3
+                    )
+                })
+                .collect();
+            let sql = format!(
+                "INSERT INTO authorisations (id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
+                 company, authorised_at, authorised_by, expires_at, withdrawn_at, used_by) VALUES {}",
+                rows.join(", ")
+            );
+            let mut transaction = database.transaction().await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        database
+    }
+
+    /// Every search that the console offers.
+    fn filters() -> Vec<Filter> {
+        let mut filters = Vec::new();
+        for text in ["", "person 05", "p05@"] {
+            for company in [None, Some("Company 7".to_owned())] {
+                for standing in [None].into_iter().chain(Standing::ALL.map(Some)) {
+                    for after in [None, Some("050000".to_owned())] {
+                        let standing = standing.map(|standing| (standing, NOW));
+                        filters.push(Filter { company: company.clone(), text: text.into(), standing, after });
+                    }
+                }
+            }
+        }
+        filters
+    }
+
+    #[tokio::test]
+    async fn every_search_goes_by_an_index_among_a_hundred_thousand() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = filled(directory.path()).await;
+        for filter in filters() {
+            let after = match &filter.after {
+                Some(id) => find(&database, id).await.unwrap(),
+                None => None,
+            };
+            let plan = query(&filter, after.as_ref()).plan(&database).await;
+            let step = plan.first().cloned().unwrap_or_default();
+            // The rows come in their order, and the page ends the search; or one company's rows alone are put in order.
+            let in_order = plan.len() == 1 && step.contains("USING INDEX");
+            let of_one_company = filter.company.is_some() && step.contains("(company=?");
+            assert!(in_order || of_one_company, "{filter:?}: {plan:?}");
+            // Rare ones are not looked for among all.
+            if filter.text.is_empty() && filter.standing.is_some() {
+                assert!(in_order && step.contains("<expr>=?"), "{filter:?}: {plan:?}");
+            }
+        }
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn pages_follow_one_another_among_a_hundred_thousand() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = filled(directory.path()).await;
+        for (text, company) in [("", None), ("PERSON 0999", None), ("", Some(7)), ("p099900@", Some(0))] {
+            for wanted in Standing::ALL {
+                let is_meant = |n: &usize| {
+                    let key = if text.contains('@') { format!("p{n:06}@") } else { format!("PERSON {n:06}") };
+                    standing(*n) == wanted && key.starts_with(text) && company.is_none_or(|company| n % 20 == company)
+                };
+                let expected: HashSet<String> = (0..COUNT).filter(is_meant).map(|n| format!("{n:06}")).collect();
+                let company = company.map(|company| format!("Company {company}"));
+                let standing = Some((wanted, NOW));
+                let mut filter = Filter { company, text: text.into(), standing, after: None };
+                let mut seen = HashSet::new();
+                loop {
+                    let page = search(&database, &filter, 200).await.unwrap();
+                    let Some(last) = page.last() else { break };
+                    filter.after = Some(last.id.clone());
+                    assert!(page.iter().all(|authorisation| seen.insert(authorisation.id.clone())), "{filter:?}");
+                }
+                assert!(seen == expected, "{filter:?}: {} instead of {}", seen.len(), expected.len());
+            }
+        }
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_request_looks_for_its_authorisation_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("keyside.sqlite"));
+        let database = Database::open_or_create(&location).await.unwrap();
+        let plan = plan(&database, TAKE).await;
+        assert!(plan.iter().any(|step| step.contains("authorisations_by_common_name (common_name_key=?)")), "{plan:?}");
+        database.close().await;
+    }
 }

@@ -2,6 +2,7 @@
 
 use sqlx::any::AnyExecutor;
 
+use super::changes_one;
 use crate::database::Transaction;
 
 /// A code and what it is for.
@@ -63,13 +64,11 @@ pub async fn use_up(
     code_sha256: &[u8],
     submission_sha256: &[u8],
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE est_codes SET submission_sha256 = $1 \
          WHERE code_sha256 = $2 AND (submission_sha256 IS NULL OR submission_sha256 = $1)",
     )
     .bind(submission_sha256)
-    .bind(code_sha256)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(code_sha256);
+    changes_one(transaction, statement).await
 }

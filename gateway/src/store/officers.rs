@@ -2,6 +2,7 @@
 
 use sqlx::any::AnyExecutor;
 
+use super::changes_one;
 use crate::database::{Database, Transaction};
 use crate::officers::Role;
 
@@ -86,14 +87,12 @@ pub async fn find_by_link(database: &Database, token_sha256: &[u8], now: i64) ->
 
 /// Gives an officer a one-time link, in place of the one before. Returns whether there is such an officer.
 pub async fn give_link(transaction: &mut Transaction, id: &str, link: &Link) -> Result<bool, sqlx::Error> {
-    let done =
+    let statement =
         sqlx::query("UPDATE officers SET link_sha256 = $2, link_expires_at = $3 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
             .bind(&link.token_sha256)
-            .bind(link.expires_at)
-            .execute(&mut **transaction)
-            .await?;
-    Ok(done.rows_affected() == 1)
+            .bind(link.expires_at);
+    changes_one(transaction, statement).await
 }
 
 /// Uses a link up. Returns whose it was, if it worked.
@@ -118,12 +117,11 @@ pub async fn bind_certificate(
     id: &str,
     serial_number: &[u8],
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE officers SET certificate_serial_number = $2 WHERE id = $1 AND revoked_at IS NULL")
-        .bind(id)
-        .bind(serial_number)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(done.rows_affected() == 1)
+    let statement =
+        sqlx::query("UPDATE officers SET certificate_serial_number = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id)
+            .bind(serial_number);
+    changes_one(transaction, statement).await
 }
 
 /// Notes that the officer is at work.
@@ -138,13 +136,11 @@ pub async fn seen(transaction: &mut Transaction, id: &str, now: i64) -> Result<(
 
 /// Shuts an officer out. Returns whether that was not so before.
 pub async fn revoke(transaction: &mut Transaction, id: &str, now: i64) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE officers SET revoked_at = $2, link_sha256 = NULL, link_expires_at = NULL, certificate_serial_number = NULL \
          WHERE id = $1 AND revoked_at IS NULL",
     )
     .bind(id)
-    .bind(now)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(now);
+    changes_one(transaction, statement).await
 }

@@ -4,10 +4,12 @@
 //! and not finished by then is taken again.
 
 use keyside::domain::transaction_id::TransactionId;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
+use super::changes_one;
 use crate::clock;
-use crate::database::Transaction;
+use crate::database::{Transaction, passing_over_locked};
 use crate::notifications::{Kind, Notification, Values};
 use crate::store::requests::Request;
 
@@ -89,7 +91,7 @@ pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Re
         values,
         created_at: now,
     };
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "INSERT INTO outbox (identity, kind, unique_key, recipient, transaction_id, details, created_at, attempt_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT DO NOTHING",
     )
@@ -99,24 +101,21 @@ pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Re
     .bind(&new.to)
     .bind(new.transaction_id.map(|id| id.to_string()))
     .bind(details)
-    .bind(now)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(now);
+    changes_one(transaction, statement).await
 }
 
 /// Takes the row that has waited longest until `until`; nobody else gets it before.
 pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result<Option<Taken>, sqlx::Error> {
-    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
-    let row: Option<(String, String, String, String, i64, i64)> = sqlx::query_as(
+    // The condition stands twice, so that nobody takes what has just been taken.
+    let statement = format!(
         "UPDATE outbox SET attempts = attempts + 1, attempt_at = $2 WHERE state = 'waiting' AND attempt_at <= $1 AND identity = \
-         (SELECT identity FROM outbox WHERE state = 'waiting' AND attempt_at <= $1 ORDER BY attempt_at, identity LIMIT 1) \
+         (SELECT identity FROM outbox WHERE state = 'waiting' AND attempt_at <= $1 ORDER BY attempt_at, identity LIMIT 1 {}) \
          RETURNING kind, unique_key, recipient, details, created_at, attempts",
-    )
-    .bind(now)
-    .bind(until)
-    .fetch_optional(&mut **transaction)
-    .await?;
+        passing_over_locked(transaction)
+    );
+    let row: Option<(String, String, String, String, i64, i64)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
     let Some((kind, unique_key, to, details, created_at, attempts)) = row else { return Ok(None) };
     let kind =
         Kind::of_name(&kind).ok_or_else(|| sqlx::Error::Decode(format!("no such notification: {kind}").into()))?;

@@ -3,12 +3,14 @@
 use keyside::domain::device::{Device, DeviceKind, FileFormat};
 use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside::domain::transaction_id::TransactionId;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::{Applicant, key};
+use super::changes_one;
 use super::search::Search;
 use crate::clock;
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Transaction, passing_over_locked};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -306,7 +308,7 @@ macro_rules! select_requests {
 
 /// Keeps `new`, unless its certification request is there already. Returns whether it was new.
 pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
          submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
          common_name_key, email_address_key, company) \
@@ -329,10 +331,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     .bind(new.submitted_at)
     .bind(new.approve_at)
     .bind(key(&new.common_name))
-    .bind(key(&new.email_address))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(key(&new.email_address));
+    changes_one(transaction, statement).await
 }
 
 /// The request with this transaction ID.
@@ -350,6 +350,19 @@ pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::
     sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
 }
 
+/// Writes the keys of names, for searching, that a migration has left out.
+pub async fn write_missing_keys(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    let names: Vec<(String, String)> =
+        sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
+            .fetch_all(&mut **transaction)
+            .await?;
+    for (id, name) in names {
+        let statement = "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2";
+        sqlx::query(statement).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
 /// Whether any request was ever approved: then certificates of the CA are out there.
 pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::Error> {
     let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM requests WHERE serial_number IS NOT NULL LIMIT 1")
@@ -358,17 +371,16 @@ pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::
     Ok(any.is_some())
 }
 
-/// The requests that approve themselves by now, oldest first. A renewal waits for a person once the certificate that it renews
+const DUE: &str = select_requests!(
+    "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
+     WHERE current.serial_number = requests.renews \
+     AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY approve_at"
+);
+
+/// The requests that approve themselves by now, in the order in which they do. A renewal waits for a person once the certificate that it renews
 /// was revoked, or somebody has asked for that.
 pub async fn due(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Request>, sqlx::Error> {
-    sqlx::query_as(select_requests!(
-        "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
-         WHERE current.serial_number = requests.renews \
-         AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY submitted_at"
-    ))
-    .bind(now)
-    .fetch_all(executor)
-    .await
+    sqlx::query_as(DUE).bind(now).fetch_all(executor).await
 }
 
 /// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.
@@ -377,7 +389,7 @@ pub async fn approve(
     id: TransactionId,
     approval: &Approval,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'approved', serial_number = $1, not_before = $2, not_after = $3, decided_at = $4 \
          WHERE transaction_id = $5 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM requests AS current \
          WHERE current.serial_number = requests.renews AND current.revoked_at IS NOT NULL)",
@@ -386,10 +398,8 @@ pub async fn approve(
     .bind(approval.not_before)
     .bind(approval.not_after)
     .bind(approval.decided_at)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Rejects a pending request. Returns whether it was pending.
@@ -399,16 +409,25 @@ pub async fn reject(
     reason: &str,
     decided_at: i64,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'rejected', rejection_reason = $1, decided_at = $2 \
          WHERE transaction_id = $3 AND state = 'pending'",
     )
     .bind(reason)
     .bind(decided_at)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
+}
+
+/// The statement that takes; see [`passing_over_locked`]. The condition stands twice, so that nobody takes what has just been taken.
+fn take_approved_statement(passing_over_locked: &str) -> String {
+    format!(
+        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
+         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
+         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1 {passing_over_locked}) \
+         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
+         not_before, not_after, issue_attempts, issue_fault"
+    )
 }
 
 /// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
@@ -417,18 +436,9 @@ pub async fn take_approved(
     now: i64,
     until: i64,
 ) -> Result<Option<ApprovedRequest>, sqlx::Error> {
-    // The condition stands twice: of two who have chosen the same row, the second one finds it taken (PostgreSQL, READ COMMITTED).
-    let taken: Option<ApprovedRequest> = sqlx::query_as(
-        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
-         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
-         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1) \
-         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
-         not_before, not_after, issue_attempts, issue_fault",
-    )
-    .bind(now)
-    .bind(until)
-    .fetch_optional(&mut **transaction)
-    .await?;
+    let statement = take_approved_statement(passing_over_locked(transaction));
+    let taken: Option<ApprovedRequest> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
     if let Some(taken) = &taken {
         let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
         sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
@@ -455,7 +465,7 @@ pub async fn issue_failed(
 /// Keeps the certificate of an approved request, with what it says itself: an engine may have decided otherwise. Returns whether there was
 /// none yet.
 pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
          issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
     )
@@ -463,23 +473,19 @@ pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Is
     .bind(&issued.serial_number)
     .bind(issued.not_before)
     .bind(issued.not_after)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.
 pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &str) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET state = 'rejected', rejection_reason = $1, serial_number = NULL, not_before = NULL, not_after = NULL, \
          issue_fault = NULL WHERE transaction_id = $2 AND state = 'approved'",
     )
     .bind(reason)
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Takes up to `limit` certificates of the type `certificate_type` that end from `now` to `before`, and notes that their holders
@@ -558,7 +564,7 @@ pub async fn request_revocation(
     reason: RevocationReason,
     now: i64,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), \
          revocation_requested_reason = CASE WHEN revocation_requested_reason IS NULL OR $2 = $3 THEN $2 \
          ELSE revocation_requested_reason END WHERE transaction_id = $4 AND state = 'issued'",
@@ -566,10 +572,8 @@ pub async fn request_revocation(
     .bind(now)
     .bind(reason.name())
     .bind(RevocationReason::KeyCompromise.name())
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// Revokes an issued certificate. Returns whether it was issued, and not revoked before.
@@ -579,16 +583,14 @@ pub async fn revoke(
     reason: RevocationReason,
     now: i64,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let statement = sqlx::query(
         "UPDATE requests SET revoked_at = $1, revocation_reason = $2 \
          WHERE transaction_id = $3 AND state = 'issued' AND revoked_at IS NULL",
     )
     .bind(now)
     .bind(reason.name())
-    .bind(id.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(id.to_string());
+    changes_one(transaction, statement).await
 }
 
 /// The certificates that were revoked, in the order in which they were.
@@ -692,22 +694,23 @@ impl Waiting {
     }
 }
 
+/// By name, as in [`search_query`].
+const WAITING_FOR: &str = "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
+    AND email_address_key || '' = $3 AND certificate_type || '' = $4 AND state || '' = 'pending' AND authorisation_id IS NULL \
+    AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1";
+
 /// The oldest request of this applicant that waits and has no authorisation. A renewal needs none.
 pub async fn waiting_for(
     transaction: &mut Transaction,
     applicant: Applicant<'_>,
 ) -> Result<Option<Waiting>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
-         AND email_address_key = $3 AND certificate_type = $4 AND state = 'pending' AND authorisation_id IS NULL \
-         AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1",
-    )
-    .bind(key(applicant.common_name))
-    .bind(applicant.common_name)
-    .bind(key(applicant.email_address))
-    .bind(applicant.certificate_type)
-    .fetch_optional(&mut **transaction)
-    .await
+    sqlx::query_as(WAITING_FOR)
+        .bind(key(applicant.common_name))
+        .bind(applicant.common_name)
+        .bind(key(applicant.email_address))
+        .bind(applicant.certificate_type)
+        .fetch_optional(&mut **transaction)
+        .await
 }
 
 /// Notes the authorisation of a request, whose it is, and when it approves itself.
@@ -780,8 +783,6 @@ pub async fn count_waiting(executor: impl AnyExecutor<'_>) -> Result<[(State, i6
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
-    use sqlx::AssertSqlSafe;
 
     use super::*;
     use crate::database::Location;
@@ -863,6 +864,22 @@ mod tests {
             let of_one_company = filter.company.is_some()
                 && plan.first().is_some_and(|step| step.contains("requests_by_company (company=?"));
             assert!(in_order || of_one_company, "{filter:?}: {plan:?}");
+        }
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_all_the_time_goes_by_an_index_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("keyside.sqlite"));
+        let database = Database::open_or_create(&location).await.unwrap();
+        for (sql, step) in [
+            (DUE, "requests_due (state=? AND approve_at<?)"),
+            (&take_approved_statement(""), "requests_to_issue (state=? AND issue_at<?)"),
+            (WAITING_FOR, "requests_by_common_name (common_name_key=?)"),
+        ] {
+            let plan = super::super::search::plan(&database, sql).await;
+            assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");
         }
         database.close().await;
     }

@@ -36,11 +36,6 @@ impl Search {
         format!("${}", self.values.len())
     }
 
-    /// A condition without a value.
-    pub(super) fn that(&mut self, condition: &str) {
-        self.conditions.push(condition.into());
-    }
-
     /// The column has this value, if one is given.
     pub(super) fn equals(&mut self, column: &str, text: Option<&str>) {
         if let Some(text) = text {
@@ -106,15 +101,13 @@ impl Search {
     /// The steps that SQLite would take.
     #[cfg(test)]
     pub(super) async fn plan(&self, database: &Database) -> Vec<String> {
-        let explained = Self { select: "", ..self.clone() };
-        let sql = format!("EXPLAIN QUERY PLAN {}{}", self.select, explained.sql(50));
-        let mut query = sqlx::query_as::<_, (i64, i64, i64, String)>(AssertSqlSafe(sql));
-        for value in &self.values {
-            query = match value {
-                Value::Text(text) => query.bind(text.clone()),
-                Value::Number(number) => query.bind(*number),
-            };
-        }
-        query.fetch_all(database.reader()).await.unwrap_or_default().into_iter().map(|(.., step)| step).collect()
+        plan(database, &self.sql(50)).await
     }
+}
+
+/// The steps that SQLite would take, whatever the values are.
+#[cfg(test)]
+pub(super) async fn plan(database: &Database, sql: &str) -> Vec<String> {
+    let explained = sqlx::query_as::<_, (i64, i64, i64, String)>(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+    explained.fetch_all(database.reader()).await.unwrap_or_default().into_iter().map(|(.., step)| step).collect()
 }

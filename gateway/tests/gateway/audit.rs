@@ -154,8 +154,8 @@ async fn what_was_done_to_it_is_found() {
         let site = log.copy();
         let good = site.run("audit", &["verify"]);
         assert!(good.status.success(), "{}", text(&good));
-        site.batch(WITHOUT_TRIGGERS).await;
-        site.batch(statement).await;
+        site.execute(WITHOUT_TRIGGERS).await;
+        site.execute(statement).await;
         let output = site.run("audit", &["verify"]);
         assert!(!output.status.success(), "{statement}");
         let text = text(&output);
@@ -174,8 +174,8 @@ async fn an_entry_that_was_made_anew_with_its_hash_is_found() {
         let site = log.copy();
         let mut entry = entries(&site).await.swap_remove(number - 1);
         entry.detail = "known person".into();
-        site.batch(WITHOUT_TRIGGERS).await;
-        site.batch(&format!(
+        site.execute(WITHOUT_TRIGGERS).await;
+        site.execute(&format!(
             "UPDATE audit SET detail = '{}', sha256 = x'{}' WHERE number = {number}",
             entry.detail,
             hexadecimal(&entry.hash())

@@ -1,8 +1,9 @@
 //! The embedded CA's files.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use keyside_gateway::config::CA_PASSPHRASE_VARIABLE;
 
@@ -116,6 +117,73 @@ async fn a_lost_ca_is_not_replaced_in_silence() {
     assert!(!ca.exists());
     fs::rename(&backup, &ca).unwrap();
     drop(site.start(&[]));
+}
+
+/// The command to serve from the data folder of `machine`, on the database of `database`.
+fn serve_on(database: &Site, machine: &Site) -> Command {
+    let mut command = machine.serve(&[]);
+    command.env("KEYSIDE_DATABASE", database.database_url());
+    command
+}
+
+#[test]
+fn a_database_has_one_ca() {
+    let machines = [Site::on_sqlite(), Site::without_ca_on_sqlite()];
+    let database = Site::without_ca();
+    fs::create_dir_all(database.data()).unwrap();
+    drop(Gateway::spawn(serve_on(&database, &machines[0])));
+    let refused = || {
+        let output = serve_on(&database, &machines[1]).output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let [ca, other_ca] = machines.each_ref().map(|machine| machine.data().join("ca"));
+
+    // A machine without a CA makes none of its own, and one with another CA is told which one it should be.
+    let text = refused();
+    assert!(text.contains("copy it from the data folder"), "{text}");
+    assert!(!other_ca.exists());
+    drop(machines[1].start(&[]));
+    let text = refused();
+    let fingerprint = openssl(&["x509", "-in", "issuing-certificate.pem", "-noout", "-fingerprint", "-sha256"], &ca);
+    let fingerprint = fingerprint.trim().split_once('=').unwrap().1.replace(':', "").to_lowercase();
+    assert!(text.contains("another CA is in") && text.contains(&fingerprint), "{text}");
+
+    for entry in fs::read_dir(&ca).unwrap() {
+        let file = entry.unwrap();
+        fs::copy(file.path(), other_ca.join(file.file_name())).unwrap();
+    }
+    drop(Gateway::spawn(serve_on(&database, &machines[1])));
+    drop(Gateway::spawn(serve_on(&database, &machines[0])));
+}
+
+/// Of two that start on an empty database at the same moment with CAs of their own, one is refused.
+#[test]
+fn an_empty_database_takes_one_of_two_cas() {
+    let machines = [Site::on_sqlite(), Site::without_ca_on_sqlite()];
+    drop(machines[1].start(&[]));
+    for _ in 0..5 {
+        let database = Site::without_ca();
+        fs::create_dir_all(database.data()).unwrap();
+        let processes = machines.each_ref().map(|machine| {
+            let mut command = serve_on(&database, machine);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        });
+        let ends = processes.map(|mut process| {
+            // The address of one that serves, and nothing from one that does not.
+            let mut line = String::new();
+            BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            let serves = line.starts_with("Keyside is at ");
+            (serves, process)
+        });
+        let said = ends.map(|(serves, mut process)| {
+            process.kill().unwrap();
+            let said = String::from_utf8(process.wait_with_output().unwrap().stderr).unwrap();
+            assert!(serves || said.contains("another CA is in"), "{said}");
+            serves
+        });
+        assert_eq!(said.into_iter().filter(|serves| *serves).count(), 1);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use keyside::pki::pem;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::cfssl_server::{Between, Cfssl, Spoil, site};
 use crate::harness::{
@@ -101,6 +102,29 @@ async fn an_answer_that_is_lost_leaves_no_second_serial_number() {
         let der = pem::decode_all(pem::CERTIFICATE, pem).unwrap().remove(0);
         assert_eq!(serial_number(&der), serial_number(&kept));
     }
+}
+
+/// As docs/ca-engines.md says: why there should be no such database, and the way out where there is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cfssl_that_records_what_it_signs_does_not_sign_it_again() {
+    let cfssl = Cfssl::start_with_database().await;
+    let (between, url) = Between::start(&cfssl).await;
+    let site = site(&url, "");
+    let gateway = site.start(&[]);
+    between.spoil(Spoil::Lose);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    waits_for(&site, id, "does not answer").await;
+    let mut database = cfssl.database().await;
+    let mut change = async |statement: &'static str| {
+        let changed = sqlx::query(statement).execute(&mut database).await.unwrap();
+        assert_eq!(changed.rows_affected(), 1, "{statement}");
+    };
+    change("UPDATE certificates SET status = 'revoked', reason = 4").await;
+    between.spoil(Spoil::Nothing);
+    waits_for(&site, id, "11000").await;
+    change("DELETE FROM certificates").await;
+    gateway.issued(id).await;
+    database.close().await.unwrap();
 }
 
 #[tokio::test]

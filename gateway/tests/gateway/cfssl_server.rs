@@ -21,12 +21,22 @@ use hyper::body::Frame;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::harness::{PATIENCE, POLL_INTERVAL, Site, http_client, openssl};
 
 /// The key that the gateway and CFSSL share.
 const KEY: &str = "00112233445566778899aabbccddeeff";
+
+/// The file that tells CFSSL where its database is, if it has one.
+const DATABASE_CONFIG: &str = "database.json";
+/// The database, and the table that CFSSL expects in it.
+const DATABASE: &str = "certificates.sqlite";
+const TABLE: &str = "CREATE TABLE certificates (serial_number BLOB NOT NULL, authority_key_identifier BLOB NOT NULL, ca_label BLOB, \
+    status BLOB NOT NULL, reason INT, expiry TIMESTAMP, revoked_at TIMESTAMP, pem BLOB NOT NULL, \
+    PRIMARY KEY (serial_number, authority_key_identifier))";
 
 /// CFSSL with a CA of its own.
 pub(crate) struct Cfssl {
@@ -46,6 +56,19 @@ impl Cfssl {
     /// Makes a CA and starts CFSSL with it.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
+    }
+
+    /// The same, with a database of its own, in which it records what it signs.
+    pub(crate) async fn start_with_database() -> Self {
+        let mut cfssl = Self::start();
+        cfssl.stop();
+        let mut database = cfssl.database().await;
+        sqlx::raw_sql(TABLE).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        let config = json!({ "driver": "sqlite3", "data_source": DATABASE });
+        fs::write(cfssl.path().join(DATABASE_CONFIG), config.to_string()).unwrap();
+        cfssl.resume();
+        cfssl
     }
 
     /// The same behind TLS, with a certificate below tls-ca.pem.
@@ -115,6 +138,9 @@ impl Cfssl {
         if self.speaks_tls {
             command.args(["-tls-cert", "tls.pem", "-tls-key", "tls-key.pem"]);
         }
+        if self.path().join(DATABASE_CONFIG).exists() {
+            command.args(["-db-config", DATABASE_CONFIG]);
+        }
         command.args(["-config", "config.json"]).current_dir(self.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("these tests need the program cfssl");
         self.process = Some(process);
@@ -131,6 +157,12 @@ impl Cfssl {
             process.kill().unwrap();
             process.wait().unwrap();
         }
+    }
+
+    /// Its database.
+    pub(crate) async fn database(&self) -> SqliteConnection {
+        let file = SqliteConnectOptions::new().filename(self.path().join(DATABASE)).create_if_missing(true);
+        SqliteConnection::connect_with(&file).await.unwrap()
     }
 
     /// The folder with ca.pem and ca-key.pem.

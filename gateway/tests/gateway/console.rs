@@ -209,15 +209,15 @@ async fn a_session_ends() {
 
     let browser = sign_in().await;
     assert!(is_in(&browser).await);
-    site.batch("UPDATE sessions SET last_used_at = last_used_at - 1790").await;
+    site.execute("UPDATE sessions SET last_used_at = last_used_at - 1790").await;
     assert!(is_in(&browser).await, "it was used");
-    site.batch("UPDATE sessions SET last_used_at = last_used_at - 1790").await;
+    site.execute("UPDATE sessions SET last_used_at = last_used_at - 1790").await;
     assert!(is_in(&browser).await, "being used counts");
-    site.batch("UPDATE sessions SET last_used_at = last_used_at - 1801").await;
+    site.execute("UPDATE sessions SET last_used_at = last_used_at - 1801").await;
     assert!(!is_in(&browser).await, "idle");
 
     let browser = sign_in().await;
-    site.batch("UPDATE sessions SET started_at = started_at - 36001").await;
+    site.execute("UPDATE sessions SET started_at = started_at - 36001").await;
     assert!(!is_in(&browser).await, "a working day is over");
 
     let (here, there) = (sign_in().await, sign_in().await);
@@ -359,7 +359,7 @@ async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_i
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 
     // As if the other one had been issued as the renewal of the officer's.
-    site.batch(&format!(
+    site.execute(&format!(
         "UPDATE requests SET renews = (SELECT serial_number FROM requests WHERE transaction_id = '{own}') \
          WHERE transaction_id = '{other}'"
     ))
@@ -398,15 +398,11 @@ async fn transaction_id(response: Response) -> (TransactionId, Response) {
 #[tokio::test]
 async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
     let unchanged = |site: Site| site;
-    let by_authorisation = |site: Site| {
-        site.configure("# approval = \"authorised\"", "# ")
-            .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"")
-    };
     type Configure<'a> = &'a dyn Fn(Site) -> Site;
     let settings: [(&str, Configure<'_>, &[&str]); 3] = [
         ("manual", &unchanged, &["--manual-approval"]),
         ("after a while", &|site| site.configure("after_seconds = 5", "after_seconds = 3600"), &[]),
-        ("authorised", &by_authorisation, &["--manual-approval"]),
+        ("authorised", &approving_authorised, &["--manual-approval"]),
     ];
     for (setting, configure, arguments) in settings {
         let site = configure(Site::new());
@@ -430,6 +426,12 @@ async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
         let authorised: Vec<_> = all.iter().map(|request| request.authorisation_id.is_some()).collect();
         assert_eq!(authorised.iter().filter(|is| **is).count(), 1, "{setting}");
     }
+}
+
+/// The site, where the type `participants` approves by itself what is authorised.
+fn approving_authorised(site: Site) -> Site {
+    site.configure("# approval = \"authorised\"", "# ")
+        .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"")
 }
 
 /// Whether a request that has just been taken matches an authorisation.
@@ -469,7 +471,7 @@ async fn an_authorisation_is_for_one_request_of_one_person_for_a_while() {
     assert!(page.contains("Used") && page.contains(&first.to_string()), "{page}");
 
     let expired = officer.authorise("Bea Example", "bea@example.com").await;
-    site.batch(&format!("UPDATE authorisations SET expires_at = 1 WHERE id = '{expired}'")).await;
+    site.execute(&format!("UPDATE authorisations SET expires_at = 1 WHERE id = '{expired}'")).await;
     assert_eq!(submit("Bea Example", "bea@example.com").await.1, None);
     let withdrawn = officer.authorise("Cai Example", "cai@example.com").await;
     let path = format!("/console/authorisations/{withdrawn}/withdraw");
@@ -484,9 +486,7 @@ async fn an_authorisation_is_for_one_request_of_one_person_for_a_while() {
 
 #[tokio::test]
 async fn what_is_authorised_is_approved_at_once_where_the_type_has_it_so() {
-    let site = Site::new()
-        .configure("# approval = \"authorised\"", "# ")
-        .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"");
+    let site = approving_authorised(Site::new());
     let gateway = site.start(&[]);
     let database = site.database().await;
     let officer = administrator(&gateway, &database).await;
@@ -510,9 +510,7 @@ async fn what_is_authorised_is_approved_at_once_where_the_type_has_it_so() {
 
 #[tokio::test]
 async fn a_withdrawn_authorisation_approves_nothing() {
-    let site = Site::new()
-        .configure("# approval = \"authorised\"", "# ")
-        .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"");
+    let site = approving_authorised(Site::new());
     let gateway = site.start(&[]);
     let database = site.database().await;
     let officer = administrator(&gateway, &database).await;
@@ -521,7 +519,7 @@ async fn a_withdrawn_authorisation_approves_nothing() {
     // As it is between a submission and the next look at what is due.
     let gateway = site.start(&["--manual-approval"]);
     let request = gateway.submit_good(&good_request("Eve Example")).await;
-    site.batch(&format!(
+    site.execute(&format!(
         "UPDATE requests SET authorisation_id = '{id}', approve_at = 4102444800 WHERE transaction_id = '{request}'; \
          UPDATE authorisations SET used_by = '{request}' WHERE id = '{id}'"
     ))
@@ -530,7 +528,7 @@ async fn a_withdrawn_authorisation_approves_nothing() {
     assert_eq!(officer.post(&format!("/console/authorisations/{id}/withdraw"), &[]).await.status(), 303);
     assert_eq!(site.all_requests().await.pop().unwrap().approve_at, None);
     let browser = approver(&gateway, &database).await;
-    site.batch(&format!("UPDATE requests SET company = '{COMPANY}' WHERE transaction_id = '{request}'")).await;
+    site.execute(&format!("UPDATE requests SET company = '{COMPANY}' WHERE transaction_id = '{request}'")).await;
     let page = browser.page(&format!("/console/requests/{request}")).await;
     assert!(page.contains("It was withdrawn") && page.contains("differs"), "{page}");
 }

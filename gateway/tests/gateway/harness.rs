@@ -227,6 +227,14 @@ impl Site {
         }
     }
 
+    /// The same as a URL.
+    pub(crate) fn database_url(&self) -> String {
+        match self.location() {
+            Location::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Location::Postgresql(url) => url,
+        }
+    }
+
     /// A client program of PostgreSQL, told where the site's database is.
     pub(crate) fn postgresql_client(&self, program: &str) -> Command {
         self.postgresql.as_ref().expect("the site is on PostgreSQL").client(program)
@@ -241,13 +249,6 @@ impl Site {
     pub(crate) async fn execute(&self, sql: &str) {
         let database = self.database().await;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
-        database.close().await;
-    }
-
-    /// Runs several statements on the database behind the gateway's back.
-    pub(crate) async fn batch(&self, sql: &str) {
-        let database = self.database().await;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(database.reader()).await.unwrap();
         database.close().await;
     }
 
@@ -308,11 +309,16 @@ impl Gateway {
         Self { process, url, check_url, operations_url, http: http_client() }
     }
 
-    /// Tells it to stop (SIGTERM), and waits until it has.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    /// Sends it a signal, which is named without its SIG.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        let told = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(told.success());
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        self.signal("TERM");
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -366,6 +372,11 @@ impl Gateway {
             self.request(reqwest::Method::GET, &certificate_path(&id)).header("accept", "application/pkix-cert");
         response.send().await.unwrap().bytes().await.unwrap().into()
     }
+}
+
+/// Runs `keyside-gateway config check` on `file`.
+pub(crate) fn check_configuration(file: &Path) -> Output {
+    Command::new(PROGRAM).args(["config", "check"]).arg(file).output().unwrap()
 }
 
 /// Python with the packages that the tests need.

@@ -24,6 +24,17 @@ fn list(site: &Site, more: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A site that issues at once, and hands its notifications to `server`.
+fn issuing_site(server: &MailServer) -> Site {
+    Site::new().issuing_at_once().replace_table("notifications", &server.tables())
+}
+
+/// Waits until both that a request brings about have arrived, and the gateway knows.
+async fn both_are_sent(server: &MailServer, site: &Site) {
+    server.wait_for(2).await;
+    eventually(async || list(site, &["--all"]).matches("\tsent\t").count() == 2).await;
+}
+
 fn subjects(taken: &[Taken]) -> Vec<&str> {
     taken.iter().map(|message| message.header("Subject")).collect()
 }
@@ -71,7 +82,7 @@ async fn a_rejected_request_says_why_and_nobody_writes_headers() {
 async fn they_arrive_by_starttls_and_by_tls() {
     for mode in ["starttls", "tls"] {
         let server = MailServer::start(mode);
-        let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
+        let site = issuing_site(&server);
         let gateway = site.start(&[]);
         let id = submit(&gateway).await;
         let mut taken = server.wait_for(2).await;
@@ -107,7 +118,7 @@ async fn a_server_without_its_certificate_gets_nothing() {
 #[tokio::test]
 async fn a_server_that_is_down_or_wants_them_later_gets_them_later() {
     let mut server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
+    let site = issuing_site(&server);
     server.stop();
     let gateway = site.start(&[]);
     submit(&gateway).await;
@@ -117,15 +128,14 @@ async fn a_server_that_is_down_or_wants_them_later_gets_them_later() {
     eventually(async || list(&site, &[]).contains("Greylisted")).await;
     assert!(server.taken().is_empty());
     server.mood("take");
-    server.wait_for(2).await;
-    eventually(async || list(&site, &["--all"]).matches("\tsent\t").count() == 2).await;
+    both_are_sent(&server, &site).await;
     assert_eq!(server.taken().len(), 2);
 }
 
 #[tokio::test]
 async fn what_a_server_refuses_has_failed_until_somebody_tries_again() {
     let server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
+    let site = issuing_site(&server);
     server.mood("refuse");
     let gateway = site.start(&[]);
     submit(&gateway).await;
@@ -133,23 +143,21 @@ async fn what_a_server_refuses_has_failed_until_somebody_tries_again() {
     assert!(list(&site, &[]).contains("No such mailbox"));
     server.mood("take");
     assert!(site.run("notifications", &["retry"]).status.success());
-    server.wait_for(2).await;
-    eventually(async || list(&site, &["--all"]).matches("\tsent\t").count() == 2).await;
+    both_are_sent(&server, &site).await;
     assert!(!site.run("notifications", &["retry"]).status.success(), "nothing is left to send");
 }
 
 #[tokio::test]
 async fn a_connection_that_breaks_off_before_it_is_taken_loses_nothing() {
     let server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
+    let site = issuing_site(&server);
     server.mood("lose");
     let gateway = site.start(&[]);
     submit(&gateway).await;
     eventually(async || list(&site, &[]).lines().skip(1).all(|line| line.rsplit('\t').next().unwrap() != "")).await;
     assert!(server.taken().is_empty());
     server.mood("take");
-    server.wait_for(2).await;
-    eventually(async || list(&site, &["--all"]).matches("\tsent\t").count() == 2).await;
+    both_are_sent(&server, &site).await;
     assert_eq!(server.taken().len(), 2);
 }
 
@@ -171,7 +179,7 @@ async fn one_whose_answer_is_lost_comes_again_the_same_to_the_last_byte() {
 #[tokio::test]
 async fn a_gateway_that_is_killed_loses_nothing() {
     let mut server = MailServer::start("plain");
-    let site = Site::new().issuing_at_once().replace_table("notifications", &server.tables());
+    let site = issuing_site(&server);
     server.stop();
     let gateway = site.start(&[]);
     let id = submit(&gateway).await;
@@ -180,8 +188,7 @@ async fn a_gateway_that_is_killed_loses_nothing() {
     drop(gateway);
     server.resume();
     let _gateway = site.start(&[]);
-    server.wait_for(2).await;
-    eventually(async || list(&site, &["--all"]).matches("\tsent\t").count() == 2).await;
+    both_are_sent(&server, &site).await;
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
 use keyside::api::{Problem, ProblemKind, request_path};
@@ -11,7 +10,9 @@ use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;
 
-use crate::harness::{Gateway, Site, eventually, good_request, header, http_client, problem, submission};
+use crate::harness::{
+    Gateway, Site, check_configuration, eventually, good_request, header, http_client, problem, submission,
+};
 
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyside-gateway");
@@ -162,23 +163,19 @@ async fn too_many_calls_are_told_to_wait() {
     assert_eq!(from("198.51.100.1", "/readyz").await.unwrap().status(), 200);
 }
 
-fn check(file: &Path) -> Output {
-    Command::new(PROGRAM).args(["config", "check"]).arg(file).output().unwrap()
-}
-
 #[test]
 fn every_fault_of_a_configuration_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("keyside.toml");
     fs::write(&file, EXAMPLE).unwrap();
-    assert!(check(&file).status.success());
+    assert!(check_configuration(&file).status.success());
 
     let faulty = EXAMPLE
         .replace("site_name = \"Keyside\"", "site_name = \" \"")
         .replace("timeout_seconds = 30", "timeout_seconds = 0")
         .replace("# passphrase_file = \"/etc/keyside/ca-passphrase\"", "passphrase_file = \"/nonexistent/passphrase\"");
     fs::write(&file, faulty).unwrap();
-    let output = check(&file);
+    let output = check_configuration(&file);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     for key in ["site_name", "limits.timeout_seconds", "ca.passphrase_file", "/nonexistent/passphrase"] {
@@ -187,13 +184,13 @@ fn every_fault_of_a_configuration_is_named() {
     assert_eq!(text.lines().count(), 3, "{text}");
 
     fs::write(&file, EXAMPLE.replace("connections = 512", "conections = 512")).unwrap();
-    let output = check(&file);
+    let output = check_configuration(&file);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     let line = 1 + EXAMPLE.lines().position(|line| line == "connections = 512").unwrap();
     assert!(text.contains("keyside.toml") && text.contains("conections"), "{text}");
     assert!(text.contains(&format!("line {line}")), "{text}");
-    assert_eq!(check(&directory.path().join("absent.toml")).status.code(), Some(1));
+    assert_eq!(check_configuration(&directory.path().join("absent.toml")).status.code(), Some(1));
 }
 
 /// A copy of SQLite's database, made while the gateway works, is a database that another gateway starts on.

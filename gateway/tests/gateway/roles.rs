@@ -305,13 +305,13 @@ async fn every_cell_is_as_the_table_has_it() {
             // Its session is from before.
             let browser =
                 Browser::of(&gateway, &database, &invite(&database, Role::Approver, None, "Gone").await).await;
-            site.batch("UPDATE officers SET revoked_at = 1 WHERE name = 'Gone'").await;
+            site.execute("UPDATE officers SET revoked_at = 1 WHERE name = 'Gone'").await;
             browser
         }
         role => {
             let browser = Browser::of(&gateway, &database, &ids[role - 2]).await;
             if role == 6 {
-                site.batch(&expire).await;
+                site.execute(&expire).await;
             }
             browser
         }
