@@ -116,7 +116,10 @@ export const operations = {
     'PKCS#10 request': {
         async keyside() {
             const { cheap, certificates } = await materials();
-            const renew = { certificate: certificates[0], encrypted_private_key: cheap, passphrase: PASSPHRASE, new_key: null, new_passphrase: null };
+            const renew = {
+                certificate: certificates[0], subject: toBase64(new x509.Name(SUBJECT).toArrayBuffer()), email_address: EMAIL,
+                encrypted_private_key: cheap, passphrase: PASSPHRASE, new_key: null, new_passphrase: null,
+            };
             const { stages } = await job('Renewed', { Renew: renew });
             return stages.EncryptingKey - stages.SigningRequest;
         },

@@ -23,7 +23,7 @@ export const generators = {
      * types, and has a second to itself; its start is told apart.
      */
     async keyside(bits) {
-        const worker = await KeysideWorker.start();
+        const worker = await KeysideWorker.startKeyMaker();
         await new Promise((resolve) => setTimeout(resolve, 1000));
         const { name, milliseconds, stages } = await worker.do(generate(bits));
         if (name !== 'Generated') throw new Error(`the worker answered ${name}`);

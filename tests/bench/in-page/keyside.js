@@ -9,22 +9,32 @@ const start = (name) => new Worker(new URL('worker_loader.js', document.baseURI)
 
 /** A worker that has started. */
 export class KeysideWorker {
-    #worker = start('key maker');
+    #worker;
     #searchers = [];
     #answers = [];
     #wake = () => {};
 
-    /** Starts one; `startMilliseconds` is the time from `new Worker` to Ready. */
-    static async start() {
+    constructor(role) {
+        this.#worker = start(role);
+    }
+
+    /** Starts one that makes keys, and those that search for it; `startMilliseconds` is the time from `new Worker` to Ready. */
+    static async startKeyMaker() {
+        const running = await KeysideWorker.start('key maker');
+        running.#searchers = Array.from({ length: Math.min(navigator.hardwareConcurrency, 8) }, () => running.#searcher());
+        return running;
+    }
+
+    /** Starts one for any other job. */
+    static async start(role = 'custodian') {
         const started = performance.now();
-        const running = new KeysideWorker();
+        const running = new KeysideWorker(role);
         running.#worker.onmessage = ({ data }) => running.#take({ at: performance.now(), data });
         running.#worker.onerror = (event) => running.#take({ error: event.message ?? 'the worker could not be loaded' });
         const { at, name } = await running.#next();
         // The first message is the struct Ready.
         if (name !== 'version') throw new Error(`the worker began with ${name}`);
         running.startMilliseconds = at - started;
-        running.#searchers = Array.from({ length: Math.min(navigator.hardwareConcurrency, 8) }, () => running.#searcher());
         return running;
     }
 
