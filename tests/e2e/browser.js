@@ -195,6 +195,12 @@ export class Tab {
         return this.field(label).then((field) => field.evaluate((field) => field.value));
     }
 
+    /** Waits until the control that this label names has this value: what is kept is filled in once it is read. */
+    async holds(label, value) {
+        await this.awaited((label, value) => [...document.querySelectorAll('label')]
+            .find((candidate) => candidate.textContent.trim() === label)?.control?.value === value, label, value);
+    }
+
     /** Presses the button, or follows the link, with this text. */
     async press(text) {
         const handle = await this.awaited((text) => [...document.querySelectorAll('main button, main a')]

@@ -28,7 +28,7 @@ test(`${kind}: the browser dies while the key is made: what was typed is there, 
     await browser.crash();
     tab = await browser.tab();
     await tab.open(new URL('register/participants', gateway.url).href);
-    assert.equal(await tab.value('Common Name'), 'Interrupted');
+    await tab.holds('Common Name', 'Interrupted');
     assert.equal(await tab.value('Email Address'), 'ada@example.com');
     assert.equal(await tab.value('Pickup Passphrase'), '');
     assert.deepEqual((await tab.stores()).records, []);
