@@ -8,7 +8,8 @@
 //!
 //! | module | what lives there | depends on |
 //! |---|---|---|
-//! | [`domain`] | what the user means: distinguished name, passphrase policy, transaction ID, enrollment record, device | nothing |
+//! | `element` | a tag, a length, and contents: what DER is made of | nothing |
+//! | [`domain`] | what the user means: distinguished name, passphrase policy, transaction ID, enrollment record, device | `element` |
 //! | [`pki`] | bytes in, bytes out: one file per structure, named as its standard names it | `domain` |
 //! | [`api`] | the RA API's types, shared with the gateway | `domain` |
 //! | [`protocol`] | the versioned messages between page and workers | `domain`, `pki` |
@@ -23,6 +24,7 @@
 pub mod api;
 pub mod custody;
 pub mod domain;
+mod element;
 pub mod pki;
 pub mod ports;
 pub mod protocol;

@@ -7,7 +7,6 @@ pub mod certification_path;
 pub mod certification_request;
 pub mod certs_only;
 pub mod device_names;
-mod element;
 pub mod encrypted_private_key;
 pub mod error;
 pub mod full_pki_request;

@@ -2,12 +2,14 @@
 
 use core::str::FromStr;
 
-use der::asn1::{Any, PrintableStringRef, Utf8StringRef};
+use der::asn1::{Any, AnyRef, PrintableStringRef, Utf8StringRef};
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc3280, rfc4519};
-use der::{Decode, Encode, Tag, Tagged};
+use der::{Decode, Tag, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::name::{Name, RelativeDistinguishedName};
+
+use crate::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of};
 
 /// ub-common-name of RFC 5280, appendix A.1, in characters.
 pub const MAXIMUM_COMMON_NAME_LENGTH: usize = 64;
@@ -86,24 +88,24 @@ pub enum SubjectTemplateFault {
 /// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
 /// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make a tenth of
 /// what a browser loads.
-const ATTRIBUTES: [(&str, ObjectIdentifier, Tag); 17] = [
-    ("CN", rfc4519::CN, Tag::Utf8String),
-    ("O", rfc4519::O, Tag::Utf8String),
-    ("OU", rfc4519::OU, Tag::Utf8String),
-    ("C", rfc4519::C, Tag::PrintableString),
-    ("ST", rfc4519::ST, Tag::Utf8String),
-    ("L", rfc4519::L, Tag::Utf8String),
-    ("STREET", rfc4519::STREET, Tag::Utf8String),
-    ("DC", rfc4519::DC, Tag::Ia5String),
-    ("UID", rfc4519::UID, Tag::Utf8String),
-    ("SN", rfc4519::SN, Tag::Utf8String),
-    ("givenName", rfc4519::GIVEN_NAME, Tag::Utf8String),
-    ("initials", rfc4519::INITIALS, Tag::Utf8String),
-    ("generationQualifier", rfc4519::GENERATION_QUALIFIER, Tag::Utf8String),
-    ("title", rfc4519::TITLE, Tag::Utf8String),
-    ("dnQualifier", rfc4519::DN_QUALIFIER, Tag::PrintableString),
-    ("serialNumber", rfc4519::SERIAL_NUMBER, Tag::PrintableString),
-    ("emailAddress", rfc3280::EMAIL_ADDRESS, Tag::Ia5String),
+const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
+    ("CN", rfc4519::CN, UTF8_STRING),
+    ("O", rfc4519::O, UTF8_STRING),
+    ("OU", rfc4519::OU, UTF8_STRING),
+    ("C", rfc4519::C, PRINTABLE_STRING),
+    ("ST", rfc4519::ST, UTF8_STRING),
+    ("L", rfc4519::L, UTF8_STRING),
+    ("STREET", rfc4519::STREET, UTF8_STRING),
+    ("DC", rfc4519::DC, IA5_STRING),
+    ("UID", rfc4519::UID, UTF8_STRING),
+    ("SN", rfc4519::SN, UTF8_STRING),
+    ("givenName", rfc4519::GIVEN_NAME, UTF8_STRING),
+    ("initials", rfc4519::INITIALS, UTF8_STRING),
+    ("generationQualifier", rfc4519::GENERATION_QUALIFIER, UTF8_STRING),
+    ("title", rfc4519::TITLE, UTF8_STRING),
+    ("dnQualifier", rfc4519::DN_QUALIFIER, PRINTABLE_STRING),
+    ("serialNumber", rfc4519::SERIAL_NUMBER, PRINTABLE_STRING),
+    ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
 ];
 
 /// The parts of `text` between separators that have no backslash before them.
@@ -120,44 +122,51 @@ fn unescaped(text: &str, separator: char) -> Result<Vec<&str>, SubjectTemplateFa
     Ok(parts)
 }
 
-/// A name as RFC 4514 writes it.
-fn read(text: &str) -> Result<RdnSequence, SubjectTemplateFault> {
-    let mut rdns = RdnSequence::default();
+/// An attribute: its type, and its value as an element.
+type Attribute = (ObjectIdentifier, Vec<u8>);
+
+/// The relative distinguished names of a name as RFC 4514 writes it, in the order in which they are encoded.
+fn read(text: &str) -> Result<Vec<Vec<Attribute>>, SubjectTemplateFault> {
     // The most significant part is written last and comes first.
-    for rdn in unescaped(text, ',')?.into_iter().rev() {
-        let attributes: Result<Vec<_>, _> = unescaped(rdn, '+')?.into_iter().map(read_attribute).collect();
-        rdns.push(RelativeDistinguishedName::try_from(attributes?).map_err(|_| SubjectTemplateFault::Syntax)?);
+    unescaped(text, ',')?.into_iter().rev().map(read_rdn).collect()
+}
+
+/// A relative distinguished name such as `OU=a+OU=b`.
+fn read_rdn(text: &str) -> Result<Vec<Attribute>, SubjectTemplateFault> {
+    let mut attributes = Vec::new();
+    for attribute in unescaped(text, '+')? {
+        let attribute = read_attribute(attribute)?;
+        if attributes.contains(&attribute) {
+            return Err(SubjectTemplateFault::Syntax);
+        }
+        attributes.push(attribute);
     }
-    Ok(rdns)
+    Ok(attributes)
 }
 
 /// An attribute such as `O=Example`.
-fn read_attribute(text: &str) -> Result<AttributeTypeAndValue, SubjectTemplateFault> {
+fn read_attribute(text: &str) -> Result<Attribute, SubjectTemplateFault> {
     let (name, value) = text.split_once('=').ok_or(SubjectTemplateFault::Syntax)?;
     let known = ATTRIBUTES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
     let (oid, tag) = match known {
         Some((_, oid, tag)) => (*oid, *tag),
         None => {
             let unknown = |_| SubjectTemplateFault::UnknownAttribute(name.into());
-            (ObjectIdentifier::new(name).map_err(unknown)?, Tag::Utf8String)
+            (ObjectIdentifier::new(name).map_err(unknown)?, UTF8_STRING)
         }
     };
-    let value = match value.strip_prefix('#') {
-        Some(hexadecimal) => base16ct::mixed::decode_vec(hexadecimal).ok().and_then(|der| Any::from_der(&der).ok()),
-        None => {
-            let text = without_escapes(value)?;
-            let is_possible = match tag {
-                Tag::PrintableString => PrintableStringRef::new(&text).is_ok(),
-                Tag::Ia5String => text.is_ascii(),
-                _ => true,
-            };
-            if !is_possible {
-                return Err(SubjectTemplateFault::Value(text));
-            }
-            Any::new(tag, text.into_bytes()).ok()
-        }
+    if let Some(hexadecimal) = value.strip_prefix('#') {
+        let der = base16ct::mixed::decode_vec(hexadecimal).map_err(|_| SubjectTemplateFault::Syntax)?;
+        AnyRef::from_der(&der).map_err(|_| SubjectTemplateFault::Syntax)?;
+        return Ok((oid, der));
+    }
+    let text = without_escapes(value)?;
+    let is_possible = match tag {
+        PRINTABLE_STRING => PrintableStringRef::new(&text).is_ok(),
+        IA5_STRING => text.is_ascii(),
+        _ => true,
     };
-    Ok(AttributeTypeAndValue { oid, value: value.ok_or(SubjectTemplateFault::Syntax)? })
+    if is_possible { Ok((oid, element(tag, &[text.as_bytes()]))) } else { Err(SubjectTemplateFault::Value(text)) }
 }
 
 /// A value without its escapes (RFC 4514, section 2.4): a backslash and the character, or the byte in hexadecimal.
@@ -186,31 +195,32 @@ fn without_escapes(value: &str) -> Result<String, SubjectTemplateFault> {
 ///
 /// Written as RFC 4514 says: the most significant part last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubjectTemplate(RdnSequence);
+pub struct SubjectTemplate(Vec<Vec<Attribute>>);
 
 impl FromStr for SubjectTemplate {
     type Err = SubjectTemplateFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rdns = read(text)?;
-        let common_names = rdns
-            .iter()
-            .flat_map(RelativeDistinguishedName::iter)
-            .filter(|attribute| attribute.oid == rfc4519::CN)
-            .count();
+        let common_names = rdns.iter().flatten().filter(|(oid, _)| *oid == rfc4519::CN).count();
         let places = rdns.iter().filter(|rdn| is_place(rdn)).count();
         if common_names == 1 && places == 1 { Ok(Self(rdns)) } else { Err(SubjectTemplateFault::CommonName) }
     }
 }
 
 impl SubjectTemplate {
-    /// The subject with this Common Name.
+    /// The subject with this Common Name, a Name (RFC 5280, section 4.1.2.4), DER.
+    pub fn to_der(&self, common_name: &str) -> Vec<u8> {
+        let rdns = self
+            .0
+            .iter()
+            .map(|rdn| if is_place(rdn) { to_rdn(&[common_name_of_text(common_name)]) } else { to_rdn(rdn) });
+        element(SEQUENCE, &[&rdns.collect::<Vec<_>>().concat()])
+    }
+
+    /// The same as a structure.
     pub fn subject(&self, common_name: &str) -> Result<Name, der::Error> {
-        let mut subject = RdnSequence::default();
-        for rdn in self.0.iter() {
-            subject.push(if is_place(rdn) { common_name_rdn(common_name)? } else { rdn.clone() });
-        }
-        Name::from_der(&subject.to_der()?)
+        Name::from_der(&self.to_der(common_name))
     }
 
     /// The Common Name of `subject`, if it follows this template to the letter. PrintableString and UTF8String are the same here
@@ -293,19 +303,18 @@ pub fn common_name_of(name: &Name) -> Option<String> {
 }
 
 /// Whether `rdn` is the one that stands for the Common Name.
-fn is_place(rdn: &RelativeDistinguishedName) -> bool {
-    rdn.len() == 1
-        && rdn
-            .iter()
-            .all(|attribute| attribute.oid == rfc4519::CN && text_of(&attribute.value).as_deref() == Some(PLACEHOLDER))
+fn is_place(rdn: &[Attribute]) -> bool {
+    rdn == [common_name_of_text(PLACEHOLDER)]
 }
 
-/// A relative distinguished name of one UTF8String (RFC 5280, section 4.1.2.4).
-fn common_name_rdn(common_name: &str) -> Result<RelativeDistinguishedName, der::Error> {
-    RelativeDistinguishedName::try_from(vec![AttributeTypeAndValue {
-        oid: rfc4519::CN,
-        value: Any::from(Utf8StringRef::new(common_name)?),
-    }])
+/// The attribute of a Common Name, a UTF8String (RFC 5280, section 4.1.2.4).
+fn common_name_of_text(text: &str) -> Attribute {
+    (rfc4519::CN, element(UTF8_STRING, &[text.as_bytes()]))
+}
+
+/// A RelativeDistinguishedName, DER.
+fn to_rdn(attributes: &[Attribute]) -> Vec<u8> {
+    set_of(attributes.iter().map(|(oid, value)| element(SEQUENCE, &[&element::oid(*oid), value])).collect())
 }
 
 /// The text of a directory string.
@@ -320,6 +329,9 @@ pub(super) fn text_of(value: &Any) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use der::Encode;
+    use x509_cert::name::RdnSequence;
 
     use super::*;
 
@@ -426,7 +438,9 @@ mod tests {
             "serialNumber=12 34,emailAddress=ada@example.com,1.2.3.4=some,O=#0c0141",
             "generationQualifier=I",
         ] {
-            assert_eq!(read(template).unwrap(), RdnSequence::from_str(template).unwrap(), "{template}");
+            let rdns: Vec<_> = read(template).unwrap().iter().map(|rdn| to_rdn(rdn)).collect();
+            let name = element(SEQUENCE, &[&rdns.concat()]);
+            assert_eq!(name, RdnSequence::from_str(template).unwrap().to_der().unwrap(), "{template}");
         }
     }
 

@@ -9,11 +9,11 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 
-use super::element::{CONTEXT_0, Elements};
 use super::error::Error;
 use super::key_pair::hex;
 use super::signature;
 use crate::domain::certificate_summary::CertificateSummary;
+use crate::element::{CONTEXT_0, Elements};
 
 const STRUCTURE: &str = "Certificate";
 

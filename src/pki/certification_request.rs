@@ -14,11 +14,11 @@ use x509_cert::name::Name;
 use x509_cert::request::attributes::ChallengePassword;
 use x509_cert::request::{CertReq, ExtensionReq};
 
-use super::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 use super::error::Error;
 use super::key_pair::KeyPair;
 use super::signature;
 use crate::domain::key_size::KeySize;
+use crate::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 const STRUCTURE: &str = "CertificationRequest";
 /// v1 (RFC 2986, section 4.1).

@@ -9,11 +9,11 @@ use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::element::{Elements, OCTET_STRING, SEQUENCE, element};
 use super::error::Error;
 use super::password_based_encryption::{self, Budget, Encryption, Secret};
 use super::pbes2::{Derivation, Scheme};
 use crate::domain::passphrase::Passphrase;
+use crate::element::{Elements, OCTET_STRING, SEQUENCE, element};
 
 const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
 

@@ -18,11 +18,11 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::certificate::{self, Certificate};
 use super::certification_request::{self, CertificationRequest};
-use super::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 use super::error::Error;
 use super::key_pair::KeyPair;
 use super::signature;
 use crate::domain::enrollment::Renewal;
+use crate::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 const STRUCTURE: &str = "full PKI request";
 

@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 use signature::{RandomizedSigner, SignatureEncoding};
 use zeroize::Zeroizing;
 
-use super::element::{BIT_STRING, Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 use super::error::Error;
 use super::prime::{Prime, PrimeSearch};
 use crate::domain::key_size::KeySize;
+use crate::element::{BIT_STRING, Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 
 /// Every key's public exponent, 2^16 + 1 (FIPS 186-5, appendix A.1.1, criterion 1).
 const PUBLIC_EXPONENT: u64 = 65_537;

@@ -14,9 +14,9 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::element::{Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 use super::error::Error;
 use super::password_based_encryption::Budget;
+use crate::element::{Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 
 const STRUCTURE: &str = "PBES2-params";
 /// A key of AES-256 in bytes.

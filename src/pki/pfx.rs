@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::element::{BMP_STRING, CONTEXT_0, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 use super::error::Error;
 use super::{pbes2, pkcs12_pbe};
 use crate::domain::passphrase::Passphrase;
+use crate::element::{BMP_STRING, CONTEXT_0, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 mod pbmac1;
 mod protection;

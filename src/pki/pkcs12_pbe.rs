@@ -26,8 +26,8 @@ use sha2::Digest;
 use spki::AlgorithmIdentifierOwned;
 use zeroize::Zeroizing;
 
-use super::element::{OCTET_STRING, SEQUENCE, element, integer, oid};
 use super::error::Error;
+use crate::element::{OCTET_STRING, SEQUENCE, element, integer, oid};
 
 const STRUCTURE: &str = "pkcs-12PbeParams";
 

@@ -2,8 +2,6 @@
 
 use core::str::FromStr;
 
-use der::Encode;
-
 use crate::api::{CertificateType, NewRequest, ProblemKind, RequestStatus};
 use crate::domain::distinguished_name::SubjectTemplate;
 use crate::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
@@ -53,11 +51,8 @@ pub async fn generate(
 /// The subject of a request, DER.
 fn subject(template: &str, common_name: &str) -> Result<Vec<u8>, WorkerError> {
     let unusable = |reason: String| WorkerError::Failed(Failure::Unusable(reason));
-    SubjectTemplate::from_str(template)
-        .map_err(|fault| unusable(fault.to_string()))?
-        .subject(common_name)
-        .and_then(|subject| subject.to_der())
-        .map_err(|error| unusable(error.to_string()))
+    let template = SubjectTemplate::from_str(template).map_err(|fault| unusable(fault.to_string()))?;
+    Ok(template.to_der(common_name))
 }
 
 /// Commits a key pair and its request. Nothing is sent. To be run to its end: a commit that has begun cannot be taken back.

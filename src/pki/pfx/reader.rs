@@ -382,7 +382,7 @@ mod tests {
     use der::Encode;
 
     use super::*;
-    use crate::pki::element::{SEQUENCE, element};
+    use crate::element::{SEQUENCE, element};
     use crate::pki::pfx::testing::{CORRECT, LEAF, PUBLIC_KEY, ROOT, VECTORS, vector};
     use crate::pki::pfx::{Contents, Profile, build};
     use crate::pki::testing::{authority, key_pair};

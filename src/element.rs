@@ -1,29 +1,33 @@
 //! Elements of DER (X.690): a tag, a length, and contents.
 //!
-//! What the main job's worker writes and reads is put together of these by hand: the same in typed structures, with a codec for each,
-//! would make the worker twice as large, and it is loaded by everybody who makes a key. What comes from elsewhere is read with types.
+//! What the main job's worker writes and reads, and the subject that the page makes, is put together of these by hand: the same in typed
+//! structures, with a codec for each, would make the worker twice as large, and it is loaded by everybody who makes a key. What comes from
+//! elsewhere is read with types.
 //! No function here is inlined, for the same reason.
 
 use der::asn1::AnyRef;
 use der::oid::ObjectIdentifier;
 use der::{Decode, ErrorKind, Reader, SliceReader, Tag, Tagged};
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
 /// NULL, whole.
-pub(super) const NULL: &[u8] = &[0x05, 0];
+pub(crate) const NULL: &[u8] = &[0x05, 0];
 const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const BMP_STRING: u8 = 0x1E;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
+pub(crate) const UTF8_STRING: u8 = 0x0C;
+pub(crate) const PRINTABLE_STRING: u8 = 0x13;
+pub(crate) const IA5_STRING: u8 = 0x16;
+pub(crate) const BMP_STRING: u8 = 0x1E;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 /// `[0]`, constructed.
-pub(super) const CONTEXT_0: u8 = 0xA0;
+pub(crate) const CONTEXT_0: u8 = 0xA0;
 
 /// An element whose contents are these parts, one after the other. The bytes are written once, into memory of their size, so that a
 /// secret leaves no copy behind.
 #[inline(never)]
-pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut der = Vec::with_capacity(length + 1 + 1 + size_of::<usize>());
     der.push(tag);
@@ -43,13 +47,13 @@ pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// An OBJECT IDENTIFIER.
 #[inline(never)]
-pub(super) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
+pub(crate) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
     element(OBJECT_IDENTIFIER, &[oid.as_bytes()])
 }
 
 /// An INTEGER that is not negative.
 #[inline(never)]
-pub(super) fn integer(number: u32) -> Vec<u8> {
+pub(crate) fn integer(number: u32) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let zeros = bytes.iter().take(3).take_while(|byte| **byte == 0).count();
     let bytes = bytes.get(zeros..).unwrap_or_default();
@@ -60,18 +64,18 @@ pub(super) fn integer(number: u32) -> Vec<u8> {
 
 /// A SET OF: its elements, each whole, in the order that DER wants (X.690, section 11.6).
 #[inline(never)]
-pub(super) fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     elements.sort_unstable();
     element(SET, &[&elements.concat()])
 }
 
 /// Reads one element after the other.
-pub(super) struct Elements<'a>(SliceReader<'a>);
+pub(crate) struct Elements<'a>(SliceReader<'a>);
 
 impl<'a> Elements<'a> {
     /// The elements in the one element with `tag` that `der` is, to the last byte.
     #[inline(never)]
-    pub(super) fn within(tag: Tag, der: &'a [u8]) -> der::Result<Self> {
+    pub(crate) fn within(tag: Tag, der: &'a [u8]) -> der::Result<Self> {
         let element = AnyRef::from_der(der)?;
         if element.tag() == tag {
             Self::of(element.value())
@@ -82,26 +86,26 @@ impl<'a> Elements<'a> {
 
     /// The elements that `contents` are.
     #[inline(never)]
-    pub(super) fn of(contents: &'a [u8]) -> der::Result<Self> {
+    pub(crate) fn of(contents: &'a [u8]) -> der::Result<Self> {
         SliceReader::new(contents).map(Self)
     }
 
     /// The contents of the next element, which has `tag`.
     #[inline(never)]
-    pub(super) fn next(&mut self, tag: Tag) -> der::Result<&'a [u8]> {
+    pub(crate) fn next(&mut self, tag: Tag) -> der::Result<&'a [u8]> {
         let element = AnyRef::decode(&mut self.0)?;
         if element.tag() == tag { Ok(element.value()) } else { Err(element.tag().unexpected_error(Some(tag)).into()) }
     }
 
     /// The next element, whole.
     #[inline(never)]
-    pub(super) fn next_whole(&mut self) -> der::Result<&'a [u8]> {
+    pub(crate) fn next_whole(&mut self) -> der::Result<&'a [u8]> {
         self.0.tlv_bytes()
     }
 
     /// The next element, whole, unless its first byte is another than `tag`, or there is none.
     #[inline(never)]
-    pub(super) fn skip(&mut self, tag: u8) -> der::Result<()> {
+    pub(crate) fn skip(&mut self, tag: u8) -> der::Result<()> {
         if !self.0.is_finished() && self.0.clone().read_byte()? == tag {
             self.next_whole()?;
         }
@@ -110,19 +114,19 @@ impl<'a> Elements<'a> {
 
     /// The next element, a SEQUENCE.
     #[inline(never)]
-    pub(super) fn next_sequence(&mut self) -> der::Result<Self> {
+    pub(crate) fn next_sequence(&mut self) -> der::Result<Self> {
         Self::of(self.next(Tag::Sequence)?)
     }
 
     /// The next element, an OBJECT IDENTIFIER.
     #[inline(never)]
-    pub(super) fn next_oid(&mut self) -> der::Result<ObjectIdentifier> {
+    pub(crate) fn next_oid(&mut self) -> der::Result<ObjectIdentifier> {
         ObjectIdentifier::from_bytes(self.next(Tag::ObjectIdentifier)?).map_err(|_| ErrorKind::OidMalformed.into())
     }
 
     /// The next element, an INTEGER from 0 to 2^32 - 1.
     #[inline(never)]
-    pub(super) fn next_u32(&mut self) -> der::Result<u32> {
+    pub(crate) fn next_u32(&mut self) -> der::Result<u32> {
         let bytes = self.next(Tag::Integer)?;
         let error = || der::Error::from(ErrorKind::Overflow);
         let digits = match bytes {
@@ -138,12 +142,12 @@ impl<'a> Elements<'a> {
     }
 
     /// Whether there is no further element.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 
     /// Makes sure that there is no further element.
-    pub(super) fn finish(self) -> der::Result<()> {
+    pub(crate) fn finish(self) -> der::Result<()> {
         self.0.finish()
     }
 }
