@@ -1,8 +1,9 @@
-// Starts the page: of the two programs that it comes as, the one that has the page at this address. Until that is there, the document
+// Starts the page: of the three programs that it comes as, the one that has the page at this address. Until that is there, the document
 // shows what index.html has.
-const MAIN_JOB = ['', 'register', 'requests', 'collect']; // src/ui/programs.rs has the same list.
+// src/ui/programs.rs has the same table.
+const PROGRAMS = { '': 'app', collect: 'app', register: 'register', submitted: 'register' };
 const base = new URL(document.baseURI).pathname;
-const program = MAIN_JOB.includes(location.pathname.slice(base.length).split('/')[0]) ? 'app' : 'more';
+const program = PROGRAMS[location.pathname.slice(base.length).split('/')[0]] ?? 'more';
 const firstPaint = document.getElementById('first-paint');
 const show = (id) => {
     for (const part of ['home', 'loading', 'unsupported']) {

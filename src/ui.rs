@@ -24,7 +24,7 @@ use components::focus_main;
 use context::Context;
 use programs::Link;
 
-/// The page's program for the main job.
+/// The page's program for Home and Collect.
 #[component]
 pub fn App(
     /// The adapters that the pages work with.
@@ -34,10 +34,24 @@ pub fn App(
         <Frame context>
             <Routes fallback=pages::not_found::NotFound>
                 <Route path=path!("/") view=pages::home::Home/>
+                <Route path=path!("/collect") view=pages::collect::Collect/>
+            </Routes>
+        </Frame>
+    }
+}
+
+/// The page's program for Register and Submitted.
+#[component]
+pub fn Register(
+    /// The adapters that the pages work with.
+    context: Context,
+) -> impl IntoView {
+    view! {
+        <Frame context>
+            <Routes fallback=pages::not_found::NotFound>
                 <Route path=path!("/register") view=pages::register::ChooseType/>
                 <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
-                <Route path=path!("/requests/:enrollment_id") view=pages::submitted::Submitted/>
-                <Route path=path!("/collect") view=pages::collect::Collect/>
+                <Route path=path!("/submitted/:enrollment_id") view=pages::submitted::Submitted/>
             </Routes>
         </Frame>
     }
@@ -52,6 +66,7 @@ pub fn More(
     view! {
         <Frame context>
             <Routes fallback=pages::not_found::NotFound>
+                <Route path=path!("/requests/:enrollment_id") view=pages::request::Request/>
                 <Route path=path!("/renew") view=pages::renew::RenewFromFile/>
                 <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
                 <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>

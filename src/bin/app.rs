@@ -1,4 +1,4 @@
-//! The page's program for the main job: mounts it, nothing else.
+//! The page's program for Home and Collect: mounts it, nothing else.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {

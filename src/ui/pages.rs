@@ -12,5 +12,6 @@ pub mod lost;
 pub mod not_found;
 pub mod register;
 pub mod renew;
+pub mod request;
 pub mod submitted;
 pub mod trust;

@@ -1,6 +1,8 @@
-//! The page comes as two programs, so that the main job does not wait for the code of everything else: `app` has the pages of
-//! Register, Submitted and Collect, and Home; `more` has all others. Both work on the same document, which `public/start.js` starts
-//! the right one in; from one to the other the browser loads the document anew.
+//! The page comes as three programs, so that the main job does not wait for the code of everything else: `app` has Home and Collect,
+//! `register` Register and Submitted, `more` all other pages. They work on the same document, which `public/start.js` starts the right
+//! one in; from one to the other the browser loads the document anew.
+//!
+//! Register and Submitted are one program, so that a request that was just made is shown whatever has become of the network.
 
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -8,14 +10,13 @@ use leptos_router::hooks::use_navigate;
 
 use super::context::{Context, base_path};
 
-/// The first parts of the paths of `app`'s pages. `public/start.js` has the same list.
-const MAIN_JOB: [&str; 4] = ["", "register", "requests", "collect"];
-
 /// A program of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The main job: Home, Register, Submitted, Collect.
+    /// Home and Collect.
     App,
+    /// Register and Submitted.
+    Register,
     /// Every other page.
     More,
 }
@@ -24,7 +25,12 @@ impl Program {
     /// The program that has the page at `path`, which begins with a slash; there may be a query after it.
     pub fn of(path: &str) -> Self {
         let first = path.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
-        if MAIN_JOB.contains(&first) { Self::App } else { Self::More }
+        // `public/start.js` has the same table.
+        match first {
+            "" | "collect" => Self::App,
+            "register" | "submitted" => Self::Register,
+            _ => Self::More,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-// The main job, step by step, as one person does it in one tab: nothing is reloaded.
+// The main job, step by step, as one person does it in one tab.
 import { rm } from 'node:fs/promises';
 
 import { Tab } from '../e2e/browser.js';
@@ -23,14 +23,11 @@ export async function fillIn(tab) {
     await tab.type('Pickup Passphrase Confirmation', PASSPHRASE);
 }
 
-/** The step that makes the key pair. */
-export const SUBMIT = 'key generation';
-
 /** The steps, in order: each has a name and what is done. */
 export const STEPS = [
     ['loading the page', async ({ tab, url }) => tab.open(url)],
     ['filling in the form', ({ tab }) => fillIn(tab)],
-    [SUBMIT, async ({ tab }) => {
+    ['key generation', async ({ tab }) => {
         await tab.press('Submit');
         await tab.transactionId();
     }],

@@ -4,31 +4,35 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Browser } from '../e2e/browser.js';
 import { Gateway } from '../e2e/gateway.js';
 import { Interceptor } from '../e2e/proxy.js';
-import { STEPS, SUBMIT, openTab } from './main-job.js';
+import { STEPS, openTab } from './main-job.js';
 
 const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync };
 
+/** The pages of the main job that are documents of their own; each one's name is the first part of its path. */
+export const PAGES = ['home', 'register', 'collect'];
+
 /**
- * Does the main job; gives for each file its name, its size, what crossed the wire, and the part that it belongs to. Of WebAssembly and
- * JavaScript, `worker` is what the worker that makes and opens keys has asked for, and what that in turn has asked for, even where the page has, too;
- * `certificates` is the same of the worker that checks certificates, from Collect on; `page` is what
- * the page asks for from Home to the filled-in form, and `later` what it asks for after that. All else is `other`.
+ * Does the main job; gives for each file its name, its size, what crossed the wire, the part that it belongs to, and the pages that asked
+ * for it. Of WebAssembly and JavaScript, `worker` is what the worker that makes and opens keys has asked for, and what that in turn has
+ * asked for, even where the page has, too; `certificates` is the same of the worker that checks certificates, from Collect on; `page`
+ * is what the pages themselves ask for. All else is `other`.
  */
 export async function filesOnTheWire() {
     const gateway = await Gateway.start();
     const proxy = await Interceptor.start(gateway.url);
     const browser = await Browser.start({ as: 'chromium' });
     const answers = [];
-    let beforeSubmit = true;
+    let page;
     proxy.onAnswer = (request, answer) => {
         const { pathname } = new URL(request.url, proxy.url);
         if (answer.statusCode !== 200 || /^\/(api|pki)\//.test(pathname)) return;
         // Browsers shall say which script asked; in the delivered page they do not, and nothing else changes by it.
         answer.headers['referrer-policy'] = 'same-origin';
         const { referer } = request.headers;
+        if (request.headers['sec-fetch-dest'] === 'document') page = pathname.split('/')[1] || 'home';
         const chunks = [];
         answers.push({
-            beforeSubmit,
+            page,
             file: pathname.includes('.') ? pathname.slice(1) : 'index.html',
             forWorker: request.headers['sec-fetch-dest'] === 'worker',
             askedBy: referer && new URL(referer).pathname.slice(1),
@@ -43,10 +47,7 @@ export async function filesOnTheWire() {
         // The service worker fetches everything again, in the background.
         await tab.page.evaluateOnNewDocument(() => delete Navigator.prototype.serviceWorker);
         await tab.page.setCacheEnabled(false);
-        for (const [name, step] of STEPS) {
-            beforeSubmit &&= name !== SUBMIT;
-            await step({ tab, url: proxy.url, browser });
-        }
+        for (const [, step] of STEPS) await step({ tab, url: proxy.url, browser });
     } finally {
         await browser.stop();
         await proxy.stop();
@@ -61,21 +62,26 @@ function sorted(answers) {
         before = workers.size;
         answers.filter(({ forWorker, askedBy }) => forWorker || workers.has(askedBy)).forEach(({ file }) => workers.add(file));
     }
-    const partOf = ({ file, type, beforeSubmit }) => {
+    const partOf = ({ file, type }) => {
         if (!/wasm|javascript/.test(type)) return 'other';
         if (workers.has(file)) return file.startsWith('certificates') ? 'certificates' : 'worker';
-        return beforeSubmit ? 'page' : 'later';
+        return 'page';
     };
     const files = new Map();
     for (const answer of answers) {
-        const bytes = Buffer.concat(answer.chunks);
-        const raw = DECODERS[answer.coding]?.(bytes) ?? bytes;
-        if (!files.has(answer.file)) {
-            files.set(answer.file, { file: answer.file, raw_bytes: raw.length, brotli_bytes: bytes.length, part: partOf(answer) });
+        const { file, page } = answer;
+        if (!files.has(file)) {
+            const bytes = Buffer.concat(answer.chunks);
+            const raw = DECODERS[answer.coding]?.(bytes) ?? bytes;
+            files.set(file, { file, raw_bytes: raw.length, brotli_bytes: bytes.length, part: partOf(answer), pages: [] });
         }
+        const { pages } = files.get(file);
+        if (!pages.includes(page)) pages.push(page);
     }
     return [...files.values()];
 }
 
-/** The bytes on the wire of one part. */
-export const bytesOf = (files, wanted) => files.filter(({ part }) => part === wanted).reduce((sum, { brotli_bytes: bytes }) => sum + bytes, 0);
+/** The bytes on the wire of one part; with `page`, of what that page asks for of it. */
+export const bytesOf = (files, wanted, page) => files
+    .filter(({ part, pages }) => part === wanted && (!page || pages.includes(page)))
+    .reduce((sum, { brotli_bytes: bytes }) => sum + bytes, 0);

@@ -87,6 +87,8 @@ test(`${kind}: removing asks twice, and other tabs notice`, async () => {
     const other = await browser.tab(new URL('certificates', gateway.url).href);
     await other.until(listed, 'Short Life');
     await tab.page.bringToFront();
+    await tab.press('Change the passphrase, or remove this request');
+    await tab.see('#remove');
     await tab.page.evaluate(() => { document.querySelector('#remove').parentElement.open = true; });
     await tab.press('Remove');
     await tab.heading('Certificate Request Submitted');

@@ -52,6 +52,7 @@ test(`${kind}: register, reload, collect, download; every keystore opens the fil
 
     const [held] = (await tab.stores()).records;
     await requestAndKeyAreReadElsewhere(held);
+    const crossedWhileWaiting = await tab.page.evaluate(() => window.crossed);
 
     await tab.press('Collect the certificate');
     await tab.heading('Collect');
@@ -65,7 +66,7 @@ test(`${kind}: register, reload, collect, download; every keystore opens the fil
 
     const secrets = await secretsOf(file.path, PASSPHRASE);
     const crossedWhileCollecting = await tab.page.evaluate(() => window.crossed);
-    const crossed = [...crossedWhileRegistering, ...crossedWhileCollecting];
+    const crossed = [...crossedWhileRegistering, ...crossedWhileWaiting, ...crossedWhileCollecting];
     assert.ok(crossed.some(({ from, text }) => from === 'worker' && text.includes('Generated')));
     assert.ok(crossed.some(({ from, text }) => from === 'worker' && text.includes('Exported')));
     const fromWorker = crossed.filter(({ from }) => from === 'worker').map(({ text }) => text).join('\n');

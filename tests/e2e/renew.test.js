@@ -34,9 +34,12 @@ async function certified(tab, name) {
     return collected(tab, id, PASSPHRASE);
 }
 
+/** The address of all that can be done with the request that the tab shows. */
+const requestPage = (tab) => tab.page.url().replace('/submitted/', '/requests/');
+
 /** Approves the request that the tab shows, collects and downloads it, and goes back to it; gives the file. */
 async function collected(tab, id, passphrase) {
-    const page = tab.page.url();
+    const page = requestPage(tab);
     await gateway.requests('approve', id);
     await tab.state('Ready to collect');
     await tab.press('Collect the certificate');
@@ -198,7 +201,7 @@ test(`${kind}: before the window opens the page says from when on; a revoked cer
     const id = await tab.register(early.url, { name: 'Too Early', passphrase: PASSPHRASE });
     await early.requests('approve', id);
     await tab.state('Ready to collect');
-    const page = tab.page.url();
+    const page = requestPage(tab);
     await tab.collect(early.url, id, PASSPHRASE);
     await tab.heading('Your certificate is ready');
     await tab.open(page);

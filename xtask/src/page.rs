@@ -51,10 +51,11 @@ pub(crate) fn build(toolbox: &Toolbox) -> Result<Built> {
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
 }
 
-/// The files of the program that Trunk takes for a worker, and so neither names by their contents nor gives an integrity.
-const SECOND_PROGRAM: [(&str, &str); 2] = [("more", ".js"), ("more", "_bg.wasm")];
+/// The files of the programs that Trunk takes for workers, and so neither names by their contents nor gives an integrity.
+const OTHER_PROGRAMS: [(&str, &str); 4] =
+    [("register", ".js"), ("register", "_bg.wasm"), ("more", ".js"), ("more", "_bg.wasm")];
 
-/// Has `index.html` in `page` name the files of both programs in the same way, for `start.js` to choose from: by links that no browser
+/// Has `index.html` in `page` name the files of all programs in the same way, for `start.js` to choose from: by links that no browser
 /// follows by itself, with the integrity that the files must have. A name has a hash of what is in the file.
 fn name_programs(page: &Path) -> Result<()> {
     let document = page.join("index.html");
@@ -62,7 +63,7 @@ fn name_programs(page: &Path) -> Result<()> {
     for rel in ["modulepreload", "preload"] {
         html = replaced(&html, &format!("<link rel=\"{rel}\""), "<link rel=\"program\"")?;
     }
-    for (name, ending) in SECOND_PROGRAM {
+    for (name, ending) in OTHER_PROGRAMS {
         let path = page.join(format!("{name}{ending}"));
         let contents = fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
         let digest = Sha384::digest(&contents);

@@ -320,7 +320,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             // Whatever the answer, the request is saved: its own page shows how it stands, and sends it again if need be.
             let _ = enroll::submit(&context.store, &context.authority(), &enrollment).await;
             let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
-            navigate(&format!("/requests/{}", enrollment.id()), options);
+            navigate(&format!("/submitted/{}", enrollment.id()), options);
         });
     };
     let cancel = move |_: MouseEvent| {
