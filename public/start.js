@@ -39,10 +39,13 @@ for (const link of firstPaint.querySelectorAll('nav a')) {
 try {
     const wasm = file('_bg\\.wasm');
     const code = fetch(wasm.href, { integrity: wasm.integrity });
-    const { default: init } = await load(file('\\.js'));
+    const { default: init, mount } = await load(file('\\.js'));
     await init({ module_or_path: code });
+    // A task of its own: in between, the browser answers whoever presses a key or a link.
+    await new Promise((resolve) => setTimeout(resolve));
     // Nothing is painted in between. Whoever has gone to a link with the keyboard already stays there.
     const focused = firstPaint.contains(document.activeElement) && document.activeElement.href;
+    mount();
     firstPaint.remove();
     if (focused) {
         setTimeout(() => [...document.links].find(({ href }) => href === focused)?.focus());

@@ -17,7 +17,7 @@
 //! | [`ports`] | what the use cases need from the outside world | `domain`, `api`, `protocol` |
 //! | [`service`] | the use cases: enroll, collect, renew, back up, restore, change the passphrase, ask for a revocation, devices, trust, connect, inspect | `ports`, `pki`, `domain` |
 //! | `browser` | wasm32 only: the adapters (IndexedDB, workers, HTTP, downloads) | `ports` |
-//! | `ui` | wasm32 only: routes, pages, components, messages; two programs, `app` for the main job and `more` for all other pages | `service` |
+//! | `ui` | wasm32 only: routes, pages, components, messages; three programs, told apart in `ui::programs` | `service` |
 //!
 //! Everything above `browser` compiles and is tested natively. Only the binaries join ports to adapters.
 

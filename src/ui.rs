@@ -1,6 +1,6 @@
 //! The user interface: routes, pages, components, and the words for every state and error.
 //!
-//! Pages call the use cases in [`crate::service`]; the adapters reach them through [`context::Context`], which the binary fills.
+//! Pages call the use cases in [`crate::service`]; the adapters reach them through [`context::Context`].
 
 pub mod backup;
 pub mod components;
@@ -20,9 +20,16 @@ use leptos::prelude::*;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
+use crate::browser::registration_authority::HttpRegistrationAuthority;
 use components::focus_main;
 use context::Context;
-use programs::Link;
+use programs::{Link, Program};
+
+/// Shows a program of the page in the document.
+pub fn mount<View: IntoView + 'static>(program: Program, pages: impl FnOnce(Context) -> View + 'static) {
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(move || pages(Context::new(program, HttpRegistrationAuthority::of_this_page())));
+}
 
 /// The page's program for Home and Collect.
 #[component]

@@ -1,18 +1,15 @@
-//! The page's program for everything but the main job: mounts it, nothing else.
+//! The page's program for everything but the main job.
 
+/// Shows it: `public/start.js` calls this once.
 #[cfg(target_arch = "wasm32")]
-fn main() {
-    console_error_panic_hook::set_once();
-    use keyside::browser::registration_authority::HttpRegistrationAuthority;
-    use keyside::ui::{More, MoreProps, context::Context, programs::Program};
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn mount() {
+    use keyside::ui::{self, More, MoreProps, programs::Program};
 
-    leptos::mount::mount_to_body(|| {
-        let context = Context::new(Program::More, HttpRegistrationAuthority::of_this_page());
-        More(MoreProps { context })
-    });
+    ui::mount(Program::More, |context| More(MoreProps { context }));
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 fn main() {
+    #[cfg(not(target_arch = "wasm32"))]
     eprintln!("This program is a web page. `cargo xtask serve` builds and serves it.");
 }

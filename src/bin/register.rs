@@ -1,18 +1,15 @@
-//! The page's program for Register and Submitted: mounts it, nothing else.
+//! The page's program for Register and Submitted.
 
+/// Shows it: `public/start.js` calls this once.
 #[cfg(target_arch = "wasm32")]
-fn main() {
-    console_error_panic_hook::set_once();
-    use keyside::browser::registration_authority::HttpRegistrationAuthority;
-    use keyside::ui::{Register, RegisterProps, context::Context, programs::Program};
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn mount() {
+    use keyside::ui::{self, Register, RegisterProps, programs::Program};
 
-    leptos::mount::mount_to_body(|| {
-        let context = Context::new(Program::Register, HttpRegistrationAuthority::of_this_page());
-        Register(RegisterProps { context })
-    });
+    ui::mount(Program::Register, |context| Register(RegisterProps { context }));
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 fn main() {
+    #[cfg(not(target_arch = "wasm32"))]
     eprintln!("This program is a web page. `cargo xtask serve` builds and serves it.");
 }
