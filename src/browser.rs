@@ -47,3 +47,12 @@ pub(crate) fn file_url(name: &str) -> Result<String, JsValue> {
         .ok_or_else(|| JsValue::from_str("there is no document"))?;
     Ok(web_sys::Url::new_with_base(name, &base)?.href())
 }
+
+/// Starts a worker whose `script`, an absolute URL, is a module.
+#[cfg(feature = "page")]
+fn start_worker(script: &str, name: &str) -> Result<web_sys::Worker, JsValue> {
+    let options = web_sys::WorkerOptions::new();
+    options.set_type(web_sys::WorkerType::Module);
+    options.set_name(name);
+    web_sys::Worker::new_with_options(script, &options)
+}

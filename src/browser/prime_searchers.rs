@@ -7,9 +7,9 @@ use std::rc::Rc;
 use js_sys::Array;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{MessageChannel, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{MessageChannel, MessageEvent, Worker};
 
-use super::prime_search;
+use super::{prime_search, start_worker};
 
 /// More workers than this are not started, however many processors there are: each takes memory, and the gain gets small.
 const MOST_WORKERS: usize = 8;
@@ -23,10 +23,7 @@ struct Searcher {
 impl Searcher {
     /// Starts a worker, and connects it with `key_maker` once it listens.
     fn start(script: &str, key_maker: &Worker) -> Result<Self, JsValue> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        options.set_name(prime_search::NAME);
-        let worker = Worker::new_with_options(script, &options)?;
+        let worker = start_worker(script, prime_search::NAME)?;
         let on_message = Closure::new({
             let (worker, key_maker) = (worker.clone(), key_maker.clone());
             // One that cannot be connected is of no use, and the key maker does without it.

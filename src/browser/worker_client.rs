@@ -14,12 +14,12 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, MessageEvent, Worker};
 use zeroize::Zeroizing;
 
 use super::prime_searchers::PrimeSearchers;
 use super::worker_host::KEY_MAKER;
-use super::{file_url, words};
+use super::{file_url, start_worker, words};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::enrollment::Enrollment;
@@ -69,11 +69,7 @@ fn stopped(error: &JsValue) -> WorkerError {
 
 impl Running {
     fn start(script: &str, name: &str) -> Result<Self, WorkerError> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        options.set_name(name);
-        let url = file_url(script).map_err(|error| stopped(&error))?;
-        let worker = Worker::new_with_options(&url, &options).map_err(|error| stopped(&error))?;
+        let worker = file_url(script).and_then(|url| start_worker(&url, name)).map_err(|error| stopped(&error))?;
         let (sender, messages) = unbounded();
         let on_message = on_message(sender.clone());
         let on_error = Closure::new(move |event: ErrorEvent| {

@@ -1,5 +1,6 @@
 //! What every page can reach: the adapters and the registration authority's configuration.
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -67,6 +68,8 @@ impl Context {
     pub fn load_configuration(self) {
         self.configuration.set(None);
         spawn_local(async move {
+            // Not in the task that shows the page.
+            TimeoutFuture::new(0).await;
             let result = self.authority().configuration().await;
             self.configuration.set(Some(result));
         });

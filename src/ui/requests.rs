@@ -27,6 +27,8 @@ pub fn Requests() -> impl IntoView {
     // Requests that the registration authority has refused, by key ID: they are not sent again from here.
     let refused: RwSignal<BTreeSet<String>> = RwSignal::default();
     spawn_local_scoped_with_cancellation(async move {
+        // Not in the task that shows the page.
+        TimeoutFuture::new(0).await;
         let show = async || {
             let listed = context.store.list().await;
             if held.with_untracked(|shown| shown.as_ref() != Some(&listed)) {
@@ -61,13 +63,14 @@ pub fn Requests() -> impl IntoView {
             let _ = held.try_set(Some(listed));
         });
     });
+    let known = Memo::new(move |_| held.with(Option::is_some));
     view! {
         {move || match held.get() {
             None => view! { <p role="status">"Looking for your requests…"</p> }.into_any(),
             Some(Err(error)) => view! { <MessageBox message=messages::store(&error)/> }.into_any(),
             Some(Ok(held)) => view! { <List held refused/> }.into_any(),
         }}
-        <RestorePanel on_restored/>
+        {move || known.get().then(|| view! { <RestorePanel on_restored/> })}
     }
 }
 

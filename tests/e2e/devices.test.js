@@ -292,6 +292,7 @@ async function shell(command, cwd, input) {
 test(`${kind}: the recipes for OpenSSL and keytool are run as they stand, and what they make is accepted`, async () => {
     const name = "O'Brien/RIG+7, \"7\" $(id)";
     const tab = await browser.tab(devices());
+    await tab.see('main details');
     await tab.page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
     await tab.text('Enter the Device Name above');
     await describe(tab, name, { format: 'P7B' });
