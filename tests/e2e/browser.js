@@ -164,6 +164,12 @@ export class Tab {
         await this.page.waitForSelector(selector, { timeout: PATIENCE, visible: true });
     }
 
+    /** Opens all that can be unfolded, once there is something. */
+    async unfold() {
+        await this.see('main details');
+        await this.page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
+    }
+
     /** Waits for a visible heading with this text. */
     async heading(text) {
         await this.until((text) => [...document.querySelectorAll('h1, h2')]

@@ -58,7 +58,7 @@ test(`${kind}: a certificate is listed with its particulars; its passphrase is c
     const reminder = (await browser.downloaded(/^Long Life .*\.ics$/)).bytes.toString();
     assert.match(reminder, /^BEGIN:VCALENDAR\r\n(.*\r\n)*SUMMARY:Renew the certificate of Long Life\r\n/);
 
-    await tab.page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
+    await tab.unfold();
     await tab.press('Change the passphrase');
     await tab.until(() => document.querySelectorAll('#error-summary li').length === 2);
     await tab.accessible();

@@ -93,7 +93,7 @@ test(`${kind}: the page names the files that were downloaded, and is accessible 
     const first = await tab.page.evaluate(() => document.querySelector('#install ~ .card h3').textContent);
     assert.equal(first, kind === 'firefox' ? 'Firefox on a computer' : 'Linux: Chrome and Chromium (Debian, Ubuntu, Fedora)');
     await tab.accessible();
-    await tab.page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
+    await tab.unfold();
     await tab.accessible();
     const [files, shown] = await tab.page.evaluate(() => [
         [...document.querySelectorAll('#whose ~ dl dd')].map((detail) => detail.textContent),

@@ -292,8 +292,7 @@ async function shell(command, cwd, input) {
 test(`${kind}: the recipes for OpenSSL and keytool are run as they stand, and what they make is accepted`, async () => {
     const name = "O'Brien/RIG+7, \"7\" $(id)";
     const tab = await browser.tab(devices());
-    await tab.see('main details');
-    await tab.page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
+    await tab.unfold();
     await tab.text('Enter the Device Name above');
     await describe(tab, name, { format: 'P7B' });
     const recipe = (id) => tab.until((id) => document.querySelector(id)?.textContent, id);
@@ -389,7 +388,7 @@ test(`${kind}: a key for a device is made here, against the advice, and collecte
     const tab = await browser.tab(new URL('register', gateway.url).href);
     await tab.text('For a RIG, a DPG or an ICCP server');
     await tab.open(devices());
-    await tab.page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
+    await tab.unfold();
     await tab.text('a key that is made there never travels');
     await tab.accessible();
     await tab.press('Make the key here: Devices');
