@@ -9,7 +9,7 @@ use sqlx::any::AnyExecutor;
 
 use super::changes_one;
 use crate::clock;
-use crate::database::{Transaction, passing_over_locked};
+use crate::database::{Database, DatabaseError, Transaction};
 use crate::notifications::{Kind, Notification, Values};
 use crate::store::requests::Request;
 
@@ -106,16 +106,17 @@ pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Re
 }
 
 /// Takes the row that has waited longest until `until`; nobody else gets it before.
-pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result<Option<Taken>, sqlx::Error> {
+pub async fn take(database: &Database, now: i64, until: i64) -> Result<Option<Taken>, DatabaseError> {
+    let mut transaction = database.transaction().await?;
     // The condition stands twice, so that nobody takes what has just been taken.
     let statement = format!(
         "UPDATE outbox SET attempts = attempts + 1, attempt_at = $2 WHERE state = 'waiting' AND attempt_at <= $1 AND identity = \
          (SELECT identity FROM outbox WHERE state = 'waiting' AND attempt_at <= $1 ORDER BY attempt_at, identity LIMIT 1 {}) \
          RETURNING kind, unique_key, recipient, details, created_at, attempts",
-        passing_over_locked(transaction)
+        database.passing_over_locked()
     );
     let row: Option<(String, String, String, String, i64, i64)> =
-        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
+        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut *transaction).await?;
     let Some((kind, unique_key, to, details, created_at, attempts)) = row else { return Ok(None) };
     let kind =
         Kind::of_name(&kind).ok_or_else(|| sqlx::Error::Decode(format!("no such notification: {kind}").into()))?;
@@ -123,12 +124,13 @@ pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result
     let notification = Notification { kind, unique_key, to, values, created_at };
     let fault: Option<String> = sqlx::query_scalar("SELECT fault FROM outbox WHERE identity = $1")
         .bind(notification.identity())
-        .fetch_one(&mut **transaction)
+        .fetch_one(&mut *transaction)
         .await?;
     sqlx::query("UPDATE outbox SET fault = NULL WHERE identity = $1")
         .bind(notification.identity())
-        .execute(&mut **transaction)
+        .execute(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     Ok(Some(Taken { notification, attempts, is_in_doubt: attempts > 1 && fault.is_none() }))
 }
 
