@@ -185,3 +185,69 @@ pub async fn list(executor: impl AnyExecutor<'_>, all: bool) -> Result<Vec<Row>,
     .fetch_all(executor)
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+    use super::*;
+    use crate::database::Location;
+
+    /// The last migration before the table had one index fewer.
+    const LAST_WITH_TWO: i64 = 14;
+
+    #[tokio::test]
+    async fn what_waits_outlives_the_second_index_and_nobody_is_told_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keyside.sqlite");
+        let older = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let older = SqlitePool::connect_with(older).await.unwrap();
+        sqlx::migrate!("migrations/sqlite").run_to(LAST_WITH_TWO, &older).await.unwrap();
+        let told = |kind, unique_key: &str| NewNotification {
+            kind,
+            to: "ada@example.com".into(),
+            transaction_id: None,
+            unique_key: unique_key.into(),
+            values: Vec::new(),
+        };
+        let identity = Notification {
+            kind: Kind::Submitted,
+            unique_key: "A".into(),
+            to: "ada@example.com".into(),
+            values: Values::new(),
+            created_at: 7,
+        }
+        .identity();
+        sqlx::query(
+            "INSERT INTO outbox (identity, kind, unique_key, recipient, transaction_id, details, created_at, attempts, attempt_at, fault) \
+             VALUES ($1, 'submitted', 'A', 'ada@example.com', 'T', '{}', 7, 3, 9, 'no')",
+        )
+        .bind(&identity)
+        .execute(&older)
+        .await
+        .unwrap();
+        older.close().await;
+
+        let database = Database::open(&Location::Sqlite(path)).await.unwrap();
+        let rows = list(database.reader(), true).await.unwrap();
+        let [Row { transaction_id: Some(id), created_at: 7, attempts: 3, fault: Some(fault), .. }] = &rows[..] else {
+            unreachable!("{rows:?}")
+        };
+        assert_eq!((id.as_str(), fault.as_str()), ("T", "no"));
+        let mut transaction = database.transaction().await.unwrap();
+        for (kind, unique_key, is_new) in [
+            (Kind::Submitted, "A", false),
+            (Kind::Issued, "A", true),
+            (Kind::Submitted, "B", true),
+            (Kind::Issued, "A", false),
+        ] {
+            assert_eq!(enqueue(&mut transaction, &told(kind, unique_key)).await.unwrap(), is_new, "{unique_key}");
+        }
+        transaction.commit().await.unwrap();
+        let taken = take(&database, 9, 20).await.unwrap().unwrap();
+        assert_eq!((taken.notification.identity(), taken.attempts, taken.is_in_doubt), (identity, 4, false));
+        database.close().await;
+    }
+}
