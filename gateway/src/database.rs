@@ -36,15 +36,6 @@ static POSTGRESQL_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgresql")
 /// A transaction: what was written in it is there after [`commit`](sqlx::Transaction::commit), and was never there when it is dropped.
 pub type Transaction = sqlx::Transaction<'static, Any>;
 
-/// Stands at the end of the query that chooses a row to take, where several gateways take from one table: passes over the rows that another
-/// one is just taking, so that none waits for the other and goes away with nothing. On SQLite there is no other one.
-pub fn passing_over_locked(transaction: &Transaction) -> &'static str {
-    match transaction.backend_name() {
-        "PostgreSQL" => "FOR UPDATE SKIP LOCKED",
-        _ => "",
-    }
-}
-
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -234,6 +225,15 @@ impl Database {
             Kind::Sqlite => self.writers.begin_with(SQLITE_BEGIN).await?,
             Kind::Postgresql => self.writers.begin().await?,
         })
+    }
+
+    /// Stands at the end of the query that chooses a row to take, where several gateways take from one table: passes over the rows that
+    /// another one is just taking, so that none waits for the other and goes away with nothing. On SQLite there is no other one.
+    pub(crate) fn passing_over_locked(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "",
+            Kind::Postgresql => "FOR UPDATE SKIP LOCKED",
+        }
     }
 
     /// Asks the database for an answer.

@@ -60,9 +60,13 @@ impl RateLimits {
 
     /// Whom a call is from: as the trusted proxy says, whose entry is the last one, or else the other end of the connection.
     fn address(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
-        let Some(name) = &self.header else { return peer };
-        let last = headers.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim();
-        last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip())).or(peer)
+        // The proxy appends to what the client has sent, which may be any bytes, or nothing at all: that must not leave a call without limits.
+        let entry = self.header.as_ref().and_then(|name| {
+            let last = headers.get_all(name).iter().next_back()?.as_bytes().rsplit(|byte| *byte == b',').next()?;
+            let last = std::str::from_utf8(last).ok()?.trim();
+            last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
+        });
+        entry.or(peer)
     }
 }
 
@@ -113,8 +117,23 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// Lets a call through, or refuses it.
 pub async fn limit(State(limits): State<Arc<RateLimits>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-    let address = limits.address(request.headers(), peer);
+    let address = limits.address(request.headers(), peer(&request));
+    limit_address(&limits, address, request, next).await
+}
+
+/// The same where no proxy can have written a header, because clients speak TLS with the gateway itself: the other end of the connection
+/// counts, whatever it says.
+pub async fn limit_by_peer(State(limits): State<Arc<RateLimits>>, request: Request, next: Next) -> Response {
+    let address = peer(&request);
+    limit_address(&limits, address, request, next).await
+}
+
+/// The other end of the connection.
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+}
+
+async fn limit_address(limits: &RateLimits, address: Option<IpAddr>, request: Request, next: Next) -> Response {
     match limits.check(address, request.uri().path()) {
         Ok(()) => next.run(request).await,
         Err(too_many) => too_many.into_response(),
@@ -181,5 +200,10 @@ mod tests {
         assert_eq!(behind_a_proxy.address(&headers, peer), Some("192.0.2.1".parse().unwrap()));
         headers.insert("x-forwarded-for", HeaderValue::from_static("nonsense"));
         assert_eq!(behind_a_proxy.address(&headers, peer), peer);
+        headers.clear();
+        assert_eq!(behind_a_proxy.address(&headers, peer), peer);
+        // What the client has sent before the proxy's entry may be any bytes.
+        headers.insert("x-forwarded-for", HeaderValue::from_bytes(b"\xff, 192.0.2.1").unwrap());
+        assert_eq!(behind_a_proxy.address(&headers, peer), Some("192.0.2.1".parse().unwrap()));
     }
 }

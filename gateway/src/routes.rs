@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -103,7 +103,7 @@ pub fn router(
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_site(public_url), security_headers::set))
         .layer(middleware::from_fn_with_state(around.operations, operations::count))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(span))
 }
 
 /// Everything that is answered to over TLS with client certificates: the connection check, EST, and the console. `page_url` is where the page is, if the gateway serves it.
@@ -130,11 +130,17 @@ pub fn connection_check_router(
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .with_state(app.clone())
         .merge(console::router(console).layer(middleware::from_fn_with_state(app, in_time)))
-        .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit))
+        .layer(middleware::from_fn_with_state(around.rate_limits, rate_limit::limit_by_peer))
         .layer(CatchPanicLayer::custom(Refusal::from_panic))
         .layer(middleware::map_response_with_state(security_headers::for_connection_check(), security_headers::set))
         .layer(middleware::from_fn_with_state(around.operations, operations::count))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+}
+
+/// What the log says of a request: its route alone. Paths and queries have names, addresses and one-time links in them.
+fn span(request: &Request) -> tracing::Span {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    tracing::debug_span!("request", method = %request.method(), route)
 }
 
 /// Lets the page use the API from these origins (the Fetch standard, section 3.3).

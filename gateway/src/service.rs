@@ -540,9 +540,7 @@ impl Service {
         let now = clock::now();
         // Twice the time that the engine has, and some for the database.
         let lease = clock::from_unsigned(self.ca.patience().as_secs().saturating_mul(2)) + 5;
-        let mut transaction = self.database.transaction().await?;
-        let taken = requests::take_approved(&mut transaction, now, now + lease).await?;
-        transaction.commit().await?;
+        let taken = requests::take_approved(&self.database, now, now + lease).await?;
         let Some(request) = taken else { return Ok(false) };
         let (id, attempts) = (request.transaction_id, request.issue_attempts);
         if request.is_in_doubt() {

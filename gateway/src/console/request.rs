@@ -99,6 +99,7 @@ pub fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
     let content = html! {
         p.lead { (state(request)) " · " (authorised(request)) }
         @if let Some(reason) = &request.rejection_reason { p { "Rejected because: " (reason) } }
+        @if let Some(fault) = &request.issue_fault { (issue_fault(viewer, fault)) }
         (actions(viewer, request))
         section aria-labelledby="asked-for" {
             h2 #asked-for { "What was asked for" }
@@ -114,6 +115,19 @@ pub fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
         }
     };
     page(site, viewer, Some(Part::Requests), &request.common_name, content)
+}
+
+/// Why it has no certificate though it is approved. What the engine says may tell how the site is built: it is for those who oversee it.
+fn issue_fault(viewer: &Viewer, fault: &str) -> Markup {
+    html! {
+        div.message.error {
+            p {
+                "The certification authority (CA) was asked for the certificate, and gave none. The request stays approved, "
+                "and the gateway asks again by itself."
+            }
+            @if viewer.role().may_oversee() { p { "What was wrong the last time: " (fault) } }
+        }
+    }
 }
 
 /// What the viewer may do with it.

@@ -120,6 +120,9 @@ pub(super) fn state(request: &Request) -> Markup {
         (_, Some(revocation)) if revocation.state == RevocationState::Revoked => standing("failed", "Revoked"),
         (_, Some(_)) => standing("waiting", "Issued, revocation asked for"),
         (State::Pending, None) => standing("waiting", "Pending"),
+        (State::Approved, None) if request.issue_fault.is_some() => {
+            standing("failed", "Approved, but the CA does not issue")
+        }
         (State::Approved, None) => standing("waiting", "Approved, about to be issued"),
         (State::Rejected, None) => standing("failed", "Rejected"),
         (State::Issued, None) => standing("done", "Issued"),

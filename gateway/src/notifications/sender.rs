@@ -70,9 +70,7 @@ impl Sender {
         let now = clock::now();
         // Twice the time that an attempt has: whoever lives has written its end by then.
         let lease = clock::from_unsigned(self.limit.as_secs().saturating_mul(2));
-        let mut transaction = self.database.transaction().await?;
-        let taken = outbox::take(&mut transaction, now, now + lease).await?;
-        transaction.commit().await?;
+        let taken = outbox::take(&self.database, now, now + lease).await?;
         let Some(Taken { notification, attempts, is_in_doubt }) = taken else { return Ok(false) };
         let (identity, kind) = (notification.identity(), notification.kind.name());
         if is_in_doubt {

@@ -9,7 +9,7 @@ use sqlx::any::AnyExecutor;
 
 use super::changes_one;
 use crate::clock;
-use crate::database::{Transaction, passing_over_locked};
+use crate::database::{Database, DatabaseError, Transaction};
 use crate::notifications::{Kind, Notification, Values};
 use crate::store::requests::Request;
 
@@ -106,16 +106,17 @@ pub async fn enqueue(transaction: &mut Transaction, new: &NewNotification) -> Re
 }
 
 /// Takes the row that has waited longest until `until`; nobody else gets it before.
-pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result<Option<Taken>, sqlx::Error> {
+pub async fn take(database: &Database, now: i64, until: i64) -> Result<Option<Taken>, DatabaseError> {
+    let mut transaction = database.transaction().await?;
     // The condition stands twice, so that nobody takes what has just been taken.
     let statement = format!(
         "UPDATE outbox SET attempts = attempts + 1, attempt_at = $2 WHERE state = 'waiting' AND attempt_at <= $1 AND identity = \
          (SELECT identity FROM outbox WHERE state = 'waiting' AND attempt_at <= $1 ORDER BY attempt_at, identity LIMIT 1 {}) \
          RETURNING kind, unique_key, recipient, details, created_at, attempts",
-        passing_over_locked(transaction)
+        database.passing_over_locked()
     );
     let row: Option<(String, String, String, String, i64, i64)> =
-        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
+        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut *transaction).await?;
     let Some((kind, unique_key, to, details, created_at, attempts)) = row else { return Ok(None) };
     let kind =
         Kind::of_name(&kind).ok_or_else(|| sqlx::Error::Decode(format!("no such notification: {kind}").into()))?;
@@ -123,12 +124,13 @@ pub async fn take(transaction: &mut Transaction, now: i64, until: i64) -> Result
     let notification = Notification { kind, unique_key, to, values, created_at };
     let fault: Option<String> = sqlx::query_scalar("SELECT fault FROM outbox WHERE identity = $1")
         .bind(notification.identity())
-        .fetch_one(&mut **transaction)
+        .fetch_one(&mut *transaction)
         .await?;
     sqlx::query("UPDATE outbox SET fault = NULL WHERE identity = $1")
         .bind(notification.identity())
-        .execute(&mut **transaction)
+        .execute(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     Ok(Some(Taken { notification, attempts, is_in_doubt: attempts > 1 && fault.is_none() }))
 }
 
@@ -182,4 +184,70 @@ pub async fn list(executor: impl AnyExecutor<'_>, all: bool) -> Result<Vec<Row>,
     .bind(if all { "" } else { "sent" })
     .fetch_all(executor)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+    use super::*;
+    use crate::database::Location;
+
+    /// The last migration before the table had one index fewer.
+    const LAST_WITH_TWO: i64 = 14;
+
+    #[tokio::test]
+    async fn what_waits_outlives_the_second_index_and_nobody_is_told_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keyside.sqlite");
+        let older = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let older = SqlitePool::connect_with(older).await.unwrap();
+        sqlx::migrate!("migrations/sqlite").run_to(LAST_WITH_TWO, &older).await.unwrap();
+        let told = |kind, unique_key: &str| NewNotification {
+            kind,
+            to: "ada@example.com".into(),
+            transaction_id: None,
+            unique_key: unique_key.into(),
+            values: Vec::new(),
+        };
+        let identity = Notification {
+            kind: Kind::Submitted,
+            unique_key: "A".into(),
+            to: "ada@example.com".into(),
+            values: Values::new(),
+            created_at: 7,
+        }
+        .identity();
+        sqlx::query(
+            "INSERT INTO outbox (identity, kind, unique_key, recipient, transaction_id, details, created_at, attempts, attempt_at, fault) \
+             VALUES ($1, 'submitted', 'A', 'ada@example.com', 'T', '{}', 7, 3, 9, 'no')",
+        )
+        .bind(&identity)
+        .execute(&older)
+        .await
+        .unwrap();
+        older.close().await;
+
+        let database = Database::open(&Location::Sqlite(path)).await.unwrap();
+        let rows = list(database.reader(), true).await.unwrap();
+        let [Row { transaction_id: Some(id), created_at: 7, attempts: 3, fault: Some(fault), .. }] = &rows[..] else {
+            unreachable!("{rows:?}")
+        };
+        assert_eq!((id.as_str(), fault.as_str()), ("T", "no"));
+        let mut transaction = database.transaction().await.unwrap();
+        for (kind, unique_key, is_new) in [
+            (Kind::Submitted, "A", false),
+            (Kind::Issued, "A", true),
+            (Kind::Submitted, "B", true),
+            (Kind::Issued, "A", false),
+        ] {
+            assert_eq!(enqueue(&mut transaction, &told(kind, unique_key)).await.unwrap(), is_new, "{unique_key}");
+        }
+        transaction.commit().await.unwrap();
+        let taken = take(&database, 9, 20).await.unwrap().unwrap();
+        assert_eq!((taken.notification.identity(), taken.attempts, taken.is_in_doubt), (identity, 4, false));
+        database.close().await;
+    }
 }

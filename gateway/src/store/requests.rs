@@ -10,7 +10,7 @@ use super::authorisations::{Applicant, key};
 use super::changes_one;
 use super::search::Search;
 use crate::clock;
-use crate::database::{Database, Transaction, passing_over_locked};
+use crate::database::{Database, DatabaseError, Transaction};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,7 +419,7 @@ pub async fn reject(
     changes_one(transaction, statement).await
 }
 
-/// The statement that takes; see [`passing_over_locked`]. The condition stands twice, so that nobody takes what has just been taken.
+/// The statement that takes; see [`Database::passing_over_locked`]. The condition stands twice, so that nobody takes what has just been taken.
 fn take_approved_statement(passing_over_locked: &str) -> String {
     format!(
         "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
@@ -432,17 +432,19 @@ fn take_approved_statement(passing_over_locked: &str) -> String {
 
 /// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
 pub async fn take_approved(
-    transaction: &mut Transaction,
+    database: &Database,
     now: i64,
     until: i64,
-) -> Result<Option<ApprovedRequest>, sqlx::Error> {
-    let statement = take_approved_statement(passing_over_locked(transaction));
+) -> Result<Option<ApprovedRequest>, DatabaseError> {
+    let mut transaction = database.transaction().await?;
+    let statement = take_approved_statement(database.passing_over_locked());
     let taken: Option<ApprovedRequest> =
-        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut **transaction).await?;
+        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut *transaction).await?;
     if let Some(taken) = &taken {
         let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
-        sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut **transaction).await?;
+        sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut *transaction).await?;
     }
+    transaction.commit().await?;
     Ok(taken)
 }
 

@@ -8,12 +8,14 @@ use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certifica
 use keyside::domain::transaction_id::TransactionId;
 use keyside::pki::certificate::Certificate;
 use keyside::pki::pem;
+use keyside_gateway::officers::Role;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
 use crate::cfssl_server::{Between, Cfssl, Spoil, site};
+use crate::console::{Browser, COMPANY, invite};
 use crate::harness::{
     Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, key, openssl, problem, subject,
 };
@@ -84,15 +86,31 @@ async fn it_issues_once_though_cfssl_stops_in_between() {
     assert!(line(&site, second).contains(&serial_number(&certificate)));
 }
 
+/// A gateway whose CFSSL has signed, and the answer was lost on the way.
+struct LostAnswer {
+    between: Between,
+    // Before the site, whose folder it uses.
+    gateway: Gateway,
+    site: Site,
+    id: TransactionId,
+}
+
+impl LostAnswer {
+    async fn of(cfssl: &Cfssl) -> Self {
+        let (between, url) = Between::start(cfssl).await;
+        let site = site(&url, "");
+        let gateway = site.start(&[]);
+        between.spoil(Spoil::Lose);
+        let id = gateway.submit_good(&good_request("Ada Example")).await;
+        waits_for(&site, id, "does not answer").await;
+        Self { between, gateway, site, id }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_leaves_no_second_serial_number() {
     let cfssl = Cfssl::start();
-    let (between, url) = Between::start(&cfssl).await;
-    let site = site(&url, "");
-    let gateway = site.start(&[]);
-    between.spoil(Spoil::Lose);
-    let id = gateway.submit_good(&good_request("Ada Example")).await;
-    waits_for(&site, id, "does not answer").await;
+    let LostAnswer { between, site: _site, gateway, id } = LostAnswer::of(&cfssl).await;
     between.spoil(Spoil::Nothing);
     let kept = gateway.issued(id).await;
     let signed = between.signed();
@@ -108,12 +126,7 @@ async fn an_answer_that_is_lost_leaves_no_second_serial_number() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cfssl_that_records_what_it_signs_does_not_sign_it_again() {
     let cfssl = Cfssl::start_with_database().await;
-    let (between, url) = Between::start(&cfssl).await;
-    let site = site(&url, "");
-    let gateway = site.start(&[]);
-    between.spoil(Spoil::Lose);
-    let id = gateway.submit_good(&good_request("Ada Example")).await;
-    waits_for(&site, id, "does not answer").await;
+    let LostAnswer { between, site, gateway, id } = LostAnswer::of(&cfssl).await;
     let mut database = cfssl.database().await;
     let mut change = async |statement: &'static str| {
         let changed = sqlx::query(statement).execute(&mut database).await.unwrap();
@@ -146,6 +159,45 @@ fn request_pem(
 ) -> Value {
     let der = certification_request(key, subject(common_name), names);
     json!(pem::encode(pem::CERTIFICATE_REQUEST, &der).unwrap())
+}
+
+#[tokio::test]
+async fn the_console_says_why_an_approved_request_waits() {
+    let mut cfssl = Cfssl::start();
+    let site = site(&cfssl.url(), "");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let auditor = invite(&database, Role::Auditor, None, "Aud Example").await;
+    let auditor = Browser::of(&gateway, &database, &auditor).await;
+    let administrator = invite(&database, Role::Uaa, Some(COMPANY), "Una Example").await;
+    let administrator = Browser::of(&gateway, &database, &administrator).await;
+    administrator.authorise("Ada Example", "ada@example.com").await;
+
+    cfssl.stop();
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    waits_for(&site, id, "does not answer").await;
+    let page = format!("/console/requests/{id}");
+    let reason = format!("CFSSL at {} does not answer", cfssl.url());
+    // While the engine is being asked, nobody knows of a fault.
+    eventually(async || auditor.page(&page).await.contains(&reason)).await;
+    eventually(async || {
+        let page = administrator.page(&page).await;
+        // Administrators are of other companies: where the CA is, is none of their affair.
+        assert!(!page.contains(&cfssl.url()));
+        page.contains("asks again by itself")
+    })
+    .await;
+    for browser in [&auditor, &administrator] {
+        eventually(async || browser.page("/console/requests").await.contains("the CA does not issue")).await;
+    }
+
+    cfssl.resume();
+    gateway.issued(id).await;
+    for browser in [&auditor, &administrator] {
+        assert!(!browser.page(&page).await.contains("asks again by itself"));
+        assert!(!browser.page("/console/requests").await.contains("the CA does not issue"));
+    }
+    database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;
 
+use crate::connection_check::send_with;
 use crate::harness::{
     Gateway, Site, check_configuration, eventually, good_request, header, http_client, problem, submission,
 };
@@ -112,6 +113,9 @@ async fn the_log_has_nobody_s_name() {
     let id = gateway.submit_good(&request).await;
     let rejected = gateway.submit_good(&good_request("Alan Person")).await;
     gateway.post(submission("nonsense", &request)).await;
+    for path in ["/register/participants?common_name=Grace%20Person", "/console/requests?text=Person"] {
+        gateway.get(path).await;
+    }
     let decide = |arguments: &[&str]| {
         let output = site.requests(arguments);
         assert!(output.status.success(), "{output:?}");
@@ -161,6 +165,21 @@ async fn too_many_calls_are_told_to_wait() {
     // Others, and whoever only asks for the probes, are not kept waiting.
     assert_eq!(from("198.51.100.2", "/api/v1/configuration").await.unwrap().status(), 200);
     assert_eq!(from("198.51.100.1", "/readyz").await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn where_no_proxy_can_be_its_header_does_not_count() {
+    let site = Site::new()
+        .configure("calls_per_minute_and_address = 1000000", "calls_per_minute_and_address = 5")
+        .configure("# client_address_header", "client_address_header");
+    let gateway = site.start_with_check();
+    let mut answers = Vec::new();
+    for last in 1..=10 {
+        let header = format!("X-Forwarded-For: 192.0.2.{last}");
+        answers.push(send_with(&site, &gateway, None, "GET /", &header).await);
+    }
+    assert!(answers[0].starts_with("HTTP/1.1 200"), "{}", answers[0]);
+    assert!(answers.iter().any(|answer| answer.starts_with("HTTP/1.1 429")), "{answers:?}");
 }
 
 #[test]
