@@ -11,21 +11,27 @@ const keep = async (document) => {
     const cache = await caches.open(CACHE);
     const html = await document.clone().text();
     // Another answer than the page, such as a proxy's notice or a file that was opened by itself, must not take its place.
-    if (!html.includes('name="keyside-gateway"')) {
+    const isHtml = document.headers.get('content-type')?.startsWith('text/html');
+    if (!isHtml || !html.includes('<meta name="keyside-gateway"')) {
         return;
     }
     const [head] = html.split('</head>');
-    const mentioned = [...head.matchAll(/(?:href|src)="([^"#]+)"/g)].map((match) => match[1]);
     const address = (file) => new URL(file, scope).href;
-    const wanted = new Set([...mentioned, ...WORKER_FILES].map(address).filter((url) => url.startsWith(scope.origin)));
-    wanted.delete(scope.href);
+    // With the integrity that each must have, where the document tells it: nothing else may be kept under its name.
+    const wanted = new Map(WORKER_FILES.map((file) => [address(file), undefined]));
+    for (const [tag, file] of head.matchAll(/<(?:link|script)\b[^>]*\b(?:href|src)="([^"#]+)"[^>]*>/g)) {
+        wanted.set(address(file), tag.match(/\bintegrity="([^"]+)"/)?.[1]);
+    }
+    for (const url of wanted.keys()) {
+        if (!url.startsWith(scope.origin) || url === scope.href) wanted.delete(url);
+    }
     const changing = new Set(WORKER_FILES.map(address));
     const kept = new Set((await cache.keys()).map((request) => request.url));
-    const missing = [...wanted].filter((url) => changing.has(url) || !kept.has(url));
-    await cache.addAll(missing.map((url) => new Request(url, { cache: 'no-cache' })));
+    const missing = [...wanted].filter(([url]) => changing.has(url) || !kept.has(url));
+    await cache.addAll(missing.map(([url, integrity]) => new Request(url, { cache: 'no-cache', integrity })));
     await cache.put(scope.href, document);
-    wanted.add(scope.href);
-    await Promise.all([...kept].filter((url) => !wanted.has(url)).map((url) => cache.delete(url)));
+    const old = [...kept].filter((url) => url !== scope.href && !wanted.has(url));
+    await Promise.all(old.map((url) => cache.delete(url)));
 };
 
 const install = async () => {

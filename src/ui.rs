@@ -25,9 +25,10 @@ use components::focus_main;
 use context::Context;
 use programs::{Link, Program};
 
-/// Shows a program of the page in the document.
-pub fn mount<View: IntoView + 'static>(program: Program, pages: impl FnOnce(Context) -> View + 'static) {
+/// Shows a program of the page in the document. `by_link` says that a link of this page led here, so that its heading takes the focus.
+pub fn mount<View: IntoView + 'static>(program: Program, by_link: bool, pages: impl FnOnce(Context) -> View + 'static) {
     console_error_panic_hook::set_once();
+    components::ANOTHER_PAGE_WAS_OPEN.set(by_link);
     leptos::mount::mount_to_body(move || pages(Context::new(program, HttpRegistrationAuthority::of_this_page())));
 }
 

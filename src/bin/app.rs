@@ -1,12 +1,12 @@
 //! The page's program for Home and Collect.
 
-/// Shows it: `public/start.js` calls this once.
+/// Shows it: `public/start.js` calls this once, and says whether a link of this page led here.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn mount() {
+pub fn mount(by_link: bool) {
     use keyside::ui::{self, App, AppProps, programs::Program};
 
-    ui::mount(Program::App, |context| App(AppProps { context }));
+    ui::mount(Program::App, by_link, |context| App(AppProps { context }));
 }
 
 fn main() {

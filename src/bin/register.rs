@@ -1,12 +1,12 @@
 //! The page's program for Register and Submitted.
 
-/// Shows it: `public/start.js` calls this once.
+/// Shows it: `public/start.js` calls this once, and says whether a link of this page led here.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn mount() {
+pub fn mount(by_link: bool) {
     use keyside::ui::{self, Register, RegisterProps, programs::Program};
 
-    ui::mount(Program::Register, |context| Register(RegisterProps { context }));
+    ui::mount(Program::Register, by_link, |context| Register(RegisterProps { context }));
 }
 
 fn main() {

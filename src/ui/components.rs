@@ -24,7 +24,7 @@ use crate::service::certificate_file;
 
 thread_local! {
     /// Whether a page of this site was open before: the browser itself announces the first one.
-    static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
+    pub(super) static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has the browser save a file; gives what to say when it does not.

@@ -176,7 +176,7 @@ pub fn worker(error: &WorkerError) -> Message {
         WorkerError::Stopped(detail) => message(
             "The background worker stopped",
             format!(
-                "Reload the page and try again; what is saved in this browser is still there. The browser says: {detail}."
+                "Check your network connection, then try again; if that does not help, reload the page. What is saved in this browser is still there. The browser says: {detail}."
             ),
         ),
         WorkerError::Stale => message(

@@ -48,7 +48,7 @@ pub fn Link(
 ) -> impl IntoView {
     // The router leaves links of this kind to the browser.
     let rel = (Program::of(&href) != Context::here().program).then_some("external");
-    view! { <A href exact attr:rel=rel>{children()}</A> }
+    view! { <A href=format!("{}{href}", base_path()) exact attr:rel=rel>{children()}</A> }
 }
 
 /// What goes to the page at a path, of whichever program.

@@ -36,12 +36,22 @@ enum Progress {
     Done(Box<Collected>),
 }
 
-/// The collecting page.
+/// The collecting page. Going from one transaction ID to another changes the address alone: each gets a view of its own.
 #[component]
 pub fn Collect() -> impl IntoView {
-    let context = Context::here();
     let query = use_query_map();
-    let transaction_id = RwSignal::new(query.read_untracked().get("id").unwrap_or_default());
+    let id = Memo::new(move |_| query.read().get("id").unwrap_or_default());
+    move || view! { <CollectRequest id=id.get()/> }
+}
+
+/// The request that is to be collected, from the form to the files.
+#[component]
+fn CollectRequest(
+    /// The transaction ID that the address gives, or nothing.
+    id: String,
+) -> impl IntoView {
+    let context = Context::here();
+    let transaction_id = RwSignal::new(id);
     let passphrase = RwSignal::new(String::new());
     let passphrase_missing = RwSignal::new(false);
     let progress = RwSignal::new(Progress::Idle);

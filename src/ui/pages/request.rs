@@ -2,9 +2,8 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::hooks::use_params_map;
 
-use super::submitted::{BackupPanel, OneRequest, Particulars};
+use super::submitted::{BackupPanel, Particulars, RequestOfAddress};
 use crate::browser::file_url;
 use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::FileFormat;
@@ -24,9 +23,7 @@ use crate::ui::programs::Link;
 /// The request that the address names.
 #[component]
 pub fn Request() -> impl IntoView {
-    let parameters = use_params_map();
-    // Going from one request to another changes the address alone: each gets a view of its own.
-    move || view! { <OneRequest enrollment_id=parameters.read().get("enrollment_id").unwrap_or_default() further/> }
+    view! { <RequestOfAddress further/> }
 }
 
 fn further(held: Memo<Option<Enrollment>>) -> AnyView {

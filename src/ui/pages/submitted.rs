@@ -29,12 +29,20 @@ fn interval(asked: u32) -> u32 {
 /// The request that the address names.
 #[component]
 pub fn Submitted() -> impl IntoView {
-    let parameters = use_params_map();
-    let enrollment_id = parameters.read_untracked().get("enrollment_id").unwrap_or_default();
     view! {
         <StepTrail current=Step::Submitted/>
-        <OneRequest enrollment_id further/>
+        <RequestOfAddress further/>
     }
+}
+
+/// The request that the address names. Going from one to another changes the address alone: each gets a view of its own.
+#[component]
+pub(super) fn RequestOfAddress(
+    /// What else there is to show of it, once it is known.
+    further: fn(Memo<Option<Enrollment>>) -> AnyView,
+) -> impl IntoView {
+    let parameters = use_params_map();
+    move || view! { <OneRequest enrollment_id=parameters.read().get("enrollment_id").unwrap_or_default() further/> }
 }
 
 fn further(held: Memo<Option<Enrollment>>) -> AnyView {
@@ -58,7 +66,7 @@ fn further(held: Memo<Option<Enrollment>>) -> AnyView {
 
 /// A request: its transaction ID, how it stands, and what was asked for.
 #[component]
-pub(super) fn OneRequest(
+fn OneRequest(
     /// Its ID in this browser.
     enrollment_id: String,
     /// What else there is to show of it, once it is known.
@@ -93,6 +101,11 @@ pub(super) fn OneRequest(
                     if settled {
                         return;
                     }
+                }
+                // Removed meanwhile, in another tab.
+                Err(error @ EnrollError::Store(StoreError::NotThere)) => {
+                    enrollment.set(Some(Err(error)));
+                    return;
                 }
                 Err(error) => {
                     let refused = error.is_refusal();
