@@ -31,7 +31,8 @@ use crate::protocol::{
     Inspect, Job, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
 };
 
-/// The start script of the main job's worker, as the build names it.
+/// The start script of the main job's worker, as the build names it. A second build, with what not every browser has (wide arithmetic), would be
+/// chosen here: everything that makes keys starts with this name.
 const WORKER: &str = "worker_loader.js";
 /// That of the worker for certificates.
 const CERTIFICATES: &str = "certificates_loader.js";
