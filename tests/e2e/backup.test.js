@@ -28,6 +28,7 @@ after(async () => {
 
 /** Opens the panel on this page and picks `path`. */
 async function pick(tab, path) {
+    await tab.see('details.restore');
     await tab.page.click('details.restore:not([open]) > summary');
     const field = await tab.field('Backup file');
     await field.uploadFile(path);
@@ -84,6 +85,7 @@ test(`${kind}: a request that waits is backed up, restored in ${otherKind}, and 
     // The backup with the certificate completes what is in the first profile, and the gateway is not needed any more.
     await tab.open(new URL('collect', gateway.url).href);
     await pick(tab, collected.path);
+    await tab.text('The backup of the request of Backed Up, made on');
     await gateway.kill();
     await tab.type('Passphrase of the backup', PASSPHRASE);
     await tab.press('Restore');
@@ -109,6 +111,7 @@ test(`${kind}: a file that is no backup, or a damaged one, is refused with the r
         ['huge.txt', Buffer.alloc(2 << 20, 0x41), 'This file is not a backup.'],
     ];
     const before = (await tab.stores()).records;
+    await tab.see('details.restore');
     await tab.page.click('details.restore > summary');
     for (const [name, contents, text] of cases) {
         const path = join(folder, name);
