@@ -81,8 +81,9 @@ try {
     show('unsupported');
 }
 
-// Keeps the page's own files, so that a certificate can be collected again without a network.
+// Keeps the page's own files, so that a certificate can be collected again without a network. Once there is nothing else to do: it loads them all.
 if ('serviceWorker' in navigator) {
+    await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
     navigator.serviceWorker
         .register(new URL('service-worker.js', document.baseURI), { updateViaCache: 'none' })
         .catch((error) => console.info('The page will not open without a network:', error.message));

@@ -1,7 +1,7 @@
 //! The page's side of the workers: one worker a job, terminated when the job is done or no longer wanted.
 
 use core::pin::pin;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -117,7 +117,7 @@ fn on_message(sender: UnboundedSender<Result<Vec<u8>, WorkerError>>) -> Closure<
 }
 
 thread_local! {
-    /// The worker that [`WebWorkers::prepare`] has started last, as long as somebody keeps it.
+    /// The worker that [`Prepared::start`] has started last, as long as somebody keeps it.
     static PREPARED: RefCell<Weak<Cell<Option<Running>>>> = const { RefCell::new(Weak::new()) };
 }
 
@@ -126,19 +126,22 @@ impl WebWorkers {
     pub async fn try_out() -> Result<(), WorkerError> {
         ready(Running::start(WORKER, "tryout")?).await.map(drop)
     }
-
-    /// Starts the worker, and those that it lets search for primes, before a key is wanted: the next one to be made will not wait for them.
-    pub fn prepare() -> Prepared {
-        // Where it cannot be started now, it cannot when it is needed either, and then the user hears of it.
-        let running = Rc::new(Cell::new(Running::start_key_maker().ok()));
-        PREPARED.set(Rc::downgrade(&running));
-        Prepared { _running: running }
-    }
 }
 
-/// Keeps a worker that was started before it is needed; ends it when dropped, unless it is at work by then.
-pub struct Prepared {
-    _running: Rc<Cell<Option<Running>>>,
+/// Starts a worker before it is needed, once; ends it when dropped, unless it is at work by then.
+#[derive(Default)]
+pub struct Prepared(OnceCell<Rc<Cell<Option<Running>>>>);
+
+impl Prepared {
+    /// Starts the worker, and those that it lets search for primes, before a key is wanted: the next one to be made will not wait for them.
+    pub fn start(&self) {
+        self.0.get_or_init(|| {
+            // Where it cannot be started now, it cannot when it is needed either, and then the user hears of it.
+            let running = Rc::new(Cell::new(Running::start_key_maker().ok()));
+            PREPARED.set(Rc::downgrade(&running));
+            running
+        });
+    }
 }
 
 /// The worker that was prepared for a new key, or else one that starts now.

@@ -99,6 +99,10 @@ pub fn BackUp(
 #[derive(Clone)]
 enum Progress {
     Idle,
+    /// The file is being read; whether Restore was pressed meanwhile.
+    Reading {
+        pressed: bool,
+    },
     Read(Backup),
     Working(Backup),
     Failed(Option<Backup>, Message),
@@ -109,7 +113,7 @@ impl Progress {
     /// The backup that was picked and can be read.
     fn backup(&self) -> Option<Backup> {
         match self {
-            Self::Idle => None,
+            Self::Idle | Self::Reading { .. } => None,
             Self::Read(backup) | Self::Working(backup) | Self::Done(backup, _) => Some(backup.clone()),
             Self::Failed(backup, _) => backup.clone(),
         }
@@ -126,20 +130,14 @@ pub fn RestorePanel(
     let progress = RwSignal::new(Progress::Idle);
     let passphrase = RwSignal::new(String::new());
     let shown = RwSignal::new(false);
-    let picked = Callback::new(move |file: File| {
-        spawn_local(async move {
-            let _ = progress.try_set(match text_of(&file).await {
-                Err(message) => Progress::Failed(None, message),
-                Ok(text) => match restore::read(&context.workers, text).await {
-                    Ok(backup) => Progress::Read(backup),
-                    Err(error) => Progress::Failed(None, messages::backup(&error)),
-                },
-            });
-        });
-    });
     let start = move |sealed_otherwise: SealedOtherwise| {
-        if matches!(progress.get_untracked(), Progress::Working(_)) {
-            return;
+        match progress.get_untracked() {
+            Progress::Working(_) => return,
+            Progress::Reading { .. } => {
+                progress.set(Progress::Reading { pressed: true });
+                return;
+            }
+            _ => (),
         }
         let Some(backup) = progress.with_untracked(Progress::backup) else {
             let message = Message { title: "Pick the backup file first".into(), way_out: String::new() };
@@ -169,6 +167,23 @@ pub fn RestorePanel(
             });
         });
     };
+    let picked = Callback::new(move |file: File| {
+        progress.set(Progress::Reading { pressed: false });
+        spawn_local(async move {
+            let read = match text_of(&file).await {
+                Err(message) => Progress::Failed(None, message),
+                Ok(text) => match restore::read(&context.workers, text).await {
+                    Ok(backup) => Progress::Read(backup),
+                    Err(error) => Progress::Failed(None, messages::backup(&error)),
+                },
+            };
+            let is_wanted = matches!(read, Progress::Read(_))
+                && matches!(progress.try_get_untracked(), Some(Progress::Reading { pressed: true }));
+            if progress.try_set(read).is_none() && is_wanted {
+                start(SealedOtherwise::Keep);
+            }
+        });
+    });
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         start(SealedOtherwise::Keep);
@@ -258,6 +273,7 @@ fn Said(progress: Progress) -> impl IntoView {
             }
             .into_any()
         }
+        Progress::Reading { .. } => view! { <p>"Reading the file…"</p> }.into_any(),
         Progress::Working(_) => view! {
             <p>"Trying the passphrase…"</p>
             <progress aria-label="Restoring"></progress>

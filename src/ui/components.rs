@@ -14,6 +14,7 @@ use web_sys::HtmlElement;
 use super::context::Context;
 use super::format::{date_and_time, pairs};
 use super::messages::{self, Message};
+use crate::api::Configuration;
 use crate::browser::{download, storage};
 use crate::domain::certificate_summary::CertificateSummary;
 use crate::domain::device::FileFormat;
@@ -187,14 +188,14 @@ pub fn AnswerMissing(
     }
 }
 
-/// The same for the configuration.
-#[component]
-pub fn ConfigurationMissing(
-    /// Why.
-    error: RaError,
-) -> impl IntoView {
-    let context = Context::here();
-    view! { <AnswerMissing error try_again=move || context.load_configuration()/> }
+/// The configuration; until it is there, or where it cannot be had, what to show in its place.
+pub fn configuration_or_notice(context: Context) -> Result<Configuration, AnyView> {
+    match context.configuration_result() {
+        None => Err(view! { <p role="status">"Asking what is on offer…"</p> }.into_any()),
+        Some(answer) => answer.map_err(|error| {
+            view! { <AnswerMissing error try_again=move || context.load_configuration()/> }.into_any()
+        }),
+    }
 }
 
 /// Tries out whether this browser can do the job, and says what stands in the way.

@@ -98,6 +98,31 @@ test(`${kind}: a request that waits is backed up, restored in ${otherKind}, and 
     await other.page.close();
 });
 
+test(`${kind}: Restore that is pressed while the file is being read is done once it has been read`, async () => {
+    const tab = await browser.tab();
+    await tab.register(gateway.url, { name: 'In Haste', passphrase: PASSPHRASE });
+    await tab.press('Save a backup of the request of In Haste');
+    const { bytes } = await browser.downloaded(/^In Haste Test\.backup\.txt$/);
+    await tab.open(gateway.url);
+    await tab.see('details.restore');
+    await tab.page.click('details.restore > summary');
+    await tab.type('Passphrase of the backup', PASSPHRASE);
+    // In one task: the file cannot have been read in between.
+    const pickAndPress = (text) => tab.page.evaluate((text) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([text], 'backup.txt', { type: 'text/plain' }));
+        const field = document.querySelector('#restore-file');
+        field.files = transfer.files;
+        field.dispatchEvent(new Event('change', { bubbles: true }));
+        field.form.requestSubmit();
+    }, text);
+    await pickAndPress('Dear reader,');
+    await tab.text('This file is not a backup.');
+    await pickAndPress(bytes.toString());
+    await tab.text('Already here.');
+    await tab.page.close();
+});
+
 test(`${kind}: a file that is no backup, or a damaged one, is refused with the reason`, async () => {
     const tab = await browser.tab();
     await tab.register(gateway.url, { name: 'Damaged', passphrase: PASSPHRASE });

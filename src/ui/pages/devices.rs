@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::api::{CertificateType, Configuration};
 use crate::domain::device::DeviceKind;
 use crate::ports::{DeviceRequestStore, HeldDeviceRequests, StoreError};
-use crate::ui::components::{ConfigurationMissing, PageHeading};
+use crate::ui::components::{PageHeading, configuration_or_notice};
 use crate::ui::context::Context;
 
 pub mod collecting;
@@ -63,10 +63,9 @@ pub fn Devices() -> impl IntoView {
                 })
                 .collect_view()}
         </dl>
-        {move || match context.configuration_result() {
-            None => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
-            Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
-            Some(Ok(configuration)) => view! { <Offer configuration held/> }.into_any(),
+        {move || match configuration_or_notice(context) {
+            Err(notice) => notice,
+            Ok(configuration) => view! { <Offer configuration held/> }.into_any(),
         }}
         <HeldRequests held/>
         <CollectByTransactionId held/>

@@ -1,6 +1,7 @@
 //! Register: choose the certificate type, fill in the request, and have the key pair made.
 
 use crate::ui::programs::Link;
+use gloo_timers::future::TimeoutFuture;
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
@@ -9,7 +10,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::{CertificateType, Configuration};
 use crate::browser::draft::{self, Draft};
-use crate::browser::worker_client::WebWorkers;
+use crate::browser::worker_client::Prepared;
 use crate::domain::device::{Device, DeviceKind, FileFormat};
 use crate::domain::distinguished_name::check_common_name;
 use crate::domain::email_address;
@@ -19,7 +20,7 @@ use crate::domain::passphrase::{Passphrase, PassphrasePolicy};
 use crate::domain::transaction_id::TransactionId;
 use crate::protocol::{Searching, Stage};
 use crate::service::enroll::{self, EnrollError};
-use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, Preflight, Step, StepTrail, focus_soon};
+use crate::ui::components::{MessageBox, PageHeading, Preflight, Step, StepTrail, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
 use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
@@ -37,10 +38,9 @@ pub fn ChooseType() -> impl IntoView {
         <StepTrail current=Step::CertificateType/>
         <PageHeading text="Choose Certificate Type"/>
         <Preflight/>
-        {move || match context.configuration_result() {
-            None => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
-            Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
-            Some(Ok(configuration)) => {
+        {move || match configuration_or_notice(context) {
+            Err(notice) => notice,
+            Ok(configuration) => {
                 let search = search();
                 let has_devices = configuration.certificate_types.iter().any(|kind| kind.for_devices);
                 view! {
@@ -91,10 +91,9 @@ pub fn CertificateRequest() -> impl IntoView {
         <Preflight quiet=true/>
         {move || {
             let id = parameters.read().get("type").unwrap_or_default();
-            match context.configuration_result() {
-                None => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
-                Some(Err(error)) => view! { <ConfigurationMissing error/> }.into_any(),
-                Some(Ok(configuration)) => {
+            match configuration_or_notice(context) {
+                Err(notice) => notice,
+                Ok(configuration) => {
                     let chosen = configuration
                         .certificate_types
                         .iter()
@@ -160,6 +159,8 @@ impl Form {
     /// reason to stop: registering itself says so, if it comes to that.
     fn keep(self) {
         spawn_local_scoped_with_cancellation(async move {
+            // The form comes first.
+            TimeoutFuture::new(0).await;
             if let Ok(Some(draft)) = draft::load().await {
                 let untouched = self.common_name.with_untracked(String::is_empty)
                     && self.email_address.with_untracked(String::is_empty);
@@ -264,8 +265,8 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let faults = Memo::new(move |_| if attempted.get() { form.faults(policy, for_devices) } else { Vec::new() });
     let progress = RwSignal::new(Progress::Idle);
     let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
-    // Kept for as long as this page is shown.
-    StoredValue::new_local(WebWorkers::prepare());
+    // Started as soon as somebody goes to a field: to show the form keeps the processor busy enough.
+    let workers = StoredValue::new_local(Prepared::default());
     let making = Stoppable::new();
     let type_name = certificate_type.name.clone();
     let replaces: Option<TransactionId> =
@@ -365,7 +366,13 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 }
             })}
         <ErrorSummary faults/>
-        <form on:submit=submit novalidate class="card" class:hidden=working>
+        <form
+            on:submit=submit
+            on:focusin=move |_| workers.with_value(Prepared::start)
+            novalidate
+            class="card"
+            class:hidden=working
+        >
             {for_devices.then(|| view! { <DeviceTypeField chosen=form.device_kind faults/> })}
             <TextField
                 id=COMMON_NAME

@@ -11,7 +11,7 @@ use web_sys::File;
 use zeroize::Zeroizing;
 
 use crate::api::Configuration;
-use crate::browser::worker_client::WebWorkers;
+use crate::browser::worker_client::Prepared;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
 use crate::pki::pfx::MAXIMUM_SIZE;
@@ -19,7 +19,7 @@ use crate::ports::{Clock, KeyStore, StoreError};
 use crate::protocol::{Searching, Stage};
 use crate::service::enroll;
 use crate::service::renew::{self, Current, RenewError, Renewable, Wanted};
-use crate::ui::components::{ConfigurationMissing, MessageBox, PageHeading, focus_soon};
+use crate::ui::components::{MessageBox, PageHeading, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{
@@ -57,9 +57,9 @@ pub fn Renew() -> impl IntoView {
         <p class="lead">
             "Get the next certificate before the current one ends. The current one vouches that it is you who asks."
         </p>
-        {move || match (found.get(), context.configuration_result()) {
-            (None, _) | (_, None) => view! { <p role="status">"Looking at the current certificate…"</p> }.into_any(),
-            (_, Some(Err(error))) => view! { <ConfigurationMissing error/> }.into_any(),
+        {move || match (found.get(), configuration_or_notice(context)) {
+            (None, _) => view! { <p role="status">"Looking at the current certificate…"</p> }.into_any(),
+            (_, Err(notice)) => notice,
             (Some(Err(error)), _) => view! { <MessageBox message=messages::store(&error)/> }.into_any(),
             (Some(Ok(None)), _) => {
                 view! {
@@ -70,7 +70,7 @@ pub fn Renew() -> impl IntoView {
                 }
                     .into_any()
             }
-            (Some(Ok(Some(current))), Some(Ok(configuration))) => {
+            (Some(Ok(Some(current))), Ok(configuration)) => {
                 view! { <RenewalOf current configuration passphrase/> }.into_any()
             }
         }}
@@ -138,10 +138,9 @@ pub fn RenewFromFile() -> impl IntoView {
         <p class="lead">
             "Renew a certificate that you have in a .p12 or .pfx file. The file stays in this browser; only the new request is sent."
         </p>
-        {move || match (opening.get(), context.configuration_result()) {
-            (Opening::Opened(_), None) => view! { <p role="status">"Asking what is on offer…"</p> }.into_any(),
-            (Opening::Opened(_), Some(Err(error))) => view! { <ConfigurationMissing error/> }.into_any(),
-            (Opening::Opened(current), Some(Ok(configuration))) => {
+        {move || match (opening.get(), configuration_or_notice(context)) {
+            (Opening::Opened(_), Err(notice)) => notice,
+            (Opening::Opened(current), Ok(configuration)) => {
                 view! { <RenewalOf current=*current configuration passphrase/> }.into_any()
             }
             (Opening::Idle, _) => ().into_any(),
@@ -244,8 +243,8 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
     let faults = Memo::new(move |_| [present_faults.get(), another.faults.get()].concat());
     let progress = RwSignal::new(Progress::Idle);
     let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
-    // Kept for as long as this page is shown.
-    StoredValue::new_local(WebWorkers::prepare());
+    // Started as soon as somebody goes to a field, as on Register.
+    let workers = StoredValue::new_local(Prepared::default());
     let making = Stoppable::new();
     let summary = renewable.certificate().summary();
     let same_key_allowed = renewable.same_key_allowed;
@@ -320,7 +319,13 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
             Progress::Failed(error) => view! { <MessageBox message=messages::renew(&error)/> }.into_any(),
         }}
         <ErrorSummary faults/>
-        <form on:submit=submit novalidate class="card" class:hidden=working>
+        <form
+            on:submit=submit
+            on:focusin=move |_| workers.with_value(Prepared::start)
+            novalidate
+            class="card"
+            class:hidden=working
+        >
             <h2>"The current certificate"</h2>
             <dl class="particulars">
                 <dt>"Common Name"</dt>
