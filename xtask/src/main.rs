@@ -41,6 +41,9 @@ enum Command {
     Serve(serve::Options),
     /// Build the page (into dist/, compressed ahead of time) and the gateway, both in release mode.
     Build {
+        /// The path at which the page will be: `/`, or one that begins and ends with it.
+        #[arg(long, default_value = page::ROOT, value_name = "PATH")]
+        public_url: String,
         #[command(flatten)]
         installing: Installing,
     },
@@ -84,7 +87,7 @@ impl Installing {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(options) => serve::run(&options),
-        Command::Build { installing } => build(installing),
+        Command::Build { public_url, installing } => build(&public_url, installing),
         Command::Test { only, installing } => test::run(&only, installing),
         Command::Lint { installing } => test::run(&[Suite::Lint], installing),
         Command::Bench { bench, installing } => bench::run(&bench, installing),
@@ -98,10 +101,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn build(installing: Installing) -> Result<()> {
+fn build(public_url: &str, installing: Installing) -> Result<()> {
     let toolbox = installing.toolbox(page::TOOLS)?;
     toolbox.require(page::TOOLS)?;
-    let built = page::build(&toolbox)?;
+    let built = page::build(&toolbox, public_url)?;
     println!("The page is in {}, the gateway is {}.", built.page.display(), built.gateway.display());
     Ok(())
 }

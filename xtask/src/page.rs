@@ -16,7 +16,8 @@ use crate::toolbox::{Toolbox, target_folder};
 use crate::{folders, process, repository};
 
 /// The tools that building takes.
-pub(crate) const TOOLS: &[Tool] = &[Tool::WasmToolchain, Tool::WasmBindgen, Tool::Trunk, Tool::Node, Tool::WasmOpt];
+pub(crate) const TOOLS: &[Tool] =
+    &[Tool::WasmToolchain, Tool::WasmBindgen, Tool::Trunk, Tool::Node, Tool::WasmOpt, Tool::Esbuild];
 
 /// Files with these endings are compressed ahead of time; all others are compressed already, or tiny.
 const COMPRESSIBLE: [&str; 8] = ["css", "html", "ico", "js", "json", "svg", "txt", "wasm"];
@@ -24,6 +25,9 @@ const COMPRESSIBLE: [&str; 8] = ["css", "html", "ico", "js", "json", "svg", "txt
 /// Brotli's strongest setting and largest window: this is done once, and each visitor gains.
 const BROTLI_QUALITY: u32 = 11;
 const BROTLI_WINDOW: u32 = 24;
+
+/// Where the page is when nothing else is asked for.
+pub(crate) const ROOT: &str = "/";
 
 /// Where the built parts are.
 pub(crate) struct Built {
@@ -33,17 +37,20 @@ pub(crate) struct Built {
     pub(crate) gateway: PathBuf,
 }
 
-/// Builds the page and the gateway in release mode.
-pub(crate) fn build(toolbox: &Toolbox) -> Result<Built> {
+/// Builds the page, for a site where it has the path `public_url`, and the gateway, both in release mode.
+pub(crate) fn build(toolbox: &Toolbox, public_url: &str) -> Result<Built> {
     let page = repository().join("dist");
     {
         let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
         let mut trunk = toolbox.wasm_command("trunk")?;
-        trunk.args(["build", "--release", "--offline", "--skip-version-check", "--dist"]).arg(&page);
+        trunk
+            .args(["build", "--release", "--offline", "--skip-version-check", "--public-url", public_url, "--dist"])
+            .arg(&page);
         // Trunk takes NO_COLOR for a switch and wants it to be true or false, not set to whatever.
         trunk.env_remove("NO_COLOR");
         process::run(&mut trunk)?;
-        name_programs(&page)?;
+        minify(toolbox, &page)?;
+        name_files(&page)?;
         compress(&page)?;
     }
     let mut cargo = toolbox.command("cargo")?;
@@ -51,39 +58,62 @@ pub(crate) fn build(toolbox: &Toolbox) -> Result<Built> {
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
 }
 
-/// The files of the programs that Trunk takes for workers, and so neither names by their contents nor gives an integrity.
-const OTHER_PROGRAMS: [(&str, &str); 4] =
-    [("register", ".js"), ("register", "_bg.wasm"), ("more", ".js"), ("more", "_bg.wasm")];
+/// The oldest JavaScript that browsers with all that the page needs understand: with `await` outside of functions.
+const JAVASCRIPT: &str = "--target=es2022";
 
-/// Has `index.html` in `page` name the files of all programs in the same way, for `start.js` to choose from: by links that no browser
-/// follows by itself, with the integrity that the files must have. A name has a hash of what is in the file.
-fn name_programs(page: &Path) -> Result<()> {
+/// Minifies the scripts in `page`, each for itself.
+fn minify(toolbox: &Toolbox, page: &Path) -> Result<()> {
+    let listing = fs::read_dir(page).map_err(|error| Error::file("read", page, &error))?;
+    let paths = listing.flatten().map(|entry| entry.path());
+    let mut esbuild = toolbox.command("esbuild")?;
+    esbuild.args(["--minify", JAVASCRIPT, "--charset=utf8", "--log-level=warning", "--allow-overwrite"]);
+    esbuild.arg(format!("--outdir={}", page.display()));
+    process::run(esbuild.args(paths.filter(|path| path.extension().is_some_and(|extension| extension == "js"))))
+}
+
+/// The files that `index.html` names. The workers' are not among them: their names stay as the page's programs know them.
+const NAMED: [&str; 9] = [
+    "icon.svg",
+    "main.css",
+    "start.js",
+    "app.js",
+    "app_bg.wasm",
+    "register.js",
+    "register_bg.wasm",
+    "more.js",
+    "more_bg.wasm",
+];
+
+/// Gives the files that `index.html` in `page` names a hash of their contents in their names, and has `index.html` say what integrity
+/// they must have.
+fn name_files(page: &Path) -> Result<()> {
     let document = page.join("index.html");
     let mut html = fs::read_to_string(&document).map_err(|error| Error::file("read", &document, &error))?;
-    for rel in ["modulepreload", "preload"] {
-        html = replaced(&html, &format!("<link rel=\"{rel}\""), "<link rel=\"program\"")?;
-    }
-    for (name, ending) in OTHER_PROGRAMS {
-        let path = page.join(format!("{name}{ending}"));
+    for file in NAMED {
+        let path = page.join(file);
         let contents = fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
         let digest = Sha384::digest(&contents);
         let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let named = format!("{name}-{hash}{ending}");
+        let end = file.find(['_', '.']).unwrap_or(file.len());
+        let named = format!("{}-{hash}{}", &file[..end], &file[end..]);
         fs::rename(&path, page.join(&named)).map_err(|error| Error::file("rename", &path, &error))?;
-        let integrity = Base64::encode_string(&digest);
-        let link = format!("href=\"{named}\" integrity=\"sha384-{integrity}\" crossorigin=\"anonymous\"");
-        html = replaced(&html, &format!("href=\"{name}{ending}\""), &link)?;
+        html = with_integrity(&html, file, &named, &Base64::encode_string(&digest))?;
     }
     fs::write(&document, html).map_err(|error| Error::file("write", &document, &error))
 }
 
-/// `html` with `new` in place of `old`, which must be in it.
-fn replaced(html: &str, old: &str, new: &str) -> Result<String> {
-    if html.contains(old) {
-        Ok(html.replacen(old, new, 1))
-    } else {
-        Err(Error::new(format!("there is no {old} in the index.html that Trunk has made")))
-    }
+/// `html` with the name `named` for `file`, which must be an attribute's value once, and with the integrity that it must have.
+fn with_integrity(html: &str, file: &str, named: &str, digest: &str) -> Result<String> {
+    let places: Vec<_> = html
+        .match_indices(&format!("{file}\""))
+        .map(|(start, _)| start)
+        .filter(|start| html[..*start].ends_with(['"', '/']))
+        .collect();
+    let [start] = places[..] else {
+        return Err(Error::new(format!("Trunk's index.html names {file} {} times, not once", places.len())));
+    };
+    let (before, after) = (&html[..start], &html[start + file.len() + 1..]);
+    Ok(format!("{before}{named}\" integrity=\"sha384-{digest}\"{after}"))
 }
 
 /// Puts a .br and a .gz beside each file in `folder` and below that gets smaller by it.
@@ -127,6 +157,19 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+
+    #[test]
+    fn a_file_gets_its_hash_and_integrity_where_it_is_named() {
+        let named = |html| with_integrity(html, "app.js", "app-01.js", "AB==").ok();
+        for (html, expected) in [
+            ("<link href=\"app.js\">", Some("<link href=\"app-01.js\" integrity=\"sha384-AB==\">")),
+            ("<link href=\"/at/app.js\" rel=x>", Some("<link href=\"/at/app-01.js\" integrity=\"sha384-AB==\" rel=x>")),
+            ("<link href=\"myapp.js\"><link href=\"app.js.map\">", None),
+            ("<link href=\"app.js\"><link href=\"/app.js\">", None),
+        ] {
+            assert_eq!(named(html).as_deref(), expected, "{html}");
+        }
+    }
 
     #[test]
     fn what_is_compressed_comes_out_as_it_was() -> std::io::Result<()> {

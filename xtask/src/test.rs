@@ -217,7 +217,7 @@ fn browser(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
 }
 
 fn end_to_end(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
-    let built = page::build(toolbox)?;
+    let built = page::build(toolbox, page::ROOT)?;
     let folder = repository().join("tests/e2e");
     node_modules::install(toolbox, &folder)?;
     let run = |browser: &str, tally: &mut Tally| {

@@ -21,6 +21,7 @@ pub(crate) enum Tool {
     WasmPack,
     Node,
     WasmOpt,
+    Esbuild,
     Chromium,
     ChromeDriver,
     Firefox,
@@ -150,7 +151,7 @@ impl Tool {
             },
             Self::Node => Description {
                 name: "Node.js",
-                purpose: "runs wasm-opt and the end-to-end tests",
+                purpose: "runs wasm-opt, esbuild and the end-to-end tests",
                 programs: &["node"],
                 version_arguments: &["--version"],
                 wanted: AtLeast("20.0.0"),
@@ -163,6 +164,14 @@ impl Tool {
                 version_arguments: &["--version"],
                 wanted: AtLeast("132.0.0"),
                 source: Npm("binaryen"),
+            },
+            Self::Esbuild => Description {
+                name: "esbuild",
+                purpose: "makes the page's JavaScript smaller",
+                programs: &["esbuild"],
+                version_arguments: &["--version"],
+                wanted: Compatible("0.28.2"),
+                source: Npm("esbuild"),
             },
             Self::Chromium => Description {
                 name: "Chromium",

@@ -9,12 +9,20 @@ use crate::toolbox::{Toolbox, target_folder};
 use crate::{node_modules, page, process, repository};
 
 /// The tools that it takes.
-pub(crate) const TOOLS: &[Tool] =
-    &[Tool::WasmToolchain, Tool::WasmBindgen, Tool::Trunk, Tool::Node, Tool::WasmOpt, Tool::Chromium, Tool::Firefox];
+pub(crate) const TOOLS: &[Tool] = &[
+    Tool::WasmToolchain,
+    Tool::WasmBindgen,
+    Tool::Trunk,
+    Tool::Node,
+    Tool::WasmOpt,
+    Tool::Esbuild,
+    Tool::Chromium,
+    Tool::Firefox,
+];
 
 /// A command that runs Node.js in tests/bench, once all is built and installed that the programs there use.
 pub(crate) fn node(toolbox: &Toolbox) -> Result<Command> {
-    let built = page::build(toolbox)?;
+    let built = page::build(toolbox, page::ROOT)?;
     let scratch = target_folder().join("bench");
     rsa_worker(toolbox, &scratch.join("rsa-worker"))?;
     let folder = repository().join("tests/bench");
