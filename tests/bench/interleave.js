@@ -27,15 +27,17 @@ export class Bench {
 
     /**
      * Takes turns: in each round every contestant has one, and who begins changes from round to round. `contestants` gives for each
-     * name how often it is measured; `turn` measures once. The first round does not count. Gives each one's results.
+     * name how often it is measured; one that is measured less often than others has its turns in rounds all over the run. `turn` measures
+     * once. The first round does not count. Gives each one's results.
      */
     static async takeTurns(contestants, turn, onRound = () => {}) {
         const names = Object.keys(contestants);
         const results = Object.fromEntries(names.map((name) => [name, []]));
-        for (let round = 0; round <= Math.max(...Object.values(contestants)); round++) {
+        const rounds = Math.max(...Object.values(contestants));
+        for (let round = 0; round <= rounds; round++) {
             const first = round % names.length;
             for (const name of [...names.slice(first), ...names.slice(0, first)]) {
-                if (results[name].length >= contestants[name]) continue;
+                if (round > 0 && results[name].length >= Math.floor((round * contestants[name]) / rounds)) continue;
                 const result = await turn(name);
                 if (round > 0) results[name].push(result);
             }

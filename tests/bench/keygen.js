@@ -14,8 +14,10 @@ const { values: options } = parseArgs({
     },
 });
 const KEYS = Number(options.keys);
-/** node-forge makes fewer keys: one of 4096 bits takes it half a minute, and its ratio is far from 1. */
-const forgeKeys = (bits) => Math.max(2, Math.round(KEYS / { 2048: 2, 3072: 4, 4096: 10 }[bits]));
+/** Of those whose ratio is far from 1 fewer keys tell enough: one of 4096 bits takes node-forge half a minute. */
+const share = (divisor) => Math.max(2, Math.round(KEYS / divisor));
+const RSA_DIVISOR = 10;
+const FORGE_DIVISORS = { 2048: 20, 3072: 40, 4096: 100 };
 /** A worker that starts is short against a key; the start is told apart. */
 const starts = [];
 const [results, browsers, rows] = [[], [], []];
@@ -25,7 +27,7 @@ for (const browser of options.browser) {
     browsers.push(bench.name);
     try {
         for (const bits of options.bits.map(Number)) {
-            const contestants = { keyside: KEYS, webcrypto: KEYS, rsa: KEYS, 'node-forge': forgeKeys(bits) };
+            const contestants = { keyside: KEYS, webcrypto: KEYS, rsa: share(RSA_DIVISOR), 'node-forge': share(FORGE_DIVISORS[bits]) };
             const times = await Bench.takeTurns(contestants, (generator) => bench.call('generators', generator, bits), (round) => {
                 console.error(`${bench.name}, ${bits} bits: round ${round} of ${KEYS}`);
             });

@@ -22,7 +22,7 @@ pub(crate) enum Bench {
     Keygen {
         #[command(flatten)]
         output: Output,
-        /// How many keys of each size each generator makes; node-forge makes fewer.
+        /// How many keys of each size Keyside and WebCrypto make; the crate rsa and node-forge make fewer.
         #[arg(long, default_value_t = 30)]
         keys: u32,
         /// Only this size, in bits; may be given several times.
