@@ -81,9 +81,11 @@ try {
     show('unsupported');
 }
 
-// Keeps the page's own files, so that a certificate can be collected again without a network. Once there is nothing else to do: it loads them all.
+// Keeps the page's own files, so that a certificate can be collected again without a network. That loads them all, and takes processor and
+// link from whoever goes on to the next page at once: so it begins on the page on which somebody stays for this long, in milliseconds.
+const REST = 3000;
 if ('serviceWorker' in navigator) {
-    await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
+    await new Promise((resolve) => setTimeout(resolve, REST));
     navigator.serviceWorker
         .register(new URL('service-worker.js', document.baseURI), { updateViaCache: 'none' })
         .catch((error) => console.info('The page will not open without a network:', error.message));

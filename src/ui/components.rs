@@ -3,6 +3,7 @@
 use core::fmt::Display;
 use std::cell::Cell;
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
@@ -207,6 +208,8 @@ pub fn Preflight(
 ) -> impl IntoView {
     let found: RwSignal<Option<Vec<Finding>>> = RwSignal::new(None);
     spawn_local_scoped_with_cancellation(async move {
+        // It starts a worker: the page comes first.
+        TimeoutFuture::new(0).await;
         let facts = storage::facts().await;
         found.set(Some(preflight::findings(&facts)));
     });
