@@ -63,12 +63,16 @@ const JAVASCRIPT: &str = "--target=es2022";
 
 /// Minifies the scripts in `page`, each for itself.
 fn minify(toolbox: &Toolbox, page: &Path) -> Result<()> {
-    let listing = fs::read_dir(page).map_err(|error| Error::file("read", page, &error))?;
-    let paths = listing.flatten().map(|entry| entry.path());
+    let unreadable = |error| Error::file("read", page, &error);
+    let entries: Vec<_> = fs::read_dir(page).and_then(Iterator::collect).map_err(unreadable)?;
+    let scripts = entries
+        .iter()
+        .map(fs::DirEntry::path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "js"));
     let mut esbuild = toolbox.command("esbuild")?;
     esbuild.args(["--minify", JAVASCRIPT, "--charset=utf8", "--log-level=warning", "--allow-overwrite"]);
     esbuild.arg(format!("--outdir={}", page.display()));
-    process::run(esbuild.args(paths.filter(|path| path.extension().is_some_and(|extension| extension == "js"))))
+    process::run(esbuild.args(scripts))
 }
 
 /// The files that `index.html` names. The workers' are not among them: their names stay as the page's programs know them.
