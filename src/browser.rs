@@ -21,6 +21,8 @@ mod records;
 #[cfg(feature = "page")]
 pub mod registration_authority;
 #[cfg(feature = "page")]
+pub mod release;
+#[cfg(feature = "page")]
 pub mod storage;
 #[cfg(feature = "page")]
 pub mod worker_client;

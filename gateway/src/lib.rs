@@ -40,7 +40,7 @@ use crate::notifications::delivery::{Delivery, DeliveryError};
 use crate::notifications::sender::Sender;
 use crate::notifications::templates::{TemplateError, Templates};
 use crate::operations::Operations;
-use crate::page::{NoPage, Page};
+use crate::page::{Page, PageError};
 use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
 use crate::service::Service;
@@ -113,7 +113,7 @@ pub enum StartError {
     Config(#[from] ConfigError),
     /// The page is not there.
     #[error(transparent)]
-    Page(#[from] NoPage),
+    Page(#[from] PageError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -339,7 +339,10 @@ impl Gateway {
         if options.manual_approval {
             config.approval = Approval::Manual {};
         }
-        let page = options.page.as_deref().map(Page::open).transpose()?;
+        let page = match &options.page {
+            Some(folder) => Some(Page::read(folder)?),
+            None => Page::embedded(),
+        };
         let identity = config.tls.clone().map(ServerIdentity::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let data = DataDirectory::new(&options.data);
         let lock = data.take()?;

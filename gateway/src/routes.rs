@@ -180,7 +180,7 @@ async fn method_not_allowed(method: Method) -> Refusal {
 async fn no_page() -> Refusal {
     Refusal::new(
         ProblemKind::NotFound,
-        "This gateway serves the API alone; start it with --page FOLDER to serve the page.",
+        "This gateway was built without the page: start it with --page FOLDER to serve one.",
     )
 }
 

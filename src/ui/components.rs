@@ -26,7 +26,7 @@ use crate::service::certificate_file;
 
 thread_local! {
     /// Whether a page of this site was open before: the browser itself announces the first one.
-    pub(super) static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
+    static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has the browser save a file; gives what to say when it does not.
@@ -62,11 +62,6 @@ pub fn copy(text: String, outcome: RwSignal<&'static str>) {
         };
         let _ = outcome.try_set(answer);
     });
-}
-
-/// Moves the focus to the page's content.
-pub fn focus_main() {
-    focus("main");
 }
 
 /// Moves the focus to the element with this id.

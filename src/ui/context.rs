@@ -11,13 +11,10 @@ use crate::browser::key_store::IndexedDbKeyStore;
 use crate::browser::registration_authority::HttpRegistrationAuthority;
 use crate::browser::worker_client::WebWorkers;
 use crate::ports::{RaError, RegistrationAuthority};
-use crate::ui::programs::Program;
 
 /// The adapters, and the configuration as far as it is known.
 #[derive(Clone, Copy)]
 pub struct Context {
-    /// The program that this is.
-    pub program: Program,
     /// Where enrollments rest.
     pub store: IndexedDbKeyStore,
     /// Where requests for devices rest.
@@ -32,9 +29,8 @@ pub struct Context {
 
 impl Context {
     /// Joins the adapters.
-    pub fn new(program: Program, authority: HttpRegistrationAuthority) -> Self {
+    pub fn new(authority: HttpRegistrationAuthority) -> Self {
         Self {
-            program,
             store: IndexedDbKeyStore,
             device_requests: IndexedDbDeviceRequestStore,
             workers: WebWorkers,

@@ -8,7 +8,7 @@ import { Bench } from './interleave.js';
 import { STEPS, fillIn, openTab } from './main-job.js';
 import { OUTPUT, machine, milliseconds, report, table } from './report.js';
 import { mean, median } from './statistics.js';
-import { PAGES, bytesOf, filesOnTheWire } from './wire.js';
+import { bytesOf, filesOnTheWire } from './wire.js';
 
 const { values: options } = parseArgs({ options: { ...OUTPUT, runs: { type: 'string', default: '5' } } });
 const RUNS = Number(options.runs);
@@ -205,13 +205,10 @@ try {
 await report('page', options, files, [
     `${machine([name])}; ${RUNS} runs of each time.`,
     table(
-        ['file', 'part', 'pages', 'bytes', 'on the wire'],
-        files.map(({ file, part, pages, raw_bytes: raw, brotli_bytes: wire }) => [file, part, pages.join(', '), raw, wire]),
+        ['file', 'part', 'bytes', 'on the wire'],
+        files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire]),
     ),
-    `In all: ${[
-        ...PAGES.map((page) => `page ${page} ${bytesOf(files, 'page', page)}`),
-        ...['worker', 'certificates', 'other'].map((part) => `${part} ${bytesOf(files, part)}`),
-    ].join(', ')} bytes on the wire.`,
+    `In all: ${['main job', 'other pages', 'worker', 'certificates', 'other'].map((part) => `${part} ${bytesOf(files, part)}`).join(', ')} bytes on the wire.`,
     `First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:`,
     table(['page', 'first paint', 'first contentful paint', 'usable'], loads),
     'Tasks over 50 ms on the main thread, and the renderer’s peak memory so far (VmHWM, median):',

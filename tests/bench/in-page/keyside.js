@@ -5,7 +5,7 @@ const STAGES = ['GeneratingKeyPair', 'SigningRequest', 'EncryptingKey'];
 /** The stage that a Progress message names, whatever else it tells. */
 const stageIn = (content) => STAGES.find((stage) => JSON.stringify(content).includes(`"${stage}"`));
 
-const start = (name) => new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module', name });
+const start = (name) => new Worker(document.querySelector('link[rel=worker][title=worker]').href, { type: 'module', name });
 
 /** A worker that has started. */
 export class KeysideWorker {
