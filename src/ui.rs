@@ -1,6 +1,6 @@
 //! The user interface: routes, pages, components, and the words for every state and error.
 //!
-//! Pages call the use cases in [`crate::service`]; the adapters reach them through [`context::Context`].
+//! Pages call the use cases in [`keyside_core::service`]; the adapters reach them through [`context::Context`].
 
 pub mod backup;
 pub mod components;
@@ -16,14 +16,14 @@ pub mod pages;
 pub mod programs;
 pub mod requests;
 
+use components::focus_main;
+use context::Context;
 use leptos::prelude::*;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
+use programs::{Link, Program};
 
 use crate::browser::registration_authority::HttpRegistrationAuthority;
-use components::focus_main;
-use context::Context;
-use programs::{Link, Program};
 
 /// Shows a program of the page in the document. `by_link` says that a link of this page led here, so that its heading takes the focus.
 pub fn mount<View: IntoView + 'static>(program: Program, by_link: bool, pages: impl FnOnce(Context) -> View + 'static) {
