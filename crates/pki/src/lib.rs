@@ -16,6 +16,7 @@ pub mod password_based_encryption;
 mod pbes2;
 pub mod pem;
 pub mod pfx;
+mod pkcs12_kdf;
 pub mod pkcs12_pbe;
 pub mod public_key;
 mod signature;

@@ -1,5 +1,7 @@
 //! Password-based encryption, as an AlgorithmIdentifier names it: PBES2 (RFC 8018, section 6.2) and PKCS#12's own (RFC 7292,
 //! appendix C).
+//!
+//! This reader accepts what a file from elsewhere may name; [`pbes2`](super::pbes2) says why Keyside's own keys have another one.
 
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
@@ -19,7 +21,7 @@ use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::pkcs12_pbe;
+use super::{pkcs12_kdf, pkcs12_pbe};
 
 /// Triple DES with three keys in CBC mode (RFC 8018, appendix B.2.2).
 const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
@@ -89,7 +91,7 @@ pub struct Secret {
 impl Secret {
     /// As the standards have it: UTF-8 (RFC 8018, section 3) and UTF-16.
     pub fn new(passphrase: &str) -> Self {
-        Self { octets: Zeroizing::new(passphrase.as_bytes().to_vec()), pkcs12: pkcs12_pbe::password(passphrase) }
+        Self { octets: Zeroizing::new(passphrase.as_bytes().to_vec()), pkcs12: pkcs12_kdf::password(passphrase) }
     }
 
     /// Every way in which a writer of PFX files may have encoded `passphrase`, the standard one first.

@@ -17,7 +17,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::{pbes2, pkcs12_pbe};
+use super::{pbes2, pkcs12_kdf, pkcs12_pbe};
 use crate::element::{BMP_STRING, CONTEXT_0, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 mod pbmac1;
@@ -120,7 +120,7 @@ impl Profile {
                 let scheme = pbes2::Scheme::pbkdf2(ITERATIONS.into(), rng);
                 Ok((scheme.encode(), scheme.encrypt(passphrase.as_bytes(), clear)?))
             }
-            Self::Compatible => pkcs12_pbe::encrypt(clear, &pkcs12_pbe::password(passphrase), ITERATIONS, rng),
+            Self::Compatible => pkcs12_pbe::encrypt(clear, &pkcs12_kdf::password(passphrase), ITERATIONS, rng),
         }
     }
 
@@ -128,7 +128,7 @@ impl Profile {
     fn mac_data(self, authenticated_safe: &[u8], passphrase: &str, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
         let mut salt = [0; MAC_SALT_SIZE];
         rng.fill_bytes(&mut salt);
-        let password = pkcs12_pbe::password(passphrase);
+        let password = pkcs12_kdf::password(passphrase);
         let (hash, digest) = match self {
             Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
             Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
@@ -139,13 +139,13 @@ impl Profile {
     }
 }
 
-/// The HMAC of `bytes` with the digest `D`, under a key derived with the same digest from a [`pkcs12_pbe::password`].
+/// The HMAC of `bytes` with the digest `D`, under a key derived with the same digest from a [`pkcs12_kdf::password`].
 fn mac<D>(bytes: &[u8], password: &[u8], salt: &[u8], iterations: i32) -> Result<Vec<u8>, Error>
 where
     D: Digest + FixedOutputReset + BlockSizeUser,
 {
     let size = <D as Digest>::output_size();
-    let key = pkcs12_pbe::derive::<D>(password, salt, Pkcs12KeyType::Mac, iterations, size);
+    let key = pkcs12_kdf::derive::<D>(password, salt, Pkcs12KeyType::Mac, iterations, size);
     hmac::<D>(&key, bytes)
 }
 

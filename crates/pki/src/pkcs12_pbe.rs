@@ -1,4 +1,4 @@
-//! PKCS#12's own password-based encryption (RFC 7292, appendices B and C): SHA-1 and a cipher of its time.
+//! PKCS#12's own password-based encryption (RFC 7292, appendix C): SHA-1 and a cipher of its time.
 //!
 //! Written is pbeWithSHAAnd3-KeyTripleDES-CBC alone, for readers that know nothing newer: OpenSSL 3 reads RC2 with 40 bits, which broke
 //! long ago, only when told to, and old readers take Triple DES for certificates too. Read is every block cipher of the appendix.
@@ -9,9 +9,7 @@ use cbc::cipher::{
 };
 use der::oid::ObjectIdentifier;
 use des::{TdesEde2, TdesEde3};
-use hmac::digest::FixedOutputReset;
-use hmac::digest::block_api::BlockSizeUser;
-use pkcs12::kdf::{Pkcs12KeyType, derive_key};
+use pkcs12::kdf::Pkcs12KeyType;
 use pkcs12::pbe_params::Pkcs12PbeParams;
 use pkcs12::{
     PKCS_12_PBE_WITH_SHAAND2_KEY_TRIPLE_DES_CBC, PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC,
@@ -22,11 +20,11 @@ use rand::CryptoRng;
 use rc2::Rc2;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
-use sha2::Digest;
 use spki::AlgorithmIdentifierOwned;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::pkcs12_kdf::derive;
 use crate::element::{OCTET_STRING, SEQUENCE, element, integer, oid};
 
 const STRUCTURE: &str = "pkcs-12PbeParams";
@@ -71,32 +69,6 @@ impl Cipher {
             _ => None,
         }
     }
-}
-
-/// A passphrase as RFC 7292, appendix B.1, wants it: big-endian UTF-16 with a zero character at its end.
-///
-/// Characters outside the Basic Multilingual Plane are written as OpenSSL does, as surrogates.
-pub(super) fn password(passphrase: &str) -> Zeroizing<Vec<u8>> {
-    let mut password = Zeroizing::new(Vec::with_capacity(2 * passphrase.len() + 2));
-    for unit in passphrase.encode_utf16() {
-        password.extend(unit.to_be_bytes());
-    }
-    password.extend([0, 0]);
-    password
-}
-
-/// Derives `size` bytes from a [`password`] (RFC 7292, appendix B.2).
-pub(super) fn derive<D>(
-    password: &[u8],
-    salt: &[u8],
-    kind: Pkcs12KeyType,
-    iterations: i32,
-    size: usize,
-) -> Zeroizing<Vec<u8>>
-where
-    D: Digest + FixedOutputReset + BlockSizeUser,
-{
-    Zeroizing::new(derive_key::<D>(password, salt, kind, iterations, size))
 }
 
 /// The parameters of one of these algorithms.
@@ -170,6 +142,7 @@ mod tests {
     use der::Decode;
 
     use super::*;
+    use crate::pkcs12_kdf::password;
     use crate::key_pair::hex;
 
     fn correct() -> Zeroizing<Vec<u8>> {
