@@ -1,4 +1,4 @@
-//! Puts the built page into the gateway's program: the folder that the variable `KEYSIDE_PAGE` names, as `cargo xtask build` sets it.
+//! Builds again when a migration changes: `sqlx::migrate!` embeds the folder, which cargo does not see. Puts the built page into the gateway's program: the folder that the variable `KEYSIDE_PAGE` names, as `cargo xtask build` sets it.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=migrations");
     println!("cargo::rerun-if-env-changed=KEYSIDE_PAGE");
     let mut table = String::from("[");
     match env::var_os("KEYSIDE_PAGE") {

@@ -1,6 +1,6 @@
 //! The user interface: routes, pages, components, and the words for every state and error.
 //!
-//! Pages call the use cases in [`crate::service`]; the adapters reach them through [`context::Context`].
+//! Pages call the use cases in [`keyside_core::service`]; the adapters reach them through [`context::Context`].
 
 pub mod backup;
 pub mod components;
@@ -20,17 +20,17 @@ pub mod requests;
 
 use core::time::Duration;
 
+use context::Context;
 use js_sys::Function;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::hooks::use_location;
 use leptos_router::path;
+use release_notice::ReleaseNotice;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::browser::registration_authority::HttpRegistrationAuthority;
-use context::Context;
-use release_notice::ReleaseNotice;
 
 /// Loads the code that the page at `path`, below the site's and without a slash at its beginning, needs beside the main program's.
 pub async fn load(path: &str) {

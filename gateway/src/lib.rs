@@ -16,7 +16,7 @@
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
 //!
 //! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`, `store -> database`. Bytes are read and made by
-//! [`keyside::pki`], the API's types are [`keyside::api`]'s: the page uses the same code.
+//! [`keyside_pki`], the API's types are [`keyside_core::api`]'s: the page uses the same code.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use keyside::pki::certificate::Certificate;
+use keyside_pki::certificate::Certificate;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use der::DateTime;
-use keyside::domain::device::{DeviceKind, FileFormat};
-use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::domain::{distinguished_name, email_address};
+use keyside_core::domain::device::{DeviceKind, FileFormat};
+use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::domain::{distinguished_name, email_address};
 use keyside_gateway::audit::{self, Action, Actor, NewEntry, Verified, hexadecimal};
 use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};

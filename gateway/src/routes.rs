@@ -8,7 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
+use keyside_core::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::trace::TraceLayer;

@@ -6,8 +6,7 @@ use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
-
-use crate::ports::StoreError;
+use keyside_core::ports::StoreError;
 
 /// The database's name.
 const DATABASE: &str = "keyside";

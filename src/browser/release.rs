@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use gloo_net::http::Request;
+use keyside_core::ports::WorkerError;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlLinkElement, RequestCache};
 
-use crate::ports::WorkerError;
 
 /// The links in the document's head to the programs, the workers' included. `index.html` and the build write them.
 const PROGRAMS: &str = "head > link[rel=program], head > link[rel=worker]";

@@ -9,6 +9,16 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
+use keyside_core::domain::base64_bytes::Base64Bytes;
+use keyside_core::domain::enrollment::Enrollment;
+use keyside_core::inspection::Inspection;
+use keyside_core::ports::{KeyWorker, WorkerError};
+use keyside_core::protocol::{
+    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
+    Inspect, Job, KEY_MAKER, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
+};
+use keyside_pki::certificate::CertificateSummary;
+use keyside_pki::certification_path::PathError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -20,18 +30,7 @@ use zeroize::Zeroizing;
 
 use super::prime_searchers::PrimeSearchers;
 use super::release::worker_script;
-use super::worker_host::KEY_MAKER;
 use super::{start_worker, words};
-use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::certificate_summary::CertificateSummary;
-use crate::domain::enrollment::Enrollment;
-use crate::pki::certification_path::PathError;
-use crate::pki::inspection::Inspection;
-use crate::ports::{KeyWorker, WorkerError};
-use crate::protocol::{
-    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
-    Inspect, Job, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
-};
 
 /// The program of the main job's workers, by the title of its link in the document's head. A second build, with what not every browser has (wide
 /// arithmetic), would be chosen here: everything that makes keys starts with this name.

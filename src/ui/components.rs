@@ -4,6 +4,13 @@ use core::fmt::Display;
 use std::cell::Cell;
 
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::api::Configuration;
+use keyside_core::domain::device::FileFormat;
+use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::preflight::{self, Finding};
+use keyside_core::ports::RaError;
+use keyside_core::service::certificate_file;
+use keyside_pki::certificate::CertificateSummary;
 use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
@@ -15,14 +22,7 @@ use web_sys::HtmlElement;
 use super::context::Context;
 use super::format::{date_and_time, pairs};
 use super::messages::{self, Message};
-use crate::api::Configuration;
 use crate::browser::{download, storage};
-use crate::domain::certificate_summary::CertificateSummary;
-use crate::domain::device::FileFormat;
-use crate::domain::enrollment::Standing;
-use crate::domain::preflight::{self, Finding};
-use crate::ports::RaError;
-use crate::service::certificate_file;
 
 thread_local! {
     /// Whether a page of this site was open before: the browser itself announces the first one.

@@ -1,16 +1,16 @@
 //! What every page can reach: the adapters and the registration authority's configuration.
 
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::api::Configuration;
+use keyside_core::ports::{RaError, RegistrationAuthority};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::api::Configuration;
 use crate::browser::clock::SystemClock;
 use crate::browser::device_request_store::IndexedDbDeviceRequestStore;
 use crate::browser::key_store::IndexedDbKeyStore;
 use crate::browser::registration_authority::HttpRegistrationAuthority;
 use crate::browser::worker_client::WebWorkers;
-use crate::ports::{RaError, RegistrationAuthority};
 
 /// The adapters, and the configuration as far as it is known.
 #[derive(Clone, Copy)]

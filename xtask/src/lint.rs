@@ -8,6 +8,9 @@ use crate::{install, process};
 /// The tools that linting takes.
 pub(crate) const TOOLS: &[Tool] = &[Tool::Rustfmt, Tool::Clippy, Tool::WasmToolchain, Tool::CargoDeny];
 
+/// The packages that run in a browser.
+const IN_BROWSER: [&str; 5] = ["keyside", "keyside-core", "keyside-pki", "keyside-primes", "keyside-worker"];
+
 /// Runs all checks, each whether or not the one before it failed; answers with what could not be checked.
 ///
 /// # Errors
@@ -20,7 +23,8 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
     let for_wasm = || {
         let mut cargo = toolbox.wasm_command("cargo")?;
         let target = "--lib --bins --tests --target wasm32-unknown-unknown";
-        process::run(cargo.arg("clippy").args(["--package", "keyside"]).args(target.split(' ')).args(DENY_WARNINGS))
+        let packages = IN_BROWSER.iter().flat_map(|package| ["--package", package]);
+        process::run(cargo.arg("clippy").args(packages).args(target.split(' ')).args(DENY_WARNINGS))
     };
     let checks = [
         cargo("fmt --all --check"),

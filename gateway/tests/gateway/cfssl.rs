@@ -4,11 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use base64ct::{Base64, Encoding};
-use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::pem;
+use keyside_core::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::officers::Role;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::pem;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output};
 
-use keyside::api::{ProblemKind, RequestState, certificate_path};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{ProblemKind, RequestState, certificate_path};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::config::EXAMPLE;
 
 use crate::harness::{Site, good_request, problem};

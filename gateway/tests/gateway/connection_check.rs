@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use keyside::api::{CONFIGURATION_PATH, Configuration, ConnectionCheck, ConnectionVerdict};
-use keyside::domain::key_size::KeySize;
-use keyside::pki::key_pair::KeyPair;
-use keyside::pki::pem;
+use keyside_core::api::{CONFIGURATION_PATH, Configuration, ConnectionCheck, ConnectionVerdict};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::key_generation;
+use keyside_pki::pem;
 use reqwest::Method;
 use rsa::pkcs8::EncodePrivateKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -239,7 +239,7 @@ async fn nobody_gets_in_with_another_s_certificate() {
     let site = Site::new().issuing_at_once();
     let gateway = site.start_with_check();
     let leaf = issued(&gateway).await;
-    let other = KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap().to_private_key_info().unwrap();
+    let other = key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap().to_private_key_info().unwrap();
     for protocol in [&version::TLS12, &version::TLS13] {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let mut config = builder

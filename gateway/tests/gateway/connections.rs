@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use keyside::api::CONFIGURATION_PATH;
+use keyside_core::api::CONFIGURATION_PATH;
 
 use crate::harness::{Gateway, PATIENCE, Site};
 

@@ -1,7 +1,7 @@
 //! The officers' console over HTTP: signing in, sessions, forms, authorisations, and what the applicant is not told.
 
-use keyside::api::{RequestState, request_path};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{RequestState, request_path};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::audit::Actor;
 use keyside_gateway::database::Database;
 use keyside_gateway::officers::{self, Invitation, LINK_LIFETIME, Role, Token};

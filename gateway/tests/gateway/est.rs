@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::transaction_id::TransactionId;
 
 use crate::harness::{Gateway, PATIENCE, Site, eventually, openssl};
 

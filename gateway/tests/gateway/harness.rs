@@ -13,15 +13,16 @@ use std::time::Instant;
 
 use der::Encode;
 use der::asn1::Ia5String;
-use keyside::api::{Base64Bytes, NewRequest, Problem, REQUESTS_PATH, RequestState, RequestStatus};
-use keyside::api::{certificate_path, request_path};
-use keyside::domain::key_size::KeySize;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::key_pair::KeyPair;
+use keyside_core::api::{Base64Bytes, NewRequest, Problem, REQUESTS_PATH, RequestState, RequestStatus};
+use keyside_core::api::{certificate_path, request_path};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::key_generation;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::store::requests::{self, Request};
+use keyside_pki::key_pair::KeyPair;
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
 use sqlx::AssertSqlSafe;
@@ -433,7 +434,7 @@ pub(crate) fn submission(certificate_type: &str, certification_request: &[u8]) -
 /// A user's key, the same for a whole run.
 pub(crate) fn key() -> SigningKey<Sha256> {
     static KEY: OnceLock<KeyPair> = OnceLock::new();
-    KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key()
+    KEY.get_or_init(|| key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key()
 }
 
 /// The subject that the type `participants` asks for.

@@ -3,16 +3,16 @@
 use std::fs;
 
 use der::Encode;
-use keyside::api::{
+use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKIX_CERT,
     ProblemKind, RequestState, RequestStatus, certificate_path, request_path,
 };
-use keyside::domain::distinguished_name::SubjectTemplate;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::pem;
+use keyside_core::domain::distinguished_name::SubjectTemplate;
 use keyside_gateway::ca::embedded::EmbeddedCa;
 use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
 use keyside_gateway::config::{Ca, Config};
+use keyside_pki::certificate::Certificate;
+use keyside_pki::pem;
 use reqwest::Method;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,

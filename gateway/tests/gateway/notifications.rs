@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::transaction_id::TransactionId;
 
 use crate::harness::{Gateway, Site, eventually, good_request};
 use crate::mail_server::{MailServer, Taken};

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use keyside::api::{Problem, ProblemKind, request_path};
+use keyside_core::api::{Problem, ProblemKind, request_path};
 use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;

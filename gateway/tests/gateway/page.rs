@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use keyside::api::{CONFIGURATION_PATH, REQUESTS_PATH};
+use keyside_core::api::{CONFIGURATION_PATH, REQUESTS_PATH};
 use reqwest::Method;
 
 use crate::harness::{Gateway, Site, header};

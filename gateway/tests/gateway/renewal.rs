@@ -3,16 +3,17 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use keyside::api::{
+use keyside_core::api::{
     CONFIGURATION_PATH, Configuration, PKCS7_CMC_REQUEST, ProblemKind, REQUESTS_PATH, RequestStatus, revocation_path,
 };
-use keyside::domain::key_size::KeySize;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::full_pki_request;
-use keyside::pki::key_pair::KeyPair;
-use keyside::pki::pem;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::key_generation;
 use keyside_gateway::clock;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::full_pki_request;
+use keyside_pki::key_pair::KeyPair;
+use keyside_pki::pem;
 use reqwest::Method;
 use x509_cert::name::Name;
 
@@ -23,7 +24,7 @@ const ADDRESS: &str = "ada@example.com";
 /// The keys of the current certificate and of the new one, the same for a whole run.
 fn keys() -> &'static (KeyPair, KeyPair) {
     static KEYS: OnceLock<(KeyPair, KeyPair)> = OnceLock::new();
-    let make = || KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap();
+    let make = || key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap();
     KEYS.get_or_init(|| (make(), make()))
 }
 

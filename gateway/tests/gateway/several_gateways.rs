@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keyside::api::{REQUESTS_PATH, RequestStatus};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
+use keyside_core::api::{REQUESTS_PATH, RequestStatus};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::certificate::Certificate;
 use reqwest::Method;
 use tokio::sync::Mutex;
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use keyside::api::{CA_PATH, CaCertificates, DocumentKind};
-use keyside::pki::pem;
+use keyside_core::api::{CA_PATH, CaCertificates, DocumentKind};
+use keyside_pki::pem;
 use serde_json::Value;
 
 use crate::harness::Site;

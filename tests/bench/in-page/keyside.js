@@ -1,4 +1,4 @@
-// The delivered workers, spoken to as the page does (src/browser/worker_client.rs, src/browser/prime_searchers.rs, src/protocol.rs): one key
+// The delivered workers, spoken to as the page does (src/browser/worker_client.rs, src/browser/prime_searchers.rs, crates/core/src/protocol.rs): one key
 // maker a job, and those that search for primes on its behalf.
 const STAGES = ['GeneratingKeyPair', 'SigningRequest', 'EncryptingKey'];
 
