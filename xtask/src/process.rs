@@ -127,10 +127,13 @@ pub(crate) fn run_tests(command: &mut Command, filter: &Filter, tally: &mut Tall
         let mut output = BufReader::new(output);
         let mut line = Vec::new();
         while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-            let mut screen = stdout().lock();
-            // A screen that cannot be written is no reason to stop counting.
-            let _ = screen.write_all(&line).and_then(|()| screen.flush());
-            if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            if not_run(&text).is_none_or(|(_, reason)| reason != FILTERED_OUT) {
+                let mut screen = stdout().lock();
+                // A screen that cannot be written is no reason to stop counting.
+                let _ = screen.write_all(&line).and_then(|()| screen.flush());
+            }
+            if send.send(text).is_err() {
                 break;
             }
             line.clear();
