@@ -307,6 +307,7 @@ test('a device\'s certificate is collected in another profile by the transaction
     await judgeFiles('rig-9', (extension) => elsewhere.downloaded(new RegExp(`^rig-9 [0-9a-f]+ \\S+ Test\\.${extension}$`)));
 
     const person = await register(other, gateway.url, { name: 'Ada Example', passphrase: PASSPHRASE });
+    other.expectFailedRequests();
     for (const [typed, title] of [
         [person, 'This is not the request of a device'],
         ['nonsense', 'This is not a transaction ID'],

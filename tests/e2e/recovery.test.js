@@ -57,6 +57,7 @@ test('the answer to Submit is lost, and the browser dies; the same request is fo
     const interceptor = await intercept();
     let tab = await browser.tab();
     await fillIn(tab, interceptor.url, { name: 'Lost Answer', passphrase: PASSPHRASE });
+    tab.expectFailedRequests();
     interceptor.rules = [({ method }) => (method === 'POST' ? { lose: true } : undefined)];
     await tab.press('Submit');
     await tab.heading('Certificate Request Saved');
@@ -114,6 +115,7 @@ test('a request that is refused is not sent for ever; the page says why and offe
     await fillIn(tab, interceptor.url, { name: 'Refused', passphrase: PASSPHRASE });
     let sent = 0;
     const refusal = { type: '/problems/subject-not-allowed', title: 'The subject is not allowed', status: 422, detail: 'Ask your UAA.' };
+    tab.expectFailedRequests();
     interceptor.rules = [({ method }) => {
         if (method !== 'POST') return undefined;
         sent++;
@@ -140,6 +142,7 @@ test('a foreign answer never takes the kept page\'s place, and a proxy\'s 502 do
     await tab.kept();
     await tab.reload();
     // A file that is opened by itself is no page, even one that speaks of what tells pages.
+    tab.expectFailedRequests();
     await tab.openAnything(interceptor.at('service-worker.js'));
     interceptor.rules = [() => ({ type: 'text/html', body: '<!DOCTYPE html><title>Sign in</title>' })];
     await tab.openAnything(interceptor.url);
@@ -153,6 +156,7 @@ test('a foreign answer never takes the kept page\'s place, and a proxy\'s 502 do
 test('an unknown ID while the gateway is down is told from a key that is elsewhere', async () => {
     const interceptor = await intercept();
     const tab = await browser.tab(interceptor.url);
+    tab.expectFailedRequests();
     interceptor.rules = [({ url }) => (url.startsWith('/api/') ? { status: 503, type: 'text/html', body: 'down' } : undefined)];
     await collect(tab, interceptor.url, '000-000-000-000-000-000-000-000-011', PASSPHRASE);
     await tab.heading('No key in this browser belongs to this transaction ID');
