@@ -13,7 +13,7 @@ import { fillInForm, TYPE } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
 const COMPANY = 'Example Power';
-const { test, browser, folder, borrow } = site();
+const { test, browser, folder, borrow } = site({ needs: 'a full run' });
 
 /** A User Access Administrator authorises the person. */
 async function authorise(gateway, person) {

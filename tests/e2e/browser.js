@@ -15,6 +15,7 @@ export const otherKind = kind === 'chromium' ? 'firefox' : 'chromium';
 /** What browsers under test cannot be made to do, and why. Tests that need it are not run there, and the summary lists them. */
 export const LIMITS = {
     webkit: {
+        'a full run': 'left out to save time, since the engine matters little to it: run in Chromium and Firefox',
         'network events': 'WebDriver does not report network requests',
         restart: 'WebKitWebDriver deletes the profile when the browser ends',
         'scripts before the page': 'WebDriver cannot run a script before the page\'s own',

@@ -20,7 +20,9 @@ import { register } from './pages/register.js';
 const PASSPHRASE = ' Correct-4 "horse" \\ $HOME `id` \' %s!';
 const COMMON_NAME = 'Siobhán O\'Brien';
 const ROOT_NAME = 'Keyside Demo Root CA';
-const { test, gateway, browser, folder, another, intercept } = site({ gateway: { check: true }, prepare: collectFiles });
+const { test, gateway, browser, folder, another, intercept } = site({
+    gateway: { check: true }, prepare: collectFiles, needs: 'a full run',
+});
 /** The folders with the user's files: the same names, and either PKCS#12 profile. */
 const [modern, compatible] = [join(folder, 'modern'), join(folder, 'compatible')];
 /** The request's address on Install, the names of its files, and the commands and programs that the page has for them. */

@@ -8,7 +8,7 @@ import { canDecide, fillInAuthorisation, hasNoScripts, invite, registrationLink,
 import { fillInForm, register, TYPE } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
-const { test, gateway, browser } = site({ gateway: { manual: true } });
+const { test, gateway, browser } = site({ gateway: { manual: true }, needs: 'a full run' });
 
 test('from the authorisation to the certificate', async () => {
     const officer = await browser.tab();

@@ -16,9 +16,9 @@ export const NEW_PASSPHRASE = 'Another-5-donkeys!';
 
 /**
  * What the tests of a file share, and the function `test` that defines them. `gateway` has the options of their gateway; `prepare` runs
- * once before the first test. Nothing is started before a test needs it. The `needs` of a test are a key of LIMITS.
+ * once before the first test. Nothing is started before a test needs it. The `needs` of a test, or of the whole file, are a key of LIMITS.
  */
-export function site({ gateway: options, prepare } = {}) {
+export function site({ gateway: options, prepare, needs: all } = {}) {
     const gateway = new Gateway(options);
     const browser = new Browser();
     const folder = join(tmpdir(), `keyside-files-${process.pid}`);
@@ -86,7 +86,7 @@ export function site({ gateway: options, prepare } = {}) {
         intercept: () => borrow(Interceptor.start(gateway.url)),
         test(name, ...rest) {
             const body = rest.pop();
-            test(`${kind}: ${name}`, { skip: LIMITS[rest[0]?.needs] ?? false }, async () => {
+            test(`${kind}: ${name}`, { skip: LIMITS[rest[0]?.needs ?? all] ?? false }, async () => {
                 await (starting ??= start());
                 await body();
             });

@@ -16,6 +16,7 @@ const WRONG = 'correct-4-horse!';
 const PROGRAM = /^GET \/(service-worker|inspector(_loader|_bg)?)\.(js|wasm)$/;
 let proxy;
 const { test, browser, folder, intercept } = site({
+    needs: 'a full run',
     async prepare() {
         proxy = await intercept();
         await makeFiles();

@@ -190,6 +190,7 @@ test('before the window opens the page says from when on; a revoked certificate 
     const revoked = await register(tab, gateway.url, { name: 'Revoked', passphrase: PASSPHRASE });
     await collected(tab, revoked, PASSPHRASE);
     await gateway.requests('revoke', revoked, '--reason', 'key-compromise');
+    tab.expectFailedRequests();
     await tab.press('Renew the certificate');
     await tab.type('Pickup Passphrase', PASSPHRASE);
     await tab.press('Renew');
