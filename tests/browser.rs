@@ -1,4 +1,4 @@
-//! The adapters and the core inside a real browser: `wasm-pack test --headless --chrome -- --test browser`.
+//! The adapters and the core inside a real browser: `cargo xtask test browser`.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 

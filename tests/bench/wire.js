@@ -37,7 +37,7 @@ export async function filesOnTheWire() {
         answer.on('data', (chunk) => chunks.push(chunk));
     };
     try {
-        const tab = await openTab(browser.puppeteer);
+        const tab = await openTab(browser.engine);
         // The service worker fetches everything again, in the background.
         await tab.page.evaluateOnNewDocument(() => delete Navigator.prototype.serviceWorker);
         await tab.page.setCacheEnabled(false);

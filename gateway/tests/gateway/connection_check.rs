@@ -285,7 +285,7 @@ impl ResolvesClientCert for Impostor {
 
 #[tokio::test]
 async fn people_get_a_page_and_programs_json() {
-    let site = Site::new().issuing_at_once().configure("site_name = \"Keyside\"", "site_name = \"<b>Grid</b>\"");
+    let site = Site::new().issuing_at_once().configure("site_name = '<b>Grid</b>'");
     let gateway = site.start_with_check();
     let leaf = issued(&gateway).await;
     let ask = async |identity: Option<Identity>, path: &'static str, headers: &'static str| {
@@ -330,8 +330,7 @@ async fn the_page_is_told_where_it_is() {
 
 #[tokio::test]
 async fn its_certificate_names_the_configured_host_or_comes_from_files() {
-    let line = "# public_url = \"https://certificates.example.com:8443\"";
-    let site = Site::new().configure(line, "public_url = \"https://check.example:8443\"");
+    let site = Site::new().configure("connection_check.public_url = 'https://check.example:8443'");
     let mut command = site.serve(&["--tls-listen", "127.0.0.1:0"]);
     command.stdout(std::process::Stdio::piped());
     let mut process = command.spawn().unwrap();
@@ -348,11 +347,7 @@ async fn its_certificate_names_the_configured_host_or_comes_from_files() {
     let [certificate, key, other] = ["leaf.pem", "leaf.key", "other.key"].map(file);
     let root = fs::read(file("ca.pem")).unwrap();
     let configure = |site: Site, certificate: &str, key: &str| {
-        site.configure(
-            "# certificate_file = \"/etc/keyside/connection-check.pem\"",
-            &format!("certificate_file = '{certificate}'"),
-        )
-        .configure("# key_file = \"/etc/keyside/connection-check-key.pem\"", &format!("key_file = '{key}'"))
+        site.configure(&format!("connection_check = {{ certificate_file = '{certificate}', key_file = '{key}' }}"))
     };
     let with_files = configure(Site::new(), &certificate, &key);
     let gateway = with_files.start_with_check();
@@ -377,9 +372,7 @@ async fn its_certificate_names_the_configured_host_or_comes_from_files() {
 
 #[tokio::test]
 async fn garbage_silence_and_the_end_are_borne() {
-    let site = Site::new()
-        .configure("timeout_seconds = 30", "timeout_seconds = 1")
-        .configure("connections = 512", "connections = 1");
+    let site = Site::new().configure("limits = { timeout_seconds = 1, connections = 1 }");
     let gateway = site.start_with_check();
     let connect = || {
         let stream = TcpStream::connect(address(&gateway)).unwrap();

@@ -105,10 +105,7 @@ async fn every_answer_has_the_security_headers() {
         }
     }
 
-    let site = Site::new().configure(
-        "# public_url = \"https://certificates.example.com\"",
-        "public_url = \"https://certificates.example.com\"",
-    );
+    let site = Site::new().configure("public_url = 'https://certificates.example.com'");
     let response = site.start(&[]).get(CONFIGURATION_PATH).await;
     assert_eq!(header(&response, "strict-transport-security"), "max-age=31536000");
 }
@@ -125,7 +122,7 @@ async fn a_page_hosted_elsewhere_may_use_the_api_if_it_is_configured() {
             .await
             .unwrap()
     };
-    let site = Site::new().configure("allowed_origins = []", "allowed_origins = [\"https://www.example.com\"]");
+    let site = Site::new().configure("allowed_origins = ['https://www.example.com']");
     let gateway = site.start(&[]);
     let response = preflight(&gateway, "https://www.example.com").await;
     assert_eq!(response.status(), 200);

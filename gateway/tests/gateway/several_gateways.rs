@@ -45,7 +45,7 @@ async fn all_issued(gateway: &Gateway, ids: &HashSet<TransactionId>) -> HashMap<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_is_killed_and_nothing_is_lost_or_done_twice() {
-    let site = Site::on_postgresql().configure("after_seconds = 5", "after_seconds = 1");
+    let site = Site::on_postgresql().configure("approval.after_seconds = 1");
     let other_site = site.another_machine();
     let (killed, survivor) = (site.start(&[]), other_site.start(&[]));
     let urls = [killed.url.clone(), survivor.url.clone()];
