@@ -53,12 +53,7 @@ mod tests {
     use super::*;
 
     fn good() -> Facts {
-        Facts {
-            secure_context: true,
-            worker: Ok(()),
-            storage: Ok(()),
-            free_bytes: Some(LEAST_STORAGE),
-        }
+        Facts { secure_context: true, worker: Ok(()), storage: Ok(()), free_bytes: Some(LEAST_STORAGE) }
     }
 
     #[test]
@@ -82,12 +77,7 @@ mod tests {
 
     #[test]
     fn an_insecure_context_explains_the_rest() {
-        let facts = Facts {
-            secure_context: false,
-            worker: Ok(()),
-            storage: Err("undefined".into()),
-            free_bytes: None,
-        };
+        let facts = Facts { secure_context: false, worker: Ok(()), storage: Err("undefined".into()), free_bytes: None };
         assert_eq!(findings(&facts), [Finding::InsecureContext]);
         assert!(Finding::InsecureContext.is_obstacle());
     }
