@@ -1,9 +1,11 @@
 //! The checks of the code itself: formatting, clippy, documentation, words, dependencies, and the oldest browsers.
 
+use std::process::Command;
+
 use crate::error::{Error, Result};
 use crate::tool::Tool;
 use crate::toolbox::Toolbox;
-use crate::{install, oldest_browsers, process, prose};
+use crate::{install, oldest_browsers, process, prose, repository};
 
 /// The tools that linting takes.
 pub(crate) const TOOLS: &[Tool] = &[
@@ -13,6 +15,7 @@ pub(crate) const TOOLS: &[Tool] = &[
     Tool::CargoDeny,
     Tool::CargoShear,
     Tool::Typos,
+    Tool::Taplo,
     Tool::Node,
     Tool::Esbuild,
 ];
@@ -30,6 +33,12 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
         process::run(command.args(arguments.split(' ')))
     };
     let cargo = |arguments: &str| program("cargo", arguments);
+    let taplo = || {
+        let mut git = Command::new("git");
+        let files = process::output(git.args(["ls-files", "*.toml"]).current_dir(repository())).unwrap_or_default();
+        let mut taplo = toolbox.command("taplo")?;
+        process::run(taplo.args(["fmt", "--check"]).args(files.lines()).env("RUST_LOG", "warn"))
+    };
     // rustdoc warns of links that lead nowhere, in the comments of private items too.
     const DOCUMENTATION: [&str; 3] = ["doc", "--no-deps", "--document-private-items"];
     let documentation = || {
@@ -48,6 +57,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
     // Those that take seconds first.
     let checks = [
         cargo("fmt --all --check"),
+        taplo(),
         prose::check(),
         program("typos", "--format brief"),
         cargo("shear --offline"),

@@ -17,6 +17,7 @@ pub(crate) enum Tool {
     CargoDeny,
     CargoShear,
     Typos,
+    Taplo,
     WasmToolchain,
     WasmBindgen,
     Trunk,
@@ -135,6 +136,15 @@ impl Tool {
                 version_arguments: &["--version"],
                 wanted: Compatible("1.52.0"),
                 source: PyPi { package: "typos", compiled_from: "typos-cli" },
+            },
+            Self::Taplo => Description {
+                name: "taplo",
+                purpose: "checks the formatting of TOML files",
+                programs: &["taplo"],
+                version_arguments: &["--version"],
+                // The package's version; the program calls itself 0.9.0.
+                wanted: AtLeast("0.7.0"),
+                source: Npm("@taplo/cli"),
             },
             Self::WasmToolchain => Description {
                 name: "Rust for wasm32-unknown-unknown",

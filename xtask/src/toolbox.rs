@@ -158,7 +158,7 @@ pub(crate) fn cached_folder(tool: Tool, cache: &Path) -> Result<PathBuf> {
     let version = tool.version()?;
     Ok(cache.join(match tool.description().source {
         Source::Crate { name, .. } | Source::Npm(name) | Source::PyPi { package: name, .. } => {
-            format!("{name}-{version}")
+            format!("{}-{version}", name.trim_start_matches('@').replace('/', "-"))
         }
         // All that is in the environment is in its name, so that one with less is not taken for it.
         _ => format!("python-cryptography-{version}-{}", PYTHON_PACKAGES.join("-").replace("==", "-")),
