@@ -83,7 +83,7 @@ pub(super) async fn with_connection<T>(
         Err(Failure::ConnectionLost(_)) => attempt().await,
         outcome => outcome,
     };
-    outcome.map_err(|Failure::ConnectionLost(error)| Failure::Final(error) | error)
+    outcome.map_err(|(Failure::ConnectionLost(error) | Failure::Final(error))| error)
 }
 
 /// Opens the database, within [`OPEN_TIMEOUT`].
