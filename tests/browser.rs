@@ -250,6 +250,59 @@ async fn what_is_removed_is_gone_and_nothing_else() {
     assert!(store.get("beside it").await.unwrap().is_some());
 }
 
+/// Has the next call of a method in JavaScript, such as `IDBDatabase.prototype.transaction`, throw an exception of this name, as WebKit
+/// does once its storage process has died; `before` is what the call still does.
+fn spoil_once(prototype: &str, method: &str, exception: &str, before: &str) {
+    let script = format!(
+        "{{ const prototype = {prototype}.prototype; const native = prototype.{method};
+            prototype.{method} = function (...parameters) {{
+                prototype.{method} = native; {before}
+                throw new DOMException('Connection to Indexed Database server lost', '{exception}');
+            }}; }}"
+    );
+    js_sys::eval(&script).unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_that_is_lost_is_replaced_by_a_new_one() {
+    let store = IndexedDbKeyStore;
+    for (id, exception) in [("lost once", "UnknownError"), ("lost again", "InvalidStateError")] {
+        spoil_once("IDBDatabase", "transaction", exception, "");
+        assert_eq!(store.insert(&enrollment(id, 90)).await, Ok(()));
+        spoil_once("IDBDatabase", "transaction", exception, "");
+        assert_eq!(store.get(id).await, Ok(Some(enrollment(id, 90))));
+        spoil_once("IDBDatabase", "transaction", exception, "");
+        assert_eq!(store.update(id, |enrollment| enrollment.created_at = 91).await, Ok(enrollment(id, 91)));
+    }
+    // Another exception is final, and so is a second loss.
+    spoil_once("IDBDatabase", "transaction", "SecurityError", "");
+    assert!(matches!(store.get("lost once").await, Err(StoreError::Unusable(_))));
+    spoil_once("IDBDatabase", "transaction", "UnknownError", "");
+    spoil_once("IDBDatabase", "transaction", "UnknownError", "");
+    assert!(matches!(store.get("lost once").await, Err(StoreError::Unusable(_))));
+}
+
+#[wasm_bindgen_test]
+async fn a_record_whose_commit_is_not_answered_is_written_once() {
+    let store = IndexedDbKeyStore;
+    spoil_once("IDBTransaction", "commit", "UnknownError", "native.apply(this, parameters);");
+    assert_eq!(store.insert(&enrollment("committed", 92)).await, Ok(()));
+    assert_eq!(store.get("committed").await, Ok(Some(enrollment("committed", 92))));
+    assert_eq!(store.insert(&enrollment("committed", 92)).await, Err(StoreError::AlreadyThere));
+}
+
+#[wasm_bindgen_test]
+async fn a_database_that_does_not_open_is_an_error_not_a_wait() {
+    let connection = Database::open("keyside").await.unwrap();
+    // It waits for that connection to be closed, and all that opens the database waits for it.
+    let deletion = Database::delete_by_name("keyside").unwrap();
+    let outcome = IndexedDbKeyStore.list().await;
+    assert!(matches!(&outcome, Err(StoreError::Unusable(words)) if words.contains("seconds")), "{outcome:?}");
+    connection.close();
+    deletion.await.unwrap();
+    assert_eq!(IndexedDbKeyStore.list().await.map(|held| held.enrollments), Ok(Vec::new()));
+}
+
 #[wasm_bindgen_test]
 async fn a_draft_is_kept_and_forgotten() {
     let typed =

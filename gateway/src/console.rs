@@ -25,7 +25,7 @@ pub const STYLE_PATH: &str = "/console/console.css";
 /// Where its icon is.
 pub const ICON_PATH: &str = "/console/icon.svg";
 /// Its style sheet.
-pub const STYLE: &str = include_str!("console/console.css");
+pub const STYLE: &str = concat!(include_str!("../../style/tokens.css"), include_str!("console/console.css"));
 /// How many rows a list shows at once.
 pub const PAGE_SIZE: usize = 50;
 /// The field that proves that a form comes from a page of the session.

@@ -2,11 +2,15 @@
 
 use core::ops::Deref;
 
+use futures_channel::oneshot;
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
 use keyside_core::ports::StoreError;
+use wasm_bindgen_futures::spawn_local;
 
 /// The database's name.
 const DATABASE: &str = "keyside";
@@ -22,6 +26,9 @@ pub(super) const DEVICE_REQUESTS: &str = "device_requests";
 const SCHEMA: [&[&str]; 2] = [&[ENROLLMENTS, DRAFTS], &[DEVICE_REQUESTS]];
 /// The newest version, which this page works with.
 const SCHEMA_VERSION: u32 = SCHEMA.len() as u32;
+
+/// The time limit for opening, in milliseconds. A browser whose storage hangs never answers.
+const OPEN_TIMEOUT: u32 = 10_000;
 
 /// A connection to the database, closed when it is dropped. One that is left to the garbage collector stands in the way of whoever
 /// brings the schema up to date in another tab.
@@ -41,8 +48,59 @@ impl Drop for Connection {
     }
 }
 
-/// Opens the database, and makes it where there is none. One of an older version gets what was added since; what is in it stays.
-pub(super) async fn open() -> Result<Connection, StoreError> {
+/// The failure of an operation.
+pub(super) enum Failure {
+    /// The browser's storage process died, which Safari on phones does in the background. A new connection starts it again.
+    ConnectionLost(StoreError),
+    /// Another attempt would fail too.
+    Final(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let lost = match &error {
+            Error::DomException(DomException::InvalidStateError(_)) => true,
+            Error::DomException(DomException::Other(other)) => other.name() == "UnknownError",
+            _ => false,
+        };
+        if lost { Self::ConnectionLost(store_error(error)) } else { Self::Final(store_error(error)) }
+    }
+}
+
+/// Runs `operation` with a connection of its own. If that is lost, `operation` runs once more with a new one.
+pub(super) async fn with_connection<T>(
+    mut operation: impl AsyncFnMut(&Connection) -> Result<T, Failure>,
+) -> Result<T, StoreError> {
+    let mut attempt = async || operation(&open().await?).await;
+    let outcome = match attempt().await {
+        Err(Failure::ConnectionLost(_)) => attempt().await,
+        outcome => outcome,
+    };
+    outcome.map_err(|(Failure::ConnectionLost(error) | Failure::Final(error))| error)
+}
+
+/// Opens the database, within [`OPEN_TIMEOUT`].
+async fn open() -> Result<Connection, Failure> {
+    let (sender, opened) = oneshot::channel();
+    // If the time is over, no one receives the connection, and it is closed as soon as it is open.
+    spawn_local(async move { drop(sender.send(open_or_create().await)) });
+    match select(opened, TimeoutFuture::new(OPEN_TIMEOUT)).await {
+        Either::Left((Ok(opened), _)) => opened,
+        _ => {
+            let seconds = OPEN_TIMEOUT / 1000;
+            Err(Failure::Final(StoreError::Unusable(format!("it does not open its database within {seconds} seconds"))))
+        }
+    }
+}
+
+/// Opens the database, and creates it if it does not exist. An older version gets what was added since, and keeps its records.
+async fn open_or_create() -> Result<Connection, Failure> {
     Database::open(DATABASE)
         .with_version(SCHEMA_VERSION)
         .with_on_upgrade_needed(|event, database| {
@@ -56,41 +114,43 @@ pub(super) async fn open() -> Result<Connection, StoreError> {
         .await
         .map(Connection)
         .map_err(|error| match error {
-            OpenDbError::Base(error) => store_error(error),
+            OpenDbError::Base(error) => error.into(),
             // What the library makes of whatever the browser throws at the call itself, since the version is not zero.
-            OpenDbError::VersionZero => StoreError::Unusable("it does not open its database".into()),
-            other => StoreError::Unusable(other.to_string()),
+            OpenDbError::VersionZero => StoreError::Unusable("it does not open its database".into()).into(),
+            other => StoreError::Unusable(other.to_string()).into(),
         })
 }
 
 /// A transaction whose commit is on the disk when it is reported (`durability: "strict"`).
-pub(super) fn read_write<'a>(database: &'a Database, store: &str) -> Result<Transaction<'a>, StoreError> {
+pub(super) fn read_write<'a>(database: &'a Database, store: &str) -> Result<Transaction<'a>, Error> {
     let mut options = TransactionOptions::new();
     options.set_durability(TransactionDurability::Strict);
-    database.transaction(store).with_mode(TransactionMode::Readwrite).with_options(options).build().map_err(store_error)
+    database.transaction(store).with_mode(TransactionMode::Readwrite).with_options(options).build()
 }
 
 /// Writes a record, reads it back, and deletes it.
 pub(super) async fn try_out() -> Result<(), StoreError> {
     const KEY: &str = "try-out";
-    let database = open().await?;
-    let transaction = read_write(&database, DRAFTS)?;
-    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
-    store.put(KEY).with_key(KEY).without_key_type().await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)?;
-    let transaction = read_write(&database, DRAFTS)?;
-    let store = transaction.object_store(DRAFTS).map_err(store_error)?;
-    let read: Option<String> = store.get(KEY).await.map_err(store_error)?;
-    store.delete(KEY).build().map_err(store_error)?.await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)?;
-    match read.as_deref() {
-        Some(KEY) => Ok(()),
-        _ => Err(StoreError::Unusable("what was written is gone".into())),
-    }
+    with_connection(async |database| {
+        let transaction = read_write(database, DRAFTS)?;
+        let store = transaction.object_store(DRAFTS)?;
+        store.put(KEY).with_key(KEY).without_key_type().await?;
+        transaction.commit().await?;
+        let transaction = read_write(database, DRAFTS)?;
+        let store = transaction.object_store(DRAFTS)?;
+        let read: Option<String> = store.get(KEY).await?;
+        store.delete(KEY).build()?.await?;
+        transaction.commit().await?;
+        match read.as_deref() {
+            Some(KEY) => Ok(()),
+            _ => Err(StoreError::Unusable("what was written is gone".into()).into()),
+        }
+    })
+    .await
 }
 
 /// The database's error in the port's terms.
-pub(super) fn store_error(error: Error) -> StoreError {
+fn store_error(error: Error) -> StoreError {
     match &error {
         Error::DomException(DomException::ConstraintError(_)) => StoreError::AlreadyThere,
         Error::DomException(DomException::Other(other)) => match other.name().as_str() {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
-use super::database::{open, read_write, store_error};
+use super::database::{read_write, with_connection};
 use super::words;
 
 /// What a record says.
@@ -27,48 +27,70 @@ fn record(contents: &impl Serialize) -> Result<JsValue, StoreError> {
     JSON::parse(&text).map_err(|error| StoreError::Unusable(words(&error)))
 }
 
+/// True if both records say the same.
+fn same(one: &JsValue, other: &JsValue) -> bool {
+    let text = |record| JSON::stringify(record).ok().and_then(|text| text.as_string());
+    text(one).is_some_and(|one| Some(one) == text(other))
+}
+
 /// Every record that can be read, and how many cannot.
 pub(super) async fn list<T: DeserializeOwned>(object_store: &str) -> Result<(Vec<T>, usize), StoreError> {
-    let database = open().await?;
-    let transaction = database.transaction(object_store).build().map_err(store_error)?;
-    let store = transaction.object_store(object_store).map_err(store_error)?;
-    let (mut readable, mut unreadable) = (Vec::new(), 0);
-    for record in store.get_all::<JsValue>().await.map_err(store_error)? {
-        match read(&record.map_err(store_error)?) {
-            Ok(record) => readable.push(record),
-            Err(_) => unreadable += 1,
+    with_connection(async |database| {
+        let transaction = database.transaction(object_store).build()?;
+        let store = transaction.object_store(object_store)?;
+        let (mut readable, mut unreadable) = (Vec::new(), 0);
+        for record in store.get_all::<JsValue>().await? {
+            match read(&record?) {
+                Ok(record) => readable.push(record),
+                Err(_) => unreadable += 1,
+            }
         }
-    }
-    Ok((readable, unreadable))
+        Ok((readable, unreadable))
+    })
+    .await
 }
 
 /// The record with this ID.
 pub(super) async fn get<T: DeserializeOwned>(object_store: &str, id: &str) -> Result<Option<T>, StoreError> {
-    let database = open().await?;
-    let transaction = database.transaction(object_store).build().map_err(store_error)?;
-    let store = transaction.object_store(object_store).map_err(store_error)?;
-    let record: Option<JsValue> = store.get(id).await.map_err(store_error)?;
-    record.as_ref().map(read).transpose()
+    with_connection(async |database| {
+        let transaction = database.transaction(object_store).build()?;
+        let store = transaction.object_store(object_store)?;
+        let record: Option<JsValue> = store.get(id).await?;
+        Ok(record.as_ref().map(read).transpose()?)
+    })
+    .await
 }
 
 /// Adds a record; one with the same ID is never overwritten.
 pub(super) async fn insert<T: Serialize>(object_store: &str, id: &str, contents: &T) -> Result<(), StoreError> {
     let record = record(contents)?;
-    let database = open().await?;
-    let transaction = read_write(&database, object_store)?;
-    let store = transaction.object_store(object_store).map_err(store_error)?;
-    store.add(record).with_key(id).without_key_type().await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)
+    let mut attempted = false;
+    with_connection(async |database| {
+        let transaction = read_write(database, object_store)?;
+        let store = transaction.object_store(object_store)?;
+        // The first attempt may have been committed, and only its answer lost.
+        if core::mem::replace(&mut attempted, true)
+            && let Some(kept) = store.get::<JsValue, _, _>(id).await?
+            && same(&kept, &record)
+        {
+            return Ok(());
+        }
+        store.add(record.clone()).with_key(id).without_key_type().await?;
+        Ok(transaction.commit().await?)
+    })
+    .await
 }
 
 /// Adds a record, in place of one with the same ID if there is one.
 pub(super) async fn put<T: Serialize>(object_store: &str, id: &str, contents: &T) -> Result<(), StoreError> {
     let record = record(contents)?;
-    let database = open().await?;
-    let transaction = read_write(&database, object_store)?;
-    let store = transaction.object_store(object_store).map_err(store_error)?;
-    store.put(record).with_key(id).without_key_type().await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)
+    with_connection(async |database| {
+        let transaction = read_write(database, object_store)?;
+        let store = transaction.object_store(object_store)?;
+        store.put(record.clone()).with_key(id).without_key_type().await?;
+        Ok(transaction.commit().await?)
+    })
+    .await
 }
 
 /// Changes a record, in one transaction.
@@ -77,22 +99,30 @@ pub(super) async fn update<T: Serialize + DeserializeOwned>(
     id: &str,
     change: impl FnOnce(&mut T),
 ) -> Result<T, StoreError> {
-    let database = open().await?;
-    let transaction = read_write(&database, object_store)?;
-    let store = transaction.object_store(object_store).map_err(store_error)?;
-    let kept: Option<JsValue> = store.get(id).await.map_err(store_error)?;
-    let mut contents = read(&kept.ok_or(StoreError::NotThere)?)?;
-    change(&mut contents);
-    store.put(record(&contents)?).with_key(id).without_key_type().await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)?;
-    Ok(contents)
+    let mut change = Some(change);
+    with_connection(async |database| {
+        let transaction = read_write(database, object_store)?;
+        let store = transaction.object_store(object_store)?;
+        let kept: Option<JsValue> = store.get(id).await?;
+        let mut contents = read(&kept.ok_or(StoreError::NotThere)?)?;
+        // If the connection was lost after the change, the first attempt may have been committed. The change is not made twice.
+        let change =
+            change.take().ok_or_else(|| StoreError::Unusable("the connection to its database was lost".into()))?;
+        change(&mut contents);
+        store.put(record(&contents)?).with_key(id).without_key_type().await?;
+        transaction.commit().await?;
+        Ok(contents)
+    })
+    .await
 }
 
 /// Removes a record, if it is there.
 pub(super) async fn remove(object_store: &str, id: &str) -> Result<(), StoreError> {
-    let database = open().await?;
-    let transaction = read_write(&database, object_store)?;
-    let store = transaction.object_store(object_store).map_err(store_error)?;
-    store.delete(id).build().map_err(store_error)?.await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)
+    with_connection(async |database| {
+        let transaction = read_write(database, object_store)?;
+        let store = transaction.object_store(object_store)?;
+        store.delete(id).build()?.await?;
+        Ok(transaction.commit().await?)
+    })
+    .await
 }

@@ -38,10 +38,6 @@ async fn free_bytes() -> Option<u64> {
 /// Finds out what registering needs: starts a worker, and writes a record and reads it back.
 pub async fn facts() -> Facts {
     let secure_context = web_sys::window().is_some_and(|window| window.is_secure_context());
-    let navigator = web_sys::window().map(|window| window.navigator());
-    let keeps_files = navigator.is_some_and(|navigator| {
-        js_sys::Reflect::has(&navigator, &JsValue::from_str("serviceWorker")).unwrap_or(false)
-    });
     Facts {
         secure_context,
         worker: WebWorkers::try_out().await.map_err(|error| match error {
@@ -53,6 +49,5 @@ pub async fn facts() -> Facts {
             other => other.to_string(),
         }),
         free_bytes: free_bytes().await,
-        keeps_files,
     }
 }

@@ -212,9 +212,14 @@ pub fn Preflight(
         <div role="status">
             {move || match found.get() {
                 found if quiet && found.as_ref().is_none_or(Vec::is_empty) => ().into_any(),
-                None => view! { <p class="quiet">"Trying out whether this browser can make and keep your key…"</p> }.into_any(),
+                None => view! { <p class="quiet">"Checking whether this browser can make your key…"</p> }.into_any(),
                 Some(findings) if findings.is_empty() => {
-                    view! { <p class="quiet">"This browser can make and keep your key."</p> }.into_any()
+                    view! {
+                        <p class="quiet">
+                            "This browser can make your key. It keeps the key until its data is cleared; in a private window, that is when the window is closed."
+                        </p>
+                    }
+                    .into_any()
                 }
                 Some(findings) => {
                     findings

@@ -318,10 +318,6 @@ pub fn finding(finding: &Finding) -> Message {
             "This browser has little storage left",
             format!("It offers {} more. Free some disk space before you register.", format::megabytes(*free)),
         ),
-        Finding::PerhapsPrivate => message(
-            "This looks like a private window",
-            "A private window forgets your key when it is closed, and then the certificate cannot be collected. Use an ordinary window, or save a backup at once after Submit.",
-        ),
     }
 }
 

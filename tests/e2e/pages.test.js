@@ -129,12 +129,15 @@ test('the transaction ID is copied and saved as text', async () => {
 test('the browser is tried out before anything is asked; what fails is named with the way out', { needs: 'scripts before the page' }, async () => {
     const register = gateway.at('register');
     const ordinary = await browser.tab(register);
-    await ordinary.text('This browser can make and keep your key.');
+    await ordinary.text('This browser can make your key.');
+    // No browser says whether a window is private: every user is told what that would mean.
+    await ordinary.text('in a private window, that is when the window is closed.');
     await ordinary.close();
     for (const [spoil, text] of [
         [() => { window.Worker = class { constructor() { throw new Error('no workers here'); } }; }, 'no workers here'],
         [() => { IDBFactory.prototype.open = () => { throw new DOMException('no storage here', 'SecurityError'); }; }, 'does not open its database'],
-        [() => { delete Navigator.prototype.serviceWorker; }, 'This looks like a private window.'],
+        // In the web views of other apps on iOS, and under Lockdown Mode.
+        [() => { delete Navigator.prototype.serviceWorker; }, 'This browser can make your key.'],
         [() => { StorageManager.prototype.estimate = async () => ({ quota: 5e6, usage: 3e6 }); }, 'It offers 2 MB more.'],
         [() => { Object.defineProperty(window, 'isSecureContext', { value: false }); }, 'did not come over a secure connection'],
     ]) {

@@ -1,12 +1,24 @@
-//! The checks of the code itself: formatting, clippy, dependencies.
+//! The checks of the code itself: formatting, clippy, documentation, words, dependencies, and the oldest browsers.
 
-use crate::error::Result;
+use std::process::Command;
+
+use crate::error::{Error, Result};
 use crate::tool::Tool;
 use crate::toolbox::Toolbox;
-use crate::{install, process};
+use crate::{install, oldest_browsers, process, prose, repository};
 
 /// The tools that linting takes.
-pub(crate) const TOOLS: &[Tool] = &[Tool::Rustfmt, Tool::Clippy, Tool::WasmToolchain, Tool::CargoDeny];
+pub(crate) const TOOLS: &[Tool] = &[
+    Tool::Rustfmt,
+    Tool::Clippy,
+    Tool::WasmToolchain,
+    Tool::CargoDeny,
+    Tool::CargoShear,
+    Tool::Typos,
+    Tool::Taplo,
+    Tool::Node,
+    Tool::Esbuild,
+];
 
 /// The packages that run in a browser.
 const IN_BROWSER: [&str; 5] = ["keyside", "keyside-core", "keyside-pki", "keyside-primes", "keyside-worker"];
@@ -14,25 +26,58 @@ const IN_BROWSER: [&str; 5] = ["keyside", "keyside-core", "keyside-pki", "keysid
 /// Runs all checks, each whether or not the one before it failed; answers with what could not be checked.
 ///
 /// # Errors
-/// The first check that failed.
+/// The checks that failed.
 pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
-    let cargo = |arguments: &str| {
+    let program = |program: &str, arguments: &str| {
+        let mut command = toolbox.command(program)?;
+        process::run(command.args(arguments.split(' ')))
+    };
+    let cargo = |arguments: &str| program("cargo", arguments);
+    let taplo = || {
+        let mut git = Command::new("git");
+        let files = process::output(git.args(["ls-files", "*.toml"]).current_dir(repository())).unwrap_or_default();
+        let mut taplo = toolbox.command("taplo")?;
+        process::run(taplo.args(["fmt", "--check"]).args(files.lines()).env("RUST_LOG", "warn"))
+    };
+    // Links that lead nowhere fail, in the comments of private items too, and public items may link to private ones: no crate is published.
+    const DOCUMENTATION: [&str; 3] = ["doc", "--no-deps", "--document-private-items"];
+    const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private_intra_doc_links";
+    let documentation = || {
         let mut cargo = toolbox.command("cargo")?;
-        process::run(cargo.args(arguments.split(' ')))
+        process::run(cargo.args(DOCUMENTATION).arg("--workspace").env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS))
     };
     let for_wasm = || {
-        let mut cargo = toolbox.wasm_command("cargo")?;
-        let target = "--lib --bins --tests --target wasm32-unknown-unknown";
-        let packages = IN_BROWSER.iter().flat_map(|package| ["--package", package]);
-        process::run(cargo.arg("clippy").args(packages).args(target.split(' ')).args(DENY_WARNINGS))
+        let packages = IN_BROWSER.iter().flat_map(|package| ["--package", *package]);
+        packages.chain(["--target", "wasm32-unknown-unknown"])
     };
+    let documentation_for_wasm = || {
+        let mut cargo = toolbox.wasm_command("cargo")?;
+        process::run(cargo.args(DOCUMENTATION).args(for_wasm()).env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS))
+    };
+    let clippy_for_wasm = || {
+        let mut cargo = toolbox.wasm_command("cargo")?;
+        cargo.args(["clippy", "--lib", "--bins", "--tests"]).args(for_wasm());
+        process::run(cargo.args(["--", "-D", "warnings"]))
+    };
+    // Those that take seconds first.
     let checks = [
         cargo("fmt --all --check"),
-        cargo("clippy --workspace --all-targets -- -D warnings"),
-        for_wasm(),
+        taplo(),
+        prose::check(),
+        program("typos", "--format brief"),
+        cargo("shear --offline"),
+        oldest_browsers::check_itself(toolbox),
+        oldest_browsers::check(toolbox),
         cargo("deny --workspace check --hide-inclusion-graph bans licenses sources"),
+        cargo("clippy --workspace --all-targets -- -D warnings"),
+        clippy_for_wasm(),
+        documentation(),
+        documentation_for_wasm(),
     ];
-    checks.into_iter().collect::<Result<()>>()?;
+    let failed: Vec<_> = checks.into_iter().filter_map(|check| check.err().map(|error| error.to_string())).collect();
+    if !failed.is_empty() {
+        return Err(Error::new(failed.join("\n")));
+    }
     // Offline the database of advisories is out of reach: the reader must know that nothing was compared with it.
     if install::registries_only() || cargo("deny fetch db").is_err() {
         return Ok(Some(
@@ -42,5 +87,3 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
     }
     cargo("deny --workspace --offline check advisories").map(|()| None)
 }
-
-const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];

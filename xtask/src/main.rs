@@ -10,9 +10,11 @@ mod folders;
 mod install;
 mod lint;
 mod node_modules;
+mod oldest_browsers;
 mod page;
 mod process;
 mod progress;
+mod prose;
 mod serve;
 mod test;
 mod tool;
@@ -61,10 +63,16 @@ enum Command {
         #[command(flatten)]
         installing: Installing,
     },
-    /// Check formatting, clippy on the native target and on wasm32, and the dependencies.
+    /// Check formatting, clippy and documentation on the native target and on wasm32, words, dependencies, and the oldest browsers.
     Lint {
         #[command(flatten)]
         installing: Installing,
+    },
+    /// Check the words of documents, comments and texts for users (a part of lint).
+    Prose {
+        /// Write each file's count into the allowance, unless the sum rises: after texts were rewritten, or files moved.
+        #[arg(long)]
+        lower: bool,
     },
     /// Measure the release build: see docs/benchmarks.md.
     Bench {
@@ -96,6 +104,8 @@ fn main() -> ExitCode {
         Command::Build { public_url, installing } => build(&public_url, installing),
         Command::Test { words, filter, installing } => test::run(&words, Filter(filter), installing),
         Command::Lint { installing } => test::run(&[Word::Suite(Suite::Lint)], Filter(None), installing),
+        Command::Prose { lower: true } => prose::lower(),
+        Command::Prose { lower: false } => prose::check(),
         Command::Bench { bench, installing } => bench::run(&bench, installing),
     };
     match outcome {

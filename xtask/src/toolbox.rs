@@ -166,7 +166,9 @@ pub(crate) fn target_folder() -> PathBuf {
 pub(crate) fn cached_folder(tool: Tool, cache: &Path) -> Result<PathBuf> {
     let version = tool.version()?;
     Ok(cache.join(match tool.description().source {
-        Source::Crate { name, .. } | Source::Npm(name) | Source::Wheel { name, .. } => format!("{name}-{version}"),
+        Source::Crate { name, .. } | Source::Npm(name) | Source::Wheel { name, .. } => {
+            format!("{}-{version}", name.trim_start_matches('@').replace('/', "-"))
+        }
         // All that is in the environment is in its name, so that one with less is not taken for it.
         _ => format!("python-cryptography-{version}-{}", PYTHON_PACKAGES.join("-").replace("==", "-")),
     }))

@@ -1,7 +1,7 @@
 //! BER (X.690, section 8) made DER, as far as PKCS#7 and PKCS#12 files need it.
 //!
 //! NSS and Apple write indefinite lengths and strings in segments, which the crate `der` reads in few places. Lengths become definite
-//! and as short as can be, and OCTET STRINGs one piece; all else stays as it is, so DER stays the same, byte by byte.
+//! and as short as can be, and each OCTET STRING one piece; all else stays as it is, so DER stays the same, byte by byte.
 
 use der::{ErrorKind, Tag};
 use zeroize::Zeroizing;

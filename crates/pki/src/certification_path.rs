@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_leafs_dates_are_kept_to_the_second() {
+    fn the_dates_of_the_leaf_are_kept_to_the_second() {
         let (not_before, not_after) = leaf().validity();
         let build = |at| build(&leaf(), &vectors!["issuing"], &vectors!["root"], at);
         assert_eq!(build(not_before - 1), Err(PathError::NotYetValid(not_before)));

@@ -16,6 +16,8 @@ use crate::tls::Client;
 
 /// Where the page's style sheet is.
 pub(super) const STYLE_PATH: &str = "/connection-check.css";
+/// The page's style sheet.
+const STYLE: &str = concat!(include_str!("../../../style/tokens.css"), include_str!("connection_check.css"));
 /// Where the page's icon is.
 pub(super) const ICON_PATH: &str = "/icon.svg";
 
@@ -75,7 +77,7 @@ pub(super) async fn read(
 /// The page's style sheet.
 pub(super) async fn style() -> impl IntoResponse {
     let media_type = (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
-    ([media_type, NO_STORE], include_str!("connection_check.css"))
+    ([media_type, NO_STORE], STYLE)
 }
 
 /// The page's icon.

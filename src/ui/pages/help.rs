@@ -17,7 +17,7 @@ pub fn Help() -> impl IntoView {
             <h3>"Before you begin"</h3>
             <p>
                 "Your User Access Administrator (UAA) authorises you first. You then receive a New User Notification e-mail with your Common Name. "
-                "Use the computer and the browser in which you will collect the certificate later, and not a private window: its storage is deleted when you close it."
+                "Use the computer and the browser in which you will collect the certificate later. Do not use a private window, or a browser that clears its data when it is closed: your key would be deleted with the data."
             </p>
             <h3>"Register"</h3>
             <p>
@@ -93,6 +93,17 @@ pub fn Help() -> impl IntoView {
                 <dt>"In the file that you download"</dt>
                 <dd>"The private key, the certificate and its chain, encrypted under the passphrase. The file is as safe as the passphrase is strong: keep it where only you can read it."</dd>
             </dl>
+        </section>
+        <section aria-labelledby="browsers">
+            <h2 id="browsers">"Which browsers work"</h2>
+            <p>
+                "Chrome and Edge from version 103, Firefox from 114, Safari from 16.4 (also on iPhone and iPad), and Samsung Internet from 20. "
+                "JavaScript, WebAssembly and storage must be allowed for this site."
+            </p>
+            <p>
+                "If a current browser cannot start the page, a security setting may have switched WebAssembly off: Lockdown Mode on Apple's devices, enhanced security in Edge, or a policy of your company. "
+                "Allow this site there, or ask your administrator."
+            </p>
         </section>
         <section aria-labelledby="lost">
             <h2 id="lost">"When something is lost"</h2>

@@ -14,8 +14,6 @@ pub struct Facts {
     pub storage: Result<(), String>,
     /// How many bytes may still be stored, where the browser tells.
     pub free_bytes: Option<u64>,
-    /// Whether the page's own files can be kept for use without a network. Firefox withholds this in private windows.
-    pub keeps_files: bool,
 }
 
 /// Something to know before registering.
@@ -29,8 +27,6 @@ pub enum Finding {
     NoStorage(String),
     /// There are only so many bytes left.
     LittleStorage(u64),
-    /// It looks like a private window, which forgets everything when it is closed.
-    PerhapsPrivate,
 }
 
 impl Finding {
@@ -49,8 +45,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let worker = facts.worker.as_ref().err().cloned().map(Finding::NoWorker);
     let storage = facts.storage.as_ref().err().cloned().map(Finding::NoStorage);
     let little = facts.free_bytes.filter(|&free| free < LEAST_STORAGE).map(Finding::LittleStorage);
-    let private = (!facts.keeps_files).then_some(Finding::PerhapsPrivate);
-    [worker, storage, little, private].into_iter().flatten().collect()
+    [worker, storage, little].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -58,13 +53,7 @@ mod tests {
     use super::*;
 
     fn good() -> Facts {
-        Facts {
-            secure_context: true,
-            worker: Ok(()),
-            storage: Ok(()),
-            free_bytes: Some(LEAST_STORAGE),
-            keeps_files: true,
-        }
+        Facts { secure_context: true, worker: Ok(()), storage: Ok(()), free_bytes: Some(LEAST_STORAGE) }
     }
 
     #[test]
@@ -80,7 +69,6 @@ mod tests {
             (Facts { worker: words(), ..good() }, Finding::NoWorker("blocked".into()), true),
             (Facts { storage: words(), ..good() }, Finding::NoStorage("blocked".into()), true),
             (Facts { free_bytes: Some(7), ..good() }, Finding::LittleStorage(7), false),
-            (Facts { keeps_files: false, ..good() }, Finding::PerhapsPrivate, false),
         ] {
             assert_eq!(finding.is_obstacle(), is_obstacle);
             assert_eq!(findings(&facts), [finding]);
@@ -89,20 +77,14 @@ mod tests {
 
     #[test]
     fn an_insecure_context_explains_the_rest() {
-        let facts = Facts {
-            secure_context: false,
-            worker: Ok(()),
-            storage: Err("undefined".into()),
-            free_bytes: None,
-            keeps_files: false,
-        };
+        let facts = Facts { secure_context: false, worker: Ok(()), storage: Err("undefined".into()), free_bytes: None };
         assert_eq!(findings(&facts), [Finding::InsecureContext]);
         assert!(Finding::InsecureContext.is_obstacle());
     }
 
     #[test]
     fn obstacles_come_first() {
-        let facts = Facts { storage: Err("full".into()), keeps_files: false, ..good() };
-        assert_eq!(findings(&facts), [Finding::NoStorage("full".into()), Finding::PerhapsPrivate]);
+        let facts = Facts { storage: Err("full".into()), free_bytes: Some(7), ..good() };
+        assert_eq!(findings(&facts), [Finding::NoStorage("full".into()), Finding::LittleStorage(7)]);
     }
 }

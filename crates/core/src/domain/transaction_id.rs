@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_are_forgiven() {
+    fn lookalikes_are_forgiven() {
         let id = TransactionId(33); // …0011, check value 33 - would be above the alphabet
         assert_eq!(check_symbol(id.0), None);
         let id = TransactionId(1);
