@@ -8,7 +8,6 @@ use keyside_core::ports::WorkerError;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlLinkElement, RequestCache};
 
-
 /// The links in the document's head to the programs, the workers' included. `index.html` and the build write them.
 const PROGRAMS: &str = "head > link[rel=program], head > link[rel=worker]";
 

@@ -14,8 +14,8 @@ use keyside_core::domain::enrollment::Enrollment;
 use keyside_core::inspection::Inspection;
 use keyside_core::ports::{KeyWorker, WorkerError};
 use keyside_core::protocol::{
-    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
-    Inspect, Job, KEY_MAKER, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
+    Answer, BUILD, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
+    Inspect, Job, KEY_MAKER, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked,
 };
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_path::PathError;
@@ -166,13 +166,13 @@ async fn key_maker() -> Result<Running, WorkerError> {
     }
 }
 
-/// `running`, once it has started, if it speaks this version.
+/// `running`, once it has started, if it is of this build.
 async fn ready(mut running: Running) -> Result<Running, WorkerError> {
-    let Ready { version } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
+    let Ready { build } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
         Either::Left((ready, _)) => read(&ready?)?,
         Either::Right(_) => return Err(WorkerError::Stopped("it did not start within a minute".into())),
     };
-    if version == VERSION { Ok(running) } else { Err(WorkerError::Stale) }
+    if build == BUILD { Ok(running) } else { Err(WorkerError::Stale) }
 }
 
 /// Runs `job` to its final answer, in a worker of its own.

@@ -190,7 +190,12 @@ export class Tab {
         this.expected.push(FAILED_REQUEST);
     }
 
-    /** What the console said that nobody expected. */
+    /** From now on errors of any kind may show on the console. */
+    expectErrors() {
+        this.expected.push(/^(error|uncaught)/);
+    }
+
+    /** What the console said that no test expected. */
     complaints() {
         return this.console.filter((line) => !this.expected.some((pattern) => pattern.test(line)));
     }
@@ -212,6 +217,10 @@ export class Tab {
 
     async back() {
         await this.page.goBack();
+    }
+
+    async forward() {
+        await this.page.goForward();
     }
 
     async url() {

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { PASSPHRASE, site } from './fixture.js';
 import { collect, READY } from './pages/collect.js';
 import { state } from './pages/components.js';
-import { addLink, cannotStart, clearStores, keptTypes } from './pages/document.js';
-import { register } from './pages/register.js';
-import { showsRequest } from './pages/submitted.js';
+import { addLink, cannotStart, clearStores, isMarked, keptTypes, mark } from './pages/document.js';
+import { fillInForm, register, TYPE } from './pages/register.js';
+import { showsRequest, transactionId } from './pages/submitted.js';
 
 const { test, gateway, browser, intercept } = site({ gateway: { manual: true } });
 
@@ -53,12 +53,13 @@ test('a request that is removed in another tab is told as such', async () => {
     await tab.heading('This request is not saved in this browser');
 });
 
-test('a program that arrives damaged is not kept', async () => {
+test('a part of the program that arrives damaged is not kept', async () => {
     const interceptor = await intercept();
     const tab = await browser.tab();
+    tab.expectErrors();
     const asked = new Promise((resolve) => {
         interceptor.rules = [({ url }) => {
-            if (!/\/more-.*wasm$/.test(url)) return undefined;
+            if (!/\/split_other-.*wasm$/.test(url)) return undefined;
             resolve();
             return { type: 'text/html', body: '<!DOCTYPE html><title>Sign in</title>' };
         }];
@@ -106,3 +107,59 @@ test('the page works under a path, and its links stay below it; the heading take
     assert.ok(pathname.startsWith(`${prefix}submitted/`), pathname);
     await tab.close();
     });
+
+/** What the main navigation calls each page, and what the page calls itself. */
+const NAVIGATION = [
+    ['Register', 'Choose Certificate Type'], ['Collect', 'Collect'], ['My Certificates', 'My Certificates'], ['Devices', 'Devices'],
+    ['Trust', 'Trust'], ['Inspector', 'Inspector'], ['Help', 'Help'], ['About', 'About'], ['Home', 'Your certificate, made in your browser'],
+];
+
+test('a walk over every page, by links, back and forward, stays in one document', async () => {
+    const tab = await browser.tab(gateway.url);
+    await mark(tab);
+    const walk = [...NAVIGATION.map(([name, heading]) => [() => tab.navigate(name), heading])];
+    const links = [
+        [() => tab.navigate('Register'), 'Choose Certificate Type'], [() => tab.press(TYPE), 'Certificate Request'],
+        [() => tab.navigate('My Certificates'), 'My Certificates'],
+        [() => tab.press('Renew a certificate that you have in a .p12 file'), 'Renew'],
+        [() => tab.navigate('Help'), 'Help'], [() => tab.press('When something is lost'), 'When something is lost'],
+        [() => tab.navigate('Help'), 'Help'], [() => tab.press('Install and connect'), 'Install and connect'],
+    ];
+    const headings = ['Your certificate, made in your browser'];
+    for (const [go, heading] of [...walk, ...links]) {
+        await go();
+        await tab.heading(heading);
+        await tab.headingHasFocus();
+        headings.push(heading);
+    }
+    for (const heading of headings.slice(0, -1).reverse()) {
+        await tab.back();
+        await tab.heading(heading);
+    }
+    for (const heading of headings.slice(1)) {
+        await tab.forward();
+        await tab.heading(heading);
+    }
+    assert.ok(await isMarked(tab), 'the document is the one that was marked');
+});
+
+test('the main job and the pages of its request stay in one document', async () => {
+    const tab = await browser.tab(gateway.url);
+    await mark(tab);
+    await tab.navigate('Register');
+    await tab.press(TYPE);
+    await fillInForm(tab, { name: 'One Document', passphrase: PASSPHRASE });
+    await tab.press('Submit');
+    const id = await transactionId(tab);
+    await tab.press('Change the passphrase, or remove this request');
+    await showsRequest(tab, id);
+    await gateway.requests('approve', id);
+    await state(tab, 'Ready to collect');
+    await tab.press('Collect the certificate');
+    await tab.type('Pickup Passphrase', PASSPHRASE);
+    await tab.press('Collect');
+    await tab.heading(READY);
+    await tab.navigate('Help');
+    await tab.heading('Help');
+    assert.ok(await isMarked(tab), 'the document is the one that was marked');
+});

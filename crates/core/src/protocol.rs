@@ -18,19 +18,20 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
 
-/// The version that page and worker must share. They are built together; a mismatch means that one of them is a stale copy.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The build that page and worker must share: a hash of the sources of all that they exchange. They are built together, so a mismatch means that one of them is a
+/// stale copy.
+pub const BUILD: &str = env!("KEYSIDE_BUILD");
 
 /// The name of a worker that will be asked for a new key.
 pub const KEY_MAKER: &str = "key maker";
 /// The name of a worker that searches for primes.
 pub const PRIME_SEARCH: &str = "prime search";
 
-/// The first that a worker says: it has started, and speaks this version.
+/// The first that a worker says: it has started, and is of this build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
-    /// Its [`VERSION`].
-    pub version: String,
+    /// Its [`BUILD`].
+    pub build: String,
 }
 
 /// What the page asks of the main job's worker.

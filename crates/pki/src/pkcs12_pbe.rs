@@ -142,8 +142,8 @@ mod tests {
     use der::Decode;
 
     use super::*;
-    use crate::pkcs12_kdf::password;
     use crate::key_pair::hex;
+    use crate::pkcs12_kdf::password;
 
     fn correct() -> Zeroizing<Vec<u8>> {
         password("Correct-4-horse")

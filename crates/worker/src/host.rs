@@ -6,7 +6,7 @@ use std::rc::Rc;
 use js_sys::{Array, Uint8Array};
 use keyside_core::certificates;
 use keyside_core::custody::{self, foreign_files};
-use keyside_core::protocol::{Answer, Failure, FileAnswer, KEY_MAKER, PRIME_SEARCH, Ready, Stage, VERSION};
+use keyside_core::protocol::{Answer, BUILD, Failure, FileAnswer, KEY_MAKER, PRIME_SEARCH, Ready, Stage};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde::Serialize;
@@ -96,7 +96,7 @@ fn serve<J: DeserializeOwned + 'static, A: Serialize + 'static>(
     });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
-    post(&scope, &Ready { version: VERSION.to_owned() })
+    post(&scope, &Ready { build: BUILD.to_owned() })
 }
 
 /// Takes the job out of the message and wipes the bytes it came in.

@@ -33,7 +33,7 @@ export class KeysideWorker {
         running.#worker.onerror = (event) => running.#take({ error: event.message ?? 'the worker could not be loaded' });
         const { at, name } = await running.#next();
         // The first message is the struct Ready.
-        if (name !== 'version') throw new Error(`the worker began with ${name}`);
+        if (name !== 'build') throw new Error(`the worker began with ${name}`);
         running.startMilliseconds = at - started;
         return running;
     }

@@ -5,6 +5,42 @@ export async function cannotStart(tab) {
     await tab.until(() => document.querySelector('#unsupported')?.checkVisibility());
 }
 
+/** Waits until it says that WebAssembly is switched off. */
+export async function hasNoWebAssembly(tab) {
+    await tab.until(() => document.querySelector('#no-webassembly')?.checkVisibility());
+}
+
+/** Leaves a mark that goes with the document. */
+export async function mark(tab) {
+    await tab.evaluate(() => { window.marked = true; });
+}
+
+/** Whether this is the document that was marked. */
+export function isMarked(tab) {
+    return tab.evaluate(() => window.marked === true);
+}
+
+/** Whether code ran that `tampered` has put into a script. */
+export function ranTampered(tab) {
+    return tab.evaluate(() => window.tampered === true);
+}
+
+/** Code to put at the end of a script, that `ranTampered` sees. */
+export const TAMPERED_SCRIPT = '\n;globalThis.tampered = true;\n';
+
+/** Lets the page believe that so many milliseconds have passed. */
+export async function passTime(tab, milliseconds) {
+    await tab.evaluate((milliseconds) => {
+        const now = Date.now;
+        Date.now = () => now() + milliseconds;
+    }, milliseconds);
+}
+
+/** The names of the program files that the document has loaded it from. */
+export function programs(tab) {
+    return tab.evaluate(() => [...document.querySelectorAll('link[rel=program]')].map(({ href }) => href.split('/').pop()));
+}
+
 /** Adds a link to the page, which is followed as any other. */
 export async function addLink(tab, text, href) {
     await tab.evaluate((text, href) => {

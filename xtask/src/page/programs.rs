@@ -46,17 +46,8 @@ const PARTS_LOADER: &str = "app-parts.js";
 /// Compiles all programs in one go; gives their linked WebAssembly, the page's own first, then the workers'.
 pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
     let mut cargo = toolbox.wasm_command("cargo")?;
-    cargo.args([
-        "build",
-        "--profile",
-        "page",
-        "--target",
-        "wasm32-unknown-unknown",
-        "--features",
-        "split",
-        "--bin",
-        APP,
-    ]);
+    cargo.args(["build", "--profile", "page", "--target", "wasm32-unknown-unknown"]);
+    cargo.args(["--package", "keyside", "--package", "keyside-worker", "--features", "keyside/split", "--bin", APP]);
     for worker in WORKERS {
         cargo.args(["--bin", worker.name]);
     }
