@@ -64,6 +64,8 @@ pub(crate) enum Suite {
     E2e,
     /// The delivered files' sizes, and the time a key pair takes beside others, against tests/bench/budget.json.
     Budget,
+    /// The page as Trunk builds it for development, in one piece: a walk through its pages, in Chromium.
+    Trunk,
 }
 
 impl Suite {
@@ -90,6 +92,7 @@ impl ValueEnum for Word {
             Self::Suite(Suite::Browser),
             Self::Suite(Suite::E2e),
             Self::Suite(Suite::Budget),
+            Self::Suite(Suite::Trunk),
             Self::Browser(Browser::Chromium),
             Self::Browser(Browser::Firefox),
             Self::Browser(Browser::Webkit),
@@ -168,6 +171,7 @@ impl Part {
                 tools.chain(browser).chain(other).chain(driver).chain(display).collect()
             }
             Suite::Budget => bench::TOOLS.to_vec(),
+            Suite::Trunk => [page::TOOLS, &[Tool::WasmBindgen, Tool::Trunk, Tool::Chromium]].concat(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Part {
         match (self.suite, self.browser) {
             (Suite::Browser, Some(browser)) => in_browser(shared, browser, display.as_ref(), tally)?,
             (Suite::E2e, Some(browser)) => end_to_end(shared, browser, display.as_ref(), tally)?,
+            (Suite::Trunk, _) => built_by_trunk(shared, tally)?,
             (Suite::Browser | Suite::E2e, None) => return Err(Error::new("no browser is named")),
             (Suite::Lint, _) => return lint::run(toolbox),
             (Suite::Native, _) => native(toolbox, filter, tally)?,
@@ -374,17 +379,42 @@ fn in_browser(shared: &Shared, browser: Browser, display: Option<&Display>, tall
     process::run_tests(&mut cargo, filter, tally)
 }
 
+/// The tests in tests/e2e, on the release build.
 fn end_to_end(shared: &Shared, browser: Browser, display: Option<&Display>, tally: &mut Tally) -> Result<()> {
-    let Shared { toolbox, filter, .. } = shared;
     let built = shared.built()?;
+    let mut node = in_pages(shared, built, &built.page, browser)?;
+    shared.filter.pass_to_node(&mut node);
+    node.envs(display.map(|display| ("DISPLAY", display.name())));
+    process::run_tests(&mut node, &shared.filter, tally)
+}
+
+/// The test that the walk through the pages is.
+const WALK: &str = "a walk over every page";
+
+/// Has Trunk build the page as it does for development, unoptimized and in one piece, and walks through it.
+fn built_by_trunk(shared: &Shared, tally: &mut Tally) -> Result<()> {
+    let built = shared.built()?;
+    let page = target_folder().join("trunk");
+    let mut trunk = shared.toolbox.wasm_command("trunk")?;
+    trunk.args(["build", "--offline", "--skip-version-check", "--dist"]).arg(&page);
+    // Trunk takes NO_COLOR for a switch and wants it to be true or false, not set to whatever.
+    process::run(trunk.env_remove("NO_COLOR"))?;
+    let walk = Filter(Some(WALK.to_owned()));
+    let mut node = in_pages(shared, built, &page, Browser::Chromium)?;
+    walk.pass_to_node(&mut node);
+    process::run_tests(&mut node, &walk, tally)
+}
+
+/// A command that runs the tests in tests/e2e on the page in `page`, in `browser`.
+fn in_pages(shared: &Shared, built: &Built, page: &Path, browser: Browser) -> Result<Command> {
+    let toolbox = &shared.toolbox;
     let folder = repository().join("tests/e2e");
     node_modules::install(toolbox, &folder)?;
     let mut node = toolbox.command("node")?;
     node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]).current_dir(&folder);
-    filter.pass_to_node(&mut node);
     let name = Word::Browser(browser).to_possible_value();
     node.env("BROWSER", name.as_ref().map_or("", PossibleValue::get_name));
-    node.env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", &built.page);
+    node.env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", page);
     for (variable, tool) in [
         ("KEYSIDE_CHROMIUM", Tool::Chromium),
         ("KEYSIDE_FIREFOX", Tool::Firefox),
@@ -394,8 +424,7 @@ fn end_to_end(shared: &Shared, browser: Browser, display: Option<&Display>, tall
     ] {
         node.envs(toolbox.path(tool).ok().map(|path| (variable, path)));
     }
-    node.envs(display.map(|display| ("DISPLAY", display.name())));
-    process::run_tests(&mut node, filter, tally)
+    Ok(node)
 }
 
 #[cfg(test)]
