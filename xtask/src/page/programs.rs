@@ -40,8 +40,14 @@ const FEATURES: [&str; 9] = [
     "--enable-simd",
 ];
 
+/// What `wasm-streams`, which comes with Leptos, exports for a use that the page has not, by a part of its name. All that only it reaches goes with it.
+const UNUSED: &str = "intounderlying";
+
 /// The script that loads the parts of the page's program. The program imports it by this name.
 const PARTS_LOADER: &str = "app-parts.js";
+
+/// What start.js uses of the page's program: all else that wasm-bindgen exports is left out.
+const ENTRY: &str = "export { default, fetch_ahead, load, mount } from './app.js';\n";
 
 /// Compiles all programs in one go; gives their linked WebAssembly, the page's own first, then the workers'.
 pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
@@ -59,7 +65,7 @@ pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
 
 /// The finished programs' files.
 pub(super) struct Programs {
-    /// The script of the page's program.
+    /// The script that exports what start.js uses of the page's program.
     pub(super) app: PathBuf,
     /// Its WebAssembly.
     pub(super) app_wasm: PathBuf,
@@ -76,7 +82,7 @@ pub(super) fn finish(toolbox: &Toolbox, compiled: &[PathBuf], work: &Path) -> Re
     let [app, workers @ ..] = compiled else { return Err(Error::new("no program was compiled")) };
     let folder = work.join(APP);
     let parts = split(app, &folder)?;
-    let (script, wasm) = bind(APP, &folder.join("main.wasm"), &folder, true)?;
+    let (_, wasm) = bind(APP, &folder.join("main.wasm"), &folder, true)?;
     let mut to_optimize: Vec<_> = parts.iter().chain([&wasm]).map(|file| (file.clone(), "-Oz")).collect();
     let mut bound = Vec::new();
     for (worker, compiled) in WORKERS.iter().zip(workers) {
@@ -86,7 +92,9 @@ pub(super) fn finish(toolbox: &Toolbox, compiled: &[PathBuf], work: &Path) -> Re
     }
     optimize(toolbox, &to_optimize)?;
     let parts_loader = folder.join(PARTS_LOADER);
-    Ok(Programs { app: script, app_wasm: wasm, parts_loader, parts, workers: bound })
+    let entry = folder.join("entry.js");
+    files::write(&entry, ENTRY.as_bytes())?;
+    Ok(Programs { app: entry, app_wasm: wasm, parts_loader, parts, workers: bound })
 }
 
 /// Splits the page's program into `main.wasm` and its parts, with the script that loads them, in `folder`.
@@ -116,7 +124,14 @@ pub(crate) fn bind(name: &str, wasm: &Path, folder: &Path, is_split: bool) -> Re
     let mut bindgen = Bindgen::new();
     bindgen.input_bytes(name, files::read(wasm)?).typescript(false).omit_default_module_path(true);
     bindgen.keep_lld_exports(is_split).demangle(!is_split);
-    let bound = bindgen.web(true).and_then(|bindgen| bindgen.generate(folder));
+    let bound = bindgen.web(true).and_then(|bindgen| {
+        let mut output = bindgen.generate_output()?;
+        let exports = &mut output.wasm_mut().exports;
+        let unused: Vec<_> =
+            exports.iter().filter(|export| export.name.contains(UNUSED)).map(|export| export.id()).collect();
+        unused.into_iter().for_each(|export| exports.delete(export));
+        output.emit(folder)
+    });
     bound.map_err(|error| Error::new(format!("cannot join {} to JavaScript: {error:#}", wasm.display())))?;
     Ok((folder.join(format!("{name}.js")), folder.join(format!("{name}_bg.wasm"))))
 }
