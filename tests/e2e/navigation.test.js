@@ -76,7 +76,7 @@ test('a page whose start script is lost says so', async () => {
     const interceptor = await intercept();
     interceptor.rules = [({ url }) => (url.startsWith('/start-') ? { status: 404, type: 'text/plain', body: 'gone' } : undefined)];
     const tab = await browser.tab();
-    tab.expectFailedRequests();
+    tab.expectComplaints();
     await tab.openAnything(interceptor.at('collect'));
     await cannotStart(tab);
     await tab.close();
