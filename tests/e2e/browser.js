@@ -190,12 +190,12 @@ export class Tab {
         this.expected.push(FAILED_REQUEST);
     }
 
-    /** From now on errors of any kind may show on the console. */
-    expectErrors() {
-        this.expected.push(/^(error|uncaught)/);
+    /** From now on anything may show on the console: the page's programs are kept from running as they should. */
+    expectComplaints() {
+        this.expected.push(/^/);
     }
 
-    /** What the console said that no test expected. */
+    /** What the console said that nobody expected. */
     complaints() {
         return this.console.filter((line) => !this.expected.some((pattern) => pattern.test(line)));
     }
@@ -271,6 +271,12 @@ export class Tab {
     async heading(text) {
         await this.until((text) => [...document.querySelectorAll('h1, h2')]
             .some((heading) => heading.checkVisibility() && heading.textContent === text), text);
+        await this.settled();
+    }
+
+    /** Waits for the next frame, in which a new page moves the focus to its heading, away from whatever is being typed into. */
+    async settled() {
+        await this.evaluate(() => document.visibilityState === 'visible' && new Promise((done) => requestAnimationFrame(() => done(true))));
     }
 
     /** Waits until the focus is on the page's heading, where a new page puts it. */

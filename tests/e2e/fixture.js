@@ -14,6 +14,9 @@ export const PASSPHRASE = 'Correct-4-horse!';
 /** Another one, where a passphrase is changed. */
 export const NEW_PASSPHRASE = 'Another-5-donkeys!';
 
+/** How long a test may take, in milliseconds. */
+const TIMEOUT = 300_000;
+
 /**
  * What the tests of a file share, and the function `test` that defines them. `gateway` has the options of their gateway; `prepare` runs
  * once before the first test. Nothing is started before a test needs it. The `needs` of a test, or of the whole file, are a key of LIMITS.
@@ -86,7 +89,7 @@ export function site({ gateway: options, prepare, needs: all } = {}) {
         intercept: () => borrow(Interceptor.start(gateway.url)),
         test(name, ...rest) {
             const body = rest.pop();
-            test(`${kind}: ${name}`, { skip: LIMITS[rest[0]?.needs ?? all] ?? false }, async () => {
+            test(`${kind}: ${name}`, { skip: LIMITS[rest[0]?.needs ?? all] ?? false, timeout: TIMEOUT }, async () => {
                 await (starting ??= start());
                 await body();
             });

@@ -33,7 +33,7 @@ for (const [what, pattern] of [
         const interceptor = await intercept();
         const asked = await tamper(interceptor, pattern);
         const tab = await browser.tab();
-        tab.expectErrors();
+        tab.expectComplaints();
         await tab.openAnything(interceptor.url);
         await cannotStart(tab);
         assert.ok(asked.times > 0, 'the file was asked for');
@@ -45,7 +45,7 @@ test('a changed part of the program is refused, and the other pages go on', asyn
     const interceptor = await intercept();
     const asked = await tamper(interceptor, /^split_.*\.wasm$/);
     const tab = await browser.tab(interceptor.url);
-    tab.expectErrors();
+    tab.expectComplaints();
     await tab.navigate('Help');
     await tab.heading('This page can\'t be loaded');
     assert.ok(asked.times > 0, 'the file was asked for');
@@ -64,7 +64,7 @@ for (const [what, pattern] of [
         const interceptor = await intercept();
         const asked = await tamper(interceptor, pattern);
         const tab = await browser.tab();
-        tab.expectErrors();
+        tab.expectComplaints();
         await tab.open(interceptor.at('register'));
         await tab.text('This browser does not start the background worker that makes the key');
         assert.ok(asked.times > 0, 'the file was asked for');

@@ -56,7 +56,7 @@ test('a request that is removed in another tab is told as such', async () => {
 test('a part of the program that arrives damaged is not kept', async () => {
     const interceptor = await intercept();
     const tab = await browser.tab();
-    tab.expectErrors();
+    tab.expectComplaints();
     const asked = new Promise((resolve) => {
         interceptor.rules = [({ url }) => {
             if (!/\/split_other-.*wasm$/.test(url)) return undefined;
@@ -77,7 +77,7 @@ test('a page whose start script is lost says so', async () => {
     const interceptor = await intercept();
     interceptor.rules = [({ url }) => (url.startsWith('/start-') ? { status: 404, type: 'text/plain', body: 'gone' } : undefined)];
     const tab = await browser.tab();
-    tab.expectFailedRequests();
+    tab.expectComplaints();
     await tab.openAnything(interceptor.at('collect'));
     await cannotStart(tab);
     await tab.close();

@@ -142,6 +142,7 @@ test('the browser is tried out before anything is asked; what fails is named wit
         [() => { Object.defineProperty(window, 'isSecureContext', { value: false }); }, 'did not come over a secure connection'],
     ]) {
         const tab = await browser.tab();
+        tab.expectComplaints();
         await tab.spoil(spoil);
         await tab.open(register);
         await tab.text(text);

@@ -142,7 +142,7 @@ test('a foreign answer never takes the kept page\'s place, and a proxy\'s 502 do
     await tab.kept();
     await tab.reload();
     // A file that is opened by itself is no page, even one that speaks of what tells pages.
-    tab.expectFailedRequests();
+    tab.expectComplaints();
     await tab.openAnything(interceptor.at('service-worker.js'));
     interceptor.rules = [() => ({ type: 'text/html', body: '<!DOCTYPE html><title>Sign in</title>' })];
     await tab.openAnything(interceptor.url);

@@ -36,7 +36,7 @@ test('a tab that has nothing of its release but itself says that it must be relo
     const interceptor = await intercept();
     keepNothing(interceptor);
     const tab = await browser.tab();
-    tab.expectErrors();
+    tab.expectComplaints();
     await tab.openAnything(interceptor.url);
     await tab.navigate('Register');
     await tab.heading('Choose Certificate Type');
@@ -106,7 +106,7 @@ test('a worker of another build than the page\'s is not used', async () => {
         return /^\/(register.*)?$/.test(url) ? { type: 'text/html', body: mixed } : undefined;
     }];
     const tab = await browser.tab();
-    tab.expectErrors();
+    tab.expectComplaints();
     await fillIn(tab, interceptor.url, { name: 'Two Builds', passphrase: PASSPHRASE });
     await tab.press('Submit');
     await tab.heading(UPDATED);

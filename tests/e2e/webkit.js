@@ -54,7 +54,6 @@ class WebKit {
     #address;
     #session;
     #first;
-    #firstIsFree = true;
     #current;
     /** One command after another, since each one must find its own window in front. */
     #queue = Promise.resolve();
@@ -102,25 +101,18 @@ class WebKit {
         return sent;
     }
 
-    /** A window of its own: a tab would stay hidden, and what is hidden gets no animation frames. */
+    /**
+     * A window of its own: a tab would stay hidden, and what is hidden gets no animation frames. The session's first window stays empty: with
+     * it the session would end.
+     */
     async newPage() {
-        if (this.#firstIsFree) {
-            this.#firstIsFree = false;
-            return new Page(this, this.#first);
-        }
         const { handle } = await this.command(this.#first, 'POST', '/window/new', { type: 'window' });
         return new Page(this, handle);
     }
 
-    /** Closes a window. The session would end with its first one, which is emptied instead, for the next page. */
     async closeWindow(window) {
-        if (window === this.#first) {
-            await this.command(window, 'POST', '/url', { url: 'about:blank' });
-            this.#firstIsFree = true;
-        } else {
-            await this.command(window, 'DELETE', '/window');
-            this.#current = undefined;
-        }
+        await this.command(window, 'DELETE', '/window');
+        this.#current = undefined;
     }
 
     get connected() {

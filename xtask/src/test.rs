@@ -46,8 +46,8 @@ const WEBDRIVER_CAPABILITIES: &str = r#"{
 /// How long all tests of a browser run may take, in seconds: RSA keys are made by unoptimized WebAssembly.
 const BROWSER_TIMEOUT: &str = "600";
 
-/// How long one end-to-end test may take, in milliseconds.
-const END_TO_END_TIMEOUT: &str = "300000";
+/// How long one file of tests for Node may take, in milliseconds.
+const FILE_TIMEOUT: &str = "1800000";
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -197,7 +197,7 @@ impl Part {
             }
             (Suite::Budget, _) => {
                 let mut node = bench::node(toolbox)?;
-                node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]);
+                node.args(["--test", "--test-reporter", "spec", "--test-timeout", FILE_TIMEOUT]);
                 // One after another: what is measured shall have the machine for itself.
                 node.args(["--test-concurrency", "1"]);
                 filter.pass_to_node(&mut node);
@@ -411,7 +411,9 @@ fn in_pages(shared: &Shared, built: &Built, page: &Path, browser: Browser) -> Re
     let folder = repository().join("tests/e2e");
     node_modules::install(toolbox, &folder)?;
     let mut node = toolbox.command("node")?;
-    node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]).current_dir(&folder);
+    node.args(["--test", "--test-reporter", "spec", "--test-timeout", FILE_TIMEOUT]).current_dir(&folder);
+    // Two files at a time: much of a test is waiting.
+    node.args(["--test-concurrency", "2"]);
     let name = Word::Browser(browser).to_possible_value();
     node.env("BROWSER", name.as_ref().map_or("", PossibleValue::get_name));
     node.env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", page);
