@@ -152,8 +152,8 @@ impl Tool {
                 name: "taplo",
                 purpose: "checks the formatting of TOML files",
                 programs: &["taplo"],
-                version_arguments: &["--version"],
-                // The package's version; the program calls itself 0.9.0.
+                // It prints its version and ends as if it had failed.
+                version_arguments: &[],
                 wanted: AtLeast("0.7.0"),
                 source: Npm("@taplo/cli"),
             },
