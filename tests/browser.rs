@@ -14,9 +14,10 @@ use keyside::browser::registration_authority::HttpRegistrationAuthority;
 use keyside::browser::worker_client::WebWorkers;
 use keyside::ui::format::pairs;
 use keyside_core::custody::{self, prime_source::LocalSearch};
-use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::device_request::DeviceRequest;
 use keyside_core::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::ports::{

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use der::DateTime;
-use keyside_core::domain::device::{DeviceKind, FileFormat};
+use keyside_core::domain::device::DeviceKind;
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::domain::{distinguished_name, email_address};

@@ -5,11 +5,10 @@ use std::cell::Cell;
 
 use gloo_timers::future::TimeoutFuture;
 use keyside_core::api::Configuration;
-use keyside_core::domain::device::FileFormat;
 use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::preflight::{self, Finding};
 use keyside_core::ports::RaError;
-use keyside_core::service::certificate_file;
 use keyside_pki::certificate::CertificateSummary;
 use leptos::ev::MouseEvent;
 use leptos::html;
@@ -43,7 +42,7 @@ pub fn save(bytes: &[u8], media_type: &str, file_name: &str) -> &'static str {
 /// Has the browser save a file of certificates; gives what to say when it does not.
 pub fn save_certificate(contents: Result<Vec<u8>, impl Display>, format: FileFormat, file_name: &str) -> &'static str {
     match contents {
-        Ok(bytes) => save(&bytes, certificate_file::media_type(format), file_name),
+        Ok(bytes) => save(&bytes, format.media_type(), file_name),
         // What is kept here was read and checked when it came.
         Err(error) => {
             leptos::logging::error!("{error}");

@@ -1,6 +1,7 @@
 //! The fields of a form that say which device a certificate is for.
 
-use keyside_core::domain::device::{DeviceKind, FileFormat};
+use keyside_core::domain::device::DeviceKind;
+use keyside_core::domain::file_format::FileFormat;
 use leptos::prelude::*;
 
 use super::form::Fault;

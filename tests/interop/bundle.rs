@@ -7,10 +7,11 @@ use keyside_core::custody::{self, prime_source::LocalSearch};
 use keyside_core::domain::base64_bytes::Base64Bytes;
 use keyside_core::domain::distinguished_name::SubjectTemplate;
 use keyside_core::domain::enrollment::{Application, Enrollment, RequestState, Submission};
+use keyside_core::domain::file_format::ExportFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_core::protocol::{Answer, Export, ExportFormat, Generate, Job};
+use keyside_core::protocol::{Answer, Export, Generate, Job};
 use keyside_pki::pfx::Profile;
 
 use crate::authority::authority;

@@ -30,8 +30,9 @@ use pkcs8::EncryptedPrivateKeyInfoRef;
 use sha2::{Digest, Sha256};
 
 use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::device::{Device, DeviceKind, FileFormat};
+use crate::domain::device::{Device, DeviceKind};
 use crate::domain::enrollment::{Application, Enrollment, Renewal, RequestState, Submission};
+use crate::domain::file_format::FileFormat;
 use crate::domain::key_size::KeySize;
 use crate::domain::transaction_id::TransactionId;
 

@@ -9,13 +9,13 @@ use keyside_pki::{certificate, certification_request, encrypted_private_key, ful
 use rand::CryptoRng;
 
 use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::file_format::ExportFormat;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
 use crate::key_generation::KeyPairInTheMaking;
 use crate::key_generation::prime::{PUBLIC_PRIMES, Prime, prime_size};
 use crate::protocol::{
-    Answer, ChangePassphrase, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew, Renewed,
-    Searching, Stage,
+    Answer, ChangePassphrase, Export, Failure, Generate, Generated, Job, Prove, Renew, Renewed, Searching, Stage,
 };
 
 pub mod foreign_files;
@@ -203,7 +203,6 @@ mod tests {
 
     use der::Encode;
     use keyside_pki::certification_request::CertificationRequest;
-    use keyside_pki::pfx::Profile;
     use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use pkcs8::DecodePrivateKey;
     use pollster::block_on;
@@ -219,8 +218,6 @@ mod tests {
 
     const PASSPHRASE: &str = "Correct-4-horse";
     const NEW_PASSPHRASE: &str = "Battery=staple 9";
-    const FORMATS: [ExportFormat; 3] =
-        [ExportFormat::Pkcs12(Profile::Modern), ExportFormat::Pkcs12(Profile::Compatible), ExportFormat::Pem];
     /// As many bytes of a secret in a row are no coincidence.
     const WINDOW: usize = 12;
 
@@ -314,7 +311,7 @@ mod tests {
             pkcs1.as_bytes().to_vec(),
             sealed,
         ];
-        for format in FORMATS {
+        for format in ExportFormat::ALL {
             let Answer::Exported(file) = handled(Job::Export(export_job(format))) else {
                 panic!("there is no file");
             };
@@ -407,7 +404,7 @@ mod tests {
             handled(Job::ChangePassphrase(ChangePassphrase { passphrase: wrong(), ..change_job() })),
             handled(Job::ChangePassphrase(ChangePassphrase { new_passphrase: not_portable(), ..change_job() })),
         ];
-        for format in FORMATS {
+        for format in ExportFormat::ALL {
             answers.push(handled(Job::Export(export_job(format))));
             answers.push(handled(Job::Export(Export { passphrase: wrong(), ..export_job(format) })));
             for export_passphrase in [new_passphrase(), not_portable()] {
@@ -481,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_key_is_exported_with_its_passphrase_alone() {
-        for (format, wrong) in FORMATS.into_iter().zip(["correct-4-horse", "Correct-4-horse ", ""]) {
+        for (format, wrong) in ExportFormat::ALL.into_iter().zip(["correct-4-horse", "Correct-4-horse ", ""]) {
             assert!(matches!(handled(Job::Export(export_job(format))), Answer::Exported(_)));
             let passphrase = Passphrase::new(wrong.into());
             let export_passphrase = Some(self::passphrase());
@@ -494,7 +491,7 @@ mod tests {
     fn a_key_is_exported_with_its_own_certificate_alone() {
         let subject = "CN=Ada Example,O=Example,C=US".parse().unwrap();
         let other = authority().certify(subject, spki_of(&key_pair()), NOW, NOW + YEAR);
-        for format in FORMATS {
+        for format in ExportFormat::ALL {
             let certification_path = vec![other.clone().into(), authority().issuing.clone().into()];
             let job = Export { certification_path, ..export_job(format) };
             assert_eq!(failure(Job::Export(job)), Failure::KeyMismatch);
@@ -544,7 +541,8 @@ mod tests {
                 Job::ChangePassphrase(ChangePassphrase { new_passphrase: refused(), ..change_job() }),
             ];
             jobs.extend(
-                FORMATS.map(|format| Job::Export(Export { export_passphrase: Some(refused()), ..export_job(format) })),
+                ExportFormat::ALL
+                    .map(|format| Job::Export(Export { export_passphrase: Some(refused()), ..export_job(format) })),
             );
             for job in jobs {
                 assert_eq!(failure(job), Failure::PassphraseNotPortable, "{text}");

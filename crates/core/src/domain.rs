@@ -6,6 +6,7 @@ pub mod device_request;
 pub mod distinguished_name;
 pub mod email_address;
 pub mod enrollment;
+pub mod file_format;
 pub mod file_name;
 pub mod hexadecimal;
 pub mod key_size;

@@ -8,13 +8,13 @@
 
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::error::Error;
-use keyside_pki::pfx::Profile;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use zeroize::Zeroizing;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
+use crate::domain::file_format::ExportFormat;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::{MAXIMUM_LENGTH, Passphrase};
 
@@ -103,15 +103,6 @@ pub struct Export {
     pub passphrase: Passphrase,
     /// What the file will open with; [`Self::passphrase`] if absent.
     pub export_passphrase: Option<Passphrase>,
-}
-
-/// A file of a private key, its certificate and the chain above it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ExportFormat {
-    /// PKCS#12 (RFC 7292), DER.
-    Pkcs12(Profile),
-    /// PEM (RFC 7468), one text: the EncryptedPrivateKeyInfo, then the certification path, leaf first.
-    Pem,
 }
 
 /// Unseal the private key and seal it anew, under another passphrase.

@@ -85,11 +85,12 @@ mod testing {
     use super::enroll::{self, EnrollError};
     use crate::api::CertificateType;
     use crate::domain::enrollment::{Application, Enrollment};
+    use crate::domain::file_format::ExportFormat;
     use crate::domain::key_size::KeySize;
     use crate::domain::passphrase::Passphrase;
     use crate::ports::memory::{MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker, certificate_type};
     use crate::ports::{Clock, KeyStore, KeyWorker};
-    use crate::protocol::{ExportFormat, Stage};
+    use crate::protocol::Stage;
 
     pub(super) const PASSPHRASE: &str = "Correct-4-horse";
 

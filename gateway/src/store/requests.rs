@@ -1,6 +1,7 @@
 //! The requests for certificates, and the certificates.
 
-use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device::{Device, DeviceKind};
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
 use sqlx::AssertSqlSafe;

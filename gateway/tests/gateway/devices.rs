@@ -7,7 +7,8 @@ use keyside_core::api::request_path;
 use keyside_core::api::{
     Base64Bytes, CONFIGURATION_PATH, Configuration, NewRequest, ProblemKind, RequestState, RequestStatus,
 };
-use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device::{Device, DeviceKind};
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_pki::pem;
 use rsa::RsaPrivateKey;

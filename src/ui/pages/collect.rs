@@ -1,11 +1,11 @@
 //! Collect: transaction ID and passphrase in, PKCS#12 out.
 
 use keyside_core::domain::enrollment::{Download, Enrollment, Standing};
+use keyside_core::domain::file_format::ExportFormat;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::domain::user_agent::takes_aes;
 use keyside_core::ports::{Clock, KeyStore};
-use keyside_core::protocol::ExportFormat;
 use keyside_core::service::collect::{self, CollectError, Collected, Wanted};
 use keyside_pki::pfx::Profile;
 use leptos::ev::SubmitEvent;
@@ -21,11 +21,6 @@ use crate::ui::form::{AnotherPassphrase, AnotherPassphraseFields, AnotherPassphr
 use crate::ui::format::date_and_time;
 use crate::ui::messages::{self, Message};
 use crate::ui::programs::Link;
-
-/// The media type of PKCS#12 files.
-const PKCS12: &str = "application/x-pkcs12";
-/// The media type of PEM files.
-const PEM: &str = "application/x-pem-file";
 
 /// How collecting goes.
 #[derive(Clone)]
@@ -327,10 +322,7 @@ fn Done(collected: Collected) -> impl IntoView {
     };
     let outcome = RwSignal::new("");
     let name = file_name.clone();
-    let (media_type, kind) = match collected.format {
-        ExportFormat::Pkcs12(_) => (PKCS12, "PKCS#12"),
-        ExportFormat::Pem => (PEM, "PEM"),
-    };
+    let (media_type, kind) = (collected.format.media_type(), collected.format.abbreviation());
     let enrollment_id = collected.enrollment.id();
     let install = format!("/install?request={enrollment_id}");
     let downloaded_key = enrollment_id.clone();

@@ -2,10 +2,11 @@
 
 use gloo_timers::future::TimeoutFuture;
 use keyside_core::api::{CertificateType, Configuration};
-use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::distinguished_name::check_common_name;
 use keyside_core::domain::email_address;
 use keyside_core::domain::enrollment::Application;
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy};
 use keyside_core::domain::transaction_id::TransactionId;

@@ -1,7 +1,7 @@
 //! A request that this browser holds, with its certificate once that is there, and all that can be done with it.
 
-use keyside_core::domain::device::FileFormat;
 use keyside_core::domain::enrollment::{Enrollment, Standing};
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::file_name::FileName;
 use keyside_core::domain::reminder::Reminder;
 use keyside_core::ports::Clock;
@@ -166,7 +166,7 @@ async fn save_certificate(
         badge,
     };
     let path = enrollment.certification_path.as_deref().unwrap_or_default();
-    let file_name = name.with_extension(certificate_file::extension(format));
+    let file_name = name.with_extension(format.extension());
     let contents = certificate_file::encode_by(&context.workers, format, path).await;
     components::save_certificate(contents, format, &file_name)
 }

@@ -1,6 +1,7 @@
 //! Trust: the CA's certificates to compare and to download, the documents that say how it works, and the CAs before it.
 
 use keyside_core::api::{Document, DocumentKind, PKIX_CERT};
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::ports::RaError;
 use keyside_core::service::trust::{self, CaCertificate, RetiredCa};
 use leptos::prelude::*;
@@ -8,11 +9,6 @@ use leptos::task::spawn_local;
 
 use crate::ui::components::{self, AnswerMissing, CertificateParticulars, PageHeading};
 use crate::ui::context::Context;
-
-/// The media type of PEM files.
-const PEM: &str = "application/x-pem-file";
-/// The media type that Windows has for `.p7b` files.
-const P7B: &str = "application/x-pkcs7-certificates";
 
 /// The trust page.
 #[component]
@@ -66,12 +62,16 @@ fn Chain(chain: Vec<CaCertificate>, pem: String, p7b: Vec<u8>) -> impl IntoView 
     let together = chain.last().cloned().map(|issuing| {
         let issuing = StoredValue::new(issuing);
         let save_pem = move |_| {
-            let name = |badge: Option<&str>| issuing.with_value(|issuing| issuing.chain_file_name("pem", badge));
-            outcome.set(save(context, pem.as_bytes(), PEM, name));
+            let name = |badge: Option<&str>| {
+                issuing.with_value(|issuing| issuing.chain_file_name(FileFormat::Pem.extension(), badge))
+            };
+            outcome.set(save(context, pem.as_bytes(), FileFormat::Pem.media_type(), name));
         };
         let save_p7b = move |_| {
-            let name = |badge: Option<&str>| issuing.with_value(|issuing| issuing.chain_file_name("p7b", badge));
-            outcome.set(save(context, &p7b, P7B, name));
+            let name = |badge: Option<&str>| {
+                issuing.with_value(|issuing| issuing.chain_file_name(FileFormat::P7b.extension(), badge))
+            };
+            outcome.set(save(context, &p7b, FileFormat::P7b.media_type(), name));
         };
         view! {
             <h3>"The whole chain"</h3>
@@ -111,7 +111,9 @@ fn Certificate(certificate: CaCertificate) -> impl IntoView {
     let certificate = StoredValue::new(certificate);
     let save_pem = move |_| {
         outcome.set(certificate.with_value(|certificate| {
-            save(context, certificate.pem.as_bytes(), PEM, |badge| certificate.file_name("pem", badge))
+            save(context, certificate.pem.as_bytes(), FileFormat::Pem.media_type(), |badge| {
+                certificate.file_name(FileFormat::Pem.extension(), badge)
+            })
         }));
     };
     let save_der = move |_| {

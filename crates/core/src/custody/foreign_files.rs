@@ -88,8 +88,9 @@ pub(super) mod tests {
 
     use super::*;
     use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
+    use crate::domain::file_format::ExportFormat;
     use crate::domain::passphrase::Passphrase;
-    use crate::protocol::{Answer, ExportFormat, Job};
+    use crate::protocol::{Answer, Job};
 
     pub(in crate::custody) fn unpack_job() -> Unpack {
         let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {

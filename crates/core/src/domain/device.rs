@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::file_format::FileFormat;
+
 /// What a device is, by the part that it plays in the market.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,62 +72,6 @@ impl FromStr for DeviceKind {
     }
 }
 
-/// A file that holds a certificate without its key.
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileFormat {
-    /// The certificate and its chain as PEM (RFC 7468).
-    #[default]
-    Pem,
-    /// The certificate alone as DER.
-    Der,
-    /// The certificate and its chain as a certs-only CMS SignedData (RFC 8551, section 3.8), DER.
-    P7b,
-}
-
-impl FileFormat {
-    /// Every format.
-    pub const ALL: [Self; 3] = [Self::Pem, Self::Der, Self::P7b];
-
-    /// Its name, as the API and the command line write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pem => "pem",
-            Self::Der => "der",
-            Self::P7b => "p7b",
-        }
-    }
-
-    /// The letters that people know it by.
-    pub fn abbreviation(self) -> &'static str {
-        match self {
-            Self::Pem => "PEM",
-            Self::Der => "DER",
-            Self::P7b => "P7B",
-        }
-    }
-}
-
-impl fmt::Display for FileFormat {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-/// The text is not the name of a file format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a file format is one of: pem, der, p7b")]
-pub struct UnknownFileFormat;
-
-impl FromStr for FileFormat {
-    type Err = UnknownFileFormat;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|format| format.name() == text).ok_or(UnknownFileFormat)
-    }
-}
-
 /// The device that a certificate is for.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,10 +96,6 @@ mod tests {
             assert_eq!(kind.to_string().parse(), Ok(kind));
             assert_eq!(serde_json::to_string(&kind)?, format!("\"{kind}\""));
         }
-        for format in FileFormat::ALL {
-            assert_eq!(format.to_string().parse(), Ok(format));
-            assert_eq!(serde_json::to_string(&format)?, format!("\"{format}\""));
-        }
         Ok(())
     }
 
@@ -161,7 +103,6 @@ mod tests {
     fn other_names_are_unknown() {
         for text in ["", "RIG", "plc", "rig "] {
             assert_eq!(text.parse::<DeviceKind>(), Err(UnknownDeviceKind), "{text}");
-            assert_eq!(text.parse::<FileFormat>(), Err(UnknownFileFormat), "{text}");
         }
     }
 

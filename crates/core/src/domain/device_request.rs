@@ -55,8 +55,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::device::{DeviceKind, FileFormat};
+    use crate::domain::device::DeviceKind;
     use crate::domain::enrollment::RequestState;
+    use crate::domain::file_format::FileFormat;
 
     /// Browsers hold records in this form: whoever changes it must still read it.
     #[test]

@@ -4,7 +4,7 @@ use keyside_pki::error::Error;
 use keyside_pki::{certs_only, pem};
 
 use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::device::FileFormat;
+use crate::domain::file_format::FileFormat;
 use crate::ports::{KeyWorker, WorkerError};
 
 /// The contents of a file of this certification path, leaf first. DER holds the leaf alone.
@@ -41,24 +41,6 @@ fn pem_text(certification_path: &[Base64Bytes]) -> Result<Vec<u8>, Error> {
 
 fn leaf(certification_path: &[Base64Bytes]) -> Vec<u8> {
     certification_path.first().map(|leaf| leaf.0.clone()).unwrap_or_default()
-}
-
-/// The file's media type, by which browsers know what to do with it.
-pub fn media_type(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Pem => "application/x-pem-file",
-        FileFormat::Der => "application/pkix-cert",
-        FileFormat::P7b => "application/x-pkcs7-certificates",
-    }
-}
-
-/// The file's extension, by which systems know what to do with it.
-pub fn extension(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Pem => "pem",
-        FileFormat::Der => "cer",
-        FileFormat::P7b => "p7b",
-    }
 }
 
 #[cfg(test)]

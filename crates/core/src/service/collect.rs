@@ -6,11 +6,12 @@ use keyside_pki::certification_path::PathError;
 use crate::api::{ProblemKind, RequestStatus};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::{Enrollment, RequestState, Standing};
+use crate::domain::file_format::ExportFormat;
 use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
-use crate::protocol::{AskedFor, Check, Checked, Export, ExportFormat, Failure};
+use crate::protocol::{AskedFor, Check, Checked, Export, Failure};
 use crate::service::enroll::{self, EnrollError};
 
 /// Why there is no PKCS#12 file (yet). Each has its own message and its own way out.
@@ -135,10 +136,7 @@ impl Collected {
             not_after: self.certificate.not_after,
             badge,
         }
-        .with_extension(match self.format {
-            ExportFormat::Pkcs12(_) => "p12",
-            ExportFormat::Pem => "pem",
-        })
+        .with_extension(self.format.extension())
     }
 }
 
@@ -286,7 +284,8 @@ mod tests {
 
     use super::*;
     use crate::api::NewRequest;
-    use crate::domain::device::{Device, DeviceKind, FileFormat};
+    use crate::domain::device::{Device, DeviceKind};
+    use crate::domain::file_format::FileFormat;
     use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
     use crate::service::testing::{PASSPHRASE, enrollment, wanted};
 

@@ -15,10 +15,11 @@ use x509_cert::ext::pkix::name::GeneralName;
 use crate::api::{CertificateType, MAXIMUM_CERTIFICATION_REQUEST_SIZE, NewRequest, ProblemKind, RequestStatus};
 use crate::device_names::{self, NamesFault};
 use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::device::{Device, FileFormat};
+use crate::domain::device::Device;
 use crate::domain::device_request::DeviceRequest;
 use crate::domain::distinguished_name::{SubjectDifference, SubjectTemplate, common_name_of};
 use crate::domain::enrollment::Standing;
+use crate::domain::file_format::FileFormat;
 use crate::domain::file_name::FileName;
 use crate::domain::key_size::KeySize;
 use crate::domain::transaction_id::TransactionId;
@@ -381,7 +382,7 @@ impl DeviceCertificate {
     pub fn file_name(&self, format: FileFormat, badge: Option<&str>) -> String {
         let CertificateSummary { serial_number, not_after, .. } = &self.certificate;
         FileName { common_name: &self.device.name, serial_number, not_after: *not_after, badge }
-            .with_extension(certificate_file::extension(format))
+            .with_extension(format.extension())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Collecting the certificate of a device by its transaction ID alone, for a request that was sent from another computer.
 
-use keyside_core::domain::device::FileFormat;
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::service::collect::CollectError;
 use keyside_core::service::device::{self, DeviceCertificate, DeviceCollectError};
 use leptos::ev::SubmitEvent;

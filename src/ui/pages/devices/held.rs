@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use gloo_timers::future::TimeoutFuture;
-use keyside_core::domain::device::FileFormat;
 use keyside_core::domain::device_request::DeviceRequest;
 use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::ports::{Clock, DeviceRequestStore};
 use keyside_core::service::device::{self, DeviceCertificate};
 use keyside_core::service::enroll::EnrollError;

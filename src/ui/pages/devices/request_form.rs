@@ -1,10 +1,11 @@
 //! The form that sends a device's certification request, and what was found in it.
 
 use keyside_core::api::CertificateType;
-use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::device_request::DeviceRequest;
 use keyside_core::domain::distinguished_name::check_common_name;
 use keyside_core::domain::email_address;
+use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::ports::StoreError;
 use keyside_core::service::device::{self, Findings, KeyFound, MAXIMUM_INPUT_SIZE, ReadError};
