@@ -10,11 +10,11 @@ pub mod file_field;
 pub mod form;
 pub mod format;
 pub mod key_making;
+pub mod links;
 pub mod manage;
 pub mod messages;
 pub mod other_pages;
 pub mod pages;
-pub mod programs;
 pub mod release_notice;
 pub mod requests;
 

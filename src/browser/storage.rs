@@ -38,12 +38,15 @@ async fn free_bytes() -> Option<u64> {
 /// Finds out what registering needs: starts a worker, and writes a record and reads it back.
 pub async fn facts() -> Facts {
     let secure_context = web_sys::window().is_some_and(|window| window.is_secure_context());
+    let worker = WebWorkers::try_out().await;
     Facts {
         secure_context,
-        worker: WebWorkers::try_out().await.map_err(|error| match error {
-            WorkerError::Stopped(words) => words,
-            other => other.to_string(),
-        }),
+        is_superseded: worker == Err(WorkerError::Stale),
+        worker: match worker {
+            Ok(()) | Err(WorkerError::Stale) => Ok(()),
+            Err(WorkerError::Stopped(words)) => Err(words),
+            Err(other) => Err(other.to_string()),
+        },
         storage: database::try_out().await.map_err(|error| match error {
             StoreError::Unusable(words) => words,
             other => other.to_string(),

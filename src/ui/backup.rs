@@ -16,7 +16,7 @@ use super::file_field::{FileField, bytes_of};
 use super::format::date_and_time;
 use super::messages::{self, Message};
 use crate::browser::storage;
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 
 /// Why to have a backup, and the button that saves one.
 #[component]

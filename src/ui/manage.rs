@@ -11,8 +11,8 @@ use leptos::task::spawn_local;
 use super::components::{focus, focus_soon};
 use super::context::Context;
 use super::form::{self, ErrorSummary, Fault, Rules, TextField};
+use super::links::use_go;
 use super::messages::{self, Message};
-use super::programs::use_go;
 
 /// The fields, by the id of their element.
 const PRESENT: &str = "present-passphrase";

@@ -302,6 +302,7 @@ pub fn finding(finding: &Finding) -> Message {
             "This page did not come over a secure connection",
             "Browsers then withhold what is needed to make a key. Open its address with https:// in front, or ask your support for it.",
         ),
+        Finding::Superseded => worker(&WorkerError::Stale),
         Finding::NoWorker(detail) => message(
             "This browser does not start the background worker that makes the key",
             format!(

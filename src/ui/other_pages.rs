@@ -8,8 +8,8 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::ChooseView;
 
 use super::components::PageHeading;
+use super::links::Link;
 use super::pages;
-use super::programs::Link;
 
 /// A page beside the main job.
 #[derive(Clone, Copy, Debug)]

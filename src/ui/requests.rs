@@ -14,7 +14,7 @@ use super::components::{MessageBox, StandingMark};
 use super::context::Context;
 use super::format::{date_and_time, pairs, validity};
 use super::messages;
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 
 /// How often the requests that wait are asked about, in milliseconds.
 const REFRESH_INTERVAL: u32 = 5_000;

@@ -37,11 +37,11 @@ test('a tab that has nothing of its release but itself says that it must be relo
     keepNothing(interceptor);
     const tab = await browser.tab();
     tab.expectComplaints();
-    await tab.openAnything(interceptor.url);
-    await tab.navigate('Register');
-    await tab.heading('Choose Certificate Type');
+    await tab.open(interceptor.url);
     await release();
     interceptor.rules = [];
+    await tab.navigate('Register');
+    await tab.text(UPDATED);
     await tab.press('Participants & External Users');
     await fillInForm(tab, { name: 'Half Way', passphrase: PASSPHRASE });
     await tab.press('Submit');

@@ -1,6 +1,6 @@
 //! My Certificates: what this browser holds, pending and issued.
 
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;

@@ -19,8 +19,8 @@ use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeadin
 use crate::ui::context::Context;
 use crate::ui::form::{AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary};
 use crate::ui::format::date_and_time;
+use crate::ui::links::Link;
 use crate::ui::messages::{self, Message};
-use crate::ui::programs::Link;
 
 /// How collecting goes.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use crate::ui::components::{PageHeading, configuration_or_notice};
 use crate::ui::context::Context;
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 
 pub mod collecting;
 pub mod held;

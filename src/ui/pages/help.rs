@@ -1,6 +1,6 @@
 //! Help: what each step means, what is stored where, and what to do when something is lost.
 
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;

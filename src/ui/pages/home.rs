@@ -1,6 +1,6 @@
 //! Home: what this is, the steps, and the requests that this browser holds. `index.html` begins in the same way.
 
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;

@@ -21,9 +21,9 @@ use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{Fault, TextField};
 use crate::ui::format::{date_and_time, pairs, validity};
+use crate::ui::links::Link;
 use crate::ui::messages::Message;
 use crate::ui::messages::inspection as words;
-use crate::ui::programs::Link;
 
 const PASSPHRASE: &str = "inspect-passphrase";
 

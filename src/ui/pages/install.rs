@@ -12,8 +12,8 @@ use leptos_router::hooks::use_query_map;
 use crate::ui::components::{Copyable, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};
+use crate::ui::links::Link;
 use crate::ui::messages;
-use crate::ui::programs::Link;
 
 /// The page.
 #[component]

@@ -12,8 +12,8 @@ use crate::ui::components::{MessageBox, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::form::TextField;
 use crate::ui::format::date_and_time;
+use crate::ui::links::{Link, use_go};
 use crate::ui::messages::{self, Message};
-use crate::ui::programs::{Link, use_go};
 
 /// The reasons that a user can give, the gravest first.
 const REASONS: [RevocationReason; 5] = [

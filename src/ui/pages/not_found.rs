@@ -1,6 +1,6 @@
 //! What there is where there is no page.
 
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;

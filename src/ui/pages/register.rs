@@ -25,8 +25,8 @@ use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
 use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
 use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
+use crate::ui::links::Link;
 use crate::ui::messages;
-use crate::ui::programs::Link;
 
 /// The first step: the certificate types on offer.
 #[component]

@@ -26,8 +26,8 @@ use crate::ui::form::{
 };
 use crate::ui::format::{date_and_time, pairs};
 use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
+use crate::ui::links::{Link, use_go};
 use crate::ui::messages::{self, Message};
-use crate::ui::programs::{Link, use_go};
 
 /// The field of the present passphrase, by the id of its element.
 const PASSPHRASE: &str = "renew-passphrase";

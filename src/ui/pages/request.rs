@@ -16,9 +16,9 @@ use crate::browser::file_url;
 use crate::ui::components::{self, CertificateParticulars};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, validity};
+use crate::ui::links::Link;
 use crate::ui::manage::{ChangePassphrasePanel, RemovePanel};
 use crate::ui::messages;
-use crate::ui::programs::Link;
 
 /// The request that the address names.
 #[component]

@@ -14,8 +14,8 @@ use crate::ui::backup::BackUp;
 use crate::ui::components::{self, MessageBox, PageHeading, StandingMark, Step, StepTrail};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};
+use crate::ui::links::Link;
 use crate::ui::messages;
-use crate::ui::programs::Link;
 
 /// How long to wait before asking again, in milliseconds: soon at first, then less and less often.
 fn interval(asked: u32) -> u32 {

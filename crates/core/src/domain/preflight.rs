@@ -8,6 +8,8 @@ pub const LEAST_STORAGE: u64 = 20 * 1024 * 1024;
 pub struct Facts {
     /// Whether the page came over HTTPS or from this computer: elsewhere browsers withhold what the page needs.
     pub secure_context: bool,
+    /// Whether the site has a newer release than this page, whose workers are gone.
+    pub is_superseded: bool,
     /// Whether a background worker starts; else the browser's words.
     pub worker: Result<(), String>,
     /// Whether the database keeps what is written to it; else the browser's words.
@@ -21,6 +23,8 @@ pub struct Facts {
 pub enum Finding {
     /// The page did not come over HTTPS.
     InsecureContext,
+    /// The site has a newer release than this page.
+    Superseded,
     /// No background worker starts; the browser's words.
     NoWorker(String),
     /// Nothing can be stored; the browser's words.
@@ -32,7 +36,7 @@ pub enum Finding {
 impl Finding {
     /// Whether registering cannot succeed.
     pub fn is_obstacle(&self) -> bool {
-        matches!(self, Self::InsecureContext | Self::NoWorker(_) | Self::NoStorage(_))
+        matches!(self, Self::InsecureContext | Self::Superseded | Self::NoWorker(_) | Self::NoStorage(_))
     }
 }
 
@@ -42,10 +46,11 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         // The browser withholds the rest for this reason alone.
         return vec![Finding::InsecureContext];
     }
+    let superseded = facts.is_superseded.then_some(Finding::Superseded);
     let worker = facts.worker.as_ref().err().cloned().map(Finding::NoWorker);
     let storage = facts.storage.as_ref().err().cloned().map(Finding::NoStorage);
     let little = facts.free_bytes.filter(|&free| free < LEAST_STORAGE).map(Finding::LittleStorage);
-    [worker, storage, little].into_iter().flatten().collect()
+    [superseded, worker, storage, little].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -53,7 +58,13 @@ mod tests {
     use super::*;
 
     fn good() -> Facts {
-        Facts { secure_context: true, worker: Ok(()), storage: Ok(()), free_bytes: Some(LEAST_STORAGE) }
+        Facts {
+            secure_context: true,
+            is_superseded: false,
+            worker: Ok(()),
+            storage: Ok(()),
+            free_bytes: Some(LEAST_STORAGE),
+        }
     }
 
     #[test]
@@ -66,6 +77,7 @@ mod tests {
     fn each_shortcoming_is_named() {
         let words = || Err("blocked".to_owned());
         for (facts, finding, is_obstacle) in [
+            (Facts { is_superseded: true, ..good() }, Finding::Superseded, true),
             (Facts { worker: words(), ..good() }, Finding::NoWorker("blocked".into()), true),
             (Facts { storage: words(), ..good() }, Finding::NoStorage("blocked".into()), true),
             (Facts { free_bytes: Some(7), ..good() }, Finding::LittleStorage(7), false),
@@ -77,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_insecure_context_explains_the_rest() {
-        let facts = Facts { secure_context: false, worker: Ok(()), storage: Err("undefined".into()), free_bytes: None };
+        let facts = Facts { secure_context: false, storage: Err("undefined".into()), free_bytes: None, ..good() };
         assert_eq!(findings(&facts), [Finding::InsecureContext]);
         assert!(Finding::InsecureContext.is_obstacle());
     }

@@ -12,8 +12,8 @@ use super::held::FormatButtons;
 use super::{Held, read_held};
 use crate::ui::components::{self, CertificateParticulars, MessageBox};
 use crate::ui::context::Context;
+use crate::ui::links::Link;
 use crate::ui::messages::{self, Message};
-use crate::ui::programs::Link;
 
 /// How collecting goes.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use keyside_core::domain::key_size::KeySize;
 use leptos::prelude::*;
 
 use crate::ui::components::CopyButton;
-use crate::ui::programs::Link;
+use crate::ui::links::Link;
 
 /// The recipes.
 #[component]
