@@ -1,37 +1,43 @@
-// Keeps the page's own files for use without a network. The network always comes first, so nobody is left on an old version; the API is
-// never answered from here.
+// Keeps the page's own files for use without a network. The document comes from the network first, so no one is left on an old release.
+// The API is never answered from here.
 const CACHE = 'keyside';
 const scope = new URL(self.registration.scope);
-// The workers' files have no hash in their names, and the document does not mention them. They are kept before anyone uses them: without a
-// network it is too late.
-const WORKER_FILES = ['worker', 'certificates', 'inspector'].flatMap((name) => [`${name}_loader.js`, `${name}.js`, `${name}_bg.wasm`]);
+// A file with a hash in its name never changes.
+const HASHED = /-[0-9a-f]{16}(_bg)?\.\w+$/;
 
-// Brings the cache to what `document` needs. Files with a hash in their names never change, so those that are kept stay.
+/** The URLs of the files that a document names in its head, each with the integrity that the file must have. */
+const filesOf = (html) => {
+    const [head] = html.split('</head>');
+    const files = new Map();
+    for (const [tag, file] of head.matchAll(/<(?:link|script)\b[^>]*\b(?:href|src)="([^"#]+)"[^>]*>/g)) {
+        const { href, origin } = new URL(file, scope);
+        if (origin === scope.origin && href !== scope.href) {
+            files.set(href, tag.match(/\bintegrity="([^"]+)"/)?.[1]);
+        }
+    }
+    return files;
+};
+
+/** Brings the cache to what `document` needs. */
 const keep = async (document) => {
-    const cache = await caches.open(CACHE);
     const html = await document.clone().text();
     // Another answer than the page, such as a proxy's notice or a file that was opened by itself, must not take its place.
     const isHtml = document.headers.get('content-type')?.startsWith('text/html');
     if (!isHtml || !html.includes('<meta name="keyside-gateway"')) {
         return;
     }
-    const [head] = html.split('</head>');
-    const address = (file) => new URL(file, scope).href;
-    // With the integrity that each must have, where the document tells it: nothing else may be kept under its name.
-    const wanted = new Map(WORKER_FILES.map((file) => [address(file), undefined]));
-    for (const [tag, file] of head.matchAll(/<(?:link|script)\b[^>]*\b(?:href|src)="([^"#]+)"[^>]*>/g)) {
-        wanted.set(address(file), tag.match(/\bintegrity="([^"]+)"/)?.[1]);
-    }
-    for (const url of wanted.keys()) {
-        if (!url.startsWith(scope.origin) || url === scope.href) wanted.delete(url);
-    }
-    const changing = new Set(WORKER_FILES.map(address));
+    const cache = await caches.open(CACHE);
+    const wanted = filesOf(html);
     const kept = new Set((await cache.keys()).map((request) => request.url));
-    const missing = [...wanted].filter(([url]) => changing.has(url) || !kept.has(url));
+    const missing = [...wanted].filter(([url]) => !kept.has(url) || !HASHED.test(url));
     await cache.addAll(missing.map(([url, integrity]) => new Request(url, { cache: 'no-cache', integrity })));
+    const previous = await (await cache.match(scope.href))?.text();
     await cache.put(scope.href, document);
-    const old = [...kept].filter((url) => url !== scope.href && !wanted.has(url));
-    await Promise.all(old.map((url) => cache.delete(url)));
+    if (previous !== html) {
+        // The previous release stays, for tabs in which it is still open. Older ones go.
+        const used = new Set([scope.href, ...wanted.keys(), ...filesOf(previous ?? '').keys()]);
+        await Promise.all([...kept].filter((url) => !used.has(url)).map((url) => cache.delete(url)));
+    }
 };
 
 const install = async () => {
@@ -53,6 +59,10 @@ self.addEventListener('fetch', (event) => {
     const isDocument = request.mode === 'navigate';
     const answer = async () => {
         const kept = async () => (await caches.open(CACHE)).match(isDocument ? scope.href : request.url);
+        if (HASHED.test(url.pathname) && request.cache !== 'reload') {
+            const file = await kept();
+            if (file) return file;
+        }
         try {
             const response = await fetch(request);
             // A proxy in front of a server that is down answers in its place.

@@ -1,91 +1,85 @@
-// Starts the page: of the three programs that it comes as, the one that has the page at this address. Until that is there, the document
-// shows what index.html has.
-// src/ui/programs.rs has the same table.
-const PROGRAMS = new Map([['', 'app'], ['collect', 'app'], ['register', 'register'], ['submitted', 'register']]);
+// Starts the page's program. Until it has taken over, the document shows what index.html has.
 const base = new URL(document.baseURI).pathname;
-const program = PROGRAMS.get(location.pathname.slice(base.length).split('/')[0]) ?? 'more';
 const firstPaint = document.getElementById('first-paint');
 const show = (id) => {
-    for (const part of ['home', 'loading', 'unsupported']) {
+    for (const part of ['home', 'loading', 'unsupported', 'no-webassembly']) {
         document.getElementById(part).hidden = part !== id;
     }
 };
 
-/** The link in the document's head that names one of the program's files; it has the integrity that the file must have. */
-const file = (ending) => {
-    const name = new RegExp(`/${program}(-[0-9a-f]+)?${ending}$`);
-    return [...document.querySelectorAll('head > link')].find(({ href }) => name.test(href));
+/** Marks the navigation's link to the page that is shown, or to the one above it. The program calls it whenever it shows another page. */
+const markCurrent = (path) => {
+    for (const link of document.querySelectorAll('nav a')) {
+        const isCurrent = link.pathname === path || (link.pathname !== base && path.startsWith(`${link.pathname}/`));
+        if (isCurrent) link.setAttribute('aria-current', 'page');
+        else link.removeAttribute('aria-current');
+    }
 };
 
-/** Loads a module and has its integrity checked: a link of this kind can have that done, `import` cannot. */
+/** The link in the document's head to one of the program's files. It has the integrity that the file must have. */
+const file = (ending) => [...document.querySelectorAll('head > link[rel=program]')].find(({ href }) => new RegExp(`/app(-[0-9a-f]+)?${ending}$`).test(href));
+
+/** Loads a module and has its integrity checked, by an element: `import` cannot do that, and WebKit does not for `modulepreload`. */
 const load = ({ href, integrity }) => new Promise((resolve, reject) => {
-    const link = document.createElement('link');
-    if (!link.relList.supports('modulepreload')) {
-        resolve(import(href));
-        return;
-    }
-    Object.assign(link, { rel: 'modulepreload', href, integrity, crossOrigin: 'anonymous' });
-    link.addEventListener('load', () => resolve(import(href)));
-    link.addEventListener('error', () => reject(new Error(`${href} cannot be loaded`)));
-    document.head.append(link);
+    const script = document.createElement('script');
+    Object.assign(script, { type: 'module', integrity, crossOrigin: 'anonymous', src: href });
+    script.addEventListener('load', () => resolve(import(href)));
+    script.addEventListener('error', () => reject(new Error(`${href} cannot be loaded`)));
+    document.head.append(script);
 });
 
-/** Whether a link of this page led here: the heading then takes the focus, as it does between pages of one program. */
-const isFollowed = () => {
-    const FOLLOWED = 'keyside-followed';
-    try {
-        const followed = sessionStorage.getItem(FOLLOWED);
-        addEventListener('click', ({ target }) => {
-            const link = target.closest?.('a');
-            if (link) sessionStorage.setItem(FOLLOWED, link.href);
-        });
-        return followed === location.href && performance.getEntriesByType('navigation')[0]?.type === 'navigate';
-    } catch {
-        // A browser that keeps nothing.
-        return false;
-    }
-};
+/** Resolves in a task of its own: in between, the browser answers whoever presses a key or a link. */
+const pause = (milliseconds = 0) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // What has been removed meanwhile, or a passphrase, must not come back with a page that the browser has kept in its memory.
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
-
-const byLink = isFollowed();
+document.getElementById('skip-link').addEventListener('click', (event) => {
+    event.preventDefault();
+    document.getElementById('main').focus();
+});
 document.getElementById('unsupported').className = '';
 show(location.pathname === base ? 'home' : 'loading');
-for (const link of firstPaint.querySelectorAll('nav a')) {
-    if (link.pathname === location.pathname || (link.pathname !== base && location.pathname.startsWith(`${link.pathname}/`))) {
-        link.setAttribute('aria-current', 'page');
+markCurrent(location.pathname);
+
+let fetchAhead;
+if (typeof WebAssembly === 'undefined') {
+    show('no-webassembly');
+} else {
+    try {
+        // The youngest of what the program needs of a browser, and can be asked for: without it the program would stop half-way.
+        AbortSignal.timeout(0);
+        const wasm = file('_bg\\.wasm');
+        const get = (cache) => fetch(wasm.href, { integrity: wasm.integrity, cache });
+        // What the browser has kept may be damaged.
+        const code = get('default').catch(() => get('reload'));
+        // It is waited for below, if it comes to that.
+        code.catch(() => undefined);
+        const program = await load(file('\\.js'));
+        await program.default({ module_or_path: code });
+        // The code of this very page, so that its view takes the place of the first paint at once.
+        await program.load(location.pathname.slice(base.length));
+        await pause();
+        // Nothing is painted in between. Whoever has gone to a link of the first paint with the keyboard already stays there.
+        const focused = firstPaint.contains(document.activeElement) && document.activeElement.href;
+        program.mount(markCurrent);
+        firstPaint.remove();
+        if (focused) {
+            setTimeout(() => [...document.querySelectorAll('main a')].find(({ href }) => href === focused)?.focus());
+        }
+        fetchAhead = program.fetch_ahead;
+    } catch (error) {
+        console.error(error);
+        show('unsupported');
     }
-}
-try {
-    const wasm = file('_bg\\.wasm');
-    const get = (cache) => fetch(wasm.href, { integrity: wasm.integrity, cache });
-    // What the browser has kept may be damaged.
-    const code = get('default').catch(() => get('reload'));
-    // It is waited for below, if it comes to that.
-    code.catch(() => undefined);
-    const { default: init, mount } = await load(file('\\.js'));
-    await init({ module_or_path: code });
-    // A task of its own: in between, the browser answers whoever presses a key or a link.
-    await new Promise((resolve) => setTimeout(resolve));
-    // Nothing is painted in between. Whoever has gone to a link with the keyboard already stays there.
-    const focused = firstPaint.contains(document.activeElement) && document.activeElement;
-    mount(byLink && !focused);
-    firstPaint.remove();
-    if (focused) {
-        const part = focused.closest('main') ? 'main' : 'header';
-        setTimeout(() => [...document.querySelectorAll(`${part} a`)].find(({ href }) => href === focused.href)?.focus());
-    }
-} catch (error) {
-    console.error(error);
-    show('unsupported');
 }
 
-// Keeps the page's own files, so that a certificate can be collected again without a network. That loads them all, and takes processor and
-// link from whoever goes on to the next page at once: so it begins on the page on which somebody stays for this long, in milliseconds.
+// The code of all other pages is loaded, and the page's own files are kept for use without a network, once the user has been here for this long,
+// in milliseconds: it takes processor and link, which must not be missing to someone who goes on to the next page at once.
 const REST = 3000;
+await pause(REST);
+await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
+fetchAhead?.();
 if ('serviceWorker' in navigator) {
-    await new Promise((resolve) => setTimeout(resolve, REST));
     navigator.serviceWorker
         .register(new URL('service-worker.js', document.baseURI), { updateViaCache: 'none' })
         .catch((error) => console.info('The page will not open without a network:', error.message));

@@ -1,36 +1,21 @@
-//! The adapters: the browser's IndexedDB, workers, HTTP and downloads behind the crate's ports. Glue without decisions.
+//! The adapters: the browser's IndexedDB, workers, HTTP and downloads behind the core's ports. Glue without decisions.
 
-#[cfg(feature = "page")]
 pub mod clock;
-#[cfg(feature = "page")]
 mod database;
-#[cfg(feature = "page")]
 pub mod device_request_store;
-#[cfg(feature = "page")]
 pub mod download;
-#[cfg(feature = "page")]
 pub mod draft;
-#[cfg(feature = "page")]
 pub mod key_store;
-mod prime_search;
-mod prime_search_pool;
-#[cfg(feature = "page")]
 mod prime_searchers;
-#[cfg(feature = "page")]
 mod records;
-#[cfg(feature = "page")]
 pub mod registration_authority;
-#[cfg(feature = "page")]
+pub mod release;
 pub mod storage;
-#[cfg(feature = "page")]
 pub mod worker_client;
-pub mod worker_host;
 
-#[cfg(feature = "page")]
 use wasm_bindgen::{JsCast, JsValue};
 
 /// A browser's error in words.
-#[cfg(feature = "page")]
 pub(crate) fn words(error: &JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(
         || error.as_string().unwrap_or_else(|| format!("{error:?}")),
@@ -39,7 +24,6 @@ pub(crate) fn words(error: &JsValue) -> String {
 }
 
 /// An absolute URL of one of the page's own files.
-#[cfg(feature = "page")]
 pub(crate) fn file_url(name: &str) -> Result<String, JsValue> {
     let base = web_sys::window()
         .and_then(|window| window.document())
@@ -49,7 +33,6 @@ pub(crate) fn file_url(name: &str) -> Result<String, JsValue> {
 }
 
 /// Starts a worker whose `script`, an absolute URL, is a module.
-#[cfg(feature = "page")]
 fn start_worker(script: &str, name: &str) -> Result<web_sys::Worker, JsValue> {
     let options = web_sys::WorkerOptions::new();
     options.set_type(web_sys::WorkerType::Module);

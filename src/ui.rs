@@ -1,6 +1,6 @@
 //! The user interface: routes, pages, components, and the words for every state and error.
 //!
-//! Pages call the use cases in [`crate::service`]; the adapters reach them through [`context::Context`].
+//! Pages call the use cases in [`keyside_core::service`]; the adapters reach them through [`context::Context`].
 
 pub mod backup;
 pub mod components;
@@ -12,156 +12,139 @@ pub mod format;
 pub mod key_making;
 pub mod manage;
 pub mod messages;
+pub mod other_pages;
 pub mod pages;
 pub mod programs;
+pub mod release_notice;
 pub mod requests;
 
+use core::time::Duration;
+
+use context::Context;
+use js_sys::Function;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::components::{Route, Router, Routes};
+use leptos_router::hooks::use_location;
 use leptos_router::path;
+use release_notice::ReleaseNotice;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::browser::registration_authority::HttpRegistrationAuthority;
-use components::focus_main;
-use context::Context;
-use programs::{Link, Program};
 
-/// Shows a program of the page in the document. `by_link` says that a link of this page led here, so that its heading takes the focus.
-pub fn mount<View: IntoView + 'static>(program: Program, by_link: bool, pages: impl FnOnce(Context) -> View + 'static) {
-    console_error_panic_hook::set_once();
-    components::ANOTHER_PAGE_WAS_OPEN.set(by_link);
-    leptos::mount::mount_to_body(move || pages(Context::new(program, HttpRegistrationAuthority::of_this_page())));
-}
-
-/// The page's program for Home and Collect.
-#[component]
-pub fn App(
-    /// The adapters that the pages work with.
-    context: Context,
-) -> impl IntoView {
-    view! {
-        <Frame context>
-            <Routes fallback=pages::not_found::NotFound>
-                <Route path=path!("/") view=pages::home::Home/>
-                <Route path=path!("/collect") view=pages::collect::Collect/>
-            </Routes>
-        </Frame>
+/// Loads the code that the page at `path`, below the site's and without a slash at its beginning, needs beside the main program's.
+pub async fn load(path: &str) {
+    if !is_main_job(path) {
+        // If it cannot be loaded, the page says so.
+        let _ = other_pages::load().await;
     }
 }
 
-/// The page's program for Register and Submitted.
+/// Loads the code of all pages, so that none waits for it. If it cannot be loaded now, it is when one is shown.
+pub fn fetch_ahead() {
+    spawn_local(async {
+        let _ = other_pages::load().await;
+    });
+}
+
+/// Shows the page in the document's `main`. `mark_current` gets each path that is shown.
+pub fn mount(mark_current: Function) {
+    console_error_panic_hook::set_once();
+    let context = Context::new(HttpRegistrationAuthority::of_this_page());
+    if let Some(main) = document().get_element_by_id("main") {
+        leptos::mount::mount_to(main.unchecked_into(), move || view! { <App context mark_current/> }).forget();
+    }
+}
+
+/// Whether the page at `path` is one of Home, Register, Submitted and Collect, which the main program has.
+fn is_main_job(path: &str) -> bool {
+    let first = path.split(['/', '?', '#']).next().unwrap_or_default();
+    matches!(first, "" | "register" | "submitted" | "collect")
+}
+
+/// The page: one program and one router. The main job's pages are in the main program, all others in a part that is loaded when one of them
+/// is first shown.
 #[component]
-pub fn Register(
+fn App(
     /// The adapters that the pages work with.
     context: Context,
+    /// Gets each path that is shown.
+    mark_current: Function,
 ) -> impl IntoView {
+    use other_pages::OtherPage;
+
+    provide_context(context);
+    context.load_configuration();
+    show_site_name(context);
+    let (is_loading, set_is_loading) = signal(false);
     view! {
-        <Frame context>
+        <Router base=context::base_path() set_is_routing=set_is_loading>
+            <CurrentLink mark_current/>
+            <LoadingNotice is_loading/>
+            <ReleaseNotice/>
             <Routes fallback=pages::not_found::NotFound>
+                <Route path=path!("/") view=pages::home::Home/>
                 <Route path=path!("/register") view=pages::register::ChooseType/>
                 <Route path=path!("/register/:type") view=pages::register::CertificateRequest/>
                 <Route path=path!("/submitted/:enrollment_id") view=pages::submitted::Submitted/>
+                <Route path=path!("/collect") view=pages::collect::Collect/>
+                <Route path=path!("/requests/:enrollment_id") view=OtherPage::Request/>
+                <Route path=path!("/renew") view=OtherPage::RenewFromFile/>
+                <Route path=path!("/renew/:enrollment_id") view=OtherPage::Renew/>
+                <Route path=path!("/certificates") view=OtherPage::MyCertificates/>
+                <Route path=path!("/lost") view=OtherPage::Lost/>
+                <Route path=path!("/install") view=OtherPage::Install/>
+                <Route path=path!("/devices") view=OtherPage::Devices/>
+                <Route path=path!("/trust") view=OtherPage::Trust/>
+                <Route path=path!("/inspect") view=OtherPage::Inspector/>
+                <Route path=path!("/help") view=OtherPage::Help/>
+                <Route path=path!("/about") view=OtherPage::About/>
             </Routes>
-        </Frame>
-    }
-}
-
-/// The page's program for everything else.
-#[component]
-pub fn More(
-    /// The adapters that the pages work with.
-    context: Context,
-) -> impl IntoView {
-    view! {
-        <Frame context>
-            <Routes fallback=pages::not_found::NotFound>
-                <Route path=path!("/requests/:enrollment_id") view=pages::request::Request/>
-                <Route path=path!("/renew") view=pages::renew::RenewFromFile/>
-                <Route path=path!("/renew/:enrollment_id") view=pages::renew::Renew/>
-                <Route path=path!("/certificates") view=pages::certificates::MyCertificates/>
-                <Route path=path!("/lost") view=pages::lost::Lost/>
-                <Route path=path!("/install") view=pages::install::Install/>
-                <Route path=path!("/devices") view=pages::devices::Devices/>
-                <Route path=path!("/trust") view=pages::trust::Trust/>
-                <Route path=path!("/inspect") view=pages::inspect::Inspector/>
-                <Route path=path!("/help") view=pages::help::Help/>
-                <Route path=path!("/about") view=pages::about::About/>
-            </Routes>
-        </Frame>
-    }
-}
-
-/// What every page is in.
-#[component]
-fn Frame(context: Context, children: Children) -> impl IntoView {
-    provide_context(context);
-    context.load_configuration();
-    view! {
-        <Router base=context::base_path()>
-            <Top/>
-            <main id="main" tabindex="-1">{children()}</main>
-            <Bottom/>
         </Router>
     }
 }
 
-/// What stands above every page: the way to its content for those who use the keyboard, the site's name, the badge and the
-/// navigation. `index.html` has the same, for the time until the program is there.
+/// Has the navigation, which `index.html` holds, show where the user is.
 #[component]
-fn Top() -> impl IntoView {
-    let context = Context::here();
-    let site_name = move || {
-        context.configuration().map(|configuration| configuration.site_name).unwrap_or_else(|| "Keyside".into())
-    };
-    let badge = move || {
-        context
-            .configuration()
-            .and_then(|configuration| configuration.badge)
-            .map(|badge| view! { <span class="badge">{badge}</span> })
-    };
-    view! {
-        <a
-            class="skip-link"
-            href="#main"
-            on:click=|event| {
-                event.prevent_default();
-                focus_main();
-            }
-        >
-            "Skip to the content"
-        </a>
-        <header class="page-header">
-            <div class="page-header-inner">
-                <p class="site-name">
-                    <svg class="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-                        <path d="M14.5 2a7.5 7.5 0 0 0-7.2 9.6L2 16.9V22h5.1v-2.6h2.6v-2.6h2.5l.6-.6A7.5 7.5 0 1 0 14.5 2Zm2.4 7.2a2.1 2.1 0 1 1 0-4.2 2.1 2.1 0 0 1 0 4.2Z"/>
-                    </svg>
-                    <span>{site_name}</span>
-                    {badge}
-                </p>
-                <nav aria-label="Main">
-                    <ul>
-                        <li><Link href="/" exact=true>"Home"</Link></li>
-                        <li><Link href="/register">"Register"</Link></li>
-                        <li><Link href="/collect">"Collect"</Link></li>
-                        <li><Link href="/certificates">"My Certificates"</Link></li>
-                        <li><Link href="/devices">"Devices"</Link></li>
-                        <li><Link href="/trust">"Trust"</Link></li>
-                        <li><Link href="/inspect">"Inspector"</Link></li>
-                        <li><Link href="/help">"Help"</Link></li>
-                        <li><Link href="/about">"About"</Link></li>
-                    </ul>
-                </nav>
-            </div>
-        </header>
-    }
+fn CurrentLink(mark_current: Function) -> impl IntoView {
+    let path = use_location().pathname;
+    let mark_current = StoredValue::new_local(mark_current);
+    Effect::new(move || {
+        let path = path.get();
+        if let Err(error) = mark_current.with_value(|mark| mark.call1(&JsValue::NULL, &path.into())) {
+            leptos::logging::error!("{error:?}");
+        }
+    });
 }
 
-/// What stands below every page.
+/// Says that the next page is being loaded, when that takes a while.
 #[component]
-fn Bottom() -> impl IntoView {
-    view! {
-        <footer class="page-footer">
-            <p>"Your private key is made in this browser. It leaves it only in the files that you download, encrypted."</p>
-        </footer>
-    }
+fn LoadingNotice(is_loading: ReadSignal<bool>) -> impl IntoView {
+    /// In milliseconds.
+    const A_WHILE: u64 = 500;
+    let is_shown = RwSignal::new(false);
+    Effect::new(move |timer: Option<Option<TimeoutHandle>>| {
+        timer.flatten().inspect(TimeoutHandle::clear);
+        is_shown.set(false);
+        is_loading
+            .get()
+            .then(|| set_timeout_with_handle(move || is_shown.set(true), Duration::from_millis(A_WHILE)).ok())
+            .flatten()
+    });
+    view! { <p role="status" class="loading-notice">{move || is_shown.get().then_some("Loading the page…")}</p> }
+}
+
+/// Puts the configured name and badge into the header, which `index.html` holds.
+fn show_site_name(context: Context) {
+    Effect::new(move || {
+        let Some(configuration) = context.configuration() else { return };
+        let set = |id: &str, text: &str| {
+            if let Some(element) = document().get_element_by_id(id) {
+                element.set_text_content(Some(text));
+                element.toggle_attribute_with_force("hidden", text.is_empty()).map(drop).unwrap_or_default();
+            }
+        };
+        set("site-name", &configuration.site_name);
+        set("badge", configuration.badge.as_deref().unwrap_or_default());
+    });
 }

@@ -1,4 +1,4 @@
-//! The adapters and the core inside a real browser: `wasm-pack test --headless --chrome -- --test browser`.
+//! The adapters and the core inside a real browser: `cargo xtask test browser`.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 
@@ -12,21 +12,21 @@ use keyside::browser::draft::{self, Draft};
 use keyside::browser::key_store::IndexedDbKeyStore;
 use keyside::browser::registration_authority::HttpRegistrationAuthority;
 use keyside::browser::worker_client::WebWorkers;
-use keyside::custody::{self, prime_source::LocalSearch};
-use keyside::domain::device::{Device, DeviceKind, FileFormat};
-use keyside::domain::device_request::DeviceRequest;
-use keyside::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
-use keyside::domain::key_size::KeySize;
-use keyside::domain::passphrase::Passphrase;
-use keyside::pki::certification_request::CertificationRequest;
-use keyside::pki::encrypted_private_key;
-use keyside::pki::key_pair::{KeyPair, key_id};
-use keyside::ports::{
+use keyside::ui::format::pairs;
+use keyside_core::custody::{self, prime_source::LocalSearch};
+use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device_request::DeviceRequest;
+use keyside_core::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::ports::{
     DeviceRequestStore, HeldDeviceRequests, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError,
     WorkerError,
 };
-use keyside::protocol::{Answer, Generate, Generated, Job, Stage};
-use keyside::ui::format::pairs;
+use keyside_core::protocol::{Answer, Generate, Generated, Job, Stage};
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::encrypted_private_key;
+use keyside_pki::key_pair::{KeyPair, key_id};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use x509_cert::name::Name;
 
@@ -82,7 +82,7 @@ async fn custody_makes_a_sealed_key_and_its_request() {
     let request = CertificationRequest::from_der(&certification_request.0).unwrap();
     assert_eq!(request.verify(), Ok(()));
     assert_eq!(request.email_addresses().unwrap(), ["zoe@example.com"]);
-    let clear = encrypted_private_key::decrypt(&sealed.0, &Passphrase::new(PASSPHRASE.into())).unwrap();
+    let clear = encrypted_private_key::decrypt(&sealed.0, PASSPHRASE).unwrap();
     let key_pair = KeyPair::from_private_key_info(&clear).unwrap();
     assert_eq!(key_id(&key_pair.to_subject_public_key_info().unwrap()), id);
 }

@@ -7,16 +7,17 @@ use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use keyside::api::NewRequest;
-use keyside::domain::distinguished_name::SubjectTemplate;
-use keyside::domain::passphrase::Passphrase;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::certification_request::CertificationRequest;
-use keyside::pki::inspection::{self, Surroundings};
-use keyside::pki::key_pair::KeyPair;
-use keyside::pki::{backup, certification_path, certs_only, encrypted_private_key, pem, pfx};
-use keyside::protocol::{Answer, CertificateJob, FileAnswer, FileJob, Job};
+use keyside_core::api::NewRequest;
+use keyside_core::backup;
+use keyside_core::domain::distinguished_name::SubjectTemplate;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::inspection::{self, Surroundings};
+use keyside_core::protocol::{Answer, CertificateJob, FileAnswer, FileJob, Job};
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::key_pair::KeyPair;
+use keyside_pki::{certification_path, certs_only, encrypted_private_key, pem, pfx};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -90,7 +91,7 @@ fn certificates() {
             let this = std::slice::from_ref(&certificate);
             let _ = certification_path::build(&leaf, this, &trust_anchors, AT);
             let _ = certification_path::build(&leaf, &intermediates, this, AT);
-            Ok::<_, keyside::pki::error::Error>(())
+            Ok::<_, keyside_pki::error::Error>(())
         });
     }
 }
@@ -111,11 +112,11 @@ fn certification_requests() {
 
 #[test]
 fn encrypted_private_keys() {
-    let passphrase = Passphrase::new("Correct-4-horse".into());
+    let passphrase = "Correct-4-horse";
     for (path, good) in vectors("encrypted_private_key") {
-        let clear = encrypted_private_key::decrypt(&good, &passphrase).unwrap();
+        let clear = encrypted_private_key::decrypt(&good, passphrase).unwrap();
         assert!(KeyPair::from_private_key_info(&clear).is_ok());
-        batter(&path.display().to_string(), &good, |bytes| encrypted_private_key::decrypt(bytes, &passphrase));
+        batter(&path.display().to_string(), &good, |bytes| encrypted_private_key::decrypt(bytes, passphrase));
     }
 }
 
@@ -123,13 +124,13 @@ fn encrypted_private_keys() {
 fn pfx_files() {
     for (path, good) in files("pfx", "p12") {
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let passphrase = Passphrase::new(if name.ends_with("empty") { "" } else { "Correct-4-horse" }.into());
+        let passphrase = if name.ends_with("empty") { "" } else { "Correct-4-horse" };
         // Their derivations take too long for thousands of variants. What can be told without one is cheap.
         let is_costly = ["gnutls", "java", "nss"].iter().any(|program| name.starts_with(program));
         batter(name, &good, |bytes| {
             let _ = pfx::protection(bytes).map(|protection| protection.verdict());
             if !is_costly {
-                let _ = pfx::open(bytes, &passphrase).map(|opened| opened.identity().map(drop));
+                let _ = pfx::open(bytes, passphrase).map(|opened| opened.identity().map(drop));
             }
         });
     }
@@ -151,9 +152,9 @@ fn files_to_inspect() {
 
 #[test]
 fn private_keys_in_the_clear() {
-    let passphrase = Passphrase::new("Correct-4-horse".into());
+    let passphrase = "Correct-4-horse";
     let (_, sealed) = vectors("encrypted_private_key").remove(0);
-    let clear = encrypted_private_key::decrypt(&sealed, &passphrase).unwrap();
+    let clear = encrypted_private_key::decrypt(&sealed, passphrase).unwrap();
     batter("PrivateKeyInfo", &clear, KeyPair::from_private_key_info);
 }
 

@@ -26,14 +26,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use der::Encode;
 use der::asn1::Ia5String;
-use keyside::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, request_path};
-use keyside::domain::key_size::KeySize;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::key_pair::KeyPair;
+use keyside_core::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, request_path};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::key_generation;
 use keyside_gateway::audit::hexadecimal;
 use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::Location;
+use keyside_pki::key_pair::KeyPair;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use reqwest::Method;
@@ -123,7 +124,7 @@ impl Drop for Gateway {
 /// A certification request for 2048 bits, DER.
 fn certification_request(common_name: &str) -> Vec<u8> {
     static KEY: OnceLock<KeyPair> = OnceLock::new();
-    let key = KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key();
+    let key = KEY.get_or_init(|| key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key();
     let subject = format!("CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US");
     let mut builder = RequestBuilder::new(Name::from_str(&subject).unwrap()).unwrap();
     let address = GeneralName::Rfc822Name(Ia5String::new("ada@example.com").unwrap());

@@ -3,9 +3,9 @@
 //! A request matches an authorisation when certificate type and Common Name are the same to the letter, and the e-mail address but for
 //! case. One authorisation is for one request. The applicant is never told whether there is one: the answers are the same.
 
-use keyside::domain::distinguished_name::check_common_name;
-use keyside::domain::email_address;
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::distinguished_name::check_common_name;
+use keyside_core::domain::email_address;
+use keyside_core::domain::transaction_id::TransactionId;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::audit::{Action, Actor, NewEntry};

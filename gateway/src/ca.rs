@@ -120,7 +120,7 @@ pub enum CaError {
     },
     /// A structure cannot be read or made.
     #[error(transparent)]
-    Pki(#[from] keyside::pki::error::Error),
+    Pki(#[from] keyside_pki::error::Error),
     /// A certificate or CRL cannot be built.
     #[error("a certificate or CRL cannot be made: {0}")]
     Build(#[from] x509_cert::builder::Error),

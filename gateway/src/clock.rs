@@ -1,5 +1,7 @@
 //! Time as the gateway keeps it: seconds since 1970-01-01T00:00:00Z, signed as SQLite's integers are.
 
+use std::env;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use der::DateTime;
@@ -9,10 +11,24 @@ pub const DAY: i64 = 24 * 60 * 60;
 /// How long before its making a certificate's or CRL's validity begins, in seconds: not everybody's clock is right.
 pub const BACKDATING: i64 = 5 * 60;
 
+/// The environment variable with which tests set the clock: by how many seconds it is ahead. Release builds ignore it.
+pub const AHEAD_VARIABLE: &str = "KEYSIDE_TEST_CLOCK_AHEAD";
+
 /// Now.
 pub fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
-    from_unsigned(elapsed.unwrap_or_default().as_secs())
+    from_unsigned(elapsed.unwrap_or_default().as_secs()).saturating_add(ahead())
+}
+
+/// How far the tests have set the clock.
+fn ahead() -> i64 {
+    static AHEAD: OnceLock<i64> = OnceLock::new();
+    if cfg!(debug_assertions) {
+        *AHEAD
+            .get_or_init(|| env::var(AHEAD_VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or_default())
+    } else {
+        0
+    }
 }
 
 /// A time as the API and X.509 have it; what is too far off becomes the end of time.

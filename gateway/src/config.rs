@@ -12,12 +12,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Uri};
-use keyside::api;
-use keyside::domain::distinguished_name::SubjectTemplate;
-use keyside::domain::key_size::KeySize;
-use keyside::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
-use keyside::pki::certificate::Certificate;
-use keyside::pki::pem;
+use keyside_core::api;
+use keyside_core::domain::distinguished_name::SubjectTemplate;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
+use keyside_pki::certificate::Certificate;
+use keyside_pki::pem;
 use lettre::Address;
 use lettre::message::Mailbox;
 use serde::Deserialize;

@@ -1,8 +1,8 @@
 //! The connection check's judgement: whether a client's certificate works here, and if not, what is wrong with it.
 
-use keyside::api::{ConnectionCheck, ConnectionVerdict, ShownCertificate};
-use keyside::pki::certificate::Certificate;
-use keyside::pki::certification_path::{self, PathError};
+use keyside_core::api::{ConnectionCheck, ConnectionVerdict, ShownCertificate};
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_path::{self, PathError};
 
 use crate::tls::Client;
 

@@ -3,8 +3,8 @@
 //! An approval only fixes what the certificate will say. Signing is left to the server, which notices approved requests
 //! within a second, or at its next start: so the CA's keys and their passphrase are needed in one place alone.
 
-use keyside::domain::revocation::RevocationReason;
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::revocation::RevocationReason;
+use keyside_core::domain::transaction_id::TransactionId;
 
 use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};

@@ -4,9 +4,9 @@
 
 use axum::http::{HeaderMap, header};
 use base64ct::{Base64, Encoding};
-use keyside::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
-use keyside::domain::device::Device;
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
+use keyside_core::domain::device::Device;
+use keyside_core::domain::transaction_id::TransactionId;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 

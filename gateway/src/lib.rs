@@ -16,7 +16,7 @@
 //! | [`serial_number`], [`clock`] | the two sources of what differs each time |
 //!
 //! Dependencies point one way: `routes -> service -> {policy, connection_check, decision, store, ca}`, `store -> database`. Bytes are read and made by
-//! [`keyside::pki`], the API's types are [`keyside::api`]'s: the page uses the same code.
+//! [`keyside_pki`], the API's types are [`keyside_core::api`]'s: the page uses the same code.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use keyside::pki::certificate::Certificate;
+use keyside_pki::certificate::Certificate;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -40,7 +40,7 @@ use crate::notifications::delivery::{Delivery, DeliveryError};
 use crate::notifications::sender::Sender;
 use crate::notifications::templates::{TemplateError, Templates};
 use crate::operations::Operations;
-use crate::page::{NoPage, Page};
+use crate::page::{Page, PageError};
 use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
 use crate::service::Service;
@@ -113,7 +113,7 @@ pub enum StartError {
     Config(#[from] ConfigError),
     /// The page is not there.
     #[error(transparent)]
-    Page(#[from] NoPage),
+    Page(#[from] PageError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -339,7 +339,10 @@ impl Gateway {
         if options.manual_approval {
             config.approval = Approval::Manual {};
         }
-        let page = options.page.as_deref().map(Page::open).transpose()?;
+        let page = match &options.page {
+            Some(folder) => Some(Page::read(folder)?),
+            None => Page::embedded(),
+        };
         let identity = config.tls.clone().map(ServerIdentity::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let data = DataDirectory::new(&options.data);
         let lock = data.take()?;

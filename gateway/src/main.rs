@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use der::DateTime;
-use keyside::domain::device::{DeviceKind, FileFormat};
-use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::domain::{distinguished_name, email_address};
+use keyside_core::domain::device::{DeviceKind, FileFormat};
+use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::domain::{distinguished_name, email_address};
 use keyside_gateway::audit::{self, Action, Actor, NewEntry, Verified, hexadecimal};
 use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
@@ -38,7 +38,7 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API, and the page if it is named. Makes what is missing in the data folder.
+    /// Serve the page and the API. Makes what is missing in the data folder.
     Serve {
         /// The address to listen on, by TLS where the configuration has a certificate for it; with port 0 the system chooses.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
@@ -53,7 +53,7 @@ enum Command {
         operations_listen: Option<SocketAddr>,
         #[command(flatten)]
         data: Data,
-        /// The folder with the built page.
+        /// A folder with a built page, to be served in place of the one that is in the program. It is read once, at the start.
         #[arg(long, value_name = "FOLDER")]
         page: Option<PathBuf>,
         /// Leave approval to `keyside-gateway requests`, whatever the configuration says.

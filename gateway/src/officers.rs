@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use keyside::domain::email_address;
+use keyside_core::domain::email_address;
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;

@@ -1,13 +1,13 @@
 //! What a certification request must be before anybody is asked to approve it.
 
-use keyside::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
-use keyside::domain::device::Device;
-use keyside::domain::distinguished_name::{self, SubjectTemplate};
-use keyside::domain::email_address;
-use keyside::domain::key_size::KeySize;
-use keyside::pki::certification_request::{CertificationRequest, RsaParameters};
-use keyside::pki::device_names::{self, DeviceName};
-use keyside::pki::error::Error;
+use keyside_core::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
+use keyside_core::device_names::{self, DeviceName};
+use keyside_core::domain::device::Device;
+use keyside_core::domain::distinguished_name::{self, SubjectTemplate};
+use keyside_core::domain::email_address;
+use keyside_core::domain::key_size::KeySize;
+use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
+use keyside_pki::error::Error;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::problem::Refusal;

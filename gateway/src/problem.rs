@@ -5,7 +5,7 @@ use std::any::Any;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use keyside::api::{PROBLEM_JSON, Problem, ProblemKind};
+use keyside_core::api::{PROBLEM_JSON, Problem, ProblemKind};
 
 use crate::ca::CaError;
 use crate::database::DatabaseError;

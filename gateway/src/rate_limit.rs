@@ -12,8 +12,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use keyside::api::{PROBLEM_JSON, Problem, ProblemKind, REQUESTS_PATH};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{PROBLEM_JSON, Problem, ProblemKind, REQUESTS_PATH};
+use keyside_core::domain::transaction_id::TransactionId;
 use percent_encoding::percent_decode_str;
 
 use crate::config::Limits;

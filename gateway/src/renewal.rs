@@ -1,12 +1,12 @@
 //! What a renewal must be before anybody is asked to approve it: signed by the holder of a certificate that was issued here,
 //! is valid, and is about to end; for the same names.
 
-use keyside::api::{ProblemKind, RenewalPolicy};
-use keyside::pki::certificate::Certificate;
-use keyside::pki::certification_path::{self, PathError};
-use keyside::pki::certification_request::CertificationRequest;
-use keyside::pki::error::Error;
-use keyside::pki::full_pki_request::FullPkiRequest;
+use keyside_core::api::{ProblemKind, RenewalPolicy};
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_path::{self, PathError};
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::error::Error;
+use keyside_pki::full_pki_request::FullPkiRequest;
 use x509_cert::ext::pkix::SubjectAltName;
 
 use crate::clock;

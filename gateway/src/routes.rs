@@ -8,7 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
+use keyside_core::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::trace::TraceLayer;
@@ -180,7 +180,7 @@ async fn method_not_allowed(method: Method) -> Refusal {
 async fn no_page() -> Refusal {
     Refusal::new(
         ProblemKind::NotFound,
-        "This gateway serves the API alone; start it with --page FOLDER to serve the page.",
+        "This gateway was built without the page: start it with --page FOLDER to serve one.",
     )
 }
 

@@ -10,15 +10,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyside::api::{
+use keyside_core::api::{
     CaCertificates, Configuration, ConnectionCheck, ConnectionVerdict, NewRequest, NewRevocation, ProblemKind,
     RequestState, RequestStatus,
 };
-use keyside::domain::device::Device;
-use keyside::domain::file_name;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::certification_request::CertificationRequest;
+use keyside_core::domain::device::Device;
+use keyside_core::domain::file_name;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_request::CertificationRequest;
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyExecutor;
 use tokio::task::spawn_blocking;

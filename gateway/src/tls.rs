@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::http::Uri;
-use keyside::domain::key_size::KeySize;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::key_pair::KeyPair;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::key_generation;
+use keyside_pki::certificate::Certificate;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -118,7 +118,7 @@ impl ServerIdentity {
     /// A certificate that the embedded CA issues to the server at `url` for a new key, which is nowhere but in memory.
     pub fn issue(url: &str, ca: &EmbeddedCa) -> Result<Self, TlsError> {
         let host = url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_owned()));
-        let key = KeyPair::generate(KEY_SIZE, &mut rand::rng()).map_err(CaError::from)?;
+        let key = key_generation::generate(KEY_SIZE, &mut rand::rng()).map_err(CaError::from)?;
         let leaf = ca.issue_for_server(&host.unwrap_or_default(), &key)?;
         let chain = [leaf, ca.certificate(Authority::Issuing).to_vec()].map(CertificateDer::from);
         let key = key.to_private_key_info().map_err(CaError::from)?;

@@ -1,12 +1,31 @@
-//! The page's program for Home and Collect.
+//! The page's program. `public/start.js` calls `load` and `mount` once, in this order, and `fetch_ahead` when the browser is idle.
 
-/// Shows it: `public/start.js` calls this once, and says whether a link of this page led here.
 #[cfg(target_arch = "wasm32")]
-#[wasm_bindgen::prelude::wasm_bindgen]
-pub fn mount(by_link: bool) {
-    use keyside::ui::{self, App, AppProps, programs::Program};
+use js_sys::Function;
+#[cfg(target_arch = "wasm32")]
+use keyside::ui;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen::prelude::wasm_bindgen;
 
-    ui::mount(Program::App, by_link, |context| App(AppProps { context }));
+/// Loads the code of the page at `path`, below the site's and without a slash at its beginning.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub async fn load(path: String) {
+    ui::load(&path).await;
+}
+
+/// Shows the page. `mark_current` gets each path that is shown.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub fn mount(mark_current: Function) {
+    ui::mount(mark_current);
+}
+
+/// Loads the code of all pages.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub fn fetch_ahead() {
+    ui::fetch_ahead();
 }
 
 fn main() {

@@ -1,6 +1,6 @@
 //! The computer's clock.
 
-use crate::ports::Clock;
+use keyside_core::ports::Clock;
 
 /// `Date.now()`.
 #[derive(Clone, Copy, Debug)]

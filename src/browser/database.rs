@@ -9,9 +9,8 @@ use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
+use keyside_core::ports::StoreError;
 use wasm_bindgen_futures::spawn_local;
-
-use crate::ports::StoreError;
 
 /// The database's name.
 const DATABASE: &str = "keyside";

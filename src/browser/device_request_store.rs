@@ -1,9 +1,10 @@
 //! The requests for devices in IndexedDB: one record a request, under its ID.
 
+use keyside_core::domain::device_request::DeviceRequest;
+use keyside_core::ports::{DeviceRequestStore, HeldDeviceRequests, StoreError};
+
 use super::database::DEVICE_REQUESTS;
 use super::records;
-use crate::domain::device_request::DeviceRequest;
-use crate::ports::{DeviceRequestStore, HeldDeviceRequests, StoreError};
 
 /// The requests for devices in this browser's IndexedDB.
 #[derive(Clone, Copy, Debug)]

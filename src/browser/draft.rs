@@ -2,12 +2,12 @@
 //!
 //! In IndexedDB, since what goes into `localStorage` may not survive a crash of the browser.
 
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::ports::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::database::DRAFTS;
 use super::records;
-use crate::domain::key_size::KeySize;
-use crate::ports::StoreError;
 
 /// The key of the only record.
 const KEY: &str = "registration";

@@ -1,9 +1,10 @@
 //! The key store in IndexedDB: one record an enrollment, under its ID.
 
+use keyside_core::domain::enrollment::Enrollment;
+use keyside_core::ports::{Held, KeyStore, StoreError};
+
 use super::database::ENROLLMENTS;
 use super::records;
-use crate::domain::enrollment::Enrollment;
-use crate::ports::{Held, KeyStore, StoreError};
 
 /// The enrollments in this browser's IndexedDB.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::Array;
+use keyside_core::protocol::PRIME_SEARCH;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{MessageChannel, MessageEvent, Worker};
 
-use super::{prime_search, start_worker};
+use super::start_worker;
 
 /// More workers than this are not started, however many processors there are: each takes memory, and the gain gets small.
 const MOST_WORKERS: usize = 8;
@@ -23,7 +24,7 @@ struct Searcher {
 impl Searcher {
     /// Starts a worker, and connects it with `key_maker` once it listens.
     fn start(script: &str, key_maker: &Worker) -> Result<Self, JsValue> {
-        let worker = start_worker(script, prime_search::NAME)?;
+        let worker = start_worker(script, PRIME_SEARCH)?;
         let on_message = Closure::new({
             let (worker, key_maker) = (worker.clone(), key_maker.clone());
             // One that cannot be connected is of no use, and the key maker does without it.

@@ -5,13 +5,13 @@
 
 use indexed_db_futures::prelude::*;
 use js_sys::JSON;
+use keyside_core::ports::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
 use super::database::{read_write, with_connection};
 use super::words;
-use crate::ports::StoreError;
 
 /// What a record says.
 fn read<T: DeserializeOwned>(record: &JsValue) -> Result<T, StoreError> {

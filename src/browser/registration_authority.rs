@@ -1,17 +1,16 @@
 //! The registration authority over HTTP.
 
 use gloo_net::http::{Request, RequestBuilder, Response};
-use serde::de::DeserializeOwned;
-use web_sys::AbortSignal;
-
-use crate::api::{
+use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN,
     PKCS7_CMC_REQUEST, PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path, revocation_path,
 };
-use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::transaction_id::TransactionId;
-use crate::pki::pem;
-use crate::ports::{RaError, RegistrationAuthority};
+use keyside_core::domain::base64_bytes::Base64Bytes;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::ports::{RaError, RegistrationAuthority};
+use keyside_pki::pem;
+use serde::de::DeserializeOwned;
+use web_sys::AbortSignal;
 
 /// How long to wait for an answer, in milliseconds.
 const TIMEOUT: u32 = 20_000;

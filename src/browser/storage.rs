@@ -1,13 +1,13 @@
 //! What the browser says of its storage, and of itself.
 
+use keyside_core::domain::preflight::Facts;
+use keyside_core::ports::{StoreError, WorkerError};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{StorageEstimate, StorageManager};
 
 use super::database;
 use super::worker_client::WebWorkers;
-use crate::domain::preflight::Facts;
-use crate::ports::{StoreError, WorkerError};
 
 /// The storage manager; browsers have it in secure contexts alone.
 fn manager() -> Option<StorageManager> {

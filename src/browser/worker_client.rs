@@ -9,35 +9,36 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
+use keyside_core::domain::base64_bytes::Base64Bytes;
+use keyside_core::domain::enrollment::Enrollment;
+use keyside_core::inspection::Inspection;
+use keyside_core::ports::{KeyWorker, WorkerError};
+use keyside_core::protocol::{
+    Answer, BUILD, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
+    Inspect, Job, KEY_MAKER, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked,
+};
+use keyside_pki::certificate::CertificateSummary;
+use keyside_pki::certification_path::PathError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 use zeroize::Zeroizing;
 
 use super::prime_searchers::PrimeSearchers;
-use super::worker_host::KEY_MAKER;
-use super::{file_url, start_worker, words};
-use crate::domain::base64_bytes::Base64Bytes;
-use crate::domain::certificate_summary::CertificateSummary;
-use crate::domain::enrollment::Enrollment;
-use crate::pki::certification_path::PathError;
-use crate::pki::inspection::Inspection;
-use crate::ports::{KeyWorker, WorkerError};
-use crate::protocol::{
-    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
-    Inspect, Job, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked, VERSION,
-};
+use super::release::worker_script;
+use super::{start_worker, words};
 
-/// The start script of the main job's worker, as the build names it. A second build, with what not every browser has (wide arithmetic), would be
-/// chosen here: everything that makes keys starts with this name.
-const WORKER: &str = "worker_loader.js";
+/// The program of the main job's workers, by the title of its link in the document's head. A second build, with what not every browser has (wide
+/// arithmetic), would be chosen here: everything that makes keys starts with this name.
+const WORKER: &str = "worker";
 /// That of the worker for certificates.
-const CERTIFICATES: &str = "certificates_loader.js";
+const CERTIFICATES: &str = "certificates";
 /// The inspector's.
-const INSPECTOR: &str = "inspector_loader.js";
+const INSPECTOR: &str = "inspector";
 
 /// How long a worker may take to load and start, in milliseconds.
 const START_TIMEOUT: u32 = 60_000;
@@ -69,8 +70,13 @@ fn stopped(error: &JsValue) -> WorkerError {
 }
 
 impl Running {
-    fn start(script: &str, name: &str) -> Result<Self, WorkerError> {
-        let worker = file_url(script).and_then(|url| start_worker(&url, name)).map_err(|error| stopped(&error))?;
+    /// Starts a worker called `name` with the program `title`.
+    async fn start(title: &str, name: &str) -> Result<Self, WorkerError> {
+        Self::start_script(&worker_script(title).await?, name)
+    }
+
+    fn start_script(script: &str, name: &str) -> Result<Self, WorkerError> {
+        let worker = start_worker(script, name).map_err(|error| stopped(&error))?;
         let (sender, messages) = unbounded();
         let on_message = on_message(sender.clone());
         let on_error = Closure::new(move |event: ErrorEvent| {
@@ -87,9 +93,9 @@ impl Running {
     }
 
     /// A worker that will be asked for a new key, and those that search for primes on its behalf.
-    fn start_key_maker() -> Result<Self, WorkerError> {
-        let mut running = Self::start(WORKER, KEY_MAKER)?;
-        let script = file_url(WORKER).map_err(|error| stopped(&error))?;
+    async fn start_key_maker() -> Result<Self, WorkerError> {
+        let script = worker_script(WORKER).await?;
+        let mut running = Self::start_script(&script, KEY_MAKER)?;
         running._searchers = Some(PrimeSearchers::start(&script, &running.worker).map_err(|error| stopped(&error))?);
         Ok(running)
     }
@@ -124,7 +130,7 @@ thread_local! {
 impl WebWorkers {
     /// Starts a worker and ends it.
     pub async fn try_out() -> Result<(), WorkerError> {
-        ready(Running::start(WORKER, "tryout")?).await.map(drop)
+        ready(Running::start(WORKER, "tryout").await?).await.map(drop)
     }
 }
 
@@ -137,31 +143,41 @@ impl Prepared {
     pub fn start(&self) {
         self.0.get_or_init(|| {
             // Where it cannot be started now, it cannot when it is needed either, and then the user hears of it.
-            let running = Rc::new(Cell::new(Running::start_key_maker().ok()));
-            PREPARED.set(Rc::downgrade(&running));
-            running
+            let prepared = Rc::new(Cell::new(None));
+            let weak = Rc::downgrade(&prepared);
+            PREPARED.set(weak.clone());
+            spawn_local(async move {
+                let running = Running::start_key_maker().await.ok();
+                if let Some(prepared) = weak.upgrade() {
+                    prepared.set(running);
+                }
+            });
+            prepared
         });
     }
 }
 
 /// The worker that was prepared for a new key, or else one that starts now.
-fn key_maker() -> Result<Running, WorkerError> {
+async fn key_maker() -> Result<Running, WorkerError> {
     let prepared = PREPARED.with_borrow(Weak::upgrade).and_then(|running| running.take());
-    prepared.map_or_else(Running::start_key_maker, Ok)
+    match prepared {
+        Some(running) => Ok(running),
+        None => Running::start_key_maker().await,
+    }
 }
 
-/// `running`, once it has started, if it speaks this version.
+/// `running`, once it has started, if it is of this build.
 async fn ready(mut running: Running) -> Result<Running, WorkerError> {
-    let Ready { version } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
+    let Ready { build } = match select(pin!(running.next()), TimeoutFuture::new(START_TIMEOUT)).await {
         Either::Left((ready, _)) => read(&ready?)?,
         Either::Right(_) => return Err(WorkerError::Stopped("it did not start within a minute".into())),
     };
-    if version == VERSION { Ok(running) } else { Err(WorkerError::Stale) }
+    if build == BUILD { Ok(running) } else { Err(WorkerError::Stale) }
 }
 
 /// Runs `job` to its final answer, in a worker of its own.
 async fn run(job: Job) -> Result<Answer, WorkerError> {
-    run_in(Running::start(WORKER, "custodian")?, job, |_| ()).await
+    run_in(Running::start(WORKER, "custodian").await?, job, |_| ()).await
 }
 
 /// Runs `job` to its final answer in `running`.
@@ -177,9 +193,9 @@ async fn run_in(running: Running, job: Job, progress: impl Fn(Stage)) -> Result<
     }
 }
 
-/// Has a worker that is started with `script` do `job`.
-async fn ask(script: &str, job: impl Serialize) -> Result<Box<RawValue>, WorkerError> {
-    let mut running = ready(Running::start(script, "")?).await?;
+/// Has a worker with the program `title` do `job`.
+async fn ask(title: &str, job: impl Serialize) -> Result<Box<RawValue>, WorkerError> {
+    let mut running = ready(Running::start(title, "").await?).await?;
     running.post(&job)?;
     match read(&running.next().await?)? {
         FileAnswer::Done(done) => Ok(done),
@@ -194,7 +210,7 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, WorkerError> {
 
 impl KeyWorker for WebWorkers {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
-        match run_in(key_maker()?, Job::Generate(job), progress).await? {
+        match run_in(key_maker().await?, Job::Generate(job), progress).await? {
             Answer::Generated(generated) => Ok(generated),
             _ => Err(WorkerError::Stale),
         }
@@ -215,7 +231,7 @@ impl KeyWorker for WebWorkers {
     }
 
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
-        match run_in(key_maker()?, Job::Renew(job), progress).await? {
+        match run_in(key_maker().await?, Job::Renew(job), progress).await? {
             Answer::Renewed(renewed) => Ok(renewed),
             _ => Err(WorkerError::Stale),
         }

@@ -1,6 +1,10 @@
 //! Saving a backup, and restoring one.
 
-use crate::ui::programs::Link;
+use keyside_core::backup::MAXIMUM_SIZE;
+use keyside_core::domain::enrollment::{Enrollment, Standing};
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::service::back_up::back_up;
+use keyside_core::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise, UnusableBackup};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
@@ -12,11 +16,7 @@ use super::file_field::{FileField, bytes_of};
 use super::format::date_and_time;
 use super::messages::{self, Message};
 use crate::browser::storage;
-use crate::domain::enrollment::{Enrollment, Standing};
-use crate::domain::passphrase::Passphrase;
-use crate::pki::backup::MAXIMUM_SIZE;
-use crate::service::back_up::back_up;
-use crate::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise, UnusableBackup};
+use crate::ui::programs::Link;
 
 /// Why to have a backup, and the button that saves one.
 #[component]

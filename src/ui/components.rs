@@ -4,6 +4,13 @@ use core::fmt::Display;
 use std::cell::Cell;
 
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::api::Configuration;
+use keyside_core::domain::device::FileFormat;
+use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::preflight::{self, Finding};
+use keyside_core::ports::RaError;
+use keyside_core::service::certificate_file;
+use keyside_pki::certificate::CertificateSummary;
 use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
@@ -15,18 +22,11 @@ use web_sys::HtmlElement;
 use super::context::Context;
 use super::format::{date_and_time, pairs};
 use super::messages::{self, Message};
-use crate::api::Configuration;
 use crate::browser::{download, storage};
-use crate::domain::certificate_summary::CertificateSummary;
-use crate::domain::device::FileFormat;
-use crate::domain::enrollment::Standing;
-use crate::domain::preflight::{self, Finding};
-use crate::ports::RaError;
-use crate::service::certificate_file;
 
 thread_local! {
     /// Whether a page of this site was open before: the browser itself announces the first one.
-    pub(super) static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
+    static ANOTHER_PAGE_WAS_OPEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has the browser save a file; gives what to say when it does not.
@@ -62,11 +62,6 @@ pub fn copy(text: String, outcome: RwSignal<&'static str>) {
         };
         let _ = outcome.try_set(answer);
     });
-}
-
-/// Moves the focus to the page's content.
-pub fn focus_main() {
-    focus("main");
 }
 
 /// Moves the focus to the element with this id.

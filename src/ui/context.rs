@@ -1,23 +1,20 @@
 //! What every page can reach: the adapters and the registration authority's configuration.
 
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::api::Configuration;
+use keyside_core::ports::{RaError, RegistrationAuthority};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::api::Configuration;
 use crate::browser::clock::SystemClock;
 use crate::browser::device_request_store::IndexedDbDeviceRequestStore;
 use crate::browser::key_store::IndexedDbKeyStore;
 use crate::browser::registration_authority::HttpRegistrationAuthority;
 use crate::browser::worker_client::WebWorkers;
-use crate::ports::{RaError, RegistrationAuthority};
-use crate::ui::programs::Program;
 
 /// The adapters, and the configuration as far as it is known.
 #[derive(Clone, Copy)]
 pub struct Context {
-    /// The program that this is.
-    pub program: Program,
     /// Where enrollments rest.
     pub store: IndexedDbKeyStore,
     /// Where requests for devices rest.
@@ -32,9 +29,8 @@ pub struct Context {
 
 impl Context {
     /// Joins the adapters.
-    pub fn new(program: Program, authority: HttpRegistrationAuthority) -> Self {
+    pub fn new(authority: HttpRegistrationAuthority) -> Self {
         Self {
-            program,
             store: IndexedDbKeyStore,
             device_requests: IndexedDbDeviceRequestStore,
             workers: WebWorkers,

@@ -1,9 +1,9 @@
 //! The fields of a form that say which device a certificate is for.
 
+use keyside_core::domain::device::{DeviceKind, FileFormat};
 use leptos::prelude::*;
 
 use super::form::Fault;
-use crate::domain::device::{DeviceKind, FileFormat};
 
 /// The choice of the device's type, by the id of its first radio button.
 pub const DEVICE_TYPE: &str = "device-type";

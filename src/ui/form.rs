@@ -1,11 +1,11 @@
 //! Parts of forms: fields of one line, the summary of wrong entries, and the passphrase's rules.
 
+use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy, PassphraseRule};
 use leptos::prelude::*;
 
 use super::components::{ShowPassphrase, focus};
 use super::context::Context;
 use super::messages;
-use crate::domain::passphrase::{Passphrase, PassphrasePolicy, PassphraseRule};
 
 /// A wrong entry: the id of its field, and what is wrong.
 pub type Fault = (&'static str, String);

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::JsValue;
 
-pub use crate::domain::hexadecimal::pairs;
+pub use keyside_core::domain::hexadecimal::pairs;
 
 /// A date and time in the user's own language and time zone.
 pub fn date_and_time(seconds: u64) -> String {

@@ -1,12 +1,12 @@
 //! Making a key pair: the choice of its size, what is shown meanwhile, and the way to stop it.
 
 use futures_util::future::{AbortHandle, abortable};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::protocol::{Searching, Stage};
 use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use super::messages;
-use crate::domain::key_size::KeySize;
-use crate::protocol::{Searching, Stage};
 
 /// Work that can be stopped, and is when its page goes away.
 #[derive(Clone, Copy)]

@@ -1,5 +1,9 @@
 //! What can be done with what this browser holds of one request: change its passphrase, remove it.
 
+use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::ports::{KeyStore, StoreError};
+use keyside_core::service::change_passphrase::change_passphrase;
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -9,10 +13,6 @@ use super::context::Context;
 use super::form::{self, ErrorSummary, Fault, Rules, TextField};
 use super::messages::{self, Message};
 use super::programs::use_go;
-use crate::domain::enrollment::Standing;
-use crate::domain::passphrase::Passphrase;
-use crate::ports::{KeyStore, StoreError};
-use crate::service::change_passphrase::change_passphrase;
 
 /// The fields, by the id of their element.
 const PRESENT: &str = "present-passphrase";

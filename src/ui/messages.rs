@@ -2,23 +2,24 @@
 
 pub mod inspection;
 
-use crate::domain::distinguished_name::{CommonNameFault, SubjectDifference};
-use crate::domain::email_address::EmailAddressFault;
-use crate::domain::enrollment::Standing;
-use crate::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule};
-use crate::domain::preflight::Finding;
-use crate::domain::revocation::RevocationReason;
-use crate::domain::transaction_id::MalformedTransactionId;
-use crate::ports::{RaError, StoreError, WorkerError};
-use crate::protocol::{Searching, Stage};
-use crate::service::back_up::BackUpError;
-use crate::service::change_passphrase::ChangePassphraseError;
-use crate::service::collect::CollectError;
-use crate::service::device::{DeviceCollectError, ReadError, RequestFault};
-use crate::service::enroll::EnrollError;
-use crate::service::lost::LostError;
-use crate::service::renew::{NotRenewable, RenewError, UnpackError};
-use crate::service::restore::{Outcome, RestoreError, Restored, UnusableBackup};
+use keyside_core::domain::distinguished_name::{CommonNameFault, SubjectDifference};
+use keyside_core::domain::email_address::EmailAddressFault;
+use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule};
+use keyside_core::domain::preflight::Finding;
+use keyside_core::domain::revocation::RevocationReason;
+use keyside_core::domain::transaction_id::MalformedTransactionId;
+use keyside_core::ports::{RaError, StoreError, WorkerError};
+use keyside_core::protocol::{Searching, Stage};
+use keyside_core::service::back_up::BackUpError;
+use keyside_core::service::change_passphrase::ChangePassphraseError;
+use keyside_core::service::collect::CollectError;
+use keyside_core::service::device::{DeviceCollectError, ReadError, RequestFault};
+use keyside_core::service::enroll::EnrollError;
+use keyside_core::service::lost::LostError;
+use keyside_core::service::renew::{NotRenewable, RenewError, UnpackError};
+use keyside_core::service::restore::{Outcome, RestoreError, Restored, UnusableBackup};
+
 use crate::ui::format::{self, date_and_time};
 
 /// A message: what happened, and the way out.

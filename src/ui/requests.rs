@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::domain::enrollment::{Enrollment, Standing};
+use keyside_core::ports::{Clock, Held, KeyStore, StoreError};
+use keyside_core::service::{complete, enroll};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 
@@ -12,9 +14,7 @@ use super::components::{MessageBox, StandingMark};
 use super::context::Context;
 use super::format::{date_and_time, pairs, validity};
 use super::messages;
-use crate::domain::enrollment::{Enrollment, Standing};
-use crate::ports::{Clock, Held, KeyStore, StoreError};
-use crate::service::{complete, enroll};
+use crate::ui::programs::Link;
 
 /// How often the requests that wait are asked about, in milliseconds.
 const REFRESH_INTERVAL: u32 = 5_000;

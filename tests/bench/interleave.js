@@ -12,8 +12,8 @@ export class Bench {
         const bench = new Bench();
         bench.gateway = await Gateway.start({ folder: await makeSite() });
         bench.browser = await Browser.start({ as: kind, patience: PATIENCE });
-        bench.name = `${kind === 'firefox' ? 'Firefox' : 'Chromium'} ${(await bench.browser.puppeteer.version()).split('/').pop()}`;
-        bench.page = await bench.browser.puppeteer.newPage();
+        bench.name = `${kind === 'firefox' ? 'Firefox' : 'Chromium'} ${(await bench.browser.engine.version()).split('/').pop()}`;
+        bench.page = await bench.browser.engine.newPage();
         const failed = new Promise((_, reject) => bench.page.once('pageerror', reject));
         await bench.page.goto(new URL(BENCH_PAGE, bench.gateway.url).href);
         await Promise.race([bench.page.waitForFunction(() => window.bench), failed]);

@@ -2,6 +2,8 @@
 import { rm } from 'node:fs/promises';
 
 import { Tab } from '../e2e/browser.js';
+import { state } from '../e2e/pages/components.js';
+import { transactionId } from '../e2e/pages/submitted.js';
 import { PASSPHRASE } from './in-page/keyside.js';
 
 /** A new tab without the end-to-end tests' instruments, which would be measured, too. */
@@ -29,9 +31,9 @@ export const STEPS = [
     ['filling in the form', ({ tab }) => fillIn(tab)],
     ['key generation', async ({ tab }) => {
         await tab.press('Submit');
-        await tab.transactionId();
+        await transactionId(tab);
     }],
-    ['waiting for approval', ({ tab }) => tab.state('Ready to collect')],
+    ['waiting for approval', ({ tab }) => state(tab, 'Ready to collect')],
     ['collecting: decryption and checks', async ({ tab }) => {
         await tab.press('Collect the certificate');
         await tab.heading('Collect');

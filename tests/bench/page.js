@@ -8,7 +8,7 @@ import { Bench } from './interleave.js';
 import { STEPS, fillIn, openTab } from './main-job.js';
 import { OUTPUT, machine, milliseconds, report, table } from './report.js';
 import { mean, median } from './statistics.js';
-import { PAGES, bytesOf, filesOnTheWire } from './wire.js';
+import { bytesOf, filesOnTheWire } from './wire.js';
 
 const { values: options } = parseArgs({ options: { ...OUTPUT, runs: { type: 'string', default: '5' } } });
 const RUNS = Number(options.runs);
@@ -25,7 +25,7 @@ async function repeat(once) {
 
 /** A tab that knows nothing, as at a first visit, on the slow link and computer; and what closes it. */
 async function slowTab(browser) {
-    const context = await browser.puppeteer.createBrowserContext();
+    const context = await browser.engine.createBrowserContext();
     const tab = await openTab(context);
     const cdp = await tab.page.createCDPSession();
     const throughput = LINK.bitsPerSecond / 8;
@@ -64,7 +64,7 @@ const PEER = ['loading a page without a script', ({ tab, url }) => tab.page.goto
 
 /** The long tasks of each of `steps`, in milliseconds, and the largest renderer's peak memory after it, in bytes. */
 async function observe(browser, url, slowdown, steps) {
-    const context = await browser.puppeteer.createBrowserContext({ downloadBehavior: { policy: 'allow', downloadPath: browser.downloads } });
+    const context = await browser.engine.createBrowserContext({ downloadBehavior: { policy: 'allow', downloadPath: browser.downloads } });
     const tab = await openTab(context);
     try {
         await tab.page.evaluateOnNewDocument(() => {
@@ -90,7 +90,7 @@ async function observe(browser, url, slowdown, steps) {
 
 /** The largest resident set that one of Chromium's renderers has had (VmHWM), in bytes; NaN where /proc does not tell. */
 async function peakMemory(browser) {
-    const cdp = await browser.puppeteer.target().createCDPSession();
+    const cdp = await browser.engine.target().createCDPSession();
     const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
     await cdp.detach();
     const peaks = await Promise.all(processInfo.filter(({ type }) => type === 'renderer').map(async ({ id }) => {
@@ -102,9 +102,9 @@ async function peakMemory(browser) {
 
 /** Milliseconds from the click on Cancel until the form is back, and until the workers are gone. */
 async function cancel(browser, url) {
-    const context = await browser.puppeteer.createBrowserContext();
+    const context = await browser.engine.createBrowserContext();
     const tab = await openTab(context);
-    const cdp = await browser.puppeteer.target().createCDPSession();
+    const cdp = await browser.engine.target().createCDPSession();
     const workers = new Set();
     let gone;
     cdp.on('Target.targetCreated', ({ targetInfo }) => targetInfo.type === 'worker' && workers.add(targetInfo.targetId));
@@ -159,7 +159,7 @@ async function cancel(browser, url) {
 const files = await filesOnTheWire();
 const gateway = await Gateway.start();
 const browser = await Browser.start({ as: 'chromium' });
-const name = `Chromium ${(await browser.puppeteer.version()).split('/').pop()}`;
+const name = `Chromium ${(await browser.engine.version()).split('/').pop()}`;
 const [loads, jobs, cancels] = [[], [], []];
 try {
     const [{ id }] = (await (await fetch(new URL('api/v1/configuration', gateway.url))).json()).certificate_types;
@@ -205,13 +205,10 @@ try {
 await report('page', options, files, [
     `${machine([name])}; ${RUNS} runs of each time.`,
     table(
-        ['file', 'part', 'pages', 'bytes', 'on the wire'],
-        files.map(({ file, part, pages, raw_bytes: raw, brotli_bytes: wire }) => [file, part, pages.join(', '), raw, wire]),
+        ['file', 'part', 'bytes', 'on the wire'],
+        files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire]),
     ),
-    `In all: ${[
-        ...PAGES.map((page) => `page ${page} ${bytesOf(files, 'page', page)}`),
-        ...['worker', 'certificates', 'other'].map((part) => `${part} ${bytesOf(files, part)}`),
-    ].join(', ')} bytes on the wire.`,
+    `In all: ${['main job', 'other pages', 'worker', 'certificates', 'other'].map((part) => `${part} ${bytesOf(files, part)}`).join(', ')} bytes on the wire.`,
     `First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:`,
     table(['page', 'first paint', 'first contentful paint', 'usable'], loads),
     'Tasks over 50 ms on the main thread, and the renderer’s peak memory so far (VmHWM, median):',

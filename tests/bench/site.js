@@ -1,5 +1,5 @@
 // The folder that the benchmarks' gateway serves: the delivered page, and beside it the benchmarks' own.
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -28,7 +28,9 @@ export async function makeSite() {
         external: ['./rsa.js'],
         logLevel: 'warning',
     });
-    const html = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title><script type="module" src="bench/main.js"></script></html>\n';
+    // The workers' programs are found by the document's links.
+    const links = (await readFile(join(folder, 'index.html'), 'utf8')).match(/<link rel="worker"[^>]*>/g).join('');
+    const html = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title>${links}<script type="module" src="bench/main.js"></script></html>\n`;
     await writeFile(join(folder, BENCH_PAGE), html);
     return folder;
 }

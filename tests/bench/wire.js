@@ -8,31 +8,25 @@ import { STEPS, openTab } from './main-job.js';
 
 const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync };
 
-/** The pages of the main job that are documents of their own; each one's name is the first part of its path. */
-export const PAGES = ['home', 'register', 'collect'];
-
 /**
- * Does the main job; gives for each file its name, its size, what crossed the wire, the part that it belongs to, and the pages that asked
- * for it. Of WebAssembly and JavaScript, `worker` is what the worker that makes and opens keys has asked for, and what that in turn has
- * asked for, even where the page has, too; `certificates` is the same of the worker that checks certificates, from Collect on; `page`
- * is what the pages themselves ask for. All else is `other`.
+ * Does the main job; gives for each file its name, its size, what crossed the wire, and the part that it belongs to. Of WebAssembly and
+ * JavaScript, `worker` is what the worker that makes and opens keys has asked for, and what that in turn has asked for, even where the page
+ * has, too; `certificates` is the same of the worker that checks certificates; `main job` is what Home, Register, Submitted and Collect need of
+ * the page's program, and `other pages` what only the others need. All else is `other`.
  */
 export async function filesOnTheWire() {
     const gateway = await Gateway.start();
     const proxy = await Interceptor.start(gateway.url);
     const browser = await Browser.start({ as: 'chromium' });
     const answers = [];
-    let page;
     proxy.onAnswer = (request, answer) => {
         const { pathname } = new URL(request.url, proxy.url);
         if (answer.statusCode !== 200 || /^\/(api|pki)\//.test(pathname)) return;
         // Browsers shall say which script asked; in the delivered page they do not, and nothing else changes by it.
         answer.headers['referrer-policy'] = 'same-origin';
         const { referer } = request.headers;
-        if (request.headers['sec-fetch-dest'] === 'document') page = pathname.split('/')[1] || 'home';
         const chunks = [];
         answers.push({
-            page,
             file: pathname.includes('.') ? pathname.slice(1) : 'index.html',
             forWorker: request.headers['sec-fetch-dest'] === 'worker',
             askedBy: referer && new URL(referer).pathname.slice(1),
@@ -43,7 +37,7 @@ export async function filesOnTheWire() {
         answer.on('data', (chunk) => chunks.push(chunk));
     };
     try {
-        const tab = await openTab(browser.puppeteer);
+        const tab = await openTab(browser.engine);
         // The service worker fetches everything again, in the background.
         await tab.page.evaluateOnNewDocument(() => delete Navigator.prototype.serviceWorker);
         await tab.page.setCacheEnabled(false);
@@ -65,23 +59,20 @@ function sorted(answers) {
     const partOf = ({ file, type }) => {
         if (!/wasm|javascript/.test(type)) return 'other';
         if (workers.has(file)) return file.startsWith('certificates') ? 'certificates' : 'worker';
-        return 'page';
+        return file.startsWith('split_') ? 'other pages' : 'main job';
     };
     const files = new Map();
     for (const answer of answers) {
-        const { file, page } = answer;
-        if (!files.has(file)) {
-            const bytes = Buffer.concat(answer.chunks);
-            const raw = DECODERS[answer.coding]?.(bytes) ?? bytes;
-            files.set(file, { file, raw_bytes: raw.length, brotli_bytes: bytes.length, part: partOf(answer), pages: [] });
-        }
-        const { pages } = files.get(file);
-        if (!pages.includes(page)) pages.push(page);
+        const { file } = answer;
+        if (files.has(file)) continue;
+        const bytes = Buffer.concat(answer.chunks);
+        const raw = DECODERS[answer.coding]?.(bytes) ?? bytes;
+        files.set(file, { file, raw_bytes: raw.length, brotli_bytes: bytes.length, part: partOf(answer) });
     }
     return [...files.values()];
 }
 
-/** The bytes on the wire of one part; with `page`, of what that page asks for of it. */
-export const bytesOf = (files, wanted, page) => files
-    .filter(({ part, pages }) => part === wanted && (!page || pages.includes(page)))
+/** The bytes on the wire of these parts together. */
+export const bytesOf = (files, ...parts) => files
+    .filter(({ part }) => parts.includes(part))
     .reduce((sum, { brotli_bytes: bytes }) => sum + bytes, 0);

@@ -1,32 +1,19 @@
 // From an authorisation to the certificate, each step by the mail that tells of it: with each CA engine, and a real mail server.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
 import { Gateway } from './gateway.js';
+import { PASSPHRASE, rootOf, site } from './fixture.js';
 import { judge, run } from './judges.js';
 import { Cfssl, eventually, MailServer } from './neighbours.js';
-import { fillInAuthorisation, invite, row, signIn } from './officers.js';
+import { collect as collectFrom, READY } from './pages/collect.js';
+import { state } from './pages/components.js';
+import { fillInAuthorisation, history, invite, row, signIn } from './pages/console.js';
+import { fillInForm, TYPE } from './pages/register.js';
+import { transactionId } from './pages/submitted.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-const TYPE = 'Participants & External Users';
 const COMPANY = 'Example Power';
-let browser, mail, folder;
-
-before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'keyside-authorised-'));
-    mail = await MailServer.start();
-    browser = await Browser.start();
-});
-
-after(async () => {
-    await browser?.stop();
-    await mail?.stop();
-    await rm(folder, { recursive: true, force: true });
-});
+const { test, browser, folder, borrow } = site({ needs: 'a full run' });
 
 /** A User Access Administrator authorises the person. */
 async function authorise(gateway, person) {
@@ -38,12 +25,10 @@ async function authorise(gateway, person) {
     await fillInAuthorisation(officer, person);
     await officer.press('Authorise');
     await officer.heading(person.name);
-    assert.deepEqual(officer.console, []);
-    await officer.page.close();
 }
 
 /** Registers by the link in the mail that tells of the authorisation. Gives the tab and the transaction ID. */
-async function register(gateway, { name, email }) {
+async function register(gateway, mail, { name, email }) {
     const told = await mail.mail(email, 'New User Notification');
     assert.equal(told.to, email);
     for (const text of [`Common Name:      ${name}`, `Company:          ${COMPANY}`, TYPE]) assert.ok(told.text.includes(text), told.text);
@@ -52,16 +37,15 @@ async function register(gateway, { name, email }) {
 
     const user = await browser.tab();
     await user.open(link);
-    await user.heading('Certificate Request');
     await user.text(TYPE);
+    await user.heading('Certificate Request');
     assert.equal(await user.value('Common Name'), name);
     assert.equal(await user.value('Email Address'), email);
-    await user.type('Pickup Passphrase', PASSPHRASE);
-    await user.type('Pickup Passphrase Confirmation', PASSPHRASE);
+    await fillInForm(user, { email: null, passphrase: PASSPHRASE });
     await user.press('Submit');
-    const id = await user.transactionId();
+    const id = await transactionId(user);
     assert.ok((await mail.mail(email, 'Certificate Request Submitted')).text.includes(id));
-    await user.state('Waiting for approval');
+    await state(user, 'Waiting for approval');
     return { user, id };
 }
 
@@ -80,16 +64,16 @@ async function approve(gateway, { name }, id) {
 }
 
 /** Collects as the mail says, and downloads. The file opens everywhere and chains to `root`. */
-async function collect(gateway, user, { name, email }, { root, certificates }) {
+async function collect(gateway, mail, user, { name, email }, { root, certificates }) {
     const told = await mail.mail(email, 'ready');
     assert.match(told.text, /Use the Collect command/);
     const [address] = told.text.match(/https?:\/\/\S+\/collect$/m);
     const [, id] = told.text.match(/Transaction ID: (\S+)/);
     assert.ok(address.startsWith(gateway.url), address);
-    await user.page.bringToFront();
-    await user.state('Ready to collect');
-    await user.collect(address, id, PASSPHRASE);
-    await user.heading('Your certificate is ready');
+    await user.front();
+    await state(user, 'Ready to collect');
+    await collectFrom(user, address, id, PASSPHRASE);
+    await user.heading(READY);
     await user.press('Download PKCS#12');
     const file = await browser.downloaded(new RegExp(`^${name} .*\\.p12$`));
     await judge({ pfx: file.path, passphrase: PASSPHRASE, commonName: name, root, certificates });
@@ -105,71 +89,51 @@ async function serialNumber(pfx) {
 }
 
 /** It was issued once: one certificate, one mail of each kind, and an audit log that is whole and tells of one. */
-async function issuedOnce(gateway, approver, { email }, { id, serialNumber }) {
+async function issuedOnce(gateway, mail, approver, { email }, { id, serialNumber }) {
     const list = (await gateway.requests('list')).split('\n').filter((line) => line.startsWith(id));
     assert.equal(list.length, 1);
     assert.ok(list[0].includes(serialNumber), `${list[0]} has another serial number than ${serialNumber}`);
-    await approver.page.bringToFront();
-    await approver.open(new URL(`console/requests/${id}`, gateway.url).href);
-    const history = await approver.page.evaluate(() => document.querySelector('.history').innerText);
-    assert.equal(history.match(/: issued by /g)?.length, 1, history);
+    await approver.front();
+    await approver.open(gateway.at(`console/requests/${id}`));
+    const shown = await history(approver);
+    assert.equal(shown.match(/: issued by /g)?.length, 1, shown);
     assert.match(await gateway.audit('verify'), /The audit log is whole/);
     const subjects = (await mail.taken(email)).map(({ subject }) => subject.replace(/^Keyside: /, ''));
     assert.equal(subjects.length, 3, subjects.join('; '));
     assert.match(await gateway.command('notifications', 'list'), /^(?![^]*@example)/, 'no notification waits');
 }
 
-test(`${kind}: authorised, registered, approved, collected, each by mail; the embedded CA issues`, async () => {
+test('authorised, registered, approved, collected, each by mail; the embedded CA issues', async () => {
     const person = { name: 'Ada Example 01', email: 'ada@example.com' };
-    const gateway = await Gateway.start({ manual: true, tables: { notifications: mail.table } });
-    try {
-        const root = join(folder, 'root.pem');
-        const der = Buffer.from(await (await fetch(new URL('pki/root.cer', gateway.url))).arrayBuffer());
-        await writeFile(join(folder, 'root.cer'), der);
-        await run('openssl', 'x509', '-inform', 'DER', '-in', join(folder, 'root.cer'), '-out', root);
-
-        await authorise(gateway, person);
-        const { user, id } = await register(gateway, person);
-        const approver = await approve(gateway, person, id);
-        const collected = await collect(gateway, user, person, { root, certificates: 3 });
-        assert.equal(collected.id, id);
-        await issuedOnce(gateway, approver, person, collected);
-        for (const tab of [user, approver]) {
-            assert.deepEqual(tab.console, []);
-            await tab.page.close();
-        }
-    } finally {
-        await gateway.stop();
-    }
+    const mail = await borrow(MailServer.start());
+    const gateway = await borrow(Gateway.start({ manual: true, config: { notifications: mail.table } }));
+    await authorise(gateway, person);
+    const { user, id } = await register(gateway, mail, person);
+    const approver = await approve(gateway, person, id);
+    const collected = await collect(gateway, mail, user, person, { root: await rootOf(gateway, folder), certificates: 3 });
+    assert.equal(collected.id, id);
+    await issuedOnce(gateway, mail, approver, person, collected);
 });
 
-test(`${kind}: the same with CFSSL, which is stopped before the approval and started again after it`, async () => {
+test('the same with CFSSL, which is stopped before the approval and started again after it', async () => {
     const person = { name: 'Grace Example 02', email: 'grace@example.com' };
-    const cfssl = await Cfssl.start();
-    const gateway = await Gateway.start({ manual: true, tables: { ca: cfssl.table, notifications: mail.table } });
-    try {
-        await authorise(gateway, person);
-        const { user, id } = await register(gateway, person);
-        await cfssl.suspend();
-        const approver = await approve(gateway, person, id);
-        const waits = async () => (await gateway.requests('list')).split('\n').some((line) => line.startsWith(id) && line.includes('does not answer'));
-        await eventually(waits, () => 'the operator reads that CFSSL does not answer');
-        assert.equal(await cfssl.signed(), 0);
-        await user.page.bringToFront();
-        await user.state('Waiting for approval');
-        assert.equal((await mail.taken(person.email)).length, 2, 'nobody is told of a certificate that is not there');
+    const mail = await borrow(MailServer.start());
+    const cfssl = await borrow(Cfssl.start());
+    const gateway = await borrow(Gateway.start({ manual: true, config: { ca: cfssl.table, notifications: mail.table } }));
+    await authorise(gateway, person);
+    const { user, id } = await register(gateway, mail, person);
+    await cfssl.suspend();
+    const approver = await approve(gateway, person, id);
+    const waits = async () => (await gateway.requests('list')).split('\n').some((line) => line.startsWith(id) && line.includes('does not answer'));
+    await eventually(waits, () => 'the operator reads that CFSSL does not answer');
+    assert.equal(await cfssl.signed(), 0);
+    await user.front();
+    await state(user, 'Waiting for approval');
+    assert.equal((await mail.taken(person.email)).length, 2, 'nobody is told of a certificate that is not there');
 
-        await cfssl.resume();
-        const collected = await collect(gateway, user, person, { root: cfssl.root, certificates: 2 });
-        assert.equal(collected.id, id);
-        await issuedOnce(gateway, approver, person, collected);
-        assert.equal(await cfssl.signed(), 1);
-        for (const tab of [user, approver]) {
-            assert.deepEqual(tab.console, []);
-            await tab.page.close();
-        }
-    } finally {
-        await gateway.stop();
-        await cfssl.stop();
-    }
+    await cfssl.resume();
+    const collected = await collect(gateway, mail, user, person, { root: cfssl.root, certificates: 2 });
+    assert.equal(collected.id, id);
+    await issuedOnce(gateway, mail, approver, person, collected);
+    assert.equal(await cfssl.signed(), 1);
 });

@@ -1,43 +1,28 @@
 // My Certificates: what this browser holds, and what can be done with it.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
+import { NEW_PASSPHRASE, PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
+import { collect, collectHere, READY } from './pages/collect.js';
+import { entry, faults, noEntry } from './pages/components.js';
+import { register } from './pages/register.js';
+import { asksBeforeRemoving, asksNoMore, goOnToCollect, openRemove } from './pages/submitted.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-const NEW_PASSPHRASE = 'Another-5-donkeys!';
-let gateway, browser;
+const { test, gateway, browser } = site({ gateway: { manual: true } });
 
-before(async () => {
-    gateway = await Gateway.start({ manual: true });
-    browser = await Browser.start();
-});
-
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-});
-
-const listed = (name) => [...document.querySelectorAll('.requests li')].find((item) => item.innerText.includes(name))?.innerText;
-
-test(`${kind}: a certificate is listed with its particulars; its passphrase is changed; a reminder is saved`, async () => {
+test('a certificate is listed with its particulars; its passphrase is changed; a reminder is saved', async () => {
     const tab = await browser.tab();
-    const id = await tab.register(gateway.url, { name: 'Long Life', passphrase: PASSPHRASE });
+    const id = await register(tab, gateway.url, { name: 'Long Life', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);
-    await tab.state('Ready to collect');
-    await tab.press('Collect the certificate');
-    await tab.heading('Collect');
-    await tab.type('Pickup Passphrase', PASSPHRASE);
-    await tab.press('Collect');
+    await goOnToCollect(tab);
+    await collectHere(tab, PASSPHRASE);
     await tab.press('Download PKCS#12');
     const { path } = await browser.downloaded(/^Long Life [0-9a-f]+ \S+ Test\.p12$/);
     const serial = path.match(/Long Life ([0-9a-f]+)/)[1];
 
-    await tab.page.click('nav a[href$="/certificates"]');
+    await tab.navigate('My Certificates');
     await tab.heading('My Certificates');
-    const item = await tab.until(listed, 'Long Life');
+    const item = await entry(tab, 'Long Life');
     assert.ok(item.replaceAll(':', '').toLowerCase().includes(serial), item);
     assert.match(item, /: 7\d\d days left/);
     await tab.accessible();
@@ -60,7 +45,7 @@ test(`${kind}: a certificate is listed with its particulars; its passphrase is c
 
     await tab.unfold();
     await tab.press('Change the passphrase');
-    await tab.until(() => document.querySelectorAll('#error-summary li').length === 2);
+    await faults(tab, 2);
     await tab.accessible();
     await tab.type('Present passphrase', 'wrong');
     await tab.type('New passphrase', NEW_PASSPHRASE);
@@ -72,38 +57,33 @@ test(`${kind}: a certificate is listed with its particulars; its passphrase is c
     await tab.press('Change the passphrase');
     await tab.text('The passphrase is changed.');
     await tab.accessible();
-    assert.deepEqual(tab.console, []);
 
-    await tab.collect(gateway.url, id, PASSPHRASE);
+    await collect(tab, gateway.url, id, PASSPHRASE);
     await tab.heading('The passphrase is wrong');
-    await tab.collect(gateway.url, id, NEW_PASSPHRASE);
-    await tab.heading('Your certificate is ready');
-    await tab.page.close();
+    await collect(tab, gateway.url, id, NEW_PASSPHRASE);
+    await tab.heading(READY);
 });
 
-test(`${kind}: removing asks twice, and other tabs notice`, async () => {
+test('removing asks twice, and other tabs notice', async () => {
     const tab = await browser.tab();
-    await tab.register(gateway.url, { name: 'Short Life', passphrase: PASSPHRASE });
-    const other = await browser.tab(new URL('certificates', gateway.url).href);
-    await other.until(listed, 'Short Life');
-    await tab.page.bringToFront();
+    await register(tab, gateway.url, { name: 'Short Life', passphrase: PASSPHRASE });
+    const other = await browser.tab(gateway.at('certificates'));
+    await entry(other, 'Short Life');
+    await tab.front();
     await tab.press('Change the passphrase, or remove this request');
-    await tab.see('#remove');
-    await tab.page.evaluate(() => { document.querySelector('#remove').parentElement.open = true; });
+    await openRemove(tab);
     await tab.press('Remove');
     await tab.heading('Certificate Request Submitted');
-    await tab.until(() => document.activeElement.id === 'remove-question');
+    await asksBeforeRemoving(tab);
     await tab.accessible();
     await tab.press('Keep it');
-    await tab.until(() => !document.querySelector('#remove-question'));
+    await asksNoMore(tab);
     assert.ok((await tab.stores()).records.some((record) => record.application.common_name === 'Short Life'));
     await tab.press('Remove');
     await tab.press('Yes, remove it for good');
     await tab.heading('My Certificates');
     assert.ok(!(await tab.stores()).records.some((record) => record.application.common_name === 'Short Life'));
-    await other.page.bringToFront();
-    await other.until((name) => !document.querySelector('.requests')?.innerText.includes(name), 'Short Life');
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
-    await other.page.close();
+    await other.front();
+    await noEntry(other, 'Short Life');
+    await tab.close();
 });

@@ -1,47 +1,46 @@
 // Every state of Collect is reached and seen, and each is accessible.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
+import { PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
-import { Interceptor } from './proxy.js';
+import { eventually } from './neighbours.js';
+import { collect, collectHere } from './pages/collect.js';
+import { register } from './pages/register.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-let gateway, browser, interceptor, folder, tab, url, id, issued;
-
-before(async () => {
-    gateway = await Gateway.start({ manual: true });
-    interceptor = await Interceptor.start(gateway.url);
-    url = interceptor.url;
-    browser = await Browser.start();
-    folder = await mkdtemp(join(tmpdir(), 'keyside-collect-'));
-    tab = await browser.tab();
-    id = await tab.register(url, { name: 'Ada Example', passphrase: PASSPHRASE });
-    issued = await tab.register(url, { name: 'Grace Example', passphrase: PASSPHRASE });
-    await gateway.requests('approve', issued);
-    await tab.state('Ready to collect');
+/** The transaction IDs of a request that waits, and of one whose certificate is issued. */
+let waiting, issued, proxy;
+const { test, gateway, browser, folder, intercept } = site({
+    gateway: { manual: true },
+    async prepare() {
+        proxy = await intercept();
+        const tab = await browser.tab();
+        waiting = await register(tab, proxy.url, { name: 'Ada Example', passphrase: PASSPHRASE });
+        issued = await register(tab, proxy.url, { name: 'Grace Example', passphrase: PASSPHRASE });
+        await issue(issued);
+    },
 });
 
-after(async () => {
-    await browser?.stop();
-    await interceptor?.stop();
-    await gateway?.stop();
-    await rm(folder, { recursive: true, force: true });
-});
+async function issue(id) {
+    await gateway.requests('approve', id);
+    await eventually(async () => (await (await fetch(gateway.at(`api/v1/requests/${id}`))).json()).state === 'issued', () => `${id} is issued`);
+}
 
-async function collected(transactionId, passphrase, title) {
-    await tab.collect(url, transactionId, passphrase);
+/** Tries to collect; the answer has this title, and is accessible. Gives the tab. */
+async function answers(id, passphrase, title) {
+    const tab = await browser.tab();
+    // An answer of 404 shows on the console.
+    tab.expectFailedRequests();
+    await collect(tab, proxy.url, id, passphrase);
     await tab.heading(title);
     await tab.accessible();
+    return tab;
 }
 
 /** A request that another computer made: its key is not in this browser. */
 async function requestFromElsewhere() {
-    const { certificate_types: types } = await (await fetch(new URL('api/v1/configuration', url))).json();
+    const { certificate_types: types } = await (await fetch(gateway.at('api/v1/configuration'))).json();
     const type = types.find(({ id }) => id === 'participants');
     // The template is RFC 4514, most significant part last; openssl wants it the other way round.
     const subject = type.subject_template.replace('{common_name}', 'Elsewhere').split(',').reverse().map((part) => `/${part.trim()}`).join('');
@@ -49,7 +48,7 @@ async function requestFromElsewhere() {
     const csr = join(folder, 'elsewhere.der');
     await run('openssl', 'req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-utf8', '-subj', subject,
         '-addext', 'subjectAltName=email:elsewhere@example.com', '-outform', 'DER', '-out', csr);
-    const response = await fetch(new URL('api/v1/requests', url), {
+    const response = await fetch(gateway.at('api/v1/requests'), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ certificate_type: type.id, certification_request: (await readFile(csr)).toString('base64') }),
@@ -58,48 +57,44 @@ async function requestFromElsewhere() {
     return (await response.json()).transaction_id;
 }
 
-test(`${kind}: malformed transaction ID`, () => collected('not-an-id', PASSPHRASE, 'This is not a transaction ID'));
+test('malformed transaction ID', () => answers('not-an-id', PASSPHRASE, 'This is not a transaction ID'));
 
-test(`${kind}: unknown transaction ID`, () =>
-    collected('000-000-000-000-000-000-000-000-011', PASSPHRASE, 'No request has this transaction ID'));
+test('unknown transaction ID', () => answers('000-000-000-000-000-000-000-000-011', PASSPHRASE, 'No request has this transaction ID'));
 
-test(`${kind}: pending`, () => collected(id.toLowerCase().replaceAll('-', ' '), PASSPHRASE, 'The request is waiting for approval'));
+test('pending', () => answers(waiting.toLowerCase().replaceAll('-', ' '), PASSPHRASE, 'The request is waiting for approval'));
 
-test(`${kind}: no passphrase given`, async () => {
-    await tab.open(new URL('collect', url).href);
+test('no passphrase given', async () => {
+    const tab = await browser.tab(proxy.at('collect'));
     await tab.type('Transaction ID', issued);
     await tab.press('Collect');
     await tab.text('Enter the pickup passphrase.');
-    assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'collect-passphrase');
+    assert.ok(await tab.hasFocus('Pickup Passphrase'));
     assert.equal(await tab.value('Transaction ID'), issued, 'nothing typed is lost');
     await tab.accessible();
 });
 
-test(`${kind}: key not on this computer`, async () =>
-    collected(await requestFromElsewhere(), PASSPHRASE, 'The key of this request is not on this computer'));
+test('key not on this computer', async () =>
+    answers(await requestFromElsewhere(), PASSPHRASE, 'The key of this request is not on this computer'));
 
-test(`${kind}: certificate that does not match the key`, async () => {
+test('certificate that does not match the key', async () => {
     const other = await requestFromElsewhere();
-    await gateway.requests('approve', other);
-    await tab.open(url);
-    await tab.until(async (id) => (await (await fetch(`/api/v1/requests/${id}`)).json()).state === 'issued', other);
-    interceptor.rules = [({ url }) => (url === `/api/v1/requests/${issued}/certificate` ? { path: `/api/v1/requests/${other}/certificate` } : undefined)];
-    await collected(issued, PASSPHRASE, 'The certificate does not belong to your key');
-    interceptor.rules = [];
+    await issue(other);
+    proxy.rules = [({ url }) => (url === `/api/v1/requests/${issued}/certificate` ? { path: `/api/v1/requests/${other}/certificate` } : undefined)];
+    await answers(issued, PASSPHRASE, 'The certificate does not belong to your key');
 });
 
-test(`${kind}: chain that does not reach the configured CA`, async () => {
+test('chain that does not reach the configured CA', async () => {
     const stranger = join(folder, 'stranger.der');
     await run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', join(folder, 'stranger.key'), '-subj', '/CN=Stranger Root',
         '-days', '1', '-outform', 'DER', '-out', stranger);
     const body = JSON.stringify({ trust_anchors: [(await readFile(stranger)).toString('base64')], intermediates: [] });
-    interceptor.rules = [({ url }) => (url === '/api/v1/ca' ? { body } : undefined)];
-    await collected(issued, PASSPHRASE, 'The certificate does not lead to the expected certification authority');
-    interceptor.rules = [];
+    proxy.rules = [({ url }) => (url === '/api/v1/ca' ? { body } : undefined)];
+    await answers(issued, PASSPHRASE, 'The certificate does not lead to the expected certification authority');
 });
 
-test(`${kind}: gateway unreachable`, async () => {
-    await tab.open(new URL('collect', url).href);
+test('gateway unreachable', async () => {
+    const tab = await browser.tab(proxy.at('collect'));
+    tab.expectFailedRequests();
     await gateway.kill();
     await tab.type('Transaction ID', issued);
     await tab.type('Pickup Passphrase', PASSPHRASE);
@@ -108,19 +103,18 @@ test(`${kind}: gateway unreachable`, async () => {
     assert.equal(await tab.value('Transaction ID'), issued, 'nothing typed is lost');
     assert.equal(await tab.value('Pickup Passphrase'), PASSPHRASE, 'nothing typed is lost');
     await gateway.restart();
-    tab.console.length = 0;
 });
 
-test(`${kind}: wrong passphrase, and then the right one`, async () => {
-    await collected(issued, 'Wrong-4-horse!!', 'The passphrase is wrong');
-    await tab.type('Pickup Passphrase', PASSPHRASE);
-    await tab.press('Collect');
-    await tab.heading('Your certificate is ready');
+test('wrong passphrase, and then the right one', async () => {
+    const tab = await answers(issued, 'Wrong-4-horse!!', 'The passphrase is wrong');
+    await collectHere(tab, PASSPHRASE);
     await tab.accessible();
 });
 
-test(`${kind}: rejected, with the reason`, async () => {
+test('rejected, with the reason', async () => {
+    const tab = await browser.tab();
+    const id = await register(tab, proxy.url, { name: 'Not Known', passphrase: PASSPHRASE });
     await gateway.requests('reject', id, '--reason', 'Nobody of that name works here');
-    await collected(id, PASSPHRASE, 'The request was rejected');
-    await tab.text('Nobody of that name works here');
+    const rejected = await answers(id, PASSPHRASE, 'The request was rejected');
+    await rejected.text('Nobody of that name works here');
 });

@@ -2,24 +2,32 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, mkdtemp, readdir, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway, required } from './gateway.js';
+import { kind } from './browser.js';
+import { site } from './fixture.js';
+import { required } from './gateway.js';
 import { run } from './judges.js';
-import { Interceptor } from './proxy.js';
+import { collectHere } from './pages/collect.js';
+import { state } from './pages/components.js';
+import { seen } from './pages/connection-check.js';
+import { copied, files, firstGuide, focusedLink, names, snippets as shownSnippets } from './pages/install.js';
+import { register } from './pages/register.js';
 
 /** With all that a shell, curl's configuration and a program's literals could stumble over. */
 const PASSPHRASE = ' Correct-4 "horse" \\ $HOME `id` \' %s!';
 const COMMON_NAME = 'Siobhán O\'Brien';
 const ROOT_NAME = 'Keyside Demo Root CA';
-let gateway, browser, folder, id, keyId, snippets;
+const { test, gateway, browser, folder, another, intercept } = site({
+    gateway: { check: true }, prepare: collectFiles, needs: 'a full run',
+});
 /** The folders with the user's files: the same names, and either PKCS#12 profile. */
-let modern, compatible;
+const [modern, compatible] = [join(folder, 'modern'), join(folder, 'compatible')];
+/** The request's address on Install, the names of its files, and the commands and programs that the page has for them. */
+let keyId, downloaded, snippets;
+
 
 /** Runs a program in a folder, with this on its standard input; gives what it prints there. */
 async function printed(directory, environment, input, program, ...parameters) {
@@ -52,94 +60,86 @@ async function moved(pattern, directory) {
     return basename(path);
 }
 
-before(async () => {
-    gateway = await Gateway.start({ check: true });
-    browser = await Browser.start();
-    folder = await mkdtemp(join(tmpdir(), 'keyside-connect-'));
-    [modern, compatible] = [join(folder, 'modern'), join(folder, 'compatible')];
-});
-
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-    await rm(folder, { recursive: true, force: true });
-});
-
-test(`${kind}: the page names the files that were downloaded, and is accessible with every guide open`, async () => {
+/** Registers, collects in all three formats, downloads the root, and reads the commands and programs that the page has for that. */
+async function collectFiles() {
     const tab = await browser.tab();
-    id = await tab.register(gateway.url, { name: COMMON_NAME, passphrase: PASSPHRASE });
-    await tab.state('Ready to collect');
-    keyId = new URL(tab.page.url()).pathname.split('/').at(-1);
-    const names = [];
+    const id = await register(tab, gateway.url, { name: COMMON_NAME, passphrase: PASSPHRASE });
+    await state(tab, 'Ready to collect');
+    keyId = (await tab.url()).pathname.split('/').at(-1);
+    downloaded = {};
     for (const [format, extension, directory] of [
         ['PKCS#12, Modern', 'p12', modern],
         ['PKCS#12, Compatible', 'p12', compatible],
         ['PEM', 'pem', modern],
     ]) {
-        await tab.open(new URL(`collect?id=${id}`, gateway.url).href);
-        await tab.type('Pickup Passphrase', PASSPHRASE);
-        await (await tab.field(format)).click();
-        await tab.press('Collect');
-        await tab.heading('Your certificate is ready');
+        await tab.open(gateway.at(`collect?id=${id}`));
+        await tab.choose(format);
+        await collectHere(tab, PASSPHRASE);
         await tab.press(`Download ${extension === 'pem' ? 'PEM' : 'PKCS#12'}`);
-        names.push(await moved(new RegExp(`^${COMMON_NAME} [0-9a-f]+ \\S+ Test\\.${extension}$`), directory));
+        downloaded[format] = await moved(new RegExp(`^${COMMON_NAME} [0-9a-f]+ \\S+ Test\\.${extension}$`), directory);
     }
+    await tab.open(gateway.at('trust'));
+    await tab.press(`Download PEM of ${ROOT_NAME}`);
+    downloaded.root = await moved(new RegExp(`^${ROOT_NAME} .*\\.pem$`), modern);
+    for (const name of [downloaded.root, downloaded.PEM]) await copyFile(join(modern, name), join(compatible, name));
+    await tab.open(gateway.at(`install?request=${keyId}`));
+    await names(tab, ROOT_NAME);
+    await tab.unfold();
+    snippets = await shownSnippets(tab);
+}
+
+test('the page names the files that were downloaded, and is accessible with every guide open', async () => {
+    const tab = await browser.tab(gateway.at(`requests/${keyId}`));
     await tab.press('Install and connect');
     await tab.heading('Install and connect');
     await tab.heading('Which certificate do I pick?');
     await tab.text(`This page speaks of the certificate of ${COMMON_NAME}.`);
-    await tab.until((name) => document.querySelector('#curl-pkcs12').textContent.includes(name), ROOT_NAME);
-    assert.equal(new URL(tab.page.url()).searchParams.get('request'), keyId);
-    const first = await tab.page.evaluate(() => document.querySelector('#install ~ .card h3').textContent);
-    assert.equal(first, kind === 'firefox' ? 'Firefox on a computer' : 'Linux: Chrome and Chromium (Debian, Ubuntu, Fedora)');
+    await names(tab, ROOT_NAME);
+    assert.equal((await tab.url()).searchParams.get('request'), keyId);
+    assert.equal(await firstGuide(tab), kind === 'firefox' ? 'Firefox on a computer' : 'Linux: Chrome and Chromium (Debian, Ubuntu, Fedora)');
     await tab.accessible();
     await tab.unfold();
     await tab.accessible();
-    const [files, shown] = await tab.page.evaluate(() => [
-        [...document.querySelectorAll('#whose ~ dl dd')].map((detail) => detail.textContent),
-        Object.fromEntries([...document.querySelectorAll('.copyable')].map((block) => [block.id, block.textContent])),
-    ]);
-    snippets = shown;
+    assert.deepEqual(await shownSnippets(tab), snippets);
     assert.deepEqual(Object.keys(snippets).sort(), [
         'curl-pem', 'curl-pkcs12', 'debian-trust', 'fedora-trust', 'java', 'keytool-list', 'keytool-trust', 'mac-trust', 'node',
         'nss-import', 'nss-trust', 'python',
     ]);
-    assert.equal(names[0], names[1]);
-    assert.deepEqual(files.slice(0, 2), [names[0], names[2]], 'the names are those of the files that were downloaded');
+    assert.equal(downloaded['PKCS#12, Modern'], downloaded['PKCS#12, Compatible']);
+    const shown = [downloaded['PKCS#12, Modern'], downloaded.PEM, downloaded.root];
+    assert.deepEqual((await files(tab)).slice(0, 3), shown, 'the names are those of the files that were downloaded');
     assert.equal(Object.values(snippets).filter((snippet) => snippet.includes(gateway.checkUrl)).length, 5);
     for (const snippet of Object.values(snippets)) assert.ok(!snippet.includes(PASSPHRASE.trim()), snippet);
 
     await tab.press('Copy the command that lists the keystore');
-    await tab.until(() => /Copied|select the text/.test(document.querySelector('#keytool-list + .actions [role=status]').textContent));
+    await copied(tab, 'keytool-list');
     await tab.accessible();
-    assert.deepEqual(tab.console, []);
-
-    await tab.open(new URL('trust', gateway.url).href);
-    await tab.press(`Download PEM of ${ROOT_NAME}`);
-    const root = await moved(new RegExp(`^${ROOT_NAME} .*\\.pem$`), modern);
-    assert.equal(files[2], root);
-    for (const name of [root, names[2]]) await copyFile(join(modern, name), join(compatible, name));
-    await tab.page.close();
 });
 
-test(`${kind}: every snippet logs in, as it stands, with either profile`, async () => {
+/** Puts the programs into a folder with the user's files. */
+async function writeSnippets(directory) {
+    for (const [snippet, file] of [
+        ['curl-pkcs12', 'pkcs12.sh'], ['curl-pem', 'pem.sh'], ['python', 'client.py'], ['java', 'Client.java'], ['node', 'client.mjs'],
+    ]) {
+        await writeFile(join(directory, file), snippets[snippet]);
+    }
+}
+
+test('every snippet logs in, as it stands, with either profile', async () => {
     for (const directory of [modern, compatible]) {
-        for (const [snippet, file, program] of [
-            ['curl-pkcs12', 'pkcs12.sh', 'sh'],
-            ['curl-pkcs12', 'pkcs12.sh', 'bash'],
-            ['curl-pem', 'pem.sh', 'sh'],
-            ['python', 'client.py', required('KEYSIDE_PYTHON')],
-            ['java', 'Client.java', 'java'],
-            ['node', 'client.mjs', 'node'],
+        await writeSnippets(directory);
+        for (const [program, file] of [
+            ['sh', 'pkcs12.sh'], ['bash', 'pkcs12.sh'], ['sh', 'pem.sh'], [required('KEYSIDE_PYTHON'), 'client.py'], ['java', 'Client.java'],
+            ['node', 'client.mjs'],
         ]) {
-            await writeFile(join(directory, file), snippets[snippet]);
             works(await unattended(directory, program, file));
         }
     }
     assert.match(await printed(modern, {}, `${PASSPHRASE}\n`, 'sh', '-c', snippets['keytool-list']), /Certificate chain length: 3|PrivateKeyEntry/);
 });
 
-test(`${kind}: the snippets ask for the passphrase where nobody has set it`, async () => {
+test('the snippets ask for the passphrase where nobody has set it', async () => {
+    await writeSnippets(modern);
     const unset = { KEYSIDE_PASSPHRASE: '' };
     const asked = await printed(modern, unset, `${PASSPHRASE}\n`, 'sh', 'pkcs12.sh');
     works(asked.slice(asked.indexOf('{')));
@@ -151,7 +151,7 @@ test(`${kind}: the snippets ask for the passphrase where nobody has set it`, asy
 });
 
 /** The certificates that curl shows here are not the site's. */
-test(`${kind}: no certificate, a self-signed one and another CA's are told apart`, async () => {
+test('no certificate, a self-signed one and another CA\'s are told apart', async () => {
     const root = join(modern, (await readdir(modern)).find((name) => name.startsWith(ROOT_NAME)));
     const at = (name) => join(folder, name);
     const check = async (...options) => JSON.parse(await printed(folder, {}, '', 'curl', '--silent', '--show-error', '--cacert', root, ...options, gateway.checkUrl));
@@ -186,12 +186,6 @@ async function home({ withCertificate }) {
     return home;
 }
 
-/** What the check's page says: its verdict, and the particulars by their terms. */
-const seen = (tab) => tab.page.evaluate(() => [
-    document.querySelector('#verdict').textContent,
-    Object.fromEntries([...document.querySelectorAll('dt')].map((term) => [term.textContent, term.nextElementSibling.textContent])),
-]);
-
 /** A browser that trusts the root, with the user's certificate in its keystore or without. */
 async function trusting({ withCertificate }) {
     const place = await home({ withCertificate });
@@ -200,7 +194,7 @@ async function trusting({ withCertificate }) {
             const database = join(place, '.pki/nssdb');
             for (const name of await readdir(database)) await copyFile(join(database, name), join(profile, name));
         };
-        return Browser.start({ prepare, preferences: { 'security.default_personal_cert': 'Select Automatically' } });
+        return another({ prepare, preferences: { 'security.default_personal_cert': 'Select Automatically' } });
     }
     // Headless Chromium shows no chooser, and the policy that stands in for one (AutoSelectCertificateForUrls) is read from the
     // system's own folder alone. What it sets is a content setting, and those are in the profile, too.
@@ -209,12 +203,11 @@ async function trusting({ withCertificate }) {
         await mkdir(join(profile, 'Default'));
         await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { content_settings: { exceptions } } }));
     };
-    return Browser.start({ env: { ...process.env, HOME: place }, prepare });
+    return another({ env: { ...process.env, HOME: place }, prepare });
 }
 
-test(`${kind}: the browser with the certificate proves that it works`, async (t) => {
+test('the browser with the certificate proves that it works', { needs: 'client certificates' }, async () => {
     const ready = await trusting({ withCertificate: true });
-    t.after(() => ready.stop());
     const tab = await ready.tab(gateway.checkUrl);
     const [verdict, particulars] = await seen(tab);
     assert.equal(verdict, 'This certificate works');
@@ -222,70 +215,56 @@ test(`${kind}: the browser with the certificate proves that it works`, async (t)
     const serial = (await readdir(modern)).find((name) => name.endsWith('.p12')).match(/ ([0-9a-f]+) /)[1];
     assert.equal(particulars['Serial number'].replaceAll(':', '').toLowerCase(), serial);
     await tab.accessible();
-    assert.deepEqual(tab.console, []);
 });
 
-test(`${kind}: the browser without a certificate is told how to show one, and that the root is trusted is shown by getting there`, async (t) => {
+test('the browser without a certificate is told how to show one, and that the root is trusted is shown by getting there', { needs: 'client certificates' }, async () => {
     const ready = await trusting({ withCertificate: false });
-    t.after(() => ready.stop());
     const tab = await ready.tab(gateway.checkUrl);
     assert.deepEqual(await seen(tab), ['No certificate was shown', {}]);
     await tab.heading('How to get the browser to show one');
     await tab.accessible();
-    if (kind === 'chromium') {
-        await tab.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
-        await tab.accessible();
-    }
-    assert.deepEqual(tab.console, []);
+    await tab.accessibleInTheDark();
     await tab.press('Install and connect');
     await tab.heading('Install and connect');
     await tab.text('This browser holds no certificate yet: collect it first.');
     await tab.accessible();
-    assert.deepEqual(tab.console, []);
 });
 
-test(`${kind}: the page without a certificate, with one that is not there, and without a connection check`, async (t) => {
-    const tab = await browser.tab(new URL('install', gateway.url).href);
+test('the page without a certificate, with one that is not there, and without a connection check', async () => {
+    const tab = await browser.tab(gateway.at('install'));
     await tab.text('To see those of your own files, choose your certificate:');
     await tab.text('certificate.p12');
     await tab.accessible();
     await tab.press(COMMON_NAME);
     await tab.text(`This page speaks of the certificate of ${COMMON_NAME}.`);
-    await tab.open(new URL('install?request=none', gateway.url).href);
+    await tab.open(gateway.at('install?request=none'));
     await tab.text('The certificate that the address names is not in this browser, or was not collected yet.');
     await tab.accessible();
-    assert.deepEqual(tab.console, []);
 
-    const interceptor = await Interceptor.start(gateway.url);
-    t.after(() => interceptor.stop());
-    const configuration = await (await fetch(new URL('api/v1/configuration', gateway.url))).json();
+    const interceptor = await intercept();
+    const configuration = await (await fetch(gateway.at('api/v1/configuration'))).json();
     delete configuration.connection_check;
     interceptor.rules = [({ url }) => ({
         '/api/v1/configuration': { body: JSON.stringify(configuration) },
         '/api/v1/ca': { status: 503, type: 'text/plain', body: 'down' },
     })[url]];
-    await tab.open(new URL('install', interceptor.url).href);
+    tab.expectFailedRequests();
+    await tab.open(interceptor.at('install'));
     await tab.text('This site has no connection check.');
     await tab.text('https://server.example.com/');
     await tab.accessible();
-    await tab.page.close();
 });
 
-test(`${kind}: the keyboard reaches guides, snippets and the connection check`, async () => {
-    const tab = await browser.tab(new URL(`requests/${keyId}`, gateway.url).href);
+test('the keyboard reaches guides, snippets and the connection check', async () => {
+    const tab = await browser.tab(gateway.at(`requests/${keyId}`));
     await tab.press('Install and connect');
     await tab.heading('Which certificate do I pick?');
-    const keys = tab.page.keyboard;
-    await tab.tabTo('Java');
-    await keys.press('Enter');
+    await tab.enter('Java');
     await tab.tabTo('Copy the command that lists the keystore');
     await tab.tabTo('Open the connection check (in a new tab)');
-    const link = await tab.page.evaluate(() => ({ href: document.activeElement.href, target: document.activeElement.target, rel: document.activeElement.rel }));
-    assert.deepEqual(link, { href: gateway.checkUrl, target: '_blank', rel: 'noopener' });
+    assert.deepEqual(await focusedLink(tab), { href: gateway.checkUrl, target: '_blank', rel: 'noopener' });
     await tab.tabTo('Copy curl, with the PKCS#12 file');
-    assert.deepEqual(tab.console, []);
-    await tab.open(new URL('help', gateway.url).href);
+    await tab.open(gateway.at('help'));
     await tab.press('Install and connect');
     await tab.heading('Install and connect');
-    await tab.page.close();
 });

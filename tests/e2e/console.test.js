@@ -1,26 +1,16 @@
 // The officers' console: a person is authorised, registers by the link, is approved, and collects; all of it in browsers.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
-import { fillInAuthorisation, invite, row, signIn } from './officers.js';
+import { PASSPHRASE, site } from './fixture.js';
+import { collect, offersDownload } from './pages/collect.js';
+import { state } from './pages/components.js';
+import { canDecide, fillInAuthorisation, hasNoScripts, invite, registrationLink, row, signIn, signOut } from './pages/console.js';
+import { fillInForm, register, TYPE } from './pages/register.js';
+import { transactionId } from './pages/submitted.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-const TYPE = 'Participants & External Users';
-let gateway, browser;
+const { test, gateway, browser } = site({ gateway: { manual: true }, needs: 'a full run' });
 
-before(async () => {
-    gateway = await Gateway.start({ manual: true });
-    browser = await Browser.start();
-});
-
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-});
-
-test(`${kind}: from the authorisation to the certificate`, async () => {
+test('from the authorisation to the certificate', async () => {
     const officer = await browser.tab();
     const link = await invite(gateway, 'uaa', 'Una Example', '--company', 'Example Power');
     await signIn(officer, link);
@@ -35,39 +25,35 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     await officer.heading('Ada Example 01');
     await officer.text('Open');
     await officer.accessible();
-    const register = await officer.until(() => document.querySelector('.card a[href*="/register/"]')?.href);
+    const invitation = await registrationLink(officer);
 
     const user = await browser.tab();
-    await user.open(register);
-    await user.heading('Certificate Request');
+    await user.open(invitation);
     await user.text(TYPE);
+    await user.heading('Certificate Request');
     assert.equal(await user.value('Common Name'), 'Ada Example 01');
     assert.equal(await user.value('Email Address'), 'ada@example.com');
-    await user.type('Pickup Passphrase', PASSPHRASE);
-    await user.type('Pickup Passphrase Confirmation', PASSPHRASE);
+    await fillInForm(user, { email: null, passphrase: PASSPHRASE });
     await user.press('Submit');
-    const id = await user.transactionId();
+    const id = await transactionId(user);
     const other = await browser.tab();
-    const stranger = await other.register(gateway.url, { name: 'Ada Exemple 01', passphrase: PASSPHRASE });
+    const stranger = await register(other, gateway.url, { name: 'Ada Exemple 01', passphrase: PASSPHRASE });
 
     // The User Access Administrator sees the request of the company's own person, and no button to approve it.
-    await officer.page.bringToFront();
+    await officer.front();
     await officer.navigate('Requests');
     assert.match(await row(officer, id), /Ada Example 01[^]*Authorised[^]*Pending/);
-    assert.ok(!(await officer.page.evaluate(() => document.body.innerText)).includes(stranger));
+    assert.ok(!(await officer.shown()).includes(stranger));
     await officer.press('Ada Example 01');
     await officer.heading('Ada Example 01');
-    assert.equal(await officer.page.$('main .button'), null);
-    const signOut = await officer.awaited(() => document.querySelector('header button'));
-    await signOut.asElement().click();
-    await officer.heading('Sign in');
+    assert.equal(await canDecide(officer), false);
+    await signOut(officer);
     await officer.accessible();
-    await officer.open(new URL('console/requests', gateway.url).href);
+    await officer.open(gateway.at('console/requests'));
     await officer.heading('Sign in');
+    officer.expectFailedRequests();
     await officer.open(link);
     await officer.heading('This link does not work');
-    // An answer of 404 shows on the console of Chromium, as it should.
-    officer.console.length = 0;
 
     const approver = officer;
     await signIn(approver, await invite(gateway, 'approver', 'Abe Example'));
@@ -85,10 +71,10 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     await approver.type('Reason', 'Take the Common Name that the notification gives.');
     await approver.press('Reject the request');
     await approver.text('Rejected because: Take the Common Name that the notification gives.');
-    await other.page.bringToFront();
-    await other.state('Rejected');
+    await other.front();
+    await state(other, 'Rejected');
 
-    await approver.page.bringToFront();
+    await approver.front();
     await approver.navigate('Requests');
     await approver.press('Ada Example 01');
     await approver.text('made with the key above');
@@ -98,17 +84,17 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
     await approver.accessible();
     await approver.press('Approve the request');
     await approver.text('approved by Abe Example (Approver)');
-    await user.page.bringToFront();
-    await user.state('Ready to collect');
-    await user.collect(gateway.url, id, PASSPHRASE);
-    await user.until(() => [...document.querySelectorAll('main a, main button')].some((element) => /Download/.test(element.textContent)));
+    await user.front();
+    await state(user, 'Ready to collect');
+    await collect(user, gateway.url, id, PASSPHRASE);
+    await offersDownload(user);
 
-    await approver.page.bringToFront();
-    await approver.open(new URL(`console/requests/${id}`, gateway.url).href);
+    await approver.front();
+    await approver.open(gateway.at(`console/requests/${id}`));
     await approver.press('Revoke…');
     await approver.heading('Revoke the certificate');
     await approver.accessible();
-    await approver.page.click('#superseded');
+    await approver.choose('Another certificate has taken its place (superseded)');
     await approver.press('Revoke the certificate');
     await approver.text('revoked by Abe Example (Approver) – superseded');
 
@@ -118,22 +104,18 @@ test(`${kind}: from the authorisation to the certificate`, async () => {
         await approver.accessible();
     }
     assert.match(await gateway.audit('verify'), /The audit log is whole/);
-    assert.deepEqual(approver.console, []);
-    assert.deepEqual(user.console, []);
-    for (const tab of [approver, user, other]) await tab.page.close();
 });
 
-test(`${kind}: by the keyboard alone, and without any script`, async () => {
+test('by the keyboard alone, and without any script', async () => {
     const link = await invite(gateway, 'approver', 'Kay Example');
     const tab = await browser.tab();
-    await tab.page.setJavaScriptEnabled?.(false).catch(() => undefined);
+    await tab.turnScriptsOff();
     await tab.open(link);
     await tab.tabTo('Sign in');
-    await Promise.all([tab.page.waitForNavigation(), tab.page.keyboard.press('Enter')]);
+    await tab.key('Enter');
     await tab.heading('Requests');
-    assert.equal(await tab.page.evaluate(() => document.scripts.length), 0);
+    assert.ok(await hasNoScripts(tab));
     await tab.tabTo('Audit log');
-    await Promise.all([tab.page.waitForNavigation(), tab.page.keyboard.press('Enter')]);
+    await tab.key('Enter');
     await tab.heading('Audit log');
-    await tab.page.close();
 });

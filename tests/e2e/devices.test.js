@@ -2,36 +2,25 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
+import { PASSPHRASE, rootOf, site } from './fixture.js';
 import { run } from './judges.js';
+import { collect, READY } from './pages/collect.js';
+import { entry, faults, noEntry } from './pages/components.js';
+import { asksNoMore, describe, fault, formatsOnOffer, hasFault, paste, pick, recipe, standing, TYPE } from './pages/devices.js';
+import { fillInForm, register } from './pages/register.js';
+import { transactionId } from './pages/submitted.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-const TYPE = 'Remote Intelligent Gateway (RIG)';
 const SUBJECT = '/C=US/O=Example Grid Operator/OU=Devices/CN=';
-let gateway, browser, folder, root;
-
-before(async () => {
-    gateway = await Gateway.start({ manual: true });
-    browser = await Browser.start();
-    folder = await mkdtemp(join(tmpdir(), 'keyside-devices-'));
-    root = join(folder, 'root.pem');
-    await writeFile(join(folder, 'root.cer'), Buffer.from(await (await fetch(new URL('pki/root.cer', gateway.url))).arrayBuffer()));
-    await run('openssl', 'x509', '-inform', 'DER', '-in', join(folder, 'root.cer'), '-out', root);
+let root;
+const { test, gateway, browser, folder, another, intercept } = site({
+    gateway: { manual: true },
+    async prepare() { root = await rootOf(gateway, folder); },
 });
 
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-    await rm(folder, { recursive: true, force: true });
-});
-
-const devices = () => new URL('devices', gateway.url).href;
+const devices = () => gateway.at('devices');
 
 /** Makes a key and a certificate request as a device would; gives the request's path. */
 async function csr(name, { subject = SUBJECT + name, form = 'PEM', bits = 2048, more = [] } = {}) {
@@ -40,42 +29,6 @@ async function csr(name, { subject = SUBJECT + name, form = 'PEM', bits = 2048, 
         '-outform', form, '-out', path, ...more);
     return path;
 }
-
-/** Puts a text into the field of the certificate request at once, as pasting does. */
-async function paste(tab, text) {
-    const field = await tab.field('Certificate request (CSR)');
-    await field.evaluate((field, text) => {
-        field.focus();
-        field.select();
-        document.execCommand('insertText', false, text);
-    }, text);
-    // Firefox gives a text field's Enter no line feed through insertText.
-    if ((await field.evaluate((field) => field.value.trim())) !== text.trim()) {
-        await field.evaluate((field, text) => {
-            field.value = text;
-            field.dispatchEvent(new InputEvent('input', { bubbles: true }));
-        }, text);
-    }
-}
-
-const pick = async (tab, path) => (await tab.field('File of the certificate request')).uploadFile(path);
-const fault = (tab, pattern) => tab.until((source) => {
-    const text = document.querySelector('#certification-request-error')?.textContent;
-    return text && new RegExp(source).test(text) && text;
-}, pattern.source);
-
-/** Fills in what goes along with a request. */
-async function describe(tab, name, { type = TYPE, email = 'ops@example.com', format } = {}) {
-    await (await tab.field(type)).click();
-    if (name) await tab.type('Device Name', name);
-    await tab.type('Email Address', email);
-    if (format) await (await tab.field(format)).click();
-}
-
-const item = (name) => [...document.querySelectorAll('.requests li')].find((item) => item.querySelector('h3')?.textContent === name)?.innerText;
-const standing = (tab, name, text) => tab.until((name, text) =>
-    [...document.querySelectorAll('.requests li')].some((item) =>
-        item.querySelector('h3')?.textContent === name && item.querySelector('.standing').textContent === text), name, text);
 
 /** Approves the request `id`, and waits until the certificate is there. */
 async function issue(id) {
@@ -105,7 +58,7 @@ async function judgeFiles(name, file) {
     return leaf;
 }
 
-test(`${kind}: a pasted request is checked, sent, approved after a reload, and collected in all three formats`, async () => {
+test('a pasted request is checked, sent, approved after a reload, and collected in all three formats', async () => {
     const tab = await browser.tab(gateway.url);
     await tab.navigate('Devices');
     await tab.heading('Certificate request of a device');
@@ -122,19 +75,18 @@ test(`${kind}: a pasted request is checked, sent, approved after a reload, and c
     await tab.accessible();
     await tab.press('Submit');
     await tab.heading('Certificate Request Submitted');
-    const id = await tab.transactionId();
+    const id = await transactionId(tab);
     await standing(tab, 'rig-1', 'Waiting for approval');
     await tab.accessible();
     const listed = await gateway.requests('list');
     assert.match(listed, /\tdevices\trig-1\tops@example.com\t+RIG DNS:rig-1.example.com IP:192.0.2.1 \(p7b\)\t/);
 
-    await tab.page.reload();
+    await tab.reload();
     await standing(tab, 'rig-1', 'Waiting for approval');
-    assert.ok((await tab.until(item, 'rig-1')).includes(id));
+    assert.ok((await entry(tab, 'rig-1')).includes(id));
     await issue(id);
     await standing(tab, 'rig-1', 'Ready to collect');
-    const order = await tab.page.evaluate(() => [...document.querySelectorAll('.requests button')].map((button) => button.textContent)
-        .filter((text) => text.startsWith('Collect as')).map((text) => text.split(' ')[2]));
+    const order = await formatsOnOffer(tab);
     assert.deepEqual(order, ['P7B', 'PEM', 'DER'], 'the wanted one first');
     for (const format of order) {
         await tab.press(`Collect as ${format} the certificate of rig-1`);
@@ -144,16 +96,15 @@ test(`${kind}: a pasted request is checked, sent, approved after a reload, and c
     await tab.accessible();
     const leaf = await judgeFiles('rig-1', (extension) => browser.downloaded(new RegExp(`^rig-1 [0-9a-f]+ \\d{4}-\\d\\d-\\d\\d Test\\.${extension}$`)));
     assert.match(await run('openssl', 'x509', '-in', leaf, '-noout', '-ext', 'subjectAltName'), /DNS:rig-1.example.com, IP Address:192.0.2.1/);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: a DER file is picked; the gateway is down at Submit, and the request goes out when it is back`, async () => {
+test('a DER file is picked; the gateway is down at Submit, and the request goes out when it is back', async () => {
     const tab = await browser.tab(devices());
     await pick(tab, await csr('dpg-1', { form: 'DER' }));
     await tab.text('Fits the public key');
     assert.match(await tab.value('Certificate request (CSR)'), /^-----BEGIN CERTIFICATE REQUEST-----/);
     await describe(tab, undefined, { type: 'Data Processing Gateway (DPG)', format: 'DER' });
+    tab.expectFailedRequests();
     await gateway.kill();
     await tab.press('Submit');
     await tab.heading('The request is saved, and not sent yet');
@@ -161,7 +112,7 @@ test(`${kind}: a DER file is picked; the gateway is down at Submit, and the requ
     await tab.accessible();
     await gateway.restart();
     await standing(tab, 'dpg-1', 'Waiting for approval');
-    const id = (await tab.until(item, 'dpg-1')).match(/([0-9A-Z]{3}-){8}[0-9A-Z]{3}/)[0];
+    const id = (await entry(tab, 'dpg-1')).match(/([0-9A-Z]{3}-){8}[0-9A-Z]{3}/)[0];
     await gateway.requests('reject', id, '--reason', 'no such device');
     await standing(tab, 'dpg-1', 'Rejected');
     await tab.text('no such device');
@@ -171,18 +122,16 @@ test(`${kind}: a DER file is picked; the gateway is down at Submit, and the requ
     await tab.text('Remove the request of dpg-1 from this browser?');
     await tab.accessible();
     await tab.press('Keep it');
-    await tab.until(() => !document.querySelector('.requests .message'));
+    await asksNoMore(tab);
     await tab.press('Remove the request of dpg-1');
     await tab.press('Yes, remove it');
-    await tab.until(() => ![...document.querySelectorAll('.requests h3')].some((name) => name.textContent === 'dpg-1'));
-    await tab.page.close();
+    await noEntry(tab, 'dpg-1');
 });
 
-test(`${kind}: what is wrong with a request is told before anything is sent, and nothing typed is lost`, async () => {
+test('what is wrong with a request is told before anything is sent, and nothing typed is lost', async () => {
     const tab = await browser.tab(devices());
     await tab.press('Submit');
-    await tab.until(() => document.activeElement.id === 'error-summary');
-    assert.deepEqual(await tab.page.evaluate(() => [...document.querySelectorAll('#error-summary li')].map((entry) => entry.innerText)), [
+    assert.deepEqual(await faults(tab), [
         'Choose the Device Type.',
         'Enter the Device Name, as it stands in the certificate request.',
         'Enter your e-mail address.',
@@ -190,7 +139,7 @@ test(`${kind}: what is wrong with a request is told before anything is sent, and
     ]);
     await tab.accessible();
     await tab.press('Choose the Device Type.');
-    assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'device-type');
+    assert.ok(await tab.focusIsOnOptionsOf('Device Type'));
     await describe(tab, 'bad-1');
     const good = await readFile(await csr('bad-1'), 'utf8');
 
@@ -216,7 +165,7 @@ test(`${kind}: what is wrong with a request is told before anything is sent, and
     await paste(tab, 'nonsense');
     await fault(tab, /This is not a certificate request, or it is damaged/);
     await tab.press('Submit');
-    await tab.until(() => document.activeElement.id === 'error-summary');
+    await faults(tab);
     assert.equal(await tab.value('Certificate request (CSR)'), 'nonsense');
     assert.equal(await tab.value('Device Name'), 'bad-1');
     await tab.accessible();
@@ -224,11 +173,9 @@ test(`${kind}: what is wrong with a request is told before anything is sent, and
     await run('openssl', 'req', '-new', '-key', join(folder, 'bad-1.key'), '-out', join(folder, 'challenge.pem'), '-config', await challenge());
     await pick(tab, join(folder, 'challenge.pem'));
     await tab.text('It has a challenge password.');
-    assert.equal(await tab.page.evaluate(() => document.querySelector('#certification-request-error')), null, 'a warning, no fault');
+    assert.equal(await hasFault(tab), false, 'a warning, no fault');
     await tab.accessible();
     assert.ok(!(await gateway.requests('list')).includes('bad-1'), 'nothing was sent');
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
 /** An OpenSSL configuration that puts a challenge password into requests. */
@@ -242,18 +189,16 @@ async function challenge() {
     return path;
 }
 
-test(`${kind}: a refusal of the gateway is shown with its reason, and the request can be mended`, async () => {
-    const tab = await browser.tab(devices());
+test('a refusal of the gateway is shown with its reason, and the request can be mended', async () => {
+    const interceptor = await intercept();
+    const refusal = {
+        type: '/problems/device-name-differs', title: 'The device has another name', status: 422, detail: 'They must be the same.',
+    };
+    const refuse = { status: 422, type: 'application/problem+json', body: JSON.stringify(refusal) };
     // The page has an older configuration than the gateway: the gateway has the last word.
-    await tab.page.evaluate(() => {
-        const { fetch } = window;
-        window.fetch = (request, ...rest) => (request.method === 'POST'
-            ? Promise.resolve(new Response(JSON.stringify({
-                type: '/problems/device-name-differs', title: 'The device has another name', status: 422, detail: 'They must be the same.',
-            }), { status: 422, headers: { 'content-type': 'application/problem+json' } }))
-            : fetch(request, ...rest));
-        window.mend = () => { window.fetch = fetch; };
-    });
+    interceptor.rules = [({ method }) => (method === 'POST' ? refuse : undefined)];
+    const tab = await browser.tab(interceptor.at('devices'));
+    tab.expectFailedRequests();
     await pick(tab, await csr('iccp-1'));
     await tab.text('Fits the public key');
     await describe(tab, undefined, { type: 'Inter-Control Center Communications Protocol (ICCP)' });
@@ -263,7 +208,7 @@ test(`${kind}: a refusal of the gateway is shown with its reason, and the reques
     await standing(tab, 'iccp-1', 'Refused');
     await tab.accessible();
     assert.equal(await tab.value('Device Name'), 'iccp-1', 'nothing typed is lost');
-    await tab.page.evaluate(() => window.mend());
+    interceptor.rules = [];
     await tab.type('Email Address', 'others@example.com');
     await tab.press('Submit');
     await tab.heading('Certificate Request Submitted');
@@ -275,7 +220,6 @@ test(`${kind}: a refusal of the gateway is shown with its reason, and the reques
     await tab.heading('This certificate request was sent before');
     await tab.accessible();
     assert.equal((await gateway.requests('list')).match(/\ticcp-1\t/g).length, 1);
-    await tab.page.close();
 });
 
 /** Runs a line of a recipe in a shell, as a person would; `input` is what is typed. */
@@ -289,31 +233,30 @@ async function shell(command, cwd, input) {
     return told;
 }
 
-test(`${kind}: the recipes for OpenSSL and keytool are run as they stand, and what they make is accepted`, async () => {
+test('the recipes for OpenSSL and keytool are run as they stand, and what they make is accepted', async () => {
     const name = "O'Brien/RIG+7, \"7\" $(id)";
     const tab = await browser.tab(devices());
     await tab.unfold();
     await tab.text('Enter the Device Name above');
     await describe(tab, name, { format: 'P7B' });
-    const recipe = (id) => tab.until((id) => document.querySelector(id)?.textContent, id);
-    await tab.until((name) => document.querySelector('#openssl-recipe')?.textContent.includes(name), 'RIG\\+7');
+    await recipe(tab, 'openssl', 'RIG\\+7');
     await tab.accessible();
     const stem = 'O-Brien-RIG-7---7----id';
 
     const [withOpenssl, withKeytool] = [join(folder, 'openssl'), join(folder, 'keytool')];
     await mkdir(withOpenssl);
     await mkdir(withKeytool);
-    await shell(await recipe('#openssl-recipe'), withOpenssl);
-    await shell(await recipe('#keytool-key-recipe'), withKeytool, 'changeit\nchangeit\n');
-    await shell(await recipe('#keytool-request-recipe'), withKeytool, 'changeit\n');
-    const importing = await recipe('#keytool-import-recipe');
+    await shell(await recipe(tab, 'openssl'), withOpenssl);
+    await shell(await recipe(tab, 'keytool-key'), withKeytool, 'changeit\nchangeit\n');
+    await shell(await recipe(tab, 'keytool-request'), withKeytool, 'changeit\n');
+    const importing = await recipe(tab, 'keytool-import');
     for (const [at, further] of [[withOpenssl, false], [withKeytool, true]]) {
         await pick(tab, join(at, `${stem}.csr`));
         await tab.text('Fits the public key');
-        assert.equal(await tab.page.evaluate(() => document.querySelector('#certification-request-error')?.textContent), undefined);
+        assert.equal(await hasFault(tab), false);
         await tab.press('Submit');
         await tab.heading('Certificate Request Submitted');
-        const id = await tab.until(() => document.querySelector('output')?.textContent);
+        const id = await transactionId(tab);
         if (further) {
             await issue(id);
             const answer = await (await fetch(new URL(`api/v1/requests/${id}/certificate`, gateway.url), {
@@ -333,59 +276,53 @@ test(`${kind}: the recipes for OpenSSL and keytool are run as they stand, and wh
             await describe(tab, name);
         }
     }
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: a device's certificate is collected in another profile by the transaction ID alone`, async () => {
+test('a device\'s certificate is collected in another profile by the transaction ID alone', async () => {
     const tab = await browser.tab(devices());
     await pick(tab, await csr('rig-9'));
     await tab.text('Fits the public key');
     await describe(tab, undefined, { format: 'DER' });
     await tab.press('Submit');
     await tab.heading('Certificate Request Submitted');
-    const id = await tab.transactionId();
-    await tab.page.close();
+    const id = await transactionId(tab);
+    await tab.close();
 
-    const elsewhere = await Browser.start();
-    try {
-        const other = await elsewhere.tab();
-        await other.collect(gateway.url, id, PASSPHRASE);
-        await other.heading('This is the request of a device');
-        await other.accessible();
-        await other.press('Collect it on Devices');
-        await other.heading('Collect by transaction ID');
-        assert.equal(await other.value('Transaction ID'), id);
-        await other.press('Collect');
-        await other.heading('The request is waiting for approval');
-        await other.accessible();
-        await issue(id);
-        await other.press('Collect');
-        await other.heading("The device's certificate is ready");
-        await other.accessible();
-        for (const format of ['DER', 'PEM', 'P7B']) await other.press(`Download ${format} the certificate of rig-9`);
-        await judgeFiles('rig-9', (extension) => elsewhere.downloaded(new RegExp(`^rig-9 [0-9a-f]+ \\S+ Test\\.${extension}$`)));
+    const elsewhere = await another();
+    const other = await elsewhere.tab();
+    await collect(other, gateway.url, id, PASSPHRASE);
+    await other.heading('This is the request of a device');
+    await other.accessible();
+    await other.press('Collect it on Devices');
+    await other.heading('Collect by transaction ID');
+    assert.equal(await other.value('Transaction ID'), id);
+    await other.press('Collect');
+    await other.heading('The request is waiting for approval');
+    await other.accessible();
+    await issue(id);
+    await other.press('Collect');
+    await other.heading("The device's certificate is ready");
+    await other.accessible();
+    for (const format of ['DER', 'PEM', 'P7B']) await other.press(`Download ${format} the certificate of rig-9`);
+    await judgeFiles('rig-9', (extension) => elsewhere.downloaded(new RegExp(`^rig-9 [0-9a-f]+ \\S+ Test\\.${extension}$`)));
 
-        const person = await other.register(gateway.url, { name: 'Ada Example', passphrase: PASSPHRASE });
-        for (const [typed, title] of [
-            [person, 'This is not the request of a device'],
-            ['nonsense', 'This is not a transaction ID'],
-            ['000-000-000-000-000-000-000-000-011', 'No request has this transaction ID'],
-        ]) {
-            await other.open(devices());
-            await other.type('Transaction ID', typed);
-            await other.press('Collect');
-            await other.heading(title);
-            await other.accessible();
-        }
-        await other.page.close();
-    } finally {
-        await elsewhere.stop();
+    const person = await register(other, gateway.url, { name: 'Ada Example', passphrase: PASSPHRASE });
+    other.expectFailedRequests();
+    for (const [typed, title] of [
+        [person, 'This is not the request of a device'],
+        ['nonsense', 'This is not a transaction ID'],
+        ['000-000-000-000-000-000-000-000-011', 'No request has this transaction ID'],
+    ]) {
+        await other.open(devices());
+        await other.type('Transaction ID', typed);
+        await other.press('Collect');
+        await other.heading(title);
+        await other.accessible();
     }
 });
 
-test(`${kind}: a key for a device is made here, against the advice, and collected as a person's`, async () => {
-    const tab = await browser.tab(new URL('register', gateway.url).href);
+test('a key for a device is made here, against the advice, and collected as a person\'s', async () => {
+    const tab = await browser.tab(gateway.at('register'));
     await tab.text('For a RIG, a DPG or an ICCP server');
     await tab.open(devices());
     await tab.unfold();
@@ -394,58 +331,49 @@ test(`${kind}: a key for a device is made here, against the advice, and collecte
     await tab.press('Make the key here: Devices');
     await tab.heading('Certificate Request');
     await tab.type('Device Name', 'rig-here');
-    await tab.type('Email Address', 'ops@example.com');
-    await tab.type('Pickup Passphrase', PASSPHRASE);
-    await tab.type('Pickup Passphrase Confirmation', PASSPHRASE);
+    await fillInForm(tab, { email: 'ops@example.com', passphrase: PASSPHRASE });
     await tab.press('Submit');
-    await tab.until(() => document.activeElement.id === 'error-summary');
-    assert.deepEqual(await tab.page.evaluate(() => [...document.querySelectorAll('#error-summary li')].map((entry) => entry.innerText)),
-        ['Choose the Device Type.']);
+    assert.deepEqual(await faults(tab), ['Choose the Device Type.']);
     await tab.accessible();
-    await (await tab.field(TYPE)).click();
+    await tab.choose(TYPE);
     await tab.press('Submit');
     await tab.heading('Certificate Request Submitted');
-    const id = await tab.transactionId();
+    const id = await transactionId(tab);
     await tab.text('Remote Intelligent Gateway (RIG)');
     await tab.accessible();
     assert.match(await gateway.requests('list'), /\trig-here\tops@example.com\t+RIG \(pem\)\t/);
     await issue(id);
-    await tab.collect(gateway.url, id, PASSPHRASE);
-    await tab.heading('Your certificate is ready');
+    await collect(tab, gateway.url, id, PASSPHRASE);
+    await tab.heading(READY);
     await tab.press('Download PKCS#12');
     const { path } = await browser.downloaded(/^rig-here [0-9a-f]+ \S+ Test\.p12$/);
     const leaf = join(folder, 'rig-here.pem');
     await run('openssl', 'pkcs12', '-in', path, '-passin', `pass:${PASSPHRASE}`, '-clcerts', '-nokeys', '-out', leaf);
     assert.match(await run('openssl', 'x509', '-in', leaf, '-noout', '-ext', 'extendedKeyUsage'), /Client Authentication, TLS Web Server Authentication/);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: a request is described, pasted and sent by the keyboard alone`, async () => {
+test('a request is described, pasted and sent by the keyboard alone', async () => {
     const tab = await browser.tab(devices());
-    const keys = tab.page.keyboard;
     const text = await readFile(await csr('rig-keys'), 'utf8');
     await tab.heading('Certificate request of a device');
     await tab.tabTo(TYPE);
-    await keys.press(' ');
+    await tab.key(' ');
     await tab.tabTo('Device Name');
-    await keys.type('rig-keys');
+    await tab.keys('rig-keys');
     await tab.tabTo('Email Address');
-    await keys.type('ops@example.com');
+    await tab.keys('ops@example.com');
     await tab.tabTo('How to make the certificate request on the device');
-    await keys.press('Enter');
-    await tab.until(() => document.querySelector('#openssl-recipe')?.checkVisibility());
+    await tab.key('Enter');
+    await recipe(tab, 'openssl');
     await tab.tabTo('Certificate request (CSR)');
     await paste(tab, text);
     await tab.tabTo('Submit');
-    await keys.press('Enter');
+    await tab.key('Enter');
     await tab.heading('Certificate Request Submitted');
-    const id = await tab.transactionId();
+    const id = await transactionId(tab);
     await issue(id);
     await standing(tab, 'rig-keys', 'Ready to collect');
     await tab.tabTo('Collect as PEM the certificate of rig-keys');
-    await keys.press('Enter');
+    await tab.key('Enter');
     await browser.downloaded(/^rig-keys .*\.pem$/);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
+import { parse, stringify } from 'smol-toml';
+
 const run = promisify(execFile);
 const binary = required('KEYSIDE_GATEWAY');
 const page = required('KEYSIDE_PAGE');
@@ -18,39 +20,44 @@ export function required(name) {
 }
 
 /** A test asks again and again until something is so, from one address: more often than users may. */
-const UNLIMITED = [
-    ['calls_per_minute_and_address = 600', 'calls_per_minute_and_address = 1000000'],
-    ['calls_per_minute_and_request = 120', 'calls_per_minute_and_request = 1000000'],
-];
+const UNLIMITED = { limits: { calls_per_minute_and_address: 1_000_000, calls_per_minute_and_request: 1_000_000 } };
+
+/** Merges `changes` into `table` as RFC 7396 has it: tables are merged, null removes a key, all else is replaced. */
+function merge(table, changes) {
+    const isTable = (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+    for (const [key, value] of Object.entries(changes)) {
+        if (value === null) delete table[key];
+        else table[key] = isTable(value) ? merge(isTable(table[key]) ? table[key] : {}, value) : value;
+    }
+    return table;
+}
 
 export class Gateway {
     /**
-     * Starts a gateway; with `manual`, requests wait until `approve` or `reject`; with `check`, there is a connection check. Each
-     * pair of `changes` is replaced in the annotated example of the configuration, and each of its tables that `tables` has gets that
-     * content in place of its own. `folder` has the page.
+     * A gateway, not started yet; with `manual`, requests wait until `approve` or `reject`; with `check`, there is a connection check. `config` is
+     * merged into the annotated example of the configuration, or is a function that gives what to merge for the example. `folder` has the
+     * page.
      */
-    static async start({ manual = false, check = false, changes = [], tables = {}, folder = page } = {}) {
-        const gateway = new Gateway();
-        gateway.folder = folder;
-        gateway.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
-        gateway.options = [...(manual ? ['--manual-approval'] : []), ...(check ? ['--tls-listen', '127.0.0.1:0'] : [])];
-        gateway.lines = check ? 2 : 1;
-        let { stdout: text } = await run(binary, ['config', 'example']);
-        for (const [from, to] of [...UNLIMITED, ...changes]) {
-            if (!text.includes(from)) throw new Error(`the example has no “${from}”`);
-            text = text.replaceAll(from, to);
-        }
-        for (const [name, content] of Object.entries(tables)) {
-            const [before, rest] = text.split(`\n[${name}]\n`);
-            if (rest === undefined) throw new Error(`the example has no table ${name}`);
-            const next = rest.search(/^\[/m);
-            text = `${before}\n[${name}]\n${content}${next < 0 ? '' : rest.slice(next)}`;
-        }
-        const config = join(gateway.data, 'keyside.toml');
-        await writeFile(config, text);
-        gateway.options.push('--config', config);
-        await gateway.listen('127.0.0.1:0');
+    constructor({ manual = false, check = false, config = {}, folder = page } = {}) {
+        Object.assign(this, { manual, check, config, folder });
+    }
+
+    static async start(options) {
+        const gateway = new Gateway(options);
+        await gateway.start();
         return gateway;
+    }
+
+    async start() {
+        this.data = await mkdtemp(join(tmpdir(), 'keyside-e2e-'));
+        const example = parse((await run(binary, ['config', 'example'])).stdout);
+        const changes = typeof this.config === 'function' ? this.config(example) : this.config;
+        const file = join(this.data, 'keyside.toml');
+        await writeFile(file, stringify(merge(merge(example, UNLIMITED), changes)));
+        this.options = ['--config', file];
+        if (this.manual) this.options.push('--manual-approval');
+        if (this.check) this.options.push('--tls-listen', '127.0.0.1:0');
+        await this.listen('127.0.0.1:0');
     }
 
     async listen(address) {
@@ -63,11 +70,20 @@ export class Gateway {
         const urls = [];
         for await (const line of createInterface({ input: child.stdout })) {
             urls.push(line.match(/https?:\/\/[^ ]+/)?.[0]);
-            if (urls.length === this.lines) break;
+            if (urls.length === (this.check ? 2 : 1)) break;
         }
         [this.url, this.checkUrl] = urls;
         if (!this.url) throw new Error(`the gateway did not start:\n${this.log}`);
         this.address = new URL(this.url).host;
+    }
+
+    /** The address of a page. */
+    at(path) {
+        return new URL(path, this.url).href;
+    }
+
+    get alive() {
+        return this.child?.exitCode === null && this.child.signalCode === null;
     }
 
     /** Ends the process at once, as a power cut would. */
@@ -100,11 +116,11 @@ export class Gateway {
     }
 
     async stop() {
-        if (this.child.exitCode === null && this.child.signalCode === null) {
+        if (this.alive) {
             const gone = once(this.child, 'exit');
             this.child.kill('SIGTERM');
             await gone;
         }
-        await rm(this.data, { recursive: true, force: true });
+        if (this.data) await rm(this.data, { recursive: true, force: true });
     }
 }

@@ -1,41 +1,30 @@
 // The Inspector tells what is in the files of other programs and of Keyside itself, and nothing of them leaves the browser.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
+import { PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
-import { Interceptor } from './proxy.js';
+import { collect, READY } from './pages/collect.js';
+import { state } from './pages/components.js';
+import { asksForPassphrase, found, goToRequest, isMarkedWrong, pick } from './pages/inspector.js';
+import { register } from './pages/register.js';
+import { eventually } from './neighbours.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
 const WRONG = 'correct-4-horse!';
 /** A request for a file of the inspector's program; or of the service worker's, for whose update a browser looks when it likes. */
 const PROGRAM = /^GET \/(service-worker|inspector(_loader|_bg)?)\.(js|wasm)$/;
-let gateway, interceptor, browser, folder;
-/** What reached the gateway since it was last emptied. */
-const reached = [];
+let proxy;
+const { test, browser, folder, intercept } = site({
+    needs: 'a full run',
+    async prepare() {
+        proxy = await intercept();
+        await makeFiles();
+    },
+});
 
 const at = (name) => join(folder, name);
 const openssl = (...parameters) => run('openssl', ...parameters);
-
-before(async () => {
-    gateway = await Gateway.start();
-    interceptor = await Interceptor.start(gateway.url);
-    interceptor.rules.push(({ method, url }) => void reached.push(`${method} ${url}`));
-    browser = await Browser.start();
-    folder = await mkdtemp(join(tmpdir(), 'keyside-inspector-'));
-    await makeFiles();
-});
-
-after(async () => {
-    await browser?.stop();
-    await interceptor?.stop();
-    await gateway?.stop();
-    await rm(folder, { recursive: true, force: true });
-});
 
 /** Key, certificate, request and chain of a CA that this site does not know, in the files of several programs. */
 async function makeFiles() {
@@ -65,22 +54,14 @@ async function makeFiles() {
 /** A tab with the Inspector, which has all that it needs of the network. */
 async function open() {
     const tab = await browser.tab();
-    const answered = tab.page.waitForResponse((response) => response.url().endsWith('/api/v1/ca'));
-    await tab.open(new URL('inspect', interceptor.url).href);
+    let isAnswered = false;
+    proxy.onAnswer = ({ url }) => void (isAnswered ||= url === '/api/v1/ca');
+    await tab.open(proxy.at('inspect'));
     await tab.heading('Inspector');
-    await answered;
     await tab.kept();
-    tab.requests = [];
-    tab.page.on('request', (request) => tab.requests.push(`${request.method()} ${request.url()}`));
+    await eventually(() => isAnswered, () => 'the page asks for the CA');
     return tab;
 }
-
-async function pick(tab, path) {
-    await (await tab.field('File')).uploadFile(path);
-}
-
-/** The headings of the cards. */
-const found = (tab) => tab.page.evaluate(() => [...document.querySelectorAll('.found h3')].map((heading) => heading.textContent));
 
 for (const [name, told] of [
     ['openssl.p12', 'Current programs: Windows 10 (1709)'],
@@ -88,9 +69,10 @@ for (const [name, told] of [
     ['java.p12', 'AES-256'],
     ['nss.p12', 'AES-128'],
 ]) {
-    test(`${kind}: ${name} is described, opened with its passphrase alone, and nothing crosses the network`, async () => {
+    test(`${name} is described, opened with its passphrase alone, and nothing crosses the network`, { needs: 'network events' }, async () => {
         const tab = await open();
-        reached.length = 0;
+        proxy.requests.length = 0;
+        const asked = tab.watchRequests();
         await pick(tab, at(name));
         await tab.text(`In “${name}”, one thing was found.`);
         await tab.text(told);
@@ -98,9 +80,9 @@ for (const [name, told] of [
         await tab.accessible();
 
         await tab.type('Passphrase of the file', WRONG);
-        await tab.page.keyboard.press('Enter');
+        await tab.key('Enter');
         await tab.text('The passphrase is wrong.');
-        assert.equal(await (await tab.field('Passphrase of the file')).evaluate((field) => field.getAttribute('aria-invalid')), 'true');
+        assert.ok(await isMarkedWrong(tab, 'Passphrase of the file'));
         assert.equal(await tab.value('Passphrase of the file'), WRONG);
         assert.deepEqual(await found(tab), ['PKCS#12 file'], 'what was told stays');
         await tab.accessible();
@@ -113,24 +95,22 @@ for (const [name, told] of [
         await tab.text('CN=Bo Example,O=Elsewhere');
         await tab.text('RSA, 2048 bits');
         await tab.text('Not issued by this site\'s CA');
-        assert.equal(await tab.page.$('#inspect-passphrase'), null);
+        assert.equal(await asksForPassphrase(tab), false);
         await tab.accessible();
 
         // Its own program, which is asked for anew for each worker, is all that crosses: no body, no parameters.
-        assert.deepEqual(reached.filter((request) => !PROGRAM.test(request)), []);
-        const asked = tab.requests.map((request) => request.replace(interceptor.url, '/'));
-        assert.deepEqual(asked.filter((request) => !PROGRAM.test(request)), []);
-        assert.deepEqual(tab.console, []);
-        await tab.page.close();
+        assert.deepEqual(proxy.requests.filter((request) => !PROGRAM.test(request)), []);
+        const elsewhere = asked.map((request) => request.replace(proxy.url, '/'));
+        assert.deepEqual(elsewhere.filter((request) => !PROGRAM.test(request)), []);
     });
 }
 
-test(`${kind}: a file collected here is recognised: this site's CA, the key in this browser`, async () => {
+test('a file collected here is recognised: this site\'s CA, the key in this browser', async () => {
     const tab = await browser.tab();
-    const id = await tab.register(interceptor.url, { name: 'Ada Example', passphrase: PASSPHRASE });
-    await tab.state('Ready to collect');
-    await tab.collect(interceptor.url, id, PASSPHRASE);
-    await tab.heading('Your certificate is ready');
+    const id = await register(tab, proxy.url, { name: 'Ada Example', passphrase: PASSPHRASE });
+    await state(tab, 'Ready to collect');
+    await collect(tab, proxy.url, id, PASSPHRASE);
+    await tab.heading(READY);
     await tab.press('Download PKCS#12');
     const { path } = await browser.downloaded(/^Ada Example [0-9a-f]+ \S+ Test\.p12$/);
     await tab.navigate('Inspector');
@@ -143,8 +123,7 @@ test(`${kind}: a file collected here is recognised: this site's CA, the key in t
     await tab.text('The key fits');
     await tab.text('logging in to web servers');
     await tab.accessible();
-    await tab.until(() => document.querySelectorAll('.found a[href*="/requests/"]').length === 2);
-    await tab.page.click('.found a[href*="/requests/"]');
+    await goToRequest(tab, 2);
     await tab.heading('Certificate Request Submitted');
     await tab.press('Save a backup of the request of Ada Example');
     const backup = await browser.downloaded(/^Ada Example .*\.backup\.txt$/);
@@ -152,11 +131,9 @@ test(`${kind}: a file collected here is recognised: this site's CA, the key in t
     await pick(tab, backup.path);
     await tab.text('The backup of the request of Ada Example. Restore it on Home or on Collect.');
     await tab.accessible();
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: certificates, requests, keys and chains are told apart, and rubbish is refused with the kinds that are known`, async () => {
+test('certificates, requests, keys and chains are told apart, and rubbish is refused with the kinds that are known', async () => {
     const tab = await open();
     for (const [name, text, headings] of [
         ['clear.key', 'Whoever has this file has the key.', ['Private key']],
@@ -179,21 +156,17 @@ test(`${kind}: certificates, requests, keys and chains are told apart, and rubbi
     await pick(tab, at('huge.bin'));
     await tab.text('This file is too large.');
     assert.deepEqual(await found(tab), []);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: the Inspector is worked with the keyboard`, async () => {
+test('the Inspector is worked with the keyboard', async () => {
     const tab = await open();
     await tab.tabTo('File');
-    assert.equal(await (await tab.field('File')).evaluate((field) => field === document.activeElement), true);
+    assert.ok(await tab.hasFocus('File'));
     await pick(tab, at('openssl.p12'));
     await tab.text('Locked: what is in it');
     await tab.tabTo('Passphrase of the file');
-    await tab.page.keyboard.type(PASSPHRASE);
+    await tab.keys(PASSPHRASE);
     await tab.tabTo('Open');
-    await tab.page.keyboard.press('Enter');
+    await tab.key('Enter');
     await tab.text('The key fits');
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });

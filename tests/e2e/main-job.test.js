@@ -1,71 +1,52 @@
 // The whole job: register, reload while waiting, collect, download, and the file opens everywhere.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
+import { PASSPHRASE, rootOf, site } from './fixture.js';
 import { judge, run } from './judges.js';
+import { collectHere } from './pages/collect.js';
+import { state } from './pages/components.js';
+import { fillIn } from './pages/register.js';
+import { goOnToCollect, transactionId } from './pages/submitted.js';
 import { Recorder } from './proxy.js';
 import { appearancesOf, secretsOf } from './secrets.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-let gateway, browser, folder, root;
+const { test, gateway, browser, folder, borrow } = site();
 
-before(async () => {
-    gateway = await Gateway.start();
-    browser = await Browser.start();
-    folder = await mkdtemp(join(tmpdir(), 'keyside-main-job-'));
-    root = join(folder, 'root.pem');
-    const der = Buffer.from(await (await fetch(new URL('pki/root.cer', gateway.url))).arrayBuffer());
-    await writeFile(join(folder, 'root.cer'), der);
-    await run('openssl', 'x509', '-inform', 'DER', '-in', join(folder, 'root.cer'), '-out', root);
-});
-
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-    await rm(folder, { recursive: true, force: true });
-});
-
-test(`${kind}: register, reload, collect, download; every keystore opens the file; no secret leaves`, async () => {
-    const recorder = await Recorder.start(gateway.url);
+test('register, reload, collect, download; every keystore opens the file; no secret leaves', async () => {
+    const recorder = await borrow(Recorder.start(gateway.url));
     const tab = await browser.tab();
     const commonName = 'Ada Example';
     await tab.open(recorder.url);
     await tab.press('Register');
     await tab.heading('Choose Certificate Type');
-    await tab.fillIn(recorder.url, { name: commonName, passphrase: PASSPHRASE });
+    await fillIn(tab, recorder.url, { name: commonName, passphrase: PASSPHRASE });
     await tab.press('Submit');
     await tab.heading('Certificate Request Submitted');
-    const id = await tab.transactionId();
+    const id = await transactionId(tab);
     assert.match(id, /^([0-9A-Z]{3}-){8}[0-9A-Z]{3}$/);
     await tab.text('Note the transaction ID of your request for later certificate retrieval:');
     await tab.text('You cannot collect your certificate without the transaction ID number.');
-    const crossedWhileRegistering = await tab.page.evaluate(() => window.crossed);
+    const crossedWhileRegistering = await tab.crossed();
 
-    await tab.page.reload();
-    assert.equal(await tab.transactionId(), id, 'a reload in the middle of waiting');
-    await tab.state('Ready to collect');
+    await tab.reload();
+    assert.equal(await transactionId(tab), id, 'a reload in the middle of waiting');
+    await state(tab, 'Ready to collect');
 
     const [held] = (await tab.stores()).records;
     await requestAndKeyAreReadElsewhere(held);
-    const crossedWhileWaiting = await tab.page.evaluate(() => window.crossed);
+    const crossedWhileWaiting = await tab.crossed();
 
-    await tab.press('Collect the certificate');
-    await tab.heading('Collect');
+    await goOnToCollect(tab);
     assert.equal(await tab.value('Transaction ID'), id, 'the browser knows the transaction ID');
-    await tab.type('Pickup Passphrase', PASSPHRASE);
-    await tab.press('Collect');
-    await tab.heading('Your certificate is ready');
+    await collectHere(tab, PASSPHRASE);
     await tab.press('Download PKCS#12');
     const file = await browser.downloaded(/^Ada Example [0-9a-f]+ \d{4}-\d\d-\d\d Test\.p12$/);
-    await judge({ pfx: file.path, passphrase: PASSPHRASE, commonName, root });
+    await judge({ pfx: file.path, passphrase: PASSPHRASE, commonName, root: await rootOf(gateway, folder) });
 
     const secrets = await secretsOf(file.path, PASSPHRASE);
-    const crossedWhileCollecting = await tab.page.evaluate(() => window.crossed);
+    const crossedWhileCollecting = await tab.crossed();
     const crossed = [...crossedWhileRegistering, ...crossedWhileWaiting, ...crossedWhileCollecting];
     assert.ok(crossed.some(({ from, text }) => from === 'worker' && text.includes('Generated')));
     assert.ok(crossed.some(({ from, text }) => from === 'worker' && text.includes('Exported')));
@@ -77,9 +58,6 @@ test(`${kind}: register, reload, collect, download; every keystore opens the fil
     assert.ok(stores.includes('encrypted_private_key'), 'the stores were read');
     assert.deepEqual(appearancesOf(secrets, { network, stores, fromWorker }), []);
     assert.deepEqual(appearancesOf({ ...secrets, passphrase: undefined }, { toWorker }), []);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
-    await recorder.stop();
 });
 
 /** The CSR as sent verifies, and OpenSSL opens the stored key with the pickup passphrase. */
@@ -97,7 +75,7 @@ async function requestAndKeyAreReadElsewhere(held) {
     await assert.rejects(run('openssl', 'pkcs8', '-inform', 'DER', '-in', key, '-passin', 'pass:correct-4-horse!'));
 }
 
-test(`${kind}: the search for secrets finds what is there`, async () => {
+test('the search for secrets finds what is there', async () => {
     const prime = Buffer.from('00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'hex');
     const secrets = { passphrase: PASSPHRASE, 'a prime': prime };
     const hidden = {
@@ -113,19 +91,17 @@ test(`${kind}: the search for secrets finds what is there`, async () => {
     assert.deepEqual([...found].sort(), Object.keys(hidden).sort());
 });
 
-test(`${kind}: sizes 3072 and 4096 are made and certified`, async () => {
+test('sizes 3072 and 4096 are made and certified', async () => {
     for (const size of ['3072', '4096']) {
         const tab = await browser.tab();
-        await tab.fillIn(gateway.url, { name: `Size ${size}`, passphrase: PASSPHRASE });
-        await (await tab.field(`RSA ${size}`)).click();
+        await fillIn(tab, gateway.url, { name: `Size ${size}`, passphrase: PASSPHRASE });
+        await tab.choose(`RSA ${size}`);
         await tab.press('Submit');
         await tab.heading('Certificate Request Submitted');
-        await tab.state('Ready to collect');
+        await state(tab, 'Ready to collect');
         const held = (await tab.stores()).records.find((record) => record.application.common_name === `Size ${size}`);
         await writeFile(join(folder, 'request.der'), Buffer.from(held.certification_request, 'base64'));
         const text = await run('openssl', 'req', '-verify', '-inform', 'DER', '-in', join(folder, 'request.der'), '-noout', '-text');
         assert.match(text, new RegExp(`Public-Key: \\(${size} bit\\)`));
-        assert.deepEqual(tab.console, []);
-        await tab.page.close();
     }
 });

@@ -1,91 +1,65 @@
 // Going from page to page: back, in another tab, below a path, and when a file does not come as it should.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
-import { Interceptor } from './proxy.js';
+import { PASSPHRASE, site } from './fixture.js';
+import { collect, READY } from './pages/collect.js';
+import { state } from './pages/components.js';
+import { addLink, cannotStart, clearStores, isMarked, keptTypes, mark } from './pages/document.js';
+import { fillInForm, register, TYPE } from './pages/register.js';
+import { showsRequest, transactionId } from './pages/submitted.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-let gateway, browser;
-
-before(async () => {
-    gateway = await Gateway.start({ manual: true });
-    browser = await Browser.start();
-});
-
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-});
+const { test, gateway, browser, intercept } = site({ gateway: { manual: true } });
 
 for (const page of ['requests', 'submitted']) {
-    test(`${kind}: going back from one request to another shows the other, on /${page}`, async () => {
+    test(`going back from one request to another shows the other, on /${page}`, async () => {
         const tab = await browser.tab();
         const ids = [];
-        for (const name of ['First of Two', 'Second of Two']) ids.push(await tab.register(gateway.url, { name, passphrase: PASSPHRASE }));
+        for (const name of ['First of Two', 'Second of Two']) ids.push(await register(tab, gateway.url, { name, passphrase: PASSPHRASE }));
         const { records } = await tab.stores();
         const [first, second] = ids.map((id) => records.find((record) => record.submission?.transaction_id === id).key_id);
-        await tab.open(new URL(`${page}/${first}`, gateway.url).href);
-        const shows = (id) => tab.until((id) => document.querySelector('output')?.textContent === id, id);
-        await shows(ids[0]);
+        await tab.open(gateway.at(`${page}/${first}`));
+        await showsRequest(tab, ids[0]);
         // As a link between the two would: the page stays, its address changes.
-        await tab.page.evaluate((path) => {
-            const link = document.createElement('a');
-            link.href = path;
-            document.querySelector('main').append(link);
-            link.click();
-        }, new URL(`${page}/${second}`, gateway.url).pathname);
-        await shows(ids[1]);
-        await tab.page.goBack();
-        await shows(ids[0]);
-        await tab.page.close();
+        await addLink(tab, 'Second of Two', gateway.at(`${page}/${second}`));
+        await tab.press('Second of Two');
+        await showsRequest(tab, ids[1]);
+        await tab.back();
+        await showsRequest(tab, ids[0]);
     });
 }
 
-test(`${kind}: what was removed does not come back with a page that the browser has kept in its memory`, async () => {
+test('what was removed does not come back with a page that the browser has kept in its memory', async () => {
     const tab = await browser.tab();
-    const id = await tab.register(gateway.url, { name: 'Soon Gone', passphrase: PASSPHRASE });
+    const id = await register(tab, gateway.url, { name: 'Soon Gone', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);
-    await tab.state('Ready to collect');
-    await tab.collect(gateway.url, id, PASSPHRASE);
-    await tab.heading('Your certificate is ready');
+    await state(tab, 'Ready to collect');
+    await collect(tab, gateway.url, id, PASSPHRASE);
+    await tab.heading(READY);
     await tab.navigate('Help');
     await tab.heading('Help');
-    await tab.page.goBack();
+    await tab.back();
     await tab.heading('Collect');
-    await tab.until(() => !document.body.innerText.includes('Your certificate is ready'));
-    await tab.page.close();
+    await tab.noText(READY);
 });
 
-test(`${kind}: a request that is removed in another tab is told as such`, async () => {
+test('a request that is removed in another tab is told as such', async () => {
     const tab = await browser.tab();
-    await tab.register(gateway.url, { name: 'Gone Elsewhere', passphrase: PASSPHRASE });
-    await tab.state('Waiting for approval');
+    await register(tab, gateway.url, { name: 'Gone Elsewhere', passphrase: PASSPHRASE });
+    await state(tab, 'Waiting for approval');
     const other = await browser.tab(gateway.url);
-    await other.page.evaluate(() => new Promise((resolve, reject) => {
-        const opening = indexedDB.open('keyside');
-        opening.onerror = reject;
-        opening.onsuccess = () => {
-            const database = opening.result;
-            const names = [...database.objectStoreNames];
-            const transaction = database.transaction(names, 'readwrite');
-            names.forEach((name) => transaction.objectStore(name).clear());
-            transaction.oncomplete = () => resolve(database.close());
-        };
-    }));
-    await other.page.close();
-    await tab.page.bringToFront();
+    await clearStores(other);
+    await other.close();
+    await tab.front();
     await tab.heading('This request is not saved in this browser');
-    await tab.page.close();
 });
 
-test(`${kind}: a program that arrives damaged is not kept`, async () => {
-    const interceptor = await Interceptor.start(gateway.url);
+test('a part of the program that arrives damaged is not kept', async () => {
+    const interceptor = await intercept();
     const tab = await browser.tab();
+    tab.expectErrors();
     const asked = new Promise((resolve) => {
         interceptor.rules = [({ url }) => {
-            if (!/\/more-.*wasm$/.test(url)) return undefined;
+            if (!/\/split_other-.*wasm$/.test(url)) return undefined;
             resolve();
             return { type: 'text/html', body: '<!DOCTYPE html><title>Sign in</title>' };
         }];
@@ -95,29 +69,22 @@ test(`${kind}: a program that arrives damaged is not kept`, async () => {
     interceptor.rules = [];
     await tab.open(interceptor.url);
     await tab.kept();
-    const types = await tab.page.evaluate(async () => {
-        const cache = await caches.open('keyside');
-        const kept = (await cache.keys()).filter(({ url }) => url.endsWith('.wasm'));
-        return Promise.all(kept.map(async (request) => (await cache.match(request)).headers.get('content-type')));
+    assert.deepEqual(await keptTypes(tab, '.wasm'), ['application/wasm']);
+    await tab.close();
     });
-    assert.deepEqual([...new Set(types)], ['application/wasm']);
-    await tab.page.close();
-    await interceptor.stop();
-});
 
-test(`${kind}: a page whose start script is lost says so`, async () => {
-    const interceptor = await Interceptor.start(gateway.url);
+test('a page whose start script is lost says so', async () => {
+    const interceptor = await intercept();
     interceptor.rules = [({ url }) => (url.startsWith('/start-') ? { status: 404, type: 'text/plain', body: 'gone' } : undefined)];
     const tab = await browser.tab();
-    await tab.page.goto(new URL('collect', interceptor.url).href);
-    // After ten seconds.
-    await tab.see('#unsupported');
-    await tab.page.close();
-    await interceptor.stop();
-});
+    tab.expectFailedRequests();
+    await tab.openAnything(interceptor.at('collect'));
+    await cannotStart(tab);
+    await tab.close();
+    });
 
-test(`${kind}: the page works under a path, and its links stay below it; the heading takes the focus`, async () => {
-    const interceptor = await Interceptor.start(gateway.url);
+test('the page works under a path, and its links stay below it; the heading takes the focus', async () => {
+    const interceptor = await intercept();
     const prefix = '/key/side/';
     const html = (await (await fetch(gateway.url)).text()).replace('<base href="/">', `<base href="${prefix}">`).replaceAll(/(href|src)="\/(?!key)/g, `$1="${prefix}`);
     interceptor.rules = [({ url }) => {
@@ -126,16 +93,73 @@ test(`${kind}: the page works under a path, and its links stay below it; the hea
         const path = url.slice(prefix.length - 1);
         return /\.\w+$/.test(path) ? { path } : { type: 'text/html', body: html };
     }];
-    const tab = await browser.tab(new URL(prefix, interceptor.url).href);
+    const tab = await browser.tab(interceptor.at(prefix));
     for (const [name, heading] of [['Register', 'Choose Certificate Type'], ['Collect', 'Collect'], ['Help', 'Help'], ['Home', 'Your certificate, made in your browser']]) {
         await tab.navigate(name);
         await tab.heading(heading);
-        await tab.until(() => document.activeElement.localName === 'h1');
-        assert.ok(new URL(tab.page.url()).pathname.startsWith(prefix), tab.page.url());
-        assert.equal(await tab.page.evaluate(() => document.querySelector('nav [aria-current=page]')?.textContent), name);
+        await tab.headingHasFocus();
+        const { pathname } = await tab.url();
+        assert.ok(pathname.startsWith(prefix), pathname);
+        assert.equal(await tab.currentPage(), name);
     }
-    await tab.register(new URL(prefix, interceptor.url).href, { name: 'Below a Path', passphrase: PASSPHRASE });
-    assert.ok(new URL(tab.page.url()).pathname.startsWith(`${prefix}submitted/`), tab.page.url());
-    await tab.page.close();
-    await interceptor.stop();
+    await register(tab, interceptor.at(prefix), { name: 'Below a Path', passphrase: PASSPHRASE });
+    const { pathname } = await tab.url();
+    assert.ok(pathname.startsWith(`${prefix}submitted/`), pathname);
+    await tab.close();
+    });
+
+/** What the main navigation calls each page, and what the page calls itself. */
+const NAVIGATION = [
+    ['Register', 'Choose Certificate Type'], ['Collect', 'Collect'], ['My Certificates', 'My Certificates'], ['Devices', 'Devices'],
+    ['Trust', 'Trust'], ['Inspector', 'Inspector'], ['Help', 'Help'], ['About', 'About'], ['Home', 'Your certificate, made in your browser'],
+];
+
+test('a walk over every page, by links, back and forward, stays in one document', async () => {
+    const tab = await browser.tab(gateway.url);
+    await mark(tab);
+    const walk = [...NAVIGATION.map(([name, heading]) => [() => tab.navigate(name), heading])];
+    const links = [
+        [() => tab.navigate('Register'), 'Choose Certificate Type'], [() => tab.press(TYPE), 'Certificate Request'],
+        [() => tab.navigate('My Certificates'), 'My Certificates'],
+        [() => tab.press('Renew a certificate that you have in a .p12 file'), 'Renew'],
+        [() => tab.navigate('Help'), 'Help'], [() => tab.press('When something is lost'), 'When something is lost'],
+        [() => tab.navigate('Help'), 'Help'], [() => tab.press('Install and connect'), 'Install and connect'],
+    ];
+    const headings = ['Your certificate, made in your browser'];
+    for (const [go, heading] of [...walk, ...links]) {
+        await go();
+        await tab.heading(heading);
+        await tab.headingHasFocus();
+        headings.push(heading);
+    }
+    for (const heading of headings.slice(0, -1).reverse()) {
+        await tab.back();
+        await tab.heading(heading);
+    }
+    for (const heading of headings.slice(1)) {
+        await tab.forward();
+        await tab.heading(heading);
+    }
+    assert.ok(await isMarked(tab), 'the document is the one that was marked');
+});
+
+test('the main job and the pages of its request stay in one document', async () => {
+    const tab = await browser.tab(gateway.url);
+    await mark(tab);
+    await tab.navigate('Register');
+    await tab.press(TYPE);
+    await fillInForm(tab, { name: 'One Document', passphrase: PASSPHRASE });
+    await tab.press('Submit');
+    const id = await transactionId(tab);
+    await tab.press('Change the passphrase, or remove this request');
+    await showsRequest(tab, id);
+    await gateway.requests('approve', id);
+    await state(tab, 'Ready to collect');
+    await tab.press('Collect the certificate');
+    await tab.type('Pickup Passphrase', PASSPHRASE);
+    await tab.press('Collect');
+    await tab.heading(READY);
+    await tab.navigate('Help');
+    await tab.heading('Help');
+    assert.ok(await isMarked(tab), 'the document is the one that was marked');
 });

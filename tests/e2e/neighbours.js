@@ -63,8 +63,8 @@ export class MailServer {
 
     /** The configuration's table for it. */
     get table() {
-        return `from = "Keyside <no-reply@example.com>"\nretry_after_seconds = 1\n\n[notifications.smtp]\nhost = "127.0.0.1"\n`
-            + `port = ${this.port}\nsecurity = "none"\n`;
+        const smtp = { host: '127.0.0.1', port: Number(this.port), security: 'none' };
+        return { from: 'Keyside <no-reply@example.com>', retry_after_seconds: 1, smtp };
     }
 
     /** The mails to this address that were taken, in this order, as { recipient, to, subject, text }. */
@@ -137,8 +137,11 @@ export class Cfssl {
 
     /** The configuration's table for it. */
     get table() {
-        return `engine = "cfssl"\nurl = "http://127.0.0.1:${this.port}"\nkey_file = '${join(this.folder, 'key')}'\nprofile = "person"\n`
-            + `device_profile = "person"\ntimeout_seconds = 5\nretry_after_seconds = 1\n`;
+        const embedded = { root_subject: null, root_validity_days: null, issuing_subject: null, issuing_validity_days: null };
+        return {
+            ...embedded, engine: 'cfssl', url: `http://127.0.0.1:${this.port}`, key_file: join(this.folder, 'key'), profile: 'person',
+            device_profile: 'person', timeout_seconds: 5, retry_after_seconds: 1,
+        };
     }
 
     /** How many certificates it has signed, as its log has it. */

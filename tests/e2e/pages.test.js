@@ -1,24 +1,16 @@
 // Every page and state is accessible; wrong entries are named; the whole job can be done with the keyboard alone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 
-import { Browser, kind } from './browser.js';
-import { Gateway } from './gateway.js';
+import { kind } from './browser.js';
+import { PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
-import { Interceptor } from './proxy.js';
+import { READY } from './pages/collect.js';
+import { entry, faults, faultsBesideFields, faultsLeft, state } from './pages/components.js';
+import { register, rulesMet, TYPE } from './pages/register.js';
+import { transactionIdLabel } from './pages/submitted.js';
+import { buttonsBesideRetired, certificates, documents } from './pages/trust.js';
 
-const PASSPHRASE = 'Correct-4-horse!';
-let gateway, browser;
-
-before(async () => {
-    gateway = await Gateway.start();
-    browser = await Browser.start();
-});
-
-after(async () => {
-    await browser?.stop();
-    await gateway?.stop();
-});
+const { test, gateway, browser, intercept } = site();
 
 for (const [path, heading] of [
     ['', 'Your certificate, made in your browser'],
@@ -37,130 +29,110 @@ for (const [path, heading] of [
 ]) {
     // Only Chromium can be told over its protocol to prefer the dark.
     const schemes = kind === 'chromium' ? 'light and dark' : 'in the light';
-    test(`${kind}: /${path} is accessible, ${schemes}, and says nothing on the console`, async () => {
+    test(`/${path} is accessible, ${schemes}, and says nothing on the console`, async () => {
         const tab = await browser.tab();
-        await tab.open(new URL(path, gateway.url).href);
+        await tab.open(gateway.at(path));
         await tab.heading(heading);
         await tab.accessible();
-        if (kind === 'chromium') {
-            await tab.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
-            await tab.accessible();
-        }
-        assert.deepEqual(tab.console, []);
-        await tab.page.close();
+        await tab.accessibleInTheDark();
     });
 }
 
-test(`${kind}: wrong entries are named beside their field and in a summary that has the focus; nothing typed is lost`, async () => {
+test('wrong entries are named beside their field and in a summary that has the focus; nothing typed is lost', async () => {
     const tab = await browser.tab();
-    await tab.open(new URL('register/participants', gateway.url).href);
+    await tab.open(gateway.at('register/participants'));
     await tab.type('Common Name', 'x'.repeat(65));
     await tab.type('Email Address', 'nobody');
     await tab.type('Pickup Passphrase', 'short');
     await tab.type('Pickup Passphrase Confirmation', 'shirt');
     await tab.press('Submit');
     await tab.heading('Some entries need your attention');
-    await tab.until(() => document.activeElement.id === 'error-summary');
-    const seen = await tab.page.evaluate(() => ({
-        summary: [...document.querySelectorAll('#error-summary li')].map((item) => item.innerText),
-        beside: [...document.querySelectorAll('.field-error')].map((text) => text.innerText),
-        tied: [...document.querySelectorAll('[aria-invalid="true"]')].map((field) =>
-            document.getElementById(field.getAttribute('aria-describedby').split(' ')[0])?.innerText),
-    }));
-    assert.equal(seen.summary.length, 4);
-    assert.deepEqual(seen.beside, seen.summary);
-    assert.deepEqual(seen.tied, seen.summary);
+    const summary = await faults(tab, 4);
+    const { beside, tied } = await faultsBesideFields(tab);
+    assert.deepEqual(beside, summary);
+    assert.deepEqual(tied, summary);
     await tab.accessible();
-    await tab.press(seen.summary[1]);
-    assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'email-address');
+    await tab.press(summary[1]);
+    assert.ok(await tab.hasFocus('Email Address'));
     assert.equal(await tab.value('Common Name'), 'x'.repeat(65));
     assert.equal(await tab.value('Pickup Passphrase'), 'short');
     await tab.type('Email Address', 'ada@example.com');
-    await tab.until(() => document.querySelectorAll('#error-summary li').length === 3);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
+    await faultsLeft(tab, 3);
 });
 
-test(`${kind}: each passphrase rule is ticked off as it is met`, async () => {
+test('each passphrase rule is ticked off as it is met', async () => {
     const tab = await browser.tab();
-    await tab.open(new URL('register/participants', gateway.url).href);
-    const met = () => tab.page.evaluate(() => document.querySelectorAll('.rules .met').length);
-    const counts = [await met()];
+    await tab.open(gateway.at('register/participants'));
+    const counts = [await rulesMet(tab)];
     for (const text of ['a', 'aB', 'aB3', 'aB3-', 'aB3-aB3-', 'aB3-aB3é']) {
         await tab.type('Pickup Passphrase', text);
-        counts.push(await met());
+        counts.push(await rulesMet(tab));
     }
     assert.deepEqual(counts, [0, 2, 3, 4, 5, 6, 5]);
-    await tab.page.close();
 });
 
-test(`${kind}: the whole job with the keyboard alone`, async () => {
+test('the whole job with the keyboard alone', async () => {
     const tab = await browser.tab();
-    const keys = tab.page.keyboard;
     await tab.open(gateway.url);
     await tab.tabTo('Register');
-    await keys.press('Enter');
+    await tab.key('Enter');
     await tab.heading('Choose Certificate Type');
-    await tab.tabTo('Participants & External Users');
-    await keys.press('Enter');
+    await tab.tabTo(TYPE);
+    await tab.key('Enter');
     await tab.heading('Certificate Request');
     await tab.tabTo('Common Name');
-    await keys.type('Key Board');
+    await tab.keys('Key Board');
     await tab.tabTo('Email Address');
-    await keys.type('key@example.com');
+    await tab.keys('key@example.com');
     await tab.tabTo('Pickup Passphrase');
-    await keys.type(PASSPHRASE);
+    await tab.keys(PASSPHRASE);
     await tab.tabTo('Pickup Passphrase Confirmation');
-    await keys.type(PASSPHRASE);
-    await keys.press('Enter');
+    await tab.keys(PASSPHRASE);
+    await tab.key('Enter');
     await tab.heading('Certificate Request Submitted');
     await tab.accessible();
-    await tab.state('Ready to collect');
+    await state(tab, 'Ready to collect');
     await tab.accessible();
     await tab.tabTo('Collect the certificate');
-    await keys.press('Enter');
+    await tab.key('Enter');
     await tab.heading('Collect');
     await tab.tabTo('Pickup Passphrase');
-    await keys.type(PASSPHRASE);
-    await keys.press('Enter');
-    await tab.heading('Your certificate is ready');
+    await tab.keys(PASSPHRASE);
+    await tab.key('Enter');
+    await tab.heading(READY);
     await tab.tabTo('Download PKCS#12');
-    await keys.press('Enter');
+    await tab.key('Enter');
     const file = await browser.downloaded(/^Key Board [0-9a-f]+ \d{4}-\d\d-\d\d Test\.p12$/);
     assert.equal(file.bytes[0], 0x30);
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: Home shows each request with its state`, async () => {
-    const tab = await browser.tab(gateway.url);
-    await tab.until(() => document.querySelector('.requests')?.innerText.includes('Key Board'));
-    await tab.text('Ready to download');
-    await tab.accessible();
-    assert.match(await tab.page.title(), /^\[Test\] /);
-    await tab.page.close();
-});
-
-test(`${kind}: the transaction ID is copied and saved as text`, async () => {
+test('Home shows each request with its state', async () => {
     const tab = await browser.tab();
-    const id = await tab.register(gateway.url, { name: 'Text File', passphrase: PASSPHRASE });
+    await register(tab, gateway.url, { name: 'Listed', passphrase: PASSPHRASE });
+    await tab.navigate('Home');
+    await entry(tab, 'Listed', 'Ready to collect');
+    await tab.accessible();
+    assert.match(await tab.title(), /^\[Test\] /);
+});
+
+test('the transaction ID is copied and saved as text', async () => {
+    const tab = await browser.tab();
+    const id = await register(tab, gateway.url, { name: 'Text File', passphrase: PASSPHRASE });
     await tab.press('Save as text');
     const file = await browser.downloaded(/^transaction-id\.txt$/);
     assert.match(file.bytes.toString(), new RegExp(`Transaction ID: ${id}`));
-    const label = await tab.page.evaluate(() => document.querySelector('output').labels[0].innerText);
-    assert.equal(label, 'Transaction ID');
+    assert.equal(await transactionIdLabel(tab), 'Transaction ID');
     await tab.press('Copy');
-    await tab.until(() => /Copied|select the text/.test(document.querySelector('.transaction').innerText));
-    await tab.page.close();
+    await tab.text(/Copied|select the text/);
 });
 
-test(`${kind}: the browser is tried out before anything is asked; what fails is named with the way out`, async () => {
-    const register = new URL('register', gateway.url).href;
+test('the browser is tried out before anything is asked; what fails is named with the way out', { needs: 'scripts before the page' }, async () => {
+    const register = gateway.at('register');
     const ordinary = await browser.tab(register);
     await ordinary.text('This browser can make your key.');
     // No browser says whether a window is private: every user is told what that would mean.
     await ordinary.text('in a private window, that is when the window is closed.');
-    await ordinary.page.close();
+    await ordinary.close();
     for (const [spoil, text] of [
         [() => { window.Worker = class { constructor() { throw new Error('no workers here'); } }; }, 'no workers here'],
         [() => { IDBFactory.prototype.open = () => { throw new DOMException('no storage here', 'SecurityError'); }; }, 'does not open its database'],
@@ -170,39 +142,28 @@ test(`${kind}: the browser is tried out before anything is asked; what fails is 
         [() => { Object.defineProperty(window, 'isSecureContext', { value: false }); }, 'did not come over a secure connection'],
     ]) {
         const tab = await browser.tab();
-        await tab.page.evaluateOnNewDocument(spoil);
+        await tab.spoil(spoil);
         await tab.open(register);
         await tab.text(text);
         await tab.accessible();
-        await tab.page.close();
     }
 });
 
-test(`${kind}: the browser is asked to keep what is saved, and its answer is shown`, async () => {
+test('the browser is asked to keep what is saved, and its answer is shown', async () => {
     const tab = await browser.tab();
-    await tab.register(gateway.url, { name: 'Kept', passphrase: PASSPHRASE });
+    await register(tab, gateway.url, { name: 'Kept', passphrase: PASSPHRASE });
     await tab.text('This browser may delete what is saved here');
     await tab.press('Ask the browser to keep it');
-    await tab.until(() => /The browser (keeps it|makes no promise)/.test(document.querySelector('main').innerText));
+    await tab.text(/The browser (keeps it|makes no promise)/);
     await tab.accessible();
-    await tab.page.close();
 });
-
-/** The certificates in a section of Trust: each one's name, and its particulars by their terms. */
-const certificates = (tab, heading) => tab.page.evaluate((heading) => {
-    const section = [...document.querySelectorAll('section')].find((section) => section.querySelector('h2').textContent === heading);
-    return [...section.querySelectorAll('.card')].map((card) => [
-        card.querySelector('h3').textContent,
-        Object.fromEntries([...card.querySelectorAll('dt')].map((term) => [term.textContent, term.nextElementSibling.textContent])),
-    ]);
-}, heading);
 
 /** What OpenSSL makes of the certificate in `path`: its fingerprint, as in "AB:CD:…". */
 const fingerprint = async (path, form, hash) =>
     (await run('openssl', 'x509', '-inform', form, '-in', path, '-noout', '-fingerprint', `-${hash}`)).trim().split('=')[1];
 
-test(`${kind}: Trust's certificates are downloaded as PEM, DER and P7B, and OpenSSL finds the fingerprints that are shown`, async () => {
-    const tab = await browser.tab(new URL('trust', gateway.url).href);
+test('Trust\'s certificates are downloaded as PEM, DER and P7B, and OpenSSL finds the fingerprints that are shown', async () => {
+    const tab = await browser.tab(gateway.at('trust'));
     await tab.heading('Certificates');
     const shown = await certificates(tab, 'Certificates');
     const [root, issuing] = ['Keyside Demo Root CA', 'Keyside Demo Issuing CA'];
@@ -224,18 +185,17 @@ test(`${kind}: Trust's certificates are downloaded as PEM, DER and P7B, and Open
     const { path } = await file(`${issuing} chain`, 'p7b');
     const printed = await run('openssl', 'pkcs7', '-inform', 'DER', '-in', path, '-print_certs', '-noout');
     for (const name of [root, issuing]) assert.match(printed, new RegExp(`^subject=.*CN ?= ?${name}$`, 'm'));
-    assert.deepEqual(tab.console, []);
-    await tab.page.close();
 });
 
-test(`${kind}: Trust links to the documents, and tells retired CAs apart; when nothing answers it can be asked again`, async (t) => {
-    const interceptor = await Interceptor.start(gateway.url);
-    t.after(() => interceptor.stop());
-    const ca = await (await fetch(new URL('api/v1/ca', gateway.url))).json();
+test('Trust links to the documents, and tells retired CAs apart; when nothing answers it can be asked again', async () => {
+    const interceptor = await intercept();
+    const ca = await (await fetch(gateway.at('api/v1/ca'))).json();
     // The root stands for the certificate of another CA.
     ca.retired.push({ name: 'Another Old CA', ended: '2019-02-12', note: 'It was replaced.', certificate: ca.trust_anchors[0] });
     interceptor.rules = [({ url }) => (url === '/api/v1/ca' ? { status: 503, type: 'text/plain', body: 'down' } : undefined)];
-    const tab = await browser.tab(new URL('trust', interceptor.url).href);
+    const tab = await browser.tab();
+    tab.expectFailedRequests();
+    await tab.open(interceptor.at('trust'));
     await tab.heading('The registration authority cannot be reached');
     await tab.accessible();
     interceptor.rules = [({ url }) => (url === '/api/v1/ca' ? { body: JSON.stringify(ca) } : undefined)];
@@ -243,12 +203,10 @@ test(`${kind}: Trust links to the documents, and tells retired CAs apart; when n
     await tab.heading('No longer used');
     await tab.text('Do not install or trust these.');
     await tab.accessible();
-    const links = await tab.page.evaluate(() => [...document.querySelectorAll('main li a')].map((link) => [link.textContent, link.href]));
-    assert.deepEqual(links, ca.documents.map(({ title, url }) => [title, url]));
+    assert.deepEqual(await documents(tab), ca.documents.map(({ title, url }) => [title, url]));
     await tab.text('certification practice statement (CPS)');
     const [[, root]] = await certificates(tab, 'Certificates');
     const retired = await certificates(tab, 'No longer used');
     assert.deepEqual(retired, [['Example Grid Operator Issuing CA (SHA-1)', {}], ['Another Old CA', root]]);
-    assert.equal(await tab.page.evaluate(() => document.querySelectorAll('#retired ~ * button').length), 0, 'nothing to download there');
-    await tab.page.close();
+    assert.equal(await buttonsBesideRetired(tab), 0, 'nothing to download there');
 });

@@ -41,16 +41,11 @@ export class Recorder {
 export class Interceptor {
     static async start(target) {
         const interceptor = new Interceptor();
-        /**
-         * Each rule takes {method, url} and gives undefined, {lose: true}, {path} to ask for instead, or {body} to answer with, with its
-         * {status} and media {type}.
-         */
-        interceptor.rules = [];
-        /** Sees each request with its answer before that is forwarded, and may change the answer's headers. */
-        interceptor.onAnswer = () => {};
+        interceptor.reset();
         interceptor.server = http.createServer(async (request, response) => {
             const chunks = [];
             for await (const chunk of request) chunks.push(chunk);
+            interceptor.requests.push(`${request.method} ${request.url}`);
             const rule = interceptor.rules.map((rule) => rule(request)).find(Boolean) ?? {};
             if (rule.body) {
                 const { status = 200, type = 'application/json', body } = rule;
@@ -75,8 +70,22 @@ export class Interceptor {
         });
         interceptor.server.listen(0, '127.0.0.1');
         await once(interceptor.server, 'listening');
+        interceptor.at = (path) => new URL(path, interceptor.url).href;
         interceptor.url = `http://127.0.0.1:${interceptor.server.address().port}/`;
         return interceptor;
+    }
+
+    /** Forgets the rules, and the requests that it has seen. */
+    reset() {
+        /**
+         * Each rule takes {method, url} and gives undefined, {lose: true}, {path} to ask for instead, or {body} to answer with, with its
+         * {status} and media {type}.
+         */
+        this.rules = [];
+        /** Sees each request with its answer before that is forwarded, and may change the answer's headers. */
+        this.onAnswer = () => {};
+        /** The requests that came, as in "GET /". */
+        this.requests = [];
     }
 
     async stop() {

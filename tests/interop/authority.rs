@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use keyside::pki::pem;
+use keyside_pki::pem;
 
 use crate::tool::{Folder, run};
 

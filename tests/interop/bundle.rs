@@ -3,15 +3,15 @@
 use std::sync::OnceLock;
 
 use der::Encode;
-use keyside::custody::{self, prime_source::LocalSearch};
-use keyside::domain::base64_bytes::Base64Bytes;
-use keyside::domain::distinguished_name::SubjectTemplate;
-use keyside::domain::enrollment::{Application, Enrollment, RequestState, Submission};
-use keyside::domain::key_size::KeySize;
-use keyside::domain::passphrase::Passphrase;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::pfx::Profile;
-use keyside::protocol::{Answer, Export, ExportFormat, Generate, Job};
+use keyside_core::custody::{self, prime_source::LocalSearch};
+use keyside_core::domain::base64_bytes::Base64Bytes;
+use keyside_core::domain::distinguished_name::SubjectTemplate;
+use keyside_core::domain::enrollment::{Application, Enrollment, RequestState, Submission};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::protocol::{Answer, Export, ExportFormat, Generate, Job};
+use keyside_pki::pfx::Profile;
 
 use crate::authority::authority;
 

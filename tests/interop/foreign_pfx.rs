@@ -1,17 +1,16 @@
 //! PFX files that other programs write on the spot, read by Keyside.
 
-use keyside::domain::passphrase::Passphrase;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::error::Error;
-use keyside::pki::key_pair::key_id;
-use keyside::pki::pfx;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::error::Error;
+use keyside_pki::key_pair::key_id;
+use keyside_pki::pfx;
 
 use crate::bundle::{Bundle, WRONG_PASSPHRASE, bundles};
 use crate::tool::{Folder, keytool, python, run};
 
 /// Opens what another program made of `bundle` under `passphrase`, and under no other.
 fn assert_opens(bundle: &Bundle, bytes: &[u8], passphrase: &str) {
-    let open = |passphrase: &str| pfx::open(bytes, &Passphrase::new(passphrase.into()));
+    let open = |passphrase: &str| pfx::open(bytes, passphrase);
     let opened = open(passphrase).unwrap();
     let identity = opened.identity().unwrap();
     assert_eq!(key_id(&identity.key_pair.to_subject_public_key_info().unwrap()), bundle.key_id);

@@ -18,10 +18,11 @@ mod foreign_pfx;
 mod tls;
 mod tool;
 
-use keyside::domain::enrollment::Enrollment;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::key_pair::key_id;
-use keyside::pki::{backup, certs_only, pem};
+use keyside_core::backup;
+use keyside_core::domain::enrollment::Enrollment;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::key_pair::key_id;
+use keyside_pki::{certs_only, pem};
 
 use crate::authority::{authority, to_pem};
 use crate::bundle::{Bundle, EMAIL_ADDRESS, WRONG_PASSPHRASE, bundles};

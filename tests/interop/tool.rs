@@ -44,7 +44,7 @@ pub(crate) fn command(program: &str) -> Command {
 pub(crate) fn missing(program: &str, error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => {
-            format!("the program `{program}` is missing; `cargo xtask test --only interop` installs it")
+            format!("the program `{program}` is missing; `cargo xtask test interop` installs it")
         }
         _ => format!("`{program}` cannot be started: {error}"),
     }
@@ -78,7 +78,7 @@ pub(crate) fn python(arguments: &[&str]) -> Verdict {
     let has_package = run(&python, &["-c", "import cryptography"]);
     assert!(
         has_package.succeeded,
-        "`{python}` does not have the package `cryptography`; `cargo xtask test --only interop` installs it, and \
+        "`{python}` does not have the package `cryptography`; `cargo xtask test interop` installs it, and \
          KEYSIDE_PYTHON names another Python"
     );
     run(&python, arguments)

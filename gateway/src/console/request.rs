@@ -1,7 +1,7 @@
 //! One request: what was asked for, beside what was authorised.
 
-use keyside::domain::revocation::RevocationState;
-use keyside::pki::certification_request::CertificationRequest;
+use keyside_core::domain::revocation::RevocationState;
+use keyside_pki::certification_request::CertificationRequest;
 use maud::{Markup, html};
 use x509_cert::ext::pkix::name::GeneralName;
 

@@ -1,6 +1,6 @@
 //! The requests: a list that can be searched.
 
-use keyside::domain::revocation::RevocationState;
+use keyside_core::domain::revocation::RevocationState;
 use maud::{Markup, html};
 
 use super::{Part, Site, Viewer, code, form_token, page, paging, plain, select, standing, table};

@@ -70,7 +70,7 @@ fn weight(range: &MediaType<'_>) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use keyside::api::{PEM_CERTIFICATE_CHAIN as PEM, PKCS7_CERTS_ONLY as P7C, PKIX_CERT as CER};
+    use keyside_core::api::{PEM_CERTIFICATE_CHAIN as PEM, PKCS7_CERTS_ONLY as P7C, PKIX_CERT as CER};
 
     use super::*;
 

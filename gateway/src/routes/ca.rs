@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-
-use keyside::api::CaCertificates;
+use keyside_core::api::CaCertificates;
 
 use super::{App, NO_CACHE};
 

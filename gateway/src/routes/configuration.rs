@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-
-use keyside::api::Configuration;
+use keyside_core::api::Configuration;
 
 use super::{App, NO_CACHE};
 

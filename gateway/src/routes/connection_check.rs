@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use keyside::api::{ConnectionCheck, ConnectionVerdict, ProblemKind, ShownCertificate};
-use keyside::domain::hexadecimal::pairs;
+use keyside_core::api::{ConnectionCheck, ConnectionVerdict, ProblemKind, ShownCertificate};
+use keyside_core::domain::hexadecimal::pairs;
 use maud::{DOCTYPE, Markup, html};
 
 use super::{App, NO_STORE, accept};

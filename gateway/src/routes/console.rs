@@ -13,8 +13,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Form, Router};
-use keyside::api::ConnectionVerdict;
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::ConnectionVerdict;
+use keyside_core::domain::transaction_id::TransactionId;
 use maud::Markup;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 

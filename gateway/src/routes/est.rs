@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use keyside::api::{ProblemKind, RequestState};
-use keyside::pki::certs_only;
+use keyside_core::api::{ProblemKind, RequestState};
+use keyside_pki::certs_only;
 
 use super::requests::{essence, read_body};
 use super::{App, NO_STORE};

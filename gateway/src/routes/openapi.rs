@@ -1,7 +1,7 @@
 //! The RA API's description, generated from the code that answers: `GET /api/v1/openapi.json` (OpenAPI 3.1).
 
 use axum::Json;
-use keyside::api::{ConnectionCheck, Problem};
+use keyside_core::api::{ConnectionCheck, Problem};
 use utoipa::OpenApi;
 
 use super::{ca, configuration, requests};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use keyside::api::PKIX_CERT;
+use keyside_core::api::PKIX_CERT;
 
 use super::{App, NO_CACHE};
 use crate::ca::Authority;

@@ -1,7 +1,7 @@
 //! `GET /problems/{slug}`: what the member `type` of a problem refers to (RFC 9457, section 3.1.1).
 
 use axum::extract::OriginalUri;
-use keyside::api::ProblemKind;
+use keyside_core::api::ProblemKind;
 
 use crate::problem::Refusal;
 

@@ -7,12 +7,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use keyside::api::{
+use keyside_core::api::{
     NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKCS7_CMC_REQUEST, PKIX_CERT, Problem,
     ProblemKind, RequestState, RequestStatus, request_path,
 };
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::{certs_only, pem};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::{certs_only, pem};
 use mediatype::MediaType;
 use serde::de::DeserializeOwned;
 

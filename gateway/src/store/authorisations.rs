@@ -1,6 +1,6 @@
 //! The table `authorisations`.
 
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::transaction_id::TransactionId;
 
 use super::changes_one;
 use super::search::Search;

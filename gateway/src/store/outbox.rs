@@ -3,7 +3,7 @@
 //! A notification is enqueued in the transaction that does what it tells of. Whoever delivers takes a row for a while; a row that was taken
 //! and not finished by then is taken again.
 
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::transaction_id::TransactionId;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 

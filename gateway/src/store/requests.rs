@@ -1,8 +1,8 @@
 //! The requests for certificates, and the certificates.
 
-use keyside::domain::device::{Device, DeviceKind, FileFormat};
-use keyside::domain::revocation::{Revocation, RevocationReason, RevocationState};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
+use keyside_core::domain::transaction_id::TransactionId;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 

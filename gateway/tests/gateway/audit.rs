@@ -2,8 +2,8 @@
 
 use std::process::Output;
 
-use keyside::api::{NewRevocation, revocation_path};
-use keyside::domain::revocation::RevocationReason;
+use keyside_core::api::{NewRevocation, revocation_path};
+use keyside_core::domain::revocation::RevocationReason;
 use keyside_gateway::audit::{Entry, hexadecimal};
 use keyside_gateway::store::audit as store;
 use reqwest::Method;
@@ -67,9 +67,10 @@ async fn every_decision_stands_in_it() {
             entry.3.clear();
         }
     }
-    let entry = |action: &str, subject: &keyside::domain::transaction_id::TransactionId, actor: &str, detail: &str| {
-        (action.to_owned(), subject.to_string(), actor.to_owned(), detail.to_owned())
-    };
+    let entry =
+        |action: &str, subject: &keyside_core::domain::transaction_id::TransactionId, actor: &str, detail: &str| {
+            (action.to_owned(), subject.to_string(), actor.to_owned(), detail.to_owned())
+        };
     let mut expected = vec![
         entry("approved", &good, "command line", ""),
         entry("issued", &good, "gateway", ""),

@@ -58,8 +58,7 @@ fn keys_are_encrypted_under_a_configured_passphrase() {
     // From a file, it is the same passphrase.
     fs::write(site.path("passphrase"), "Correct-4-horse\n").unwrap();
     let file = site.path("passphrase").display().to_string();
-    let site =
-        site.configure("# passphrase_file = \"/etc/keyside/ca-passphrase\"", &format!("passphrase_file = \"{file}\""));
+    let site = site.configure(&format!("ca.passphrase_file = '{file}'"));
     drop(site.start(&[]));
     assert!(fault(&site, Some("Correct-4-horse")).contains("keep one"));
 }

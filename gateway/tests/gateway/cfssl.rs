@@ -4,11 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use base64ct::{Base64, Encoding};
-use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::pem;
+use keyside_core::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::officers::Role;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::pem;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use serde_json::{Value, json};
@@ -378,20 +378,20 @@ async fn a_gateway_that_is_killed_while_cfssl_signs_asks_for_the_same_again() {
 
 #[test]
 fn what_cfssl_cannot_do_is_refused_in_words() {
-    for (from, to, fault) in [
-        (
-            "CN={common_name},OU=Devices,O=Example Grid Operator,C=US",
-            "CN={common_name},DC=example",
-            "CFSSL would write",
-        ),
-        ("device_profile = \"device\"\n", "", "device_profile"),
-        ("url = \"http://127.0.0.1:1\"", "url = \"https://127.0.0.1:1\"", "tls_ca_file"),
-        ("url = \"http://127.0.0.1:1\"", "url = \"127.0.0.1:1\"", "ca.url"),
-        ("engine = \"cfssl\"", "engine = \"dogtag\"", "ca.engine"),
-        ("profile = \"person\"", "profile = \"person\"\nroot_validity_days = 5", "root_validity_days"),
-        ("retry_after_seconds = 1", "retry_after_seconds = 0", "retry_after_seconds"),
+    let broken = |changes: &str| site("http://127.0.0.1:1", "").configure(changes);
+    let without_profile = site("http://127.0.0.1:1", "").edit(|config| {
+        config["ca"].as_table_mut().unwrap().remove("device_profile").unwrap();
+    });
+    let subject = "subject_template = 'CN={common_name},DC=example'";
+    for (site, fault) in [
+        (site("http://127.0.0.1:1", "").configure_types(&["devices"], subject), "CFSSL would write"),
+        (without_profile, "device_profile"),
+        (broken("ca.url = 'https://127.0.0.1:1'"), "tls_ca_file"),
+        (broken("ca.url = '127.0.0.1:1'"), "ca.url"),
+        (broken("ca.engine = 'dogtag'"), "ca.engine"),
+        (broken("ca.root_validity_days = 5"), "root_validity_days"),
+        (broken("ca.retry_after_seconds = 0"), "retry_after_seconds"),
     ] {
-        let site = site("http://127.0.0.1:1", "").configure(from, to);
         let error = keyside_gateway::config::Config::load(Some(&site.path("keyside.toml"))).unwrap_err().to_string();
         assert!(error.contains(fault), "{error}");
     }

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output};
 
-use keyside::api::{ProblemKind, RequestState, certificate_path};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{ProblemKind, RequestState, certificate_path};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::config::EXAMPLE;
 
 use crate::harness::{Site, good_request, problem};
@@ -75,7 +75,7 @@ fn a_missing_database_is_named() {
 
 #[test]
 fn a_bad_configuration_is_named() {
-    let site = Site::without_ca().configure("site_name =", "sitename =");
+    let site = Site::without_ca().configure("sitename = 'Keyside'");
     let output = site.serve(&[]).output().unwrap();
     assert!(!output.status.success());
     assert!(stderr(&output).contains("sitename"), "{}", stderr(&output));

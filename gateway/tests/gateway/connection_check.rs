@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use keyside::api::{CONFIGURATION_PATH, Configuration, ConnectionCheck, ConnectionVerdict};
-use keyside::domain::key_size::KeySize;
-use keyside::pki::key_pair::KeyPair;
-use keyside::pki::pem;
+use keyside_core::api::{CONFIGURATION_PATH, Configuration, ConnectionCheck, ConnectionVerdict};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::key_generation;
+use keyside_pki::pem;
 use reqwest::Method;
 use rsa::pkcs8::EncodePrivateKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -239,7 +239,7 @@ async fn nobody_gets_in_with_another_s_certificate() {
     let site = Site::new().issuing_at_once();
     let gateway = site.start_with_check();
     let leaf = issued(&gateway).await;
-    let other = KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap().to_private_key_info().unwrap();
+    let other = key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap().to_private_key_info().unwrap();
     for protocol in [&version::TLS12, &version::TLS13] {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let mut config = builder
@@ -285,7 +285,7 @@ impl ResolvesClientCert for Impostor {
 
 #[tokio::test]
 async fn people_get_a_page_and_programs_json() {
-    let site = Site::new().issuing_at_once().configure("site_name = \"Keyside\"", "site_name = \"<b>Grid</b>\"");
+    let site = Site::new().issuing_at_once().configure("site_name = '<b>Grid</b>'");
     let gateway = site.start_with_check();
     let leaf = issued(&gateway).await;
     let ask = async |identity: Option<Identity>, path: &'static str, headers: &'static str| {
@@ -330,8 +330,7 @@ async fn the_page_is_told_where_it_is() {
 
 #[tokio::test]
 async fn its_certificate_names_the_configured_host_or_comes_from_files() {
-    let line = "# public_url = \"https://certificates.example.com:8443\"";
-    let site = Site::new().configure(line, "public_url = \"https://check.example:8443\"");
+    let site = Site::new().configure("connection_check.public_url = 'https://check.example:8443'");
     let mut command = site.serve(&["--tls-listen", "127.0.0.1:0"]);
     command.stdout(std::process::Stdio::piped());
     let mut process = command.spawn().unwrap();
@@ -348,11 +347,7 @@ async fn its_certificate_names_the_configured_host_or_comes_from_files() {
     let [certificate, key, other] = ["leaf.pem", "leaf.key", "other.key"].map(file);
     let root = fs::read(file("ca.pem")).unwrap();
     let configure = |site: Site, certificate: &str, key: &str| {
-        site.configure(
-            "# certificate_file = \"/etc/keyside/connection-check.pem\"",
-            &format!("certificate_file = '{certificate}'"),
-        )
-        .configure("# key_file = \"/etc/keyside/connection-check-key.pem\"", &format!("key_file = '{key}'"))
+        site.configure(&format!("connection_check = {{ certificate_file = '{certificate}', key_file = '{key}' }}"))
     };
     let with_files = configure(Site::new(), &certificate, &key);
     let gateway = with_files.start_with_check();
@@ -377,9 +372,7 @@ async fn its_certificate_names_the_configured_host_or_comes_from_files() {
 
 #[tokio::test]
 async fn garbage_silence_and_the_end_are_borne() {
-    let site = Site::new()
-        .configure("timeout_seconds = 30", "timeout_seconds = 1")
-        .configure("connections = 512", "connections = 1");
+    let site = Site::new().configure("limits = { timeout_seconds = 1, connections = 1 }");
     let gateway = site.start_with_check();
     let connect = || {
         let stream = TcpStream::connect(address(&gateway)).unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use keyside::api::CONFIGURATION_PATH;
+use keyside_core::api::CONFIGURATION_PATH;
 
 use crate::harness::{Gateway, PATIENCE, Site};
 
@@ -23,7 +23,7 @@ fn read_to_end(mut stream: TcpStream) -> String {
 
 #[test]
 fn slow_clients_are_cut_off() {
-    let site = Site::new().configure("timeout_seconds = 30", "timeout_seconds = 1");
+    let site = Site::new().configure("limits.timeout_seconds = 1");
     let gateway = site.start(&[]);
 
     let mut half_a_head = connect(&gateway);
@@ -41,9 +41,7 @@ fn slow_clients_are_cut_off() {
 
 #[test]
 fn a_client_that_takes_no_answer_is_cut_off() {
-    let site = Site::new()
-        .configure("timeout_seconds = 30", "timeout_seconds = 1")
-        .configure("connections = 512", "connections = 1");
+    let site = Site::new().configure("limits = { timeout_seconds = 1, connections = 1 }");
     let page = site.path("page");
     fs::create_dir_all(&page).unwrap();
     fs::write(page.join("index.html"), "<!DOCTYPE html>").unwrap();
@@ -60,9 +58,7 @@ fn a_client_that_takes_no_answer_is_cut_off() {
 
 #[test]
 fn connections_beyond_the_limit_wait_their_turn() {
-    let site = Site::new()
-        .configure("timeout_seconds = 30", "timeout_seconds = 1")
-        .configure("connections = 512", "connections = 1");
+    let site = Site::new().configure("limits = { timeout_seconds = 1, connections = 1 }");
     let gateway = site.start(&[]);
     let idle = connect(&gateway);
     let mut waiting = connect(&gateway);

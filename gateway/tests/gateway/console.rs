@@ -1,7 +1,7 @@
 //! The officers' console over HTTP: signing in, sessions, forms, authorisations, and what the applicant is not told.
 
-use keyside::api::{RequestState, request_path};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{RequestState, request_path};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::audit::Actor;
 use keyside_gateway::database::Database;
 use keyside_gateway::officers::{self, Invitation, LINK_LIFETIME, Role, Token};
@@ -294,15 +294,14 @@ async fn pages_have_a_strict_policy_and_show_what_is_typed_as_text() {
 
 #[tokio::test]
 async fn without_https_nobody_signs_in_from_elsewhere() {
-    let address = "# public_url = \"https://certificates.example.com\"";
-    let site = Site::new().configure(address, "public_url = \"http://ra.example.com\"");
+    let site = Site::new().configure("public_url = 'http://ra.example.com'");
     let gateway = site.start(&[]);
     let database = site.database().await;
     let browser = approver(&gateway, &database).await;
     assert!(browser.page("/console/sign-in").await.contains("needs https"));
     assert!(leads_to_sign_in(&browser.get("/console/requests").await));
 
-    let site = Site::new().configure(address, "public_url = \"https://ra.example.com\"");
+    let site = Site::new().configure("public_url = 'https://ra.example.com'");
     let gateway = site.start(&[]);
     let database = site.database().await;
     let id = invite(&database, Role::Auditor, None, "Aud Example").await;
@@ -401,7 +400,7 @@ async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
     type Configure<'a> = &'a dyn Fn(Site) -> Site;
     let settings: [(&str, Configure<'_>, &[&str]); 3] = [
         ("manual", &unchanged, &["--manual-approval"]),
-        ("after a while", &|site| site.configure("after_seconds = 5", "after_seconds = 3600"), &[]),
+        ("after a while", &|site| site.configure("approval.after_seconds = 3600"), &[]),
         ("authorised", &approving_authorised, &["--manual-approval"]),
     ];
     for (setting, configure, arguments) in settings {
@@ -430,8 +429,7 @@ async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
 
 /// The site, where the type `participants` approves by itself what is authorised.
 fn approving_authorised(site: Site) -> Site {
-    site.configure("# approval = \"authorised\"", "# ")
-        .configure("id = \"participants\"", "id = \"participants\"\napproval = \"authorised\"")
+    site.configure_types(&["participants"], "approval = 'authorised'")
 }
 
 /// Whether a request that has just been taken matches an authorisation.

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Database;
 use keyside_gateway::store::requests::{self, State};
+use keyside_pki::certificate::Certificate;
 
 use crate::harness::{Site, eventually, good_request};
 
@@ -110,7 +110,7 @@ async fn a_kill_in_the_middle_of_a_submission_costs_nothing() {
         let gateway = site.start(&["--manual-approval"]);
         let submitting = {
             let request = gateway
-                .request(reqwest::Method::POST, keyside::api::REQUESTS_PATH)
+                .request(reqwest::Method::POST, keyside_core::api::REQUESTS_PATH)
                 .header("content-type", "application/json")
                 .body(crate::harness::submission("participants", &request));
             tokio::spawn(async move { request.send().await })

@@ -3,13 +3,13 @@
 use std::fs;
 
 use der::asn1::{Ia5String, OctetString};
-use keyside::api::request_path;
-use keyside::api::{
+use keyside_core::api::request_path;
+use keyside_core::api::{
     Base64Bytes, CONFIGURATION_PATH, Configuration, NewRequest, ProblemKind, RequestState, RequestStatus,
 };
-use keyside::domain::device::{Device, DeviceKind, FileFormat};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::pem;
+use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::pem;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use x509_cert::ext::pkix::name::GeneralName;

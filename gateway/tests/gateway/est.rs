@@ -4,15 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::transaction_id::TransactionId;
 
 use crate::harness::{Gateway, PATIENCE, Site, eventually, openssl};
 
 const ENROLL: &str = "/.well-known/est/simpleenroll";
 const REENROLL: &str = "/.well-known/est/simplereenroll";
-/// The type for devices in the example, which can be renewed here all the time.
-const RENEWAL: (&str, &str) =
-    ("for_devices = true", "for_devices = true\nrenewal = { window_days = 730, same_key = false }");
+/// A site whose certificates for devices can be renewed all the time.
+fn with_renewal(site: Site) -> Site {
+    site.configure_types(&["devices"], "renewal = { window_days = 730, same_key = false }")
+}
 
 /// A site with devices in the field, and the root's certificate as root.pem.
 pub(crate) struct Field {
@@ -137,7 +138,7 @@ fn request(folder: &Path, file: &str, name: &str, names: &str) {
 
 #[tokio::test]
 async fn a_rig_enrolls_with_strongswan_pending_first_and_then_issued() {
-    let field = Field::new(|site| site.configure(RENEWAL.0, RENEWAL.1)).await;
+    let field = Field::new(with_renewal).await;
     let code = field.code("rig.example.com", &[]);
     field.request("rig", "rig.example.com", "DNS:rig.example.com");
     let pki = |more: &[&str]| {
@@ -206,7 +207,7 @@ async fn a_code_is_for_one_request_which_may_be_asked_for_again() {
 
 #[tokio::test]
 async fn a_request_that_waits_is_told_when_to_come_back_and_a_rejected_one_why() {
-    let field = Field::new(|site| site.configure("mode = \"automatic\"\nafter_seconds = 5", "mode = \"manual\"")).await;
+    let field = Field::new(|site| site.replace_table("approval", "approval.mode = 'manual'")).await;
     let user = format!("rig-1:{}", field.code("rig-1", &[]));
     field.request("rig", "rig-1", "");
     for _ in 0..2 {
@@ -287,7 +288,7 @@ async fn codes_are_made_for_devices_of_the_configuration_alone() {
 
 #[tokio::test]
 async fn the_next_certificate_needs_the_current_one_and_the_same_names() {
-    let renew = |site: Site| site.issuing_at_once().configure(RENEWAL.0, RENEWAL.1);
+    let renew = |site: Site| with_renewal(site.issuing_at_once());
     let field = Field::new(renew).await;
     field.request("rig", "rig-1", "");
     assert_eq!(field.enroll("rig", &format!("rig-1:{}", field.code("rig-1", &[]))), 200);

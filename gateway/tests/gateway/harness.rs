@@ -13,19 +13,22 @@ use std::time::Instant;
 
 use der::Encode;
 use der::asn1::Ia5String;
-use keyside::api::{Base64Bytes, NewRequest, Problem, REQUESTS_PATH, RequestState, RequestStatus};
-use keyside::api::{certificate_path, request_path};
-use keyside::domain::key_size::KeySize;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::key_pair::KeyPair;
+use keyside_core::api::{Base64Bytes, NewRequest, Problem, REQUESTS_PATH, RequestState, RequestStatus};
+use keyside_core::api::{certificate_path, request_path};
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::key_generation;
+use keyside_gateway::clock::AHEAD_VARIABLE;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::store::requests::{self, Request};
+use keyside_pki::key_pair::KeyPair;
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
+use toml::{Table, Value};
 use x509_cert::builder::Builder;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -42,6 +45,19 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// The environment variable that says which database the tests are to run on: `sqlite`, which is the default, or `postgresql`.
 const DATABASE_VARIABLE: &str = "KEYSIDE_TEST_DATABASE";
+
+/// Merges TOML into a table.
+fn merge(table: &mut Table, changes: &str) {
+    fn merge_tables(table: &mut Table, changes: Table) {
+        for (key, change) in changes {
+            match (table.get_mut(&key), change) {
+                (Some(Value::Table(old)), Value::Table(new)) => merge_tables(old, new),
+                (_, change) => drop(table.insert(key, change)),
+            }
+        }
+    }
+    merge_tables(table, changes.parse().unwrap());
+}
 
 /// A data folder, a configuration file and a database, gone when dropped.
 pub(crate) struct Site {
@@ -112,37 +128,46 @@ impl Site {
 
     fn on(postgresql: Option<Arc<PostgresqlDatabase>>) -> Self {
         let site = Self { directory: tempfile::tempdir().unwrap(), postgresql };
+        fs::write(site.config(), EXAMPLE).unwrap();
         // All clients are at one address here, and some ask without a pause.
-        let unlimited = |example: String, key: &str| {
-            let (before, rest) = example.split_once(&format!("{key} = ")).unwrap();
-            let (_, after) = rest.split_once('\n').unwrap();
-            format!("{before}{key} = 1000000\n{after}")
-        };
-        let keys = ["calls_per_minute_and_address", "calls_per_minute_and_request"];
-        fs::write(site.config(), keys.into_iter().fold(EXAMPLE.to_owned(), unlimited)).unwrap();
-        site
+        site.configure("limits = { calls_per_minute_and_address = 1000000, calls_per_minute_and_request = 1000000 }")
     }
 
-    /// Changes the configuration, which begins as the annotated example.
-    pub(crate) fn configure(self, from: &str, to: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        assert!(text.contains(from), "{from}");
-        fs::write(self.config(), text.replace(from, to)).unwrap();
-        self
+    /// Merges TOML into the configuration, which begins as the annotated example: tables are merged, everything else is replaced.
+    pub(crate) fn configure(self, changes: &str) -> Self {
+        self.edit(|config| merge(config, changes))
     }
 
-    /// Puts another table in the place of the configuration's table `name`.
+    /// Merges TOML into the certificate types with these IDs.
+    pub(crate) fn configure_types(self, ids: &[&str], changes: &str) -> Self {
+        self.edit(|config| {
+            for kind in config["certificate_types"].as_array_mut().unwrap() {
+                if ids.contains(&kind["id"].as_str().unwrap()) {
+                    merge(kind.as_table_mut().unwrap(), changes);
+                }
+            }
+        })
+    }
+
+    /// Puts the table `name` of this TOML in the place of the configuration's.
     pub(crate) fn replace_table(self, name: &str, table: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        let (before, rest) = text.split_once(&format!("\n[{name}]\n")).unwrap();
-        let after = rest.find("\n[").map_or("", |end| &rest[end..]);
-        fs::write(self.config(), format!("{before}\n{table}{after}")).unwrap();
+        self.edit(|config| {
+            config.remove(name).unwrap();
+            merge(config, table);
+        })
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn edit(self, change: impl FnOnce(&mut Table)) -> Self {
+        let mut config = fs::read_to_string(self.config()).unwrap().parse().unwrap();
+        change(&mut config);
+        fs::write(self.config(), config.to_string()).unwrap();
         self
     }
 
     /// Lets the gateway issue at once.
     pub(crate) fn issuing_at_once(self) -> Self {
-        self.configure("after_seconds = 5", "after_seconds = 0")
+        self.configure("approval.after_seconds = 0")
     }
 
     /// A file or folder of the site.
@@ -176,6 +201,13 @@ impl Site {
     /// Starts the gateway with further arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Gateway {
         Gateway::spawn(self.serve(arguments))
+    }
+
+    /// Starts the gateway with a clock that is so many seconds ahead.
+    pub(crate) fn start_later(&self, seconds: i64, arguments: &[&str]) -> Gateway {
+        let mut command = self.serve(arguments);
+        command.env(AHEAD_VARIABLE, seconds.to_string());
+        Gateway::spawn(command)
     }
 
     /// Starts the gateway with an operations listener on a port that the system chooses.
@@ -433,7 +465,7 @@ pub(crate) fn submission(certificate_type: &str, certification_request: &[u8]) -
 /// A user's key, the same for a whole run.
 pub(crate) fn key() -> SigningKey<Sha256> {
     static KEY: OnceLock<KeyPair> = OnceLock::new();
-    KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key()
+    KEY.get_or_init(|| key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key()
 }
 
 /// The subject that the type `participants` asks for.

@@ -3,16 +3,17 @@
 use std::fs;
 
 use der::Encode;
-use keyside::api::{
+use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKIX_CERT,
     ProblemKind, RequestState, RequestStatus, certificate_path, request_path,
 };
-use keyside::domain::distinguished_name::SubjectTemplate;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::pem;
+use keyside_core::domain::distinguished_name::SubjectTemplate;
 use keyside_gateway::ca::embedded::EmbeddedCa;
 use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
+use keyside_gateway::clock;
 use keyside_gateway::config::{Ca, Config};
+use keyside_pki::certificate::Certificate;
+use keyside_pki::pem;
 use reqwest::Method;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
@@ -23,17 +24,22 @@ use crate::harness::{Site, email, eventually, good_request, header, key, openssl
 
 #[tokio::test]
 async fn pending_turns_into_issued() {
-    let site = Site::new().configure("after_seconds = 5", "after_seconds = 1");
+    let site = Site::new().configure("approval.after_seconds = 1");
     let gateway = site.start(&[]);
+    let before = clock::now();
     let response = gateway.submit(&good_request("Ada Example")).await;
+    let after = clock::now();
     assert_eq!(response.status(), 202);
-    assert_eq!(header(&response, "retry-after"), "2");
+    let retry_after: i64 = header(&response, "retry-after").parse().unwrap();
     assert_eq!(header(&response, "cache-control"), "no-store");
     let location = header(&response, "location").to_owned();
     let status: RequestStatus = response.json().await.unwrap();
     let id = status.transaction_id;
     assert_eq!(location, request_path(&id));
     assert_eq!(status.state, RequestState::Pending);
+    // Until the second after the approval, as seen from whichever second the answer was made in.
+    let issued_by = clock::from_unsigned(status.submitted_at) + 2;
+    assert!(((issued_by - after).max(1)..=issued_by - before).contains(&retry_after), "{retry_after}");
 
     let early = problem(gateway.get(&certificate_path(&id)).await).await;
     assert_eq!(early.kind, ProblemKind::NotIssued);
@@ -162,8 +168,7 @@ async fn the_certificate_is_what_rfc_5280_asks_for() {
 
 #[tokio::test]
 async fn a_certificate_ends_with_its_issuer() {
-    let site =
-        Site::without_ca().issuing_at_once().configure("issuing_validity_days = 3650", "issuing_validity_days = 10");
+    let site = Site::without_ca().issuing_at_once().configure("ca.issuing_validity_days = 10");
     let gateway = site.start(&[]);
     let id = gateway.submit_good(&good_request("Ada Example")).await;
     let certificate = Certificate::from_der(&gateway.issued(id).await).unwrap();

@@ -62,7 +62,7 @@ impl MailServer {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said = || fs::read_to_string(self.directory.path().join("said")).unwrap();
-        assert!(!line.is_empty(), "no mail server; `cargo xtask test --only native` installs aiosmtpd: {}", said());
+        assert!(!line.is_empty(), "no mail server; `cargo xtask test native` installs aiosmtpd: {}", said());
         self.port = line.trim().to_owned();
         self.process = Some(process);
     }

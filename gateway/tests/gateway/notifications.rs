@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::domain::transaction_id::TransactionId;
 
 use crate::harness::{Gateway, Site, eventually, good_request};
 use crate::mail_server::{MailServer, Taken};
@@ -193,9 +193,9 @@ async fn a_gateway_that_is_killed_loses_nothing() {
 
 #[tokio::test]
 async fn a_holder_is_told_once_that_the_certificate_can_be_renewed() {
-    let renewal = "renewal = { window_days = 90, same_key = false }";
     // The window is as long as the validity: it is open at once.
-    let site = Site::new().issuing_at_once().configure(renewal, "renewal = { window_days = 730, same_key = false }");
+    let site =
+        Site::new().issuing_at_once().configure_types(&["employees", "participants"], "renewal.window_days = 730");
     let gateway = site.start(&[]);
     let id = submit(&gateway).await;
     gateway.issued(id).await;

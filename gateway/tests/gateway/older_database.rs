@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use keyside::api::{RequestState, RequestStatus, Revocation, request_path};
-use keyside::domain::revocation::{RevocationReason, RevocationState};
-use keyside::domain::transaction_id::TransactionId;
+use keyside_core::api::{RequestState, RequestStatus, Revocation, request_path};
+use keyside_core::domain::revocation::{RevocationReason, RevocationState};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Location;
 use keyside_gateway::store::requests::{Filter, search};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
+use keyside_core::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH};
 use reqwest::Method;
 use serde_json::Value;
 

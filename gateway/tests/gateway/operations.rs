@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use keyside::api::{Problem, ProblemKind, request_path};
+use keyside_core::api::{Problem, ProblemKind, request_path};
 use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;
@@ -137,9 +137,8 @@ async fn the_log_has_nobody_s_name() {
 #[tokio::test]
 async fn too_many_calls_are_told_to_wait() {
     let site = Site::new()
-        .configure("calls_per_minute_and_address = 1000000", "calls_per_minute_and_address = 20")
-        .configure("calls_per_minute_and_request = 1000000", "calls_per_minute_and_request = 3")
-        .configure("# client_address_header", "client_address_header");
+        .configure("limits = { calls_per_minute_and_address = 20, calls_per_minute_and_request = 3 }")
+        .configure("limits.client_address_header = 'X-Forwarded-For'");
     let gateway = site.start(&["--manual-approval"]);
     let from = |address: &str, path: &str| {
         gateway.request(Method::GET, path).header("x-forwarded-for", address.to_owned()).send()
@@ -170,8 +169,7 @@ async fn too_many_calls_are_told_to_wait() {
 #[tokio::test]
 async fn where_no_proxy_can_be_its_header_does_not_count() {
     let site = Site::new()
-        .configure("calls_per_minute_and_address = 1000000", "calls_per_minute_and_address = 5")
-        .configure("# client_address_header", "client_address_header");
+        .configure("limits = { calls_per_minute_and_address = 5, client_address_header = 'X-Forwarded-For' }");
     let gateway = site.start_with_check();
     let mut answers = Vec::new();
     for last in 1..=10 {

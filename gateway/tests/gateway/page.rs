@@ -2,23 +2,23 @@
 
 use std::fs;
 
-use keyside::api::{CONFIGURATION_PATH, REQUESTS_PATH};
+use keyside_core::api::{CONFIGURATION_PATH, REQUESTS_PATH};
 use reqwest::Method;
 
 use crate::harness::{Gateway, Site, header};
 
-/// A site with a page such as trunk builds it.
+/// A site with a page such as the build makes it.
 fn site_with_page() -> Site {
     let site = Site::new();
     let page = site.path("page");
-    fs::create_dir_all(page.join("snippets")).unwrap();
+    fs::create_dir_all(&page).unwrap();
     for (name, contents) in [
         ("index.html", "<!DOCTYPE html><title>Keyside</title>"),
         ("app-0123456789abcdef.js", "// clear"),
         ("app-0123456789abcdef.js.br", "brotli"),
         ("app-0123456789abcdef.js.gz", "gzip"),
         ("app-0123456789abcdef_bg.wasm", "\0asm"),
-        ("worker.js", "// worker"),
+        ("service-worker.js", "// worker"),
     ] {
         fs::write(page.join(name), contents).unwrap();
     }
@@ -34,13 +34,13 @@ async fn files_have_their_type_and_lifetime() {
     let site = site_with_page();
     let gateway = start(&site);
     for (path, media_type, cache_control) in [
-        ("/", "text/html", "no-cache"),
-        ("/index.html", "text/html", "no-cache"),
-        ("/collect", "text/html", "no-cache"),
-        ("/register/participants", "text/html", "no-cache"),
-        ("/app-0123456789abcdef.js", "text/javascript", "public, max-age=31536000, immutable"),
+        ("/", "text/html; charset=utf-8", "no-cache"),
+        ("/index.html", "text/html; charset=utf-8", "no-cache"),
+        ("/collect", "text/html; charset=utf-8", "no-cache"),
+        ("/register/participants", "text/html; charset=utf-8", "no-cache"),
+        ("/app-0123456789abcdef.js", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"),
         ("/app-0123456789abcdef_bg.wasm", "application/wasm", "public, max-age=31536000, immutable"),
-        ("/worker.js", "text/javascript", "no-cache"),
+        ("/service-worker.js", "text/javascript; charset=utf-8", "no-cache"),
     ] {
         let response = gateway.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
@@ -72,9 +72,15 @@ async fn files_are_compressed_ahead_of_time() {
         let request = gateway.request(Method::GET, "/app-0123456789abcdef.js").header("accept-encoding", accept);
         let response = request.send().await.unwrap();
         assert_eq!(header(&response, "content-encoding"), encoding);
-        assert_eq!(header(&response, "content-type"), "text/javascript");
+        assert_eq!(header(&response, "content-type"), "text/javascript; charset=utf-8");
         assert_eq!(header(&response, "vary"), "accept-encoding");
+        let entity_tag = header(&response, "etag").to_owned();
         assert_eq!(response.text().await.unwrap(), contents);
+
+        let request = gateway.request(Method::GET, "/app-0123456789abcdef.js").header("accept-encoding", accept);
+        let response = request.header("if-none-match", &entity_tag).send().await.unwrap();
+        assert_eq!(response.status(), 304, "{encoding}");
+        assert_eq!(header(&response, "etag"), entity_tag);
     }
 }
 
@@ -82,7 +88,7 @@ async fn files_are_compressed_ahead_of_time() {
 async fn every_answer_has_the_security_headers() {
     let site = site_with_page();
     let gateway = start(&site);
-    for path in ["/", "/worker.js", "/missing.js", CONFIGURATION_PATH, "/api/nothing", "/pki/root.crl"] {
+    for path in ["/", "/service-worker.js", "/missing.js", CONFIGURATION_PATH, "/api/nothing", "/pki/root.crl"] {
         let response = gateway.get(path).await;
         let policy = header(&response, "content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; "), "{path}");
@@ -99,10 +105,7 @@ async fn every_answer_has_the_security_headers() {
         }
     }
 
-    let site = Site::new().configure(
-        "# public_url = \"https://certificates.example.com\"",
-        "public_url = \"https://certificates.example.com\"",
-    );
+    let site = Site::new().configure("public_url = 'https://certificates.example.com'");
     let response = site.start(&[]).get(CONFIGURATION_PATH).await;
     assert_eq!(header(&response, "strict-transport-security"), "max-age=31536000");
 }
@@ -119,7 +122,7 @@ async fn a_page_hosted_elsewhere_may_use_the_api_if_it_is_configured() {
             .await
             .unwrap()
     };
-    let site = Site::new().configure("allowed_origins = []", "allowed_origins = [\"https://www.example.com\"]");
+    let site = Site::new().configure("allowed_origins = ['https://www.example.com']");
     let gateway = site.start(&[]);
     let response = preflight(&gateway, "https://www.example.com").await;
     assert_eq!(response.status(), 200);

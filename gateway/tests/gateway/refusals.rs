@@ -1,9 +1,9 @@
 //! Bad input gets a problem that names the fault, and leaves nothing behind.
 
 use der::asn1::OctetString;
-use keyside::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH, certificate_path, request_path};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::pem;
+use keyside_core::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH, certificate_path, request_path};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::pem;
 use reqwest::Method;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;

@@ -3,36 +3,37 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use keyside::api::{
+use keyside_core::api::{
     CONFIGURATION_PATH, Configuration, PKCS7_CMC_REQUEST, ProblemKind, REQUESTS_PATH, RequestStatus, revocation_path,
 };
-use keyside::domain::key_size::KeySize;
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
-use keyside::pki::full_pki_request;
-use keyside::pki::key_pair::KeyPair;
-use keyside::pki::pem;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::key_generation;
 use keyside_gateway::clock;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::full_pki_request;
+use keyside_pki::key_pair::KeyPair;
+use keyside_pki::pem;
 use reqwest::Method;
 use x509_cert::name::Name;
 
-use crate::harness::{Gateway, Site, certification_request, email, eventually, openssl, problem, subject, submission};
+use crate::harness::{Gateway, Site, certification_request, email, openssl, problem, subject, submission};
 
 const ADDRESS: &str = "ada@example.com";
+
+/// The example's certificate types with renewal.
+const RENEWABLE: [&str; 2] = ["employees", "participants"];
 
 /// The keys of the current certificate and of the new one, the same for a whole run.
 fn keys() -> &'static (KeyPair, KeyPair) {
     static KEYS: OnceLock<(KeyPair, KeyPair)> = OnceLock::new();
-    let make = || KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap();
+    let make = || key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap();
     KEYS.get_or_init(|| (make(), make()))
 }
 
 /// A site whose certificates can be renewed from their first day on.
 fn site() -> Site {
-    Site::new()
-        .issuing_at_once()
-        .configure("validity_days = 730", "validity_days = 60")
-        .configure("window_days = 90", "window_days = 60")
+    Site::new().issuing_at_once().configure_types(&RENEWABLE, "validity_days = 60\nrenewal.window_days = 60")
 }
 
 fn request(key: &KeyPair, subject: Name, address: &str) -> Vec<u8> {
@@ -195,19 +196,14 @@ async fn a_renewal_that_was_taken_is_known_when_the_certificate_has_ended() {
     let site = site();
     let gateway = site.start(&["--manual-approval"]);
     let id = gateway.submit_good(&request(&keys().0, subject("Ada Example"), ADDRESS)).await;
-    drop(gateway);
     assert!(site.requests(&["approve", &id.to_string()]).status.success());
-    // Valid for a moment still.
-    site.execute(&format!("UPDATE requests SET not_after = {}", clock::now() + 4)).await;
-    let gateway = site.start(&["--manual-approval"]);
     let old = Certificate::from_der(&gateway.issued(id).await).unwrap();
     let renewal = sign(&request(&keys().1, subject("Ada Example"), ADDRESS), &old, &keys().0);
     let taken: RequestStatus = renew(&gateway, renewal.clone()).await.json().await.unwrap();
+    drop(gateway);
+    let gateway = site.start_later(60 * clock::DAY, &["--manual-approval"]);
     let other = sign(&request(&keys().1, subject("Eve Example"), ADDRESS), &old, &keys().0);
-    eventually(async || {
-        problem(renew(&gateway, other.clone()).await).await.kind == ProblemKind::CertificateNotAccepted
-    })
-    .await;
+    assert_eq!(problem(renew(&gateway, other).await).await.kind, ProblemKind::CertificateNotAccepted);
     assert_eq!(renew(&gateway, renewal).await.json::<RequestStatus>().await.unwrap(), taken);
 }
 
@@ -223,7 +219,11 @@ async fn the_window_and_the_validity_count() {
     assert!(refusal.detail.contains("last 90 days") && refusal.detail.contains("640 days"), "{}", refusal.detail);
     drop(gateway);
 
-    let never = early.configure("renewal = { window_days = 90, same_key = false }\n", "");
+    let never = early.edit(|config| {
+        for kind in config["certificate_types"].as_array_mut().unwrap() {
+            kind.as_table_mut().unwrap().remove("renewal");
+        }
+    });
     let refusal = problem(renew(&never.start(&[]), renewal()).await).await;
     assert_eq!(refusal.kind, ProblemKind::RenewalNotAllowed);
     assert!(refusal.detail.contains("not renewed"), "{}", refusal.detail);
@@ -245,7 +245,7 @@ async fn the_window_and_the_validity_count() {
 
 #[tokio::test]
 async fn the_same_key_is_certified_anew_where_the_type_allows_it() {
-    let site = site().configure("same_key = false", "same_key = true");
+    let site = site().configure_types(&RENEWABLE, "renewal.same_key = true");
     let gateway = site.start(&[]);
     let (old_id, old) = current(&gateway).await;
     let again = request(&keys().0, subject("Ada Example"), ADDRESS);

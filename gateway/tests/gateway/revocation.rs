@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
-use keyside::api::{CA_PATH, CaCertificates, ProblemKind, RequestStatus, Revocation, request_path, revocation_path};
-use keyside::domain::revocation::{RevocationReason, RevocationState};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::pem;
+use keyside_core::api::{
+    CA_PATH, CaCertificates, ProblemKind, RequestStatus, Revocation, request_path, revocation_path,
+};
+use keyside_core::domain::revocation::{RevocationReason, RevocationState};
+use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::store::crls;
+use keyside_pki::pem;
 use reqwest::Method;
 use sha2::{Digest, Sha256};
 

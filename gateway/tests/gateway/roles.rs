@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
-use keyside::api::{RequestStatus, certificate_path};
+use keyside_core::api::{RequestStatus, certificate_path};
 use keyside_gateway::audit::{Actor, hexadecimal};
 use keyside_gateway::ca::CaEngine;
 use keyside_gateway::ca::embedded::EmbeddedCa;
@@ -246,7 +246,7 @@ impl Fixtures<'_> {
 
     /// The certificate of a new person, and its serial number.
     async fn certificate(&mut self) -> (Vec<u8>, Vec<u8>) {
-        let id: keyside::domain::transaction_id::TransactionId = self.issued().await.parse().unwrap();
+        let id: keyside_core::domain::transaction_id::TransactionId = self.issued().await.parse().unwrap();
         let response =
             self.gateway.request(Method::GET, &certificate_path(&id)).header("accept", "application/pkix-cert");
         let der = response.send().await.unwrap().bytes().await.unwrap().to_vec();
@@ -381,7 +381,7 @@ async fn every_cell_is_as_the_table_has_it() {
     }
     // What was refused has changed nothing: the requests that approvers have decided are the only ones.
     let state = gateway.get(&format!("/api/v1/requests/{}", fixtures.pending)).await;
-    assert_eq!(state.json::<RequestStatus>().await.unwrap().state, keyside::api::RequestState::Pending);
+    assert_eq!(state.json::<RequestStatus>().await.unwrap().state, keyside_core::api::RequestState::Pending);
     database.close().await;
     assert!(site.run("audit", &["verify"]).status.success());
 }

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keyside::api::{REQUESTS_PATH, RequestStatus};
-use keyside::domain::transaction_id::TransactionId;
-use keyside::pki::certificate::Certificate;
+use keyside_core::api::{REQUESTS_PATH, RequestStatus};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::certificate::Certificate;
 use reqwest::Method;
 use tokio::sync::Mutex;
 
@@ -45,7 +45,7 @@ async fn all_issued(gateway: &Gateway, ids: &HashSet<TransactionId>) -> HashMap<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_is_killed_and_nothing_is_lost_or_done_twice() {
-    let site = Site::on_postgresql().configure("after_seconds = 5", "after_seconds = 1");
+    let site = Site::on_postgresql().configure("approval.after_seconds = 1");
     let other_site = site.another_machine();
     let (killed, survivor) = (site.start(&[]), other_site.start(&[]));
     let urls = [killed.url.clone(), survivor.url.clone()];

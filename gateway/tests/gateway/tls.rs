@@ -66,13 +66,8 @@ fn site() -> Site {
 /// The site, its configuration naming tls.pem and tls.key.
 fn with_files(site: Site) -> Site {
     let [certificate, key] = ["tls.pem", "tls.key"].map(|name| site.path(name).display().to_string());
-    let [certificate, key] = [format!("certificate_file = '{certificate}'"), format!("key_file = '{key}'")];
-    site.configure("# public_url = \"https://certificates.example.com\"", &format!("public_url = \"{PUBLIC_URL}\""))
-        .configure("# [tls]", "[tls]")
-        .configure("# certificate_file = \"/etc/keyside/tls.pem\"", &certificate)
-        .configure("# key_file = \"/etc/keyside/tls-key.pem\"", &key)
-        .configure("# certificate_file = \"/etc/keyside/connection-check.pem\"", &certificate)
-        .configure("# key_file = \"/etc/keyside/connection-check-key.pem\"", &key)
+    let files = format!("{{ certificate_file = '{certificate}', key_file = '{key}' }}");
+    site.configure(&format!("public_url = '{PUBLIC_URL}'\ntls = {files}\nconnection_check = {files}"))
 }
 
 /// Where a listener that speaks TLS is.

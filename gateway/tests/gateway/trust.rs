@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use keyside::api::{CA_PATH, CaCertificates, DocumentKind};
-use keyside::pki::pem;
+use keyside_core::api::{CA_PATH, CaCertificates, DocumentKind};
+use keyside_pki::pem;
 use serde_json::Value;
 
 use crate::harness::Site;
@@ -16,10 +16,10 @@ async fn documents_and_retired_cas_stand_beside_the_certificates() {
     let site = Site::new();
     let path = site.path("retired.pem");
     fs::write(&path, pem::encode(pem::CERTIFICATE, RETIRED).unwrap()).unwrap();
-    let site = site.configure(
-        "# certificate_file = \"/etc/keyside/retired-ca.pem\"",
-        &format!("certificate_file = '{}'", path.display()),
-    );
+    let site = site.edit(|config| {
+        let retired = config["trust"]["retired"][0].as_table_mut().unwrap();
+        retired.insert("certificate_file".into(), path.display().to_string().into());
+    });
     let gateway = site.start(&[]);
 
     let json: Value = gateway.get(CA_PATH).await.json().await.unwrap();

@@ -1,12 +1,13 @@
 //! The words of the Inspector: what things are, how they are protected, and what is to be said of them.
 
+use keyside_core::inspection::{Finding, Found, InspectedPrivateKey, KeyEncoding, Lock};
+use keyside_core::service::inspect::InspectFileError;
+use keyside_pki::password_based_encryption::{Cipher, Derivation, Encryption, HashFunction};
+use keyside_pki::pfx::{Audience, Caveat, MacProtection};
+use keyside_pki::pkcs12_pbe;
+use keyside_pki::public_key::PublicKeyKind;
+
 use super::{Message, message, worker};
-use crate::pki::inspection::{Finding, Found, InspectedPrivateKey, KeyEncoding, Lock};
-use crate::pki::password_based_encryption::{Cipher, Derivation, Encryption, HashFunction};
-use crate::pki::pfx::{Audience, Caveat, MacProtection};
-use crate::pki::pkcs12_pbe;
-use crate::pki::public_key::PublicKeyKind;
-use crate::service::inspect::InspectFileError;
 
 /// Why nothing can be told of a file.
 pub fn fault(error: &InspectFileError) -> Message {

@@ -1,26 +1,26 @@
 //! Collect: transaction ID and passphrase in, PKCS#12 out.
 
-use crate::ui::programs::Link;
+use keyside_core::domain::enrollment::{Download, Enrollment, Standing};
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::domain::user_agent::takes_aes;
+use keyside_core::ports::{Clock, KeyStore};
+use keyside_core::protocol::ExportFormat;
+use keyside_core::service::collect::{self, CollectError, Collected, Wanted};
+use keyside_pki::pfx::Profile;
 use leptos::ev::SubmitEvent;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_query_map;
 
-use crate::domain::enrollment::{Download, Enrollment, Standing};
-use crate::domain::passphrase::Passphrase;
-use crate::domain::transaction_id::TransactionId;
-use crate::domain::user_agent::takes_aes;
-use crate::pki::pfx::Profile;
-use crate::ports::{Clock, KeyStore};
-use crate::protocol::ExportFormat;
-use crate::service::collect::{self, CollectError, Collected, Wanted};
 use crate::ui::backup::{BackUp, RestorePanel};
 use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, ShowPassphrase, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::form::{AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary};
 use crate::ui::format::date_and_time;
 use crate::ui::messages::{self, Message};
+use crate::ui::programs::Link;
 
 /// The media type of PKCS#12 files.
 const PKCS12: &str = "application/x-pkcs12";

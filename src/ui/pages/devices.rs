@@ -1,13 +1,13 @@
 //! Devices: certificates for RIG, DPG and ICCP, from a certification request that the device has made.
 
-use crate::ui::programs::Link;
+use keyside_core::api::{CertificateType, Configuration};
+use keyside_core::domain::device::DeviceKind;
+use keyside_core::ports::{DeviceRequestStore, HeldDeviceRequests, StoreError};
 use leptos::prelude::*;
 
-use crate::api::{CertificateType, Configuration};
-use crate::domain::device::DeviceKind;
-use crate::ports::{DeviceRequestStore, HeldDeviceRequests, StoreError};
 use crate::ui::components::{PageHeading, configuration_or_notice};
 use crate::ui::context::Context;
+use crate::ui::programs::Link;
 
 pub mod collecting;
 pub mod held;

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::ui::programs::Link;
+use keyside_core::api::CaCertificates;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::inspection::{
+    Found, InspectedCertificate, InspectedCrl, InspectedPfx, InspectedPrivateKey, InspectedRequest, Lock, MAXIMUM_SIZE,
+};
+use keyside_core::ports::RegistrationAuthority;
+use keyside_core::service::inspect::{InspectFileError, Inspected, inspect};
+use keyside_pki::public_key::PublicKey;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use web_sys::File;
 use zeroize::Zeroizing;
 
-use crate::api::CaCertificates;
-use crate::domain::passphrase::Passphrase;
-use crate::pki::inspection::{
-    Found, InspectedCertificate, InspectedCrl, InspectedPfx, InspectedPrivateKey, InspectedRequest, Lock, MAXIMUM_SIZE,
-};
-use crate::pki::public_key::PublicKey;
-use crate::ports::RegistrationAuthority;
-use crate::service::inspect::{InspectFileError, Inspected, inspect};
 use crate::ui::components::{CertificateParticulars, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
@@ -24,6 +23,7 @@ use crate::ui::form::{Fault, TextField};
 use crate::ui::format::{date_and_time, pairs, validity};
 use crate::ui::messages::Message;
 use crate::ui::messages::inspection as words;
+use crate::ui::programs::Link;
 
 const PASSPHRASE: &str = "inspect-passphrase";
 

@@ -1,19 +1,19 @@
 //! Install and connect: where the file goes on each system, which certificate to pick, the proof that it works, and programs that log in.
 
-use crate::ui::programs::Link;
+use keyside_core::commands::snippets::{Client, PASSPHRASE_VARIABLE, Snippets};
+use keyside_core::domain::user_agent::Keystore;
+use keyside_core::ports::{Held, KeyStore, StoreError};
+use keyside_core::service::connect::{self, Own};
+use keyside_core::service::trust;
 use leptos::prelude::*;
 use leptos::task::spawn_local_scoped_with_cancellation;
 use leptos_router::hooks::use_query_map;
 
-use crate::domain::snippets::{Client, PASSPHRASE_VARIABLE, Snippets};
-use crate::domain::user_agent::Keystore;
-use crate::ports::{Held, KeyStore, StoreError};
-use crate::service::connect::{self, Own};
-use crate::service::trust;
 use crate::ui::components::{Copyable, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};
 use crate::ui::messages;
+use crate::ui::programs::Link;
 
 /// The page.
 #[component]

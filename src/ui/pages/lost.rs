@@ -1,19 +1,19 @@
 //! Lost: what to do when a passphrase, a computer or a key is lost.
 
-use crate::ui::programs::{Link, use_go};
+use keyside_core::domain::revocation::{RevocationReason, RevocationState};
+use keyside_core::ports::KeyStore;
+use keyside_core::service::lost::{self, LostError};
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_query_map;
 
-use crate::domain::revocation::{RevocationReason, RevocationState};
-use crate::ports::KeyStore;
-use crate::service::lost::{self, LostError};
 use crate::ui::components::{MessageBox, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::form::TextField;
 use crate::ui::format::date_and_time;
 use crate::ui::messages::{self, Message};
+use crate::ui::programs::{Link, use_go};
 
 /// The reasons that a user can give, the gravest first.
 const REASONS: [RevocationReason; 5] = [

@@ -1,31 +1,31 @@
 //! Register: choose the certificate type, fill in the request, and have the key pair made.
 
-use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::api::{CertificateType, Configuration};
+use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::distinguished_name::check_common_name;
+use keyside_core::domain::email_address;
+use keyside_core::domain::enrollment::Application;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy};
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::protocol::{Searching, Stage};
+use keyside_core::service::enroll::{self, EnrollError};
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
-use crate::api::{CertificateType, Configuration};
 use crate::browser::draft::{self, Draft};
 use crate::browser::worker_client::Prepared;
-use crate::domain::device::{Device, DeviceKind, FileFormat};
-use crate::domain::distinguished_name::check_common_name;
-use crate::domain::email_address;
-use crate::domain::enrollment::Application;
-use crate::domain::key_size::KeySize;
-use crate::domain::passphrase::{Passphrase, PassphrasePolicy};
-use crate::domain::transaction_id::TransactionId;
-use crate::protocol::{Searching, Stage};
-use crate::service::enroll::{self, EnrollError};
 use crate::ui::components::{MessageBox, PageHeading, Preflight, Step, StepTrail, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
 use crate::ui::form::{self, ErrorSummary, Fault, Rules, TextField};
 use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
 use crate::ui::messages;
+use crate::ui::programs::Link;
 
 /// The first step: the certificate types on offer.
 #[component]

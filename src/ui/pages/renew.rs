@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::ui::programs::{Link, use_go};
+use keyside_core::api::Configuration;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::domain::passphrase::Passphrase;
+use keyside_core::ports::{Clock, KeyStore, StoreError};
+use keyside_core::protocol::{Searching, Stage};
+use keyside_core::service::enroll;
+use keyside_core::service::renew::{self, Current, RenewError, Renewable, Wanted};
+use keyside_pki::pfx::MAXIMUM_SIZE;
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
@@ -10,15 +17,7 @@ use leptos_router::hooks::use_params_map;
 use web_sys::File;
 use zeroize::Zeroizing;
 
-use crate::api::Configuration;
 use crate::browser::worker_client::Prepared;
-use crate::domain::key_size::KeySize;
-use crate::domain::passphrase::Passphrase;
-use crate::pki::pfx::MAXIMUM_SIZE;
-use crate::ports::{Clock, KeyStore, StoreError};
-use crate::protocol::{Searching, Stage};
-use crate::service::enroll;
-use crate::service::renew::{self, Current, RenewError, Renewable, Wanted};
 use crate::ui::components::{MessageBox, PageHeading, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
@@ -28,6 +27,7 @@ use crate::ui::form::{
 use crate::ui::format::{date_and_time, pairs};
 use crate::ui::key_making::{KeyAlgorithm, Stoppable, Working};
 use crate::ui::messages::{self, Message};
+use crate::ui::programs::{Link, use_go};
 
 /// The field of the present passphrase, by the id of its element.
 const PASSPHRASE: &str = "renew-passphrase";

@@ -1,18 +1,18 @@
 //! A request that this browser holds, with its certificate once that is there, and all that can be done with it.
 
+use keyside_core::domain::device::FileFormat;
+use keyside_core::domain::enrollment::{Enrollment, Standing};
+use keyside_core::domain::file_name::FileName;
+use keyside_core::domain::reminder::Reminder;
+use keyside_core::ports::Clock;
+use keyside_core::service::certificate_file;
+use keyside_core::service::renew::{self, NotRenewable};
+use keyside_pki::certificate::CertificateSummary;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::submitted::{BackupPanel, Particulars, RequestOfAddress};
 use crate::browser::file_url;
-use crate::domain::certificate_summary::CertificateSummary;
-use crate::domain::device::FileFormat;
-use crate::domain::enrollment::{Enrollment, Standing};
-use crate::domain::file_name::FileName;
-use crate::domain::reminder::Reminder;
-use crate::ports::Clock;
-use crate::service::certificate_file;
-use crate::service::renew::{self, NotRenewable};
 use crate::ui::components::{self, CertificateParticulars};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, validity};

@@ -1,21 +1,21 @@
 //! "Certificate Request Submitted": the transaction ID, and how the request stands.
 
-use crate::ui::programs::Link;
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::domain::enrollment::{Enrollment, Standing};
+use keyside_core::ports::{KeyStore, RaError, StoreError};
+use keyside_core::service::complete;
+use keyside_core::service::enroll::{self, EnrollError};
 use leptos::prelude::*;
 use leptos::task::spawn_local_scoped_with_cancellation;
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
-use crate::domain::enrollment::{Enrollment, Standing};
-use crate::ports::{KeyStore, RaError, StoreError};
-use crate::service::complete;
-use crate::service::enroll::{self, EnrollError};
 use crate::ui::backup::BackUp;
 use crate::ui::components::{self, MessageBox, PageHeading, StandingMark, Step, StepTrail};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};
 use crate::ui::messages;
+use crate::ui::programs::Link;
 
 /// How long to wait before asking again, in milliseconds: soon at first, then less and less often.
 fn interval(asked: u32) -> u32 {

@@ -1,11 +1,11 @@
 //! Trust: the CA's certificates to compare and to download, the documents that say how it works, and the CAs before it.
 
+use keyside_core::api::{Document, DocumentKind, PKIX_CERT};
+use keyside_core::ports::RaError;
+use keyside_core::service::trust::{self, CaCertificate, RetiredCa};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::api::{Document, DocumentKind, PKIX_CERT};
-use crate::ports::RaError;
-use crate::service::trust::{self, CaCertificate, RetiredCa};
 use crate::ui::components::{self, AnswerMissing, CertificateParticulars, PageHeading};
 use crate::ui::context::Context;
 

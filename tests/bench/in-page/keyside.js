@@ -1,11 +1,11 @@
-// The delivered workers, spoken to as the page does (src/browser/worker_client.rs, src/browser/prime_searchers.rs, src/protocol.rs): one key
+// The delivered workers, spoken to as the page does (src/browser/worker_client.rs, src/browser/prime_searchers.rs, crates/core/src/protocol.rs): one key
 // maker a job, and those that search for primes on its behalf.
 const STAGES = ['GeneratingKeyPair', 'SigningRequest', 'EncryptingKey'];
 
 /** The stage that a Progress message names, whatever else it tells. */
 const stageIn = (content) => STAGES.find((stage) => JSON.stringify(content).includes(`"${stage}"`));
 
-const start = (name) => new Worker(new URL('worker_loader.js', document.baseURI), { type: 'module', name });
+const start = (name) => new Worker(document.querySelector('link[rel=worker][title=worker]').href, { type: 'module', name });
 
 /** A worker that has started. */
 export class KeysideWorker {
@@ -33,7 +33,7 @@ export class KeysideWorker {
         running.#worker.onerror = (event) => running.#take({ error: event.message ?? 'the worker could not be loaded' });
         const { at, name } = await running.#next();
         // The first message is the struct Ready.
-        if (name !== 'version') throw new Error(`the worker began with ${name}`);
+        if (name !== 'build') throw new Error(`the worker began with ${name}`);
         running.startMilliseconds = at - started;
         return running;
     }

@@ -9,16 +9,8 @@ use crate::toolbox::{Toolbox, target_folder};
 use crate::{node_modules, page, process, repository};
 
 /// The tools that it takes.
-pub(crate) const TOOLS: &[Tool] = &[
-    Tool::WasmToolchain,
-    Tool::WasmBindgen,
-    Tool::Trunk,
-    Tool::Node,
-    Tool::WasmOpt,
-    Tool::Esbuild,
-    Tool::Chromium,
-    Tool::Firefox,
-];
+pub(crate) const TOOLS: &[Tool] =
+    &[Tool::WasmToolchain, Tool::Node, Tool::WasmOpt, Tool::Esbuild, Tool::Chromium, Tool::Firefox];
 
 /// A command that runs Node.js in tests/bench, once all is built and installed that the programs there use.
 pub(crate) fn node(toolbox: &Toolbox) -> Result<Command> {
@@ -44,7 +36,5 @@ fn rsa_worker(toolbox: &Toolbox, folder: &Path) -> Result<()> {
     cargo.envs([("CARGO_PROFILE_RELEASE_LTO", "true"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")]);
     process::run(&mut cargo)?;
     let compiled = target_folder().join("wasm/wasm32-unknown-unknown/release/keyside_bench_rsa_worker.wasm");
-    let mut bindgen = toolbox.command(toolbox.path(Tool::WasmBindgen)?)?;
-    bindgen.args(["--target", "web", "--no-typescript", "--out-name", "rsa", "--out-dir"]).arg(folder).arg(compiled);
-    process::run(&mut bindgen)
+    page::bind("rsa", &compiled, folder, false).map(drop)
 }

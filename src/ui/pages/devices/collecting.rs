@@ -1,6 +1,8 @@
 //! Collecting the certificate of a device by its transaction ID alone, for a request that was sent from another computer.
 
-use crate::ui::programs::Link;
+use keyside_core::domain::device::FileFormat;
+use keyside_core::service::collect::CollectError;
+use keyside_core::service::device::{self, DeviceCertificate, DeviceCollectError};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -8,12 +10,10 @@ use leptos_router::hooks::use_query_map;
 
 use super::held::FormatButtons;
 use super::{Held, read_held};
-use crate::domain::device::FileFormat;
-use crate::service::collect::CollectError;
-use crate::service::device::{self, DeviceCertificate, DeviceCollectError};
 use crate::ui::components::{self, CertificateParticulars, MessageBox};
 use crate::ui::context::Context;
 use crate::ui::messages::{self, Message};
+use crate::ui::programs::Link;
 
 /// How collecting goes.
 #[derive(Clone)]

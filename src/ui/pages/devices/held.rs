@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use gloo_timers::future::TimeoutFuture;
+use keyside_core::domain::device::FileFormat;
+use keyside_core::domain::device_request::DeviceRequest;
+use keyside_core::domain::enrollment::Standing;
+use keyside_core::ports::{Clock, DeviceRequestStore};
+use keyside_core::service::device::{self, DeviceCertificate};
+use keyside_core::service::enroll::EnrollError;
 use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 
 use super::{Held, read_held};
-use crate::domain::device::FileFormat;
-use crate::domain::device_request::DeviceRequest;
-use crate::domain::enrollment::Standing;
-use crate::ports::{Clock, DeviceRequestStore};
-use crate::service::device::{self, DeviceCertificate};
-use crate::service::enroll::EnrollError;
 use crate::ui::components::{self, CopyButton, MessageBox, StandingMark};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs, validity};

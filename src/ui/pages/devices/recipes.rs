@@ -1,13 +1,13 @@
 //! How to make key and certification request on the device: commands for the name that was typed.
 
-use crate::ui::programs::Link;
+use keyside_core::api::CertificateType;
+use keyside_core::commands::device_recipes::{self, recipes};
+use keyside_core::domain::distinguished_name::{SubjectTemplate, check_common_name};
+use keyside_core::domain::key_size::KeySize;
 use leptos::prelude::*;
 
-use crate::api::CertificateType;
-use crate::domain::device_recipes::{self, recipes};
-use crate::domain::distinguished_name::{SubjectTemplate, check_common_name};
-use crate::domain::key_size::KeySize;
 use crate::ui::components::CopyButton;
+use crate::ui::programs::Link;
 
 /// The recipes.
 #[component]

@@ -1,5 +1,14 @@
 //! The form that sends a device's certification request, and what was found in it.
 
+use keyside_core::api::CertificateType;
+use keyside_core::domain::device::{Device, DeviceKind, FileFormat};
+use keyside_core::domain::device_request::DeviceRequest;
+use keyside_core::domain::distinguished_name::check_common_name;
+use keyside_core::domain::email_address;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::ports::StoreError;
+use keyside_core::service::device::{self, Findings, KeyFound, MAXIMUM_INPUT_SIZE, ReadError};
+use keyside_core::service::enroll::EnrollError;
 use leptos::ev::{DragEvent, Event, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -9,15 +18,6 @@ use web_sys::File;
 
 use super::recipes::Recipes;
 use super::{Held, read_held};
-use crate::api::CertificateType;
-use crate::domain::device::{Device, DeviceKind, FileFormat};
-use crate::domain::device_request::DeviceRequest;
-use crate::domain::distinguished_name::check_common_name;
-use crate::domain::email_address;
-use crate::domain::key_size::KeySize;
-use crate::ports::StoreError;
-use crate::service::device::{self, Findings, KeyFound, MAXIMUM_INPUT_SIZE, ReadError};
-use crate::service::enroll::EnrollError;
 use crate::ui::components::{CopyButton, MessageBox, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use clap::Parser;
-use keyside::domain::key_size::KeySize;
-use keyside::pki::key_pair::KeyPair;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::key_generation;
 
 use crate::openssl::OpenSsl;
 use crate::sample::{Measured, Sample};
@@ -62,7 +62,7 @@ fn run(options: &Options) -> Result<()> {
 
 /// Makes a key as the page does and has OpenSSL check it.
 fn checked_key(openssl: &OpenSsl) -> Result<[Measured; 2]> {
-    let key_pair = KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).map_err(|error| error.to_string())?;
+    let key_pair = key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).map_err(|error| error.to_string())?;
     let private_key_info = key_pair.to_private_key_info().map_err(|error| error.to_string())?;
     openssl.check(&private_key_info)?;
     sample::primes_of(&private_key_info)

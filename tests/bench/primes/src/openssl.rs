@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use keyside::domain::key_size::KeySize;
-use keyside::pki::key_pair::KeyPair;
+use keyside_core::domain::key_size::KeySize;
+use keyside_core::key_generation;
 
 use crate::Result;
 
@@ -22,7 +22,8 @@ impl OpenSsl {
         let output = output.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let this = Self { program: program.to_owned(), version };
-        let key_pair = KeyPair::generate(KeySize::Rsa2048, &mut rand::rng()).map_err(|error| error.to_string())?;
+        let key_pair =
+            key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).map_err(|error| error.to_string())?;
         let mut key = key_pair.to_private_key_info().map_err(|error| error.to_string())?;
         this.check(&key)?;
         // In a key of 2048 bits this is inside the numbers behind the second prime's first byte.

@@ -1,0 +1,47 @@
+//! Certificates, checked and read for the page, which has not the code for it. Nothing here is secret.
+
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certificate::CertificateSummary;
+use keyside_pki::certification_path::{self, PathError};
+use keyside_pki::certification_request;
+
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::distinguished_name::common_name_of;
+use crate::protocol::{AskedFor, CertificateJob, Check, Checked, Failure, FileAnswer};
+
+/// Does a job and gives the answer.
+pub fn handle(job: CertificateJob) -> FileAnswer {
+    match job {
+        CertificateJob::Check(job) => FileAnswer::of(check(&job)),
+        CertificateJob::Summarize(certificate) => FileAnswer::of(summarize(&certificate)),
+    }
+}
+
+/// Checks a certificate that was issued.
+fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
+    let (certificates, trust_anchors) = (read_all(&job.certificates)?, read_all(&job.trust_anchors)?);
+    let Some((leaf, others)) = certificates.split_first() else {
+        return Err(Failure::Unusable("there is no certificate".into()));
+    };
+    let is_asked_for = match &job.asked_for {
+        AskedFor::Request(request) => {
+            leaf.subject_public_key_info()? == certification_request::subject_public_key_info(&request.0)?
+        }
+        AskedFor::CommonName(name) => common_name_of(leaf.subject()).as_ref() == Some(name),
+    };
+    if !is_asked_for {
+        return Err(Failure::KeyMismatch);
+    }
+    Ok(certification_path::build(leaf, others, &trust_anchors, job.at).map(|path| Checked {
+        certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
+        certificate: leaf.summary(),
+    }))
+}
+
+fn summarize(certificate: &Base64Bytes) -> Result<CertificateSummary, Failure> {
+    Ok(Certificate::from_der(&certificate.0)?.summary())
+}
+
+pub(crate) fn read_all(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Failure> {
+    certificates.iter().map(|der| Ok(Certificate::from_der(&der.0)?)).collect()
+}

@@ -1,0 +1,610 @@
+//! The one room where secrets live: all that touches the clear private key or the passphrase.
+//!
+//! It runs inside a worker and is tested natively. What leaves this room is sealed or public. Here is the main job, which works with what
+//! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
+
+use keyside_pki::error::Error;
+use keyside_pki::key_pair::{KeyPair, key_id};
+use keyside_pki::{certificate, certification_request, encrypted_private_key, full_pki_request, pem, pfx};
+use rand::CryptoRng;
+
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::key_size::KeySize;
+use crate::domain::passphrase::Passphrase;
+use crate::key_generation::KeyPairInTheMaking;
+use crate::key_generation::prime::{PUBLIC_PRIMES, Prime, prime_size};
+use crate::protocol::{
+    Answer, ChangePassphrase, Export, ExportFormat, Failure, Generate, Generated, Job, Prove, Renew, Renewed,
+    Searching, Stage,
+};
+
+pub mod foreign_files;
+pub mod prime_source;
+
+use prime_source::PrimeSource;
+
+/// Does a job and gives the final answer; `primes` are where a new key's come from, `progress` hears of each stage as it begins.
+pub async fn handle(
+    job: Job,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    progress: impl FnMut(Stage),
+) -> Answer {
+    match job {
+        Job::Generate(generate_job) => generate(&generate_job, rng, primes, progress).await.map(Answer::Generated),
+        Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
+        Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
+        Job::Renew(renew_job) => renew(&renew_job, rng, primes, progress).await.map(Answer::Renewed),
+        Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
+    }
+    .unwrap_or_else(Answer::Failed)
+}
+
+/// Puts a key pair together of primes that are no secret, so that the browser has compiled well what takes long by the time it is needed.
+pub fn warm_up(rng: &mut impl CryptoRng) {
+    let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
+    for prime in PUBLIC_PRIMES.iter().filter_map(|prime| Prime::decide(prime, KeySize::Rsa2048, rng)) {
+        core::hint::black_box(making.offer(prime).is_ok());
+    }
+}
+
+/// Makes a key pair, signs the request, seals the key.
+async fn generate(
+    job: &Generate,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    mut progress: impl FnMut(Stage),
+) -> Result<Generated, Failure> {
+    check_portable(&job.passphrase)?;
+    let key_pair = make_key_pair(job.key_size, primes, &mut progress).await?;
+    request_and_seal(&key_pair, &job.subject.0, &job.email_address, &job.passphrase, rng, progress)
+}
+
+/// Makes a key pair of primes that others look for.
+async fn make_key_pair(
+    size: KeySize,
+    primes: &mut impl PrimeSource,
+    progress: &mut impl FnMut(Stage),
+) -> Result<KeyPair, Failure> {
+    let expected = prime_size(size).expected_tests().round() as u32;
+    let mut making = KeyPairInTheMaking::new(size);
+    loop {
+        let mut searching = Searching { primes: making.primes(), tested: 0, expected };
+        progress(Stage::GeneratingKeyPair(searching));
+        let mut tested = |tested| {
+            searching.tested = searching.tested.saturating_add(tested);
+            progress(Stage::GeneratingKeyPair(searching));
+        };
+        if let Some(key_pair) = making.offer(primes.next(size, &mut tested).await)? {
+            primes.end();
+            return Ok(key_pair);
+        }
+    }
+}
+
+/// Signs the request for a key pair, and seals its private half.
+fn request_and_seal(
+    key_pair: &KeyPair,
+    subject: &[u8],
+    email_address: &str,
+    passphrase: &Passphrase,
+    rng: &mut impl CryptoRng,
+    mut progress: impl FnMut(Stage),
+) -> Result<Generated, Failure> {
+    progress(Stage::SigningRequest);
+    let request = certification_request::build(key_pair, subject, email_address, rng)?;
+    progress(Stage::EncryptingKey);
+    let sealed = encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, passphrase.expose(), rng)?;
+    Ok(Generated {
+        key_id: key_id(&key_pair.to_subject_public_key_info()?),
+        encrypted_private_key: sealed.into(),
+        certification_request: request.into(),
+    })
+}
+
+/// Unseals the current key, makes a new one unless the same is wanted, requests and seals it, and signs the request as the
+/// holder of the current certificate.
+async fn renew(
+    job: &Renew,
+    rng: &mut impl CryptoRng,
+    primes: &mut impl PrimeSource,
+    mut progress: impl FnMut(Stage),
+) -> Result<Renewed, Failure> {
+    let current = open_for(&job.certificate, &job.encrypted_private_key, &job.passphrase)?;
+    let passphrase = job.new_passphrase.as_ref().unwrap_or(&job.passphrase);
+    check_portable(passphrase)?;
+    let new = match job.new_key {
+        Some(size) => Some(make_key_pair(size, primes, &mut progress).await?),
+        None => None,
+    };
+    let key_pair = new.as_ref().unwrap_or(&current);
+    let generated = request_and_seal(key_pair, &job.subject.0, &job.email_address, passphrase, rng, progress)?;
+    let signed = full_pki_request::build(&generated.certification_request.0, &job.certificate.0, &current, rng)?;
+    Ok(Renewed { generated, full_pki_request: signed.into() })
+}
+
+/// Unseals the key of `certificate`.
+fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
+    let key_pair = KeyPair::from_private_key_info(&encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?)?;
+    if key_pair.to_subject_public_key_info()? == certificate::parts(&certificate.0)?.subject_public_key_info {
+        Ok(key_pair)
+    } else {
+        Err(Failure::KeyMismatch)
+    }
+}
+
+/// Unseals the key and makes a file of it and its certification path.
+fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
+    let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
+    let leaf = certificate::parts(&leaf.0)?;
+    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
+    let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
+    if public != leaf.subject_public_key_info {
+        return Err(Failure::KeyMismatch);
+    }
+    let export_passphrase = job.export_passphrase.as_ref().unwrap_or(&job.passphrase);
+    check_portable(export_passphrase)?;
+    let certificates: Vec<&[u8]> = job.certification_path.iter().map(|bytes| bytes.0.as_slice()).collect();
+    let contents = pfx::Contents {
+        private_key_info: &private_key_info,
+        certificates: &certificates,
+        friendly_name: &job.friendly_name,
+    };
+    match job.format {
+        ExportFormat::Pkcs12(profile) => Ok(pfx::build(profile, &contents, export_passphrase.expose(), rng)?.into()),
+        ExportFormat::Pem => Ok(pem_text(&contents, export_passphrase, rng)?.into_bytes().into()),
+    }
+}
+
+/// The encrypted key and the certificates, one PEM block after the other. Servers and curl read as far as they need.
+fn pem_text(contents: &pfx::Contents<'_>, passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<String, Error> {
+    let sealed = encrypted_private_key::encrypt_for_export(contents.private_key_info, passphrase.expose(), rng)?;
+    let mut text = pem::encode(pem::ENCRYPTED_PRIVATE_KEY, &sealed)?;
+    for certificate in contents.certificates {
+        text.push_str(&pem::encode(pem::CERTIFICATE, certificate)?);
+    }
+    Ok(text)
+}
+
+/// Unseals the key and seals it anew, under another passphrase.
+fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
+    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
+    // The result takes the place of the only copy: better to keep the old one than to seal a key that is damaged or another's.
+    let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
+    if key_id(&public) != job.key_id {
+        return Err(Failure::KeyMismatch);
+    }
+    check_portable(&job.new_passphrase)?;
+    Ok(encrypted_private_key::encrypt(&private_key_info, job.new_passphrase.expose(), rng)?.into())
+}
+
+fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
+    if passphrase.is_portable() { Ok(()) } else { Err(Failure::PassphraseNotPortable) }
+}
+
+/// Unseals the key and compares it with the request.
+fn prove(job: &Prove) -> Result<(), Failure> {
+    let requested = certification_request::subject_public_key_info(&job.certification_request.0)?;
+    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
+    let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
+    if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
+}
+
+fn unusable(reason: impl ToString) -> Failure {
+    Failure::Unusable(reason.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use std::collections::HashSet;
+    use std::sync::OnceLock;
+
+    use der::Encode;
+    use keyside_pki::certification_request::CertificationRequest;
+    use keyside_pki::pfx::Profile;
+    use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
+    use pkcs8::DecodePrivateKey;
+    use pollster::block_on;
+    use prime_source::LocalSearch;
+    use rsa::RsaPrivateKey;
+    use rsa::pkcs1::EncodeRsaPrivateKey;
+    use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+    use serde::Serialize;
+
+    use super::foreign_files::tests::{inspect_job, opened, unpack_job};
+    use super::*;
+    use crate::protocol::{FileJob, Unpack};
+
+    const PASSPHRASE: &str = "Correct-4-horse";
+    const NEW_PASSPHRASE: &str = "Battery=staple 9";
+    const FORMATS: [ExportFormat; 3] =
+        [ExportFormat::Pkcs12(Profile::Modern), ExportFormat::Pkcs12(Profile::Compatible), ExportFormat::Pem];
+    /// As many bytes of a secret in a row are no coincidence.
+    const WINDOW: usize = 12;
+
+    pub(super) fn passphrase() -> Passphrase {
+        Passphrase::new(PASSPHRASE.into())
+    }
+
+    pub(super) fn new_passphrase() -> Passphrase {
+        Passphrase::new(NEW_PASSPHRASE.into())
+    }
+
+    fn generate_job() -> Generate {
+        Generate {
+            key_size: KeySize::Rsa2048,
+            subject: name("CN=Ada Example,O=Example,C=US").into(),
+            email_address: "ada@example.com".into(),
+            passphrase: passphrase(),
+        }
+    }
+
+    pub(super) fn handled(job: Job) -> Answer {
+        block_on(handle(job, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), |_| ()))
+    }
+
+    /// A sealed key pair and its request, made once for all tests of a run.
+    pub(super) fn generated() -> Generated {
+        static GENERATED: OnceLock<Generated> = OnceLock::new();
+        GENERATED
+            .get_or_init(|| match handled(Job::Generate(generate_job())) {
+                Answer::Generated(generated) => generated,
+                other => panic!("{other:?}"),
+            })
+            .clone()
+    }
+
+    /// The certificate that was asked for, and the issuing CA's.
+    fn issued() -> Vec<Base64Bytes> {
+        let request = CertificationRequest::from_der(&generated().certification_request.0).unwrap();
+        let spki = request.subject_public_key_info().clone();
+        let leaf = authority().certify(request.subject().clone(), spki, NOW, NOW + YEAR);
+        vec![leaf.into(), authority().issuing.clone().into()]
+    }
+
+    pub(super) fn export_job(format: ExportFormat) -> Export {
+        let certification_path = [issued(), vec![authority().root.clone().into()]].concat();
+        Export {
+            format,
+            encrypted_private_key: generated().encrypted_private_key,
+            certification_path,
+            friendly_name: "Ada Example".into(),
+            passphrase: passphrase(),
+            export_passphrase: None,
+        }
+    }
+
+    fn change_job() -> ChangePassphrase {
+        ChangePassphrase {
+            key_id: generated().key_id,
+            encrypted_private_key: generated().encrypted_private_key,
+            passphrase: passphrase(),
+            new_passphrase: new_passphrase(),
+        }
+    }
+
+    fn renew_job(new_key: Option<KeySize>) -> Renew {
+        Renew {
+            certificate: issued().remove(0),
+            subject: name("CN=Ada Example,O=Example,C=US").into(),
+            email_address: "ada@example.com".into(),
+            encrypted_private_key: generated().encrypted_private_key,
+            passphrase: passphrase(),
+            new_key,
+            new_passphrase: Some(new_passphrase()),
+        }
+    }
+
+    fn prove_job() -> Prove {
+        let Generated { encrypted_private_key, certification_request, .. } = generated();
+        Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
+    }
+
+    /// Files with the generated key, each way in which it can be written.
+    pub(super) fn files_with_the_key() -> Vec<Vec<u8>> {
+        let sealed = generated().encrypted_private_key.0;
+        let clear = encrypted_private_key::decrypt(&sealed, passphrase().expose()).unwrap();
+        let pkcs1 = RsaPrivateKey::from_pkcs8_der(&clear).unwrap().to_pkcs1_der().unwrap();
+        let mut files = vec![
+            pem::encode("PRIVATE KEY", &clear).unwrap().into_bytes(),
+            pem::encode("RSA PRIVATE KEY", pkcs1.as_bytes()).unwrap().into_bytes(),
+            clear.to_vec(),
+            pkcs1.as_bytes().to_vec(),
+            sealed,
+        ];
+        for format in FORMATS {
+            let Answer::Exported(file) = handled(Job::Export(export_job(format))) else {
+                panic!("there is no file");
+            };
+            files.push(file.0);
+        }
+        files
+    }
+
+    fn failure(job: Job) -> Failure {
+        match handled(job) {
+            Answer::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Every number that gives the private key away, and the private key itself.
+    fn secrets() -> Vec<Vec<u8>> {
+        let clear =
+            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+        let key = RsaPrivateKey::from_pkcs8_der(&clear).unwrap();
+        let mut secrets = vec![key.d().to_be_bytes().to_vec()];
+        secrets.extend(key.primes().iter().map(|prime| prime.to_be_bytes().to_vec()));
+        secrets.extend([key.dp(), key.dq()].map(|exponent| exponent.unwrap().to_be_bytes().to_vec()));
+        // The public modulus stands in the request as well; what is left is secret.
+        let modulus = windows(&key.n().to_be_bytes());
+        let public: HashSet<_> = windows(&generated().certification_request.0).union(&modulus).cloned().collect();
+        // Before the RSAPrivateKey stands what every PrivateKeyInfo has, and now and then a certificate too.
+        let rsa_private_key = &clear[clear.len() - key.to_pkcs1_der().unwrap().as_bytes().len()..];
+        secrets.extend(windows(rsa_private_key).difference(&public).cloned());
+        secrets
+    }
+
+    fn windows(bytes: &[u8]) -> HashSet<Vec<u8>> {
+        bytes.windows(WINDOW).map(<[u8]>::to_vec).collect()
+    }
+
+    /// What the words of a text are as base64 or hexadecimal.
+    fn decoded_words(text: &[u8]) -> Vec<Vec<u8>> {
+        let text = String::from_utf8_lossy(text);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c));
+        words
+            .flat_map(|word| {
+                let base64 = Base64Bytes::try_from(word.to_owned()).map(|bytes| bytes.0).ok();
+                base64.into_iter().chain(base16ct::mixed::decode_vec(word))
+            })
+            .collect()
+    }
+
+    /// Whether a message gives away a part of a secret or the passphrase: as it stands, as base64 or hexadecimal, in
+    /// either byte order.
+    fn gives_away(answer: &impl Serialize, secrets: &[Vec<u8>]) -> bool {
+        let text = serde_json::to_vec(answer).unwrap();
+        let decoded = decoded_words(&text);
+        // PEM is base64 within the message's base64.
+        let decoded_twice: Vec<_> = decoded.iter().flat_map(|bytes| decoded_words(bytes)).collect();
+        let carried = [vec![text], decoded, decoded_twice].concat();
+        let passphrases = [PASSPHRASE, NEW_PASSPHRASE]
+            .map(|text| [text.as_bytes().to_vec(), text.encode_utf16().flat_map(u16::to_be_bytes).collect()])
+            .concat();
+        let seen: HashSet<Vec<u8>> = carried.iter().flat_map(|bytes| windows(bytes)).collect();
+        let reversed = |secret: &[u8]| secret.iter().rev().copied().collect::<Vec<_>>();
+        secrets
+            .iter()
+            .any(|secret| [secret.clone(), reversed(secret)].iter().any(|secret| !seen.is_disjoint(&windows(secret))))
+            || passphrases.iter().any(|secret| !seen.is_disjoint(&windows(secret)))
+    }
+
+    #[test]
+    fn the_warm_up_makes_a_key_pair() {
+        let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
+        let primes = PUBLIC_PRIMES.map(|prime| Prime::decided(&prime, KeySize::Rsa2048).unwrap());
+        let [first, second] = primes.map(|prime| making.offer(prime).unwrap());
+        assert!(first.is_none() && second.is_some());
+    }
+
+    #[test]
+    fn no_secret_leaves_the_room() {
+        let secrets = secrets();
+        let wrong = || Passphrase::new("wrong".into());
+        let not_portable = || Passphrase::new(format!("{NEW_PASSPHRASE}\u{7}"));
+        let mut answers = vec![
+            Answer::Generated(generated()),
+            handled(Job::Prove(prove_job())),
+            handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
+            handled(Job::Generate(Generate { subject: b"nonsense".to_vec().into(), ..generate_job() })),
+            handled(Job::Renew(renew_job(None))),
+            handled(Job::Renew(Renew { passphrase: wrong(), ..renew_job(None) })),
+            handled(Job::Renew(Renew { new_passphrase: Some(not_portable()), ..renew_job(None) })),
+            handled(Job::ChangePassphrase(change_job())),
+            handled(Job::ChangePassphrase(ChangePassphrase { passphrase: wrong(), ..change_job() })),
+            handled(Job::ChangePassphrase(ChangePassphrase { new_passphrase: not_portable(), ..change_job() })),
+        ];
+        for format in FORMATS {
+            answers.push(handled(Job::Export(export_job(format))));
+            answers.push(handled(Job::Export(Export { passphrase: wrong(), ..export_job(format) })));
+            for export_passphrase in [new_passphrase(), not_portable()] {
+                let export_passphrase = Some(export_passphrase);
+                answers.push(handled(Job::Export(Export { export_passphrase, ..export_job(format) })));
+            }
+        }
+        let mut file_answers = vec![
+            opened(FileJob::Unpack(unpack_job())),
+            opened(FileJob::Unpack(Unpack { passphrase: wrong(), ..unpack_job() })),
+        ];
+        for file in files_with_the_key() {
+            // Damage, so that errors have something to quote.
+            let cut = &file[..file.len() - 7];
+            for (file, passphrase) in [(&*file, None), (&file, Some(passphrase())), (&file, Some(wrong())), (cut, None)]
+            {
+                file_answers.push(opened(FileJob::Inspect(inspect_job(file, passphrase))));
+            }
+        }
+        for answer in answers {
+            assert!(!gives_away(&answer, &secrets), "{answer:?}");
+        }
+        for answer in file_answers {
+            assert!(!gives_away(&answer, &secrets), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_leak_would_be_noticed() {
+        let secrets = secrets();
+        let clear =
+            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+        let backwards = secrets[1].iter().rev().copied().collect::<Vec<_>>();
+        let pem = pem::encode("PRIVATE KEY", &clear).unwrap().into_bytes();
+        for leak in [clear.to_vec(), pem, secrets[1].clone(), backwards, PASSPHRASE.into(), NEW_PASSPHRASE.into()] {
+            assert!(gives_away(&Answer::Exported(leak.into()), &secrets));
+        }
+        for leak in [PASSPHRASE.to_owned(), base16ct::lower::encode_string(&secrets[2])] {
+            assert!(gives_away(&Answer::Failed(Failure::Unusable(leak)), &secrets));
+        }
+    }
+
+    #[test]
+    fn a_job_does_not_print_its_passphrase() {
+        let export = Export { export_passphrase: Some(new_passphrase()), ..export_job(ExportFormat::Pem) };
+        for printed in [
+            format!("{:?}", Job::Generate(generate_job())),
+            format!("{:?}", Job::Export(export)),
+            format!("{:?}", Job::ChangePassphrase(change_job())),
+            format!("{:?}", Job::Renew(renew_job(None))),
+            format!("{:?}", Job::Prove(prove_job())),
+            format!("{:?}", FileJob::Unpack(unpack_job())),
+            format!("{:?}", FileJob::Inspect(inspect_job(b"nonsense", Some(passphrase())))),
+        ] {
+            assert!(!printed.contains(PASSPHRASE) && !printed.contains(NEW_PASSPHRASE), "{printed}");
+        }
+    }
+
+    #[test]
+    fn what_is_generated_belongs_together() {
+        let generated = generated();
+        let request = CertificationRequest::from_der(&generated.certification_request.0).unwrap();
+        assert_eq!(request.verify(), Ok(()));
+        assert_eq!(request.email_addresses().unwrap(), ["ada@example.com"]);
+        assert_eq!(request.subject().to_string(), "CN=Ada Example,O=Example,C=US");
+        let clear = encrypted_private_key::decrypt(&generated.encrypted_private_key.0, passphrase().expose()).unwrap();
+        let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
+        assert_eq!(request.subject_public_key_info().to_der().unwrap(), public);
+        assert_eq!(generated.key_id, key_id(&public));
+    }
+
+    #[test]
+    fn a_key_is_exported_with_its_passphrase_alone() {
+        for (format, wrong) in FORMATS.into_iter().zip(["correct-4-horse", "Correct-4-horse ", ""]) {
+            assert!(matches!(handled(Job::Export(export_job(format))), Answer::Exported(_)));
+            let passphrase = Passphrase::new(wrong.into());
+            let export_passphrase = Some(self::passphrase());
+            let job = Export { passphrase, export_passphrase, ..export_job(format) };
+            assert_eq!(failure(Job::Export(job)), Failure::WrongPassphrase);
+        }
+    }
+
+    #[test]
+    fn a_key_is_exported_with_its_own_certificate_alone() {
+        let subject = "CN=Ada Example,O=Example,C=US".parse().unwrap();
+        let other = authority().certify(subject, spki_of(&key_pair()), NOW, NOW + YEAR);
+        for format in FORMATS {
+            let certification_path = vec![other.clone().into(), authority().issuing.clone().into()];
+            let job = Export { certification_path, ..export_job(format) };
+            assert_eq!(failure(Job::Export(job)), Failure::KeyMismatch);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_exported_is_named() {
+        let cut = Base64Bytes(generated().encrypted_private_key.0[..20].to_vec());
+        for job in [
+            Export { certification_path: Vec::new(), ..export_job(ExportFormat::Pem) },
+            Export { certification_path: vec![Base64Bytes(b"nonsense".to_vec())], ..export_job(ExportFormat::Pem) },
+            Export { encrypted_private_key: cut, ..export_job(ExportFormat::Pem) },
+        ] {
+            let failure = failure(Job::Export(job));
+            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_pem_text_is_the_key_and_its_certification_path() {
+        let clear =
+            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+        for (export_passphrase, opens) in [(None, passphrase()), (Some(new_passphrase()), new_passphrase())] {
+            let job = Export { export_passphrase, ..export_job(ExportFormat::Pem) };
+            let path: Vec<Vec<u8>> = job.certification_path.iter().map(|der| der.0.clone()).collect();
+            let Answer::Exported(file) = handled(Job::Export(job)) else {
+                panic!("there is no file");
+            };
+            let text = String::from_utf8(file.0).unwrap();
+            assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), "{text}");
+            assert_eq!(text.matches("-----BEGIN ").count(), 4, "{text}");
+            let [key] = &pem::decode_all(pem::ENCRYPTED_PRIVATE_KEY, &text).unwrap()[..] else {
+                panic!("there is more than one key");
+            };
+            assert_eq!(encrypted_private_key::decrypt(key, opens.expose()).unwrap(), clear);
+            assert_eq!(pem::decode_all(pem::CERTIFICATE, &text).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn nothing_is_sealed_under_a_passphrase_that_other_programs_refuse() {
+        for text in ["", "Correct-4-hörse"] {
+            let refused = || Passphrase::new(text.into());
+            let mut jobs = vec![
+                Job::Generate(Generate { passphrase: refused(), ..generate_job() }),
+                Job::ChangePassphrase(ChangePassphrase { new_passphrase: refused(), ..change_job() }),
+            ];
+            jobs.extend(
+                FORMATS.map(|format| Job::Export(Export { export_passphrase: Some(refused()), ..export_job(format) })),
+            );
+            for job in jobs {
+                assert_eq!(failure(job), Failure::PassphraseNotPortable, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_under_a_new_passphrase_is_the_same_key() {
+        let Answer::PassphraseChanged(changed) = handled(Job::ChangePassphrase(change_job())) else {
+            panic!("the passphrase was not changed");
+        };
+        let clear =
+            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+        assert_eq!(encrypted_private_key::decrypt(&changed.0, new_passphrase().expose()).unwrap(), clear);
+        assert_eq!(encrypted_private_key::decrypt(&changed.0, passphrase().expose()), Err(Error::WrongPassphrase));
+    }
+
+    #[test]
+    fn a_passphrase_is_changed_by_whoever_knows_it_alone() {
+        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
+            let job = ChangePassphrase { passphrase: Passphrase::new(wrong.into()), ..change_job() };
+            assert_eq!(failure(Job::ChangePassphrase(job)), Failure::WrongPassphrase);
+        }
+    }
+
+    #[test]
+    fn another_key_is_not_sealed_in_its_place() {
+        let other = key_pair().to_private_key_info().unwrap();
+        let sealed = encrypted_private_key::encrypt(&other, passphrase().expose(), &mut rand::rng()).unwrap();
+        let job = ChangePassphrase { encrypted_private_key: sealed.into(), ..change_job() };
+        assert_eq!(failure(Job::ChangePassphrase(job)), Failure::KeyMismatch);
+        let cut = Base64Bytes(generated().encrypted_private_key.0[..20].to_vec());
+        let failure = failure(Job::ChangePassphrase(ChangePassphrase { encrypted_private_key: cut, ..change_job() }));
+        assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+    }
+
+    #[test]
+    fn a_passphrase_is_proved_on_its_own_key_alone() {
+        assert!(matches!(handled(Job::Prove(prove_job())), Answer::Proved));
+        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
+            let passphrase = Passphrase::new(wrong.into());
+            assert_eq!(failure(Job::Prove(Prove { passphrase, ..prove_job() })), Failure::WrongPassphrase);
+        }
+        let rng = &mut rand::rng();
+        let subject = name("CN=Ada Example,O=Example,C=US");
+        let other = certification_request::build(&key_pair(), &subject, "ada@example.com", rng).unwrap();
+        let other = Prove { certification_request: other.into(), ..prove_job() };
+        assert_eq!(failure(Job::Prove(other)), Failure::KeyMismatch);
+    }
+
+    #[test]
+    fn what_cannot_be_proved_is_named() {
+        let nonsense = || Base64Bytes(b"nonsense".to_vec());
+        for job in [
+            Prove { encrypted_private_key: nonsense(), ..prove_job() },
+            Prove { certification_request: nonsense(), ..prove_job() },
+        ] {
+            let failure = failure(Job::Prove(job));
+            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Files from elsewhere: what the inspector does with what anybody may have made.
+//!
+//! What is learnt of a key in such a file is public; the key itself leaves sealed.
+
+use keyside_pki::{certs_only, encrypted_private_key, pfx};
+use rand::CryptoRng;
+
+use super::unusable;
+use crate::backup::{self, BackupError};
+use crate::certificates::read_all;
+use crate::domain::base64_bytes::Base64Bytes;
+use crate::domain::enrollment::Enrollment;
+use crate::inspection::{self, InspectError, Inspection, Surroundings};
+use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
+
+/// Does a job and gives the answer.
+pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
+    match job {
+        FileJob::Unpack(job) => FileAnswer::of(unpack(&job, rng)),
+        FileJob::Inspect(job) => FileAnswer::of(inspect(&job)),
+        FileJob::CertsOnly(certificates) => FileAnswer::of(certs_only(&certificates)),
+        FileJob::ReadBackup(text) => FileAnswer::of(backup::decode(&text).map_err(Failure::from)),
+        FileJob::WriteBackup(enrollment) => FileAnswer::of(write_backup(&enrollment)),
+    }
+}
+
+/// Opens a PKCS#12 file and seals the key that is in it.
+fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Unpacked, Failure> {
+    let opened = pfx::open(&job.file.0, job.passphrase.expose())?;
+    let identity = opened.identity().map_err(unusable)?;
+    let sealed = encrypted_private_key::encrypt(&identity.key.private_key_info, job.passphrase.expose(), rng)?;
+    Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
+}
+
+/// Tells what is in a file: what is public about it, whatever the passphrase opens.
+fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
+    let surroundings = Surroundings {
+        trust_anchors: &read_all(&job.trust_anchors)?,
+        intermediates: &read_all(&job.intermediates)?,
+        at: job.at,
+    };
+    let Base64Bytes(file) = &*job.file;
+    Ok(inspection::inspect(file, job.passphrase.as_ref(), &surroundings)?)
+}
+
+/// Makes one file of certificates.
+fn certs_only(certificates: &[Base64Bytes]) -> Result<Base64Bytes, Failure> {
+    let certificates: Vec<&[u8]> = certificates.iter().map(|der| der.0.as_slice()).collect();
+    Ok(certs_only::encode(&certificates)?.into())
+}
+
+/// Writes a backup. One that cannot be restored is worse than none, and this is the last moment to notice.
+fn write_backup(enrollment: &Enrollment) -> Result<String, Failure> {
+    let text = backup::encode(enrollment)?;
+    backup::decode(&text)?;
+    Ok(text)
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::NotABackup => Self::NotABackup,
+            BackupError::Newer(_) => Self::BackupTooNew,
+            BackupError::Damaged(damage) => Self::BackupDamaged(damage.to_string()),
+        }
+    }
+}
+
+impl From<InspectError> for Failure {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::NotRecognized => Self::NotRecognized,
+            InspectError::TooLarge => Self::TooLarge,
+            InspectError::WrongPassphrase => Self::WrongPassphrase,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+
+    use keyside_pki::certificate::Certificate;
+    use keyside_pki::key_pair::key_id;
+    use keyside_pki::pfx::Profile;
+    use keyside_pki::testing::{NOW, authority};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
+    use crate::domain::passphrase::Passphrase;
+    use crate::protocol::{Answer, ExportFormat, Job};
+
+    pub(in crate::custody) fn unpack_job() -> Unpack {
+        let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
+            panic!("there is no file");
+        };
+        Unpack { file: Zeroizing::new(file), passphrase: passphrase() }
+    }
+
+    pub(in crate::custody) fn inspect_job(file: &[u8], passphrase: Option<Passphrase>) -> Inspect {
+        Inspect {
+            file: Zeroizing::new(file.to_vec().into()),
+            passphrase,
+            trust_anchors: vec![authority().root.clone().into()],
+            intermediates: vec![authority().issuing.clone().into()],
+            at: NOW,
+        }
+    }
+
+    pub(in crate::custody) fn opened(job: FileJob) -> FileAnswer {
+        handle(job, &mut rand::rng())
+    }
+
+    fn failure(job: FileJob) -> Failure {
+        match opened(job) {
+            FileAnswer::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_inspected_is_opened_and_recognised_as_this_browsers_key() {
+        for file in files_with_the_key() {
+            let FileAnswer::Done(inspection) = opened(FileJob::Inspect(inspect_job(&file, Some(passphrase())))) else {
+                panic!("nothing was found");
+            };
+            let inspection: Inspection = serde_json::from_str(inspection.get()).unwrap();
+            let key_ids = inspection.found.iter().filter_map(|found| match found {
+                inspection::Found::PrivateKey(key) => key.public_key.as_ref().map(|key| &*key.key_id),
+                _ => None,
+            });
+            assert_eq!(key_ids.collect::<Vec<_>>(), [generated().key_id]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_inspected_is_told_apart() {
+        let inspect = |file: &[u8], passphrase| failure(FileJob::Inspect(inspect_job(file, passphrase)));
+        assert_eq!(inspect(b"nonsense", None), Failure::NotRecognized);
+        assert_eq!(inspect(&vec![b'A'; inspection::MAXIMUM_SIZE + 1], None), Failure::TooLarge);
+        let sealed = generated().encrypted_private_key.0;
+        assert_eq!(inspect(&sealed, Some(new_passphrase())), Failure::WrongPassphrase);
+    }
+
+    #[test]
+    fn what_is_unpacked_is_what_was_packed() {
+        let FileAnswer::Done(unpacked) = opened(FileJob::Unpack(unpack_job())) else {
+            panic!("the file was not opened");
+        };
+        let unpacked: Unpacked = serde_json::from_str(unpacked.get()).unwrap();
+        let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
+        assert_eq!(key_id(&leaf.subject_public_key_info().unwrap()), generated().key_id);
+        let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, passphrase().expose()).unwrap();
+        let packed =
+            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+        assert_eq!(clear, packed);
+        let wrong = Unpack { passphrase: new_passphrase(), ..unpack_job() };
+        assert_eq!(failure(FileJob::Unpack(wrong)), Failure::WrongPassphrase);
+        let no_file = Unpack { file: Zeroizing::new(vec![1].into()), ..unpack_job() };
+        assert!(matches!(failure(FileJob::Unpack(no_file)), Failure::Unusable(_)));
+    }
+}

@@ -1,0 +1,458 @@
+//! The subject of a request: a template from the configuration, with the Common Name filled in.
+
+use core::str::FromStr;
+
+use der::asn1::{Any, AnyRef, PrintableStringRef, Utf8StringRef};
+use der::oid::ObjectIdentifier;
+use der::oid::db::{rfc3280, rfc4519};
+use der::{Decode, Tag, Tagged};
+use keyside_pki::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::name::{Name, RelativeDistinguishedName};
+
+/// ub-common-name of RFC 5280, appendix A.1, in characters.
+pub const MAXIMUM_COMMON_NAME_LENGTH: usize = 64;
+/// What stands for the Common Name in a template.
+const PLACEHOLDER: &str = "{common_name}";
+
+/// Why a text cannot be a Common Name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommonNameFault {
+    /// There is nothing but white space.
+    #[error("there is no Common Name")]
+    Empty,
+    /// It is longer than [`MAXIMUM_COMMON_NAME_LENGTH`]; the characters found.
+    #[error("a Common Name has at most {MAXIMUM_COMMON_NAME_LENGTH} characters; this has {0}")]
+    TooLong(usize),
+    /// It begins or ends with white space.
+    #[error("the Common Name begins or ends with a space")]
+    Untrimmed,
+    /// It has two spaces in a row, which look like one.
+    #[error("the Common Name has two spaces in a row")]
+    DoubleSpace,
+    /// It has a control character, a format character or a space of another kind: none can be seen.
+    #[error("the Common Name has an invisible character")]
+    Invisible,
+}
+
+/// Checks that `text` can be a Common Name as it stands.
+pub fn check_common_name(text: &str) -> Result<(), CommonNameFault> {
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        Err(CommonNameFault::Empty)
+    } else if text.trim().len() != text.len() {
+        Err(CommonNameFault::Untrimmed)
+    } else if length > MAXIMUM_COMMON_NAME_LENGTH {
+        Err(CommonNameFault::TooLong(length))
+    } else if text.contains("  ") {
+        Err(CommonNameFault::DoubleSpace)
+    } else if text.chars().any(is_invisible) {
+        Err(CommonNameFault::Invisible)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a character cannot be seen, or changes how others are seen: control, format (Unicode's general category Cf) and
+/// white space but for the space itself. An officer who compares names must see what is there.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || (c.is_whitespace() && c != ' ')
+        || matches!(c,
+            '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}'
+            | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0001}' | '\u{E0020}'..='\u{E007F}')
+}
+
+/// Why a text is not a subject template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectTemplateFault {
+    /// It is not an RFC 4514 string.
+    #[error("a subject template is written as RFC 4514 says, as in “CN={PLACEHOLDER},O=Example,C=US”")]
+    Syntax,
+    /// The name of an attribute is none of [`ATTRIBUTES`].
+    #[error(
+        "“{0}” is not the name of an attribute that is known here; its object identifier in numbers can stand in its place"
+    )]
+    UnknownAttribute(String),
+    /// The text cannot be an attribute's value.
+    #[error("“{0}” has characters that this attribute cannot have")]
+    Value(String),
+    /// It must have `CN={common_name}` exactly once, in a relative distinguished name of its own.
+    #[error("a subject template has CN={PLACEHOLDER} exactly once")]
+    CommonName,
+}
+
+/// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
+/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make a tenth of
+/// what a browser loads.
+const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
+    ("CN", rfc4519::CN, UTF8_STRING),
+    ("O", rfc4519::O, UTF8_STRING),
+    ("OU", rfc4519::OU, UTF8_STRING),
+    ("C", rfc4519::C, PRINTABLE_STRING),
+    ("ST", rfc4519::ST, UTF8_STRING),
+    ("L", rfc4519::L, UTF8_STRING),
+    ("STREET", rfc4519::STREET, UTF8_STRING),
+    ("DC", rfc4519::DC, IA5_STRING),
+    ("UID", rfc4519::UID, UTF8_STRING),
+    ("SN", rfc4519::SN, UTF8_STRING),
+    ("givenName", rfc4519::GIVEN_NAME, UTF8_STRING),
+    ("initials", rfc4519::INITIALS, UTF8_STRING),
+    ("generationQualifier", rfc4519::GENERATION_QUALIFIER, UTF8_STRING),
+    ("title", rfc4519::TITLE, UTF8_STRING),
+    ("dnQualifier", rfc4519::DN_QUALIFIER, PRINTABLE_STRING),
+    ("serialNumber", rfc4519::SERIAL_NUMBER, PRINTABLE_STRING),
+    ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
+];
+
+/// The parts of `text` between separators that have no backslash before them.
+fn unescaped(text: &str, separator: char) -> Result<Vec<&str>, SubjectTemplateFault> {
+    let (mut parts, mut begin, mut is_escaped) = (Vec::new(), 0, false);
+    for (place, c) in text.char_indices() {
+        if c == separator && !is_escaped {
+            parts.push(text.get(begin..place).ok_or(SubjectTemplateFault::Syntax)?);
+            begin = place + separator.len_utf8();
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    parts.push(text.get(begin..).ok_or(SubjectTemplateFault::Syntax)?);
+    Ok(parts)
+}
+
+/// An attribute: its type, and its value as an element.
+type Attribute = (ObjectIdentifier, Vec<u8>);
+
+/// The relative distinguished names of a name as RFC 4514 writes it, in the order in which they are encoded.
+fn read(text: &str) -> Result<Vec<Vec<Attribute>>, SubjectTemplateFault> {
+    // The most significant part is written last and comes first.
+    unescaped(text, ',')?.into_iter().rev().map(read_rdn).collect()
+}
+
+/// A relative distinguished name such as `OU=a+OU=b`.
+fn read_rdn(text: &str) -> Result<Vec<Attribute>, SubjectTemplateFault> {
+    let mut attributes = Vec::new();
+    for attribute in unescaped(text, '+')? {
+        let attribute = read_attribute(attribute)?;
+        if attributes.contains(&attribute) {
+            return Err(SubjectTemplateFault::Syntax);
+        }
+        attributes.push(attribute);
+    }
+    Ok(attributes)
+}
+
+/// An attribute such as `O=Example`.
+fn read_attribute(text: &str) -> Result<Attribute, SubjectTemplateFault> {
+    let (name, value) = text.split_once('=').ok_or(SubjectTemplateFault::Syntax)?;
+    let known = ATTRIBUTES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    let (oid, tag) = match known {
+        Some((_, oid, tag)) => (*oid, *tag),
+        None => {
+            let unknown = |_| SubjectTemplateFault::UnknownAttribute(name.into());
+            (ObjectIdentifier::new(name).map_err(unknown)?, UTF8_STRING)
+        }
+    };
+    if let Some(hexadecimal) = value.strip_prefix('#') {
+        let der = base16ct::mixed::decode_vec(hexadecimal).map_err(|_| SubjectTemplateFault::Syntax)?;
+        AnyRef::from_der(&der).map_err(|_| SubjectTemplateFault::Syntax)?;
+        return Ok((oid, der));
+    }
+    let text = without_escapes(value)?;
+    let is_possible = match tag {
+        PRINTABLE_STRING => PrintableStringRef::new(&text).is_ok(),
+        IA5_STRING => text.is_ascii(),
+        _ => true,
+    };
+    if is_possible { Ok((oid, element(tag, &[text.as_bytes()]))) } else { Err(SubjectTemplateFault::Value(text)) }
+}
+
+/// A value without its escapes (RFC 4514, section 2.4): a backslash and the character, or the byte in hexadecimal.
+fn without_escapes(value: &str) -> Result<String, SubjectTemplateFault> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next().ok_or(SubjectTemplateFault::Syntax)? {
+                special @ (b' ' | b'"' | b'#' | b'=' | b'\\' | b'+' | b',' | b';' | b'<' | b'>') => special,
+                first => {
+                    let pair = [first, rest.next().ok_or(SubjectTemplateFault::Syntax)?];
+                    let mut decoded = [0];
+                    base16ct::mixed::decode(pair, &mut decoded).map_err(|_| SubjectTemplateFault::Syntax)?;
+                    let [byte] = decoded;
+                    byte
+                }
+            },
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| SubjectTemplateFault::Syntax)
+}
+
+/// A subject with a place for the Common Name, such as `CN={common_name},OU=Participants,O=Example,C=US`.
+///
+/// Written as RFC 4514 says: the most significant part last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectTemplate(Vec<Vec<Attribute>>);
+
+impl FromStr for SubjectTemplate {
+    type Err = SubjectTemplateFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rdns = read(text)?;
+        let common_names = rdns.iter().flatten().filter(|(oid, _)| *oid == rfc4519::CN).count();
+        let places = rdns.iter().filter(|rdn| is_place(rdn)).count();
+        if common_names == 1 && places == 1 { Ok(Self(rdns)) } else { Err(SubjectTemplateFault::CommonName) }
+    }
+}
+
+impl SubjectTemplate {
+    /// The subject with this Common Name, a Name (RFC 5280, section 4.1.2.4), DER.
+    pub fn to_der(&self, common_name: &str) -> Vec<u8> {
+        let rdns = self
+            .0
+            .iter()
+            .map(|rdn| if is_place(rdn) { to_rdn(&[common_name_of_text(common_name)]) } else { to_rdn(rdn) });
+        element(SEQUENCE, &[&rdns.collect::<Vec<_>>().concat()])
+    }
+
+    /// The same as a structure.
+    pub fn subject(&self, common_name: &str) -> Result<Name, der::Error> {
+        Name::from_der(&self.to_der(common_name))
+    }
+
+    /// The Common Name of `subject`, if it follows this template to the letter. PrintableString and UTF8String are the same here
+    /// (RFC 5280, section 7.1): programs choose as they like.
+    pub fn common_name_of(&self, subject: &Name) -> Option<String> {
+        let common_name = common_name_of(subject)?;
+        is_same(&self.subject(&common_name).ok()?, subject).then_some(common_name)
+    }
+
+    /// What there is in `subject` that is not as this template with `common_name` has it; empty where it follows the template.
+    pub fn differences(&self, common_name: &str, subject: &Name) -> Result<Vec<SubjectDifference>, der::Error> {
+        let wanted = self.subject(common_name)?;
+        if is_same(&wanted, subject) {
+            return Ok(Vec::new());
+        }
+        let mut missing: Vec<_> = wanted.iter().collect();
+        let mut foreign: Vec<_> = subject.iter().collect();
+        foreign.retain(|found| match missing.iter().position(|wanted| is_same_attribute(wanted, found)) {
+            Some(place) => {
+                missing.remove(place);
+                false
+            }
+            None => true,
+        });
+        let mut differences = Vec::new();
+        for wanted in missing {
+            let instead = foreign.iter().position(|found| found.oid == wanted.oid).map(|place| foreign.remove(place));
+            differences.push(match instead {
+                Some(found) => SubjectDifference::Other { wanted: wanted.to_string(), found: found.to_string() },
+                None => SubjectDifference::Missing(wanted.to_string()),
+            });
+        }
+        differences.extend(foreign.into_iter().map(|found| SubjectDifference::Foreign(found.to_string())));
+        if differences.is_empty() {
+            differences.push(SubjectDifference::Order);
+        }
+        Ok(differences)
+    }
+}
+
+/// How a subject differs from what it should be. Attributes are as RFC 4514 writes them: `O=Example`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectDifference {
+    /// An attribute has another value.
+    Other {
+        /// What it should be.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
+    /// An attribute is missing.
+    Missing(String),
+    /// There is an attribute that should not be there.
+    Foreign(String),
+    /// Every attribute is there, in another order.
+    Order,
+}
+
+/// Whether two names have the same attributes with the same texts in the same order.
+fn is_same(one: &Name, other: &Name) -> bool {
+    let has_all = |one: &RelativeDistinguishedName, other: &RelativeDistinguishedName| {
+        one.iter().all(|attribute| other.iter().any(|another| is_same_attribute(attribute, another)))
+    };
+    one.iter_rdn().count() == other.iter_rdn().count()
+        && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| one.len() == other.len() && has_all(one, other))
+}
+
+/// Whether two attributes are of the same type and have the same text, or the same value where it is none.
+fn is_same_attribute(one: &AttributeTypeAndValue, other: &AttributeTypeAndValue) -> bool {
+    let is_same_value = match (text_of(&one.value), text_of(&other.value)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.value == other.value,
+    };
+    one.oid == other.oid && is_same_value
+}
+
+/// The first Common Name of `name`, where it is a PrintableString or a UTF8String.
+pub fn common_name_of(name: &Name) -> Option<String> {
+    name.iter().find(|attribute| attribute.oid == rfc4519::CN).and_then(|attribute| text_of(&attribute.value))
+}
+
+/// Whether `rdn` is the one that stands for the Common Name.
+fn is_place(rdn: &[Attribute]) -> bool {
+    rdn == [common_name_of_text(PLACEHOLDER)]
+}
+
+/// The attribute of a Common Name, a UTF8String (RFC 5280, section 4.1.2.4).
+fn common_name_of_text(text: &str) -> Attribute {
+    (rfc4519::CN, element(UTF8_STRING, &[text.as_bytes()]))
+}
+
+/// A RelativeDistinguishedName, DER.
+fn to_rdn(attributes: &[Attribute]) -> Vec<u8> {
+    set_of(attributes.iter().map(|(oid, value)| element(SEQUENCE, &[&element::oid(*oid), value])).collect())
+}
+
+/// The text of a directory string.
+pub(crate) fn text_of(value: &Any) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use der::Encode;
+    use x509_cert::name::RdnSequence;
+
+    use super::*;
+
+    const TEMPLATE: &str = "CN={common_name},OU=Participants & External Users,O=Example,C=US";
+
+    #[test]
+    fn the_common_name_is_filled_in_and_found_again() {
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        for common_name in ["Ada Example", "Zoë, \"Example\" + #1", "O=Other"] {
+            let subject = template.subject(common_name).unwrap();
+            assert_eq!(subject.len(), 4);
+            assert_eq!(template.common_name_of(&subject).as_deref(), Some(common_name));
+        }
+        let subject = template.subject("Ada Example").unwrap();
+        assert!(subject.to_string().starts_with("CN=Ada Example,OU=Participants"));
+    }
+
+    #[test]
+    fn a_foreign_subject_is_not_taken() {
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        for foreign in [
+            "CN=Ada Example,OU=Participants & External Users,O=Other,C=US",
+            "CN=Ada Example,OU=Participants & External Users,O=Example",
+            "OU=Participants & External Users,O=Example,C=US",
+            "CN=Ada,CN=Ada,OU=Participants & External Users,O=Example,C=US",
+        ] {
+            let name = Name::from_str(foreign).unwrap();
+            assert_eq!(template.common_name_of(&name), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn every_encoding_of_a_text_is_the_same() {
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        let mut subject = RdnSequence::default();
+        for rdn in template.subject("Ada Example").unwrap().iter_rdn() {
+            let printable = rdn.iter().map(|attribute| {
+                let text = text_of(&attribute.value).unwrap();
+                let value = PrintableStringRef::new(&text).map_or_else(|_| attribute.value.clone(), Any::from);
+                AttributeTypeAndValue { oid: attribute.oid, value }
+            });
+            subject.push(RelativeDistinguishedName::try_from(printable.collect::<Vec<_>>()).unwrap());
+        }
+        let subject = Name::from_der(&subject.to_der().unwrap()).unwrap();
+        assert_ne!(subject, template.subject("Ada Example").unwrap());
+        assert_eq!(template.common_name_of(&subject).as_deref(), Some("Ada Example"));
+        assert_eq!(template.differences("Ada Example", &subject).unwrap(), []);
+    }
+
+    #[test]
+    fn differences_are_named() {
+        let template: SubjectTemplate = "CN={common_name},OU=Devices,O=Example,C=US".parse().unwrap();
+        let other = |wanted: &str, found: &str| SubjectDifference::Other { wanted: wanted.into(), found: found.into() };
+        for (subject, expected) in [
+            ("CN=rig-1,OU=Devices,O=Example,C=US", vec![]),
+            ("CN=rig-2,OU=Devices,O=Example,C=US", vec![other("CN=rig-1", "CN=rig-2")]),
+            ("CN=rig-1,O=Example,C=US", vec![SubjectDifference::Missing("OU=Devices".into())]),
+            ("CN=rig-1,OU=Devices,O=Example,L=Folsom,C=US", vec![SubjectDifference::Foreign("L=Folsom".into())]),
+            ("CN=rig-1,OU=Devices,C=US,O=Example", vec![SubjectDifference::Order]),
+            (
+                "CN=rig-1,OU=Devices,O=Other",
+                vec![SubjectDifference::Missing("C=US".into()), other("O=Example", "O=Other")],
+            ),
+        ] {
+            let found = template.differences("rig-1", &Name::from_str(subject).unwrap()).unwrap();
+            assert_eq!(found, expected, "{subject}");
+            assert_eq!(
+                template.common_name_of(&Name::from_str(subject).unwrap()).is_some(),
+                subject == "CN=rig-2,OU=Devices,O=Example,C=US" || expected.is_empty()
+            );
+        }
+    }
+
+    #[test]
+    fn a_template_has_one_place_for_the_common_name() {
+        for text in ["O=Example", "CN=fixed,O=Example", "CN={common_name},CN=fixed"] {
+            assert_eq!(text.parse::<SubjectTemplate>(), Err(SubjectTemplateFault::CommonName), "{text}");
+        }
+        for text in [
+            "nonsense",
+            "",
+            "CN={common_name},",
+            "CN={common_name},O=a\\",
+            "CN={common_name},O=\\g0",
+            "CN={common_name},O=#0",
+        ] {
+            assert_eq!(text.parse::<SubjectTemplate>(), Err(SubjectTemplateFault::Syntax), "{text}");
+        }
+        let unknown = "CN={common_name},hat=top".parse::<SubjectTemplate>();
+        assert_eq!(unknown, Err(SubjectTemplateFault::UnknownAttribute("hat".into())));
+        let value = "CN={common_name},C=Ö".parse::<SubjectTemplate>();
+        assert_eq!(value, Err(SubjectTemplateFault::Value("Ö".into())));
+    }
+
+    #[test]
+    fn a_template_is_read_as_x509_cert_reads_it() {
+        for template in [
+            TEMPLATE,
+            "CN=Ada Example",
+            "cn=Ada,o=One\\, Two,c=US",
+            "CN=a\\\"b\\#\\+\\;\\<\\>\\=\\\\",
+            "CN=Zo\\c3\\ab,DC=example,DC=com,UID=ada",
+            "OU=b+OU=a,O=Example,ST=California,L=Folsom,STREET=1 Main,SN=Example,givenName=Ada,title=Countess,initials=A",
+            "serialNumber=12 34,emailAddress=ada@example.com,1.2.3.4=some,O=#0c0141",
+            "generationQualifier=I",
+        ] {
+            let rdns: Vec<_> = read(template).unwrap().iter().map(|rdn| to_rdn(rdn)).collect();
+            let name = element(SEQUENCE, &[&rdns.concat()]);
+            assert_eq!(name, RdnSequence::from_str(template).unwrap().to_der().unwrap(), "{template}");
+        }
+    }
+
+    #[test]
+    fn common_name_faults_are_named() {
+        assert_eq!(check_common_name("Ada Example"), Ok(()));
+        assert_eq!(check_common_name("  "), Err(CommonNameFault::Empty));
+        assert_eq!(check_common_name(" Ada"), Err(CommonNameFault::Untrimmed));
+        for invisible in ["A\u{7}da", "Ada\u{200B}Example", "Ada\u{A0}Example", "Ada \u{202E}elpmaxE", "A\u{AD}da"] {
+            assert_eq!(check_common_name(invisible), Err(CommonNameFault::Invisible), "{invisible:?}");
+        }
+        assert_eq!(check_common_name("Ada  Example"), Err(CommonNameFault::DoubleSpace));
+        assert_eq!(check_common_name(&"é".repeat(64)), Ok(()));
+        assert_eq!(check_common_name(&"é".repeat(65)), Err(CommonNameFault::TooLong(65)));
+    }
+}

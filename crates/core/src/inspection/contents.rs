@@ -1,0 +1,226 @@
+//! Telling what a file consists of.
+
+use der::Decode;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::error::Error;
+use keyside_pki::password_based_encryption::{Budget, Encryption, Secret};
+use keyside_pki::public_key::PublicKey;
+use keyside_pki::{certs_only, encrypted_private_key, pem, pfx};
+use spki::SubjectPublicKeyInfoOwned;
+use x509_cert::crl::CertificateList;
+use zeroize::Zeroizing;
+
+use super::{
+    Found, InspectError, InspectedPfx, InspectedPrivateKey, KeyEncoding, Lock, MAXIMUM_FOUND, certificate, private_key,
+    request,
+};
+use crate::backup::{self, BackupError};
+use crate::domain::passphrase::Passphrase;
+
+/// What a file consists of.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) found: Vec<Found>,
+    /// The certificates among them, each with its place.
+    pub(super) certificates: Vec<(usize, Certificate)>,
+    pub(super) is_cut: bool,
+    /// Whether the passphrase opened something.
+    has_opened: bool,
+    /// Whether the passphrase did not open something.
+    has_failed: bool,
+}
+
+/// Reads all there is, and opens what `passphrase` opens.
+pub(super) fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Contents, InspectError> {
+    let mut reader = Reader {
+        passphrase: passphrase.map(Passphrase::expose),
+        budget: Budget::default(),
+        contents: Contents::default(),
+    };
+    reader.read(bytes);
+    let contents = reader.contents;
+    if contents.found.is_empty() {
+        Err(InspectError::NotRecognized)
+    } else if contents.has_failed && !contents.has_opened {
+        Err(InspectError::WrongPassphrase)
+    } else {
+        Ok(contents)
+    }
+}
+
+struct Reader<'a> {
+    passphrase: Option<&'a str>,
+    budget: Budget,
+    contents: Contents,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, bytes: &[u8]) {
+        let Ok(text) = core::str::from_utf8(bytes) else {
+            self.read_der(bytes);
+            return;
+        };
+        match backup::decode(text) {
+            Ok(enrollment) => return self.push(Found::Backup(Some(enrollment.application.common_name))),
+            Err(BackupError::NotABackup) => (),
+            Err(_) => return self.push(Found::Backup(None)),
+        }
+        let blocks = pem::blocks(text);
+        for block in &blocks {
+            self.read_block(block);
+        }
+        // Some programs leave out the lines around the base64.
+        if blocks.is_empty()
+            && let Some(der) = pem::unlabelled(text)
+        {
+            self.read_der(&der);
+        }
+    }
+
+    fn read_block(&mut self, block: &pem::Block) {
+        if block.headers.contains("ENCRYPTED") {
+            return self.push(Found::PrivateKey(InspectedPrivateKey {
+                encoding: KeyEncoding::OldPem,
+                lock: Lock::Unsupported,
+                encryption: None,
+                friendly_name: None,
+                public_key: None,
+                kind: None,
+            }));
+        }
+        let is_read = block.der.as_ref().is_some_and(|der| self.read_der(der));
+        // Parameters stand before a key on an elliptic curve, and say nothing that the key does not.
+        if !is_read && !block.label.ends_with("PARAMETERS") {
+            // A label may be as long as the file.
+            self.push(Found::Unreadable(block.label.chars().take(40).collect()));
+        }
+    }
+
+    /// Whether it is something known.
+    fn read_der(&mut self, der: &[u8]) -> bool {
+        // Each has another shape, so the order does not matter but for speed.
+        if let Ok(certificate) = Certificate::from_der(der) {
+            return self.add_certificate(certificate, None);
+        }
+        if let Ok(request) = CertificationRequest::from_der(der) {
+            return self.add(request::describe(&request).ok().map(Found::Request));
+        }
+        if let Some(key) = private_key::describe(der) {
+            return self.add(Some(Found::PrivateKey(key)));
+        }
+        if let Ok(encryption) = encrypted_private_key::encryption(der) {
+            let key = self.open_private_key(der, encryption);
+            return self.add(Some(Found::PrivateKey(key)));
+        }
+        if let Ok(info) = SubjectPublicKeyInfoOwned::from_der(der) {
+            return self.add(PublicKey::of(&info).ok().map(Found::PublicKey));
+        }
+        if let Ok(crl) = CertificateList::from_der(der) {
+            return self.add(Some(Found::Crl(certificate::describe_crl(&crl))));
+        }
+        if let Ok(signed_data) = certs_only::decode(der) {
+            return self.add_signed_data(&signed_data);
+        }
+        if let Ok(protection) = pfx::protection(der) {
+            return self.add_pfx(der, protection);
+        }
+        false
+    }
+
+    fn push(&mut self, found: Found) {
+        if self.contents.found.len() < MAXIMUM_FOUND {
+            self.contents.found.push(found);
+        } else {
+            self.contents.is_cut = true;
+        }
+    }
+
+    fn add(&mut self, found: Option<Found>) -> bool {
+        found.map(|found| self.push(found)).is_some()
+    }
+
+    fn add_certificate(&mut self, certificate: Certificate, friendly_name: Option<String>) -> bool {
+        let described = certificate::describe(&certificate, friendly_name).ok();
+        let place = self.contents.found.len();
+        if described.is_some() && place < MAXIMUM_FOUND {
+            self.contents.certificates.push((place, certificate));
+        }
+        self.add(described.map(|described| Found::Certificate(Box::new(described))))
+    }
+
+    fn add_signed_data(&mut self, signed_data: &certs_only::Contents) -> bool {
+        self.push(Found::Pkcs7(signed_data.certificates.len()));
+        for der in signed_data.certificates.iter().chain(&signed_data.crls) {
+            if !self.read_der(der) {
+                self.push(Found::Unreadable("CERTIFICATE".into()));
+            }
+        }
+        true
+    }
+
+    fn add_pfx(&mut self, bytes: &[u8], protection: pfx::Protection) -> bool {
+        let passphrase = if protection.takes_passphrase() { self.passphrase } else { Some("") };
+        let opened = passphrase.map(|passphrase| pfx::open_with(bytes, passphrase, &mut self.budget));
+        let lock = match &opened {
+            Some(Ok(_)) if !protection.takes_passphrase() => Lock::Clear,
+            Some(outcome) => self.lock_after(outcome.as_ref().err()),
+            None => Lock::Locked,
+        };
+        let has_clear_key = protection.clear_private_keys > 0;
+        self.push(Found::Pfx(InspectedPfx { protection, lock }));
+        let Some(Ok(opened)) = opened else { return true };
+        for key in opened.private_keys {
+            let described = private_key::describe_private_key_info(&key.private_key_info).map(|described| {
+                let lock = if has_clear_key { Lock::Clear } else { Lock::Opened };
+                let encoding = KeyEncoding::Pfx;
+                Found::PrivateKey(InspectedPrivateKey { encoding, lock, friendly_name: key.friendly_name, ..described })
+            });
+            self.push(described.unwrap_or_else(|| Found::Unreadable("PRIVATE KEY".into())));
+        }
+        for found in opened.certificates {
+            match Certificate::from_der(&found.der) {
+                Ok(certificate) => {
+                    self.add_certificate(certificate, found.friendly_name);
+                }
+                Err(_) => self.push(Found::Unreadable("CERTIFICATE".into())),
+            }
+        }
+        true
+    }
+
+    fn open_private_key(&mut self, der: &[u8], encryption: Encryption) -> InspectedPrivateKey {
+        let opened: Option<Result<Zeroizing<Vec<u8>>, Error>> = self
+            .passphrase
+            .map(|passphrase| encrypted_private_key::decrypt_with(der, &Secret::new(passphrase), &mut self.budget));
+        let lock = match &opened {
+            Some(outcome) => self.lock_after(outcome.as_ref().err()),
+            None => Lock::Locked,
+        };
+        let described = opened.and_then(Result::ok).and_then(|clear| private_key::describe_private_key_info(&clear));
+        let (public_key, kind) = described.map_or((None, None), |described| (described.public_key, described.kind));
+        InspectedPrivateKey {
+            encoding: KeyEncoding::Pkcs8,
+            lock,
+            encryption: Some(encryption),
+            friendly_name: None,
+            public_key,
+            kind,
+        }
+    }
+
+    /// How something is after the passphrase was tried on it.
+    fn lock_after(&mut self, error: Option<&Error>) -> Lock {
+        match error {
+            None => {
+                self.contents.has_opened = true;
+                Lock::Opened
+            }
+            Some(Error::WrongPassphrase) => {
+                self.contents.has_failed = true;
+                Lock::Locked
+            }
+            Some(_) => Lock::Unsupported,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Private keys, described: what is public about them.
+
+use der::asn1::{BitString, ContextSpecific, OctetStringRef};
+use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
+use der::{Any, AnyRef, Decode, Reader, TagNumber};
+use keyside_pki::error::Error;
+use keyside_pki::key_pair::KeyPair;
+use keyside_pki::public_key::{PublicKey, PublicKeyKind};
+use pkcs8::PrivateKeyInfoRef;
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+
+use super::{InspectedPrivateKey, KeyEncoding, Lock};
+
+/// A private key in the clear, described; `None` if it is none, or is damaged.
+pub(super) fn describe(der: &[u8]) -> Option<InspectedPrivateKey> {
+    describe_private_key_info(der).or_else(|| describe_rsa_private_key(der)).or_else(|| describe_ec_private_key(der))
+}
+
+/// Describes a PKCS#8 PrivateKeyInfo.
+pub(super) fn describe_private_key_info(der: &[u8]) -> Option<InspectedPrivateKey> {
+    let info = PrivateKeyInfoRef::try_from(der).ok()?;
+    let algorithm =
+        AlgorithmIdentifierOwned { oid: info.algorithm.oid, parameters: info.algorithm.parameters.map(Any::from) };
+    let kind = PublicKeyKind::of_algorithm(&algorithm);
+    let public_key = match algorithm.oid {
+        RSA_ENCRYPTION => Some(public_key_of(&KeyPair::from_private_key_info(der)).ok()??),
+        ID_EC_PUBLIC_KEY => {
+            let (_, point) = read_ec_private_key(info.private_key.as_bytes()).ok()?;
+            point.and_then(|point| PublicKey::of_point(algorithm, point).ok())
+        }
+        _ => None,
+    };
+    Some(described(KeyEncoding::Pkcs8, kind, public_key))
+}
+
+/// Describes a PKCS#1 RSAPrivateKey.
+fn describe_rsa_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
+    let public_key = public_key_of(&KeyPair::from_rsa_private_key(der)).ok()??;
+    let kind = public_key.kind.clone();
+    Some(described(KeyEncoding::Pkcs1, kind, Some(public_key)))
+}
+
+/// Describes an ECPrivateKey.
+fn describe_ec_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
+    let (curve, point) = read_ec_private_key(der).ok()?;
+    let algorithm = AlgorithmIdentifierOwned { oid: ID_EC_PUBLIC_KEY, parameters: curve };
+    let kind = PublicKeyKind::of_algorithm(&algorithm);
+    let public_key = point.and_then(|point| PublicKey::of_point(algorithm, point).ok());
+    Some(described(KeyEncoding::Sec1, kind, public_key))
+}
+
+fn described(encoding: KeyEncoding, kind: PublicKeyKind, public_key: Option<PublicKey>) -> InspectedPrivateKey {
+    let kind = public_key.is_none().then_some(kind);
+    InspectedPrivateKey { encoding, lock: Lock::Clear, encryption: None, friendly_name: None, public_key, kind }
+}
+
+fn public_key_of(key_pair: &Result<KeyPair, Error>) -> Result<Option<PublicKey>, Error> {
+    let Ok(key_pair) = key_pair else { return Ok(None) };
+    let info = key_pair.to_subject_public_key_info()?;
+    let info = SubjectPublicKeyInfoOwned::from_der(&info).map_err(Error::malformed("SubjectPublicKeyInfo"))?;
+    PublicKey::of(&info).map(Some).map_err(Error::malformed("SubjectPublicKeyInfo"))
+}
+
+/// The curve and the public key's point of an ECPrivateKey (RFC 5915, section 3), as far as they stand in it.
+fn read_ec_private_key(der: &[u8]) -> der::Result<(Option<Any>, Option<BitString>)> {
+    AnyRef::from_der(der)?.sequence(|reader| {
+        let version: u8 = reader.decode()?;
+        if version != 1 {
+            return Err(der::ErrorKind::Value { tag: der::Tag::Integer }.into());
+        }
+        let _private_key: &OctetStringRef = reader.decode()?;
+        let curve = ContextSpecific::<Any>::decode_explicit(reader, TagNumber(0))?;
+        let point = ContextSpecific::<BitString>::decode_explicit(reader, TagNumber(1))?;
+        Ok((curve.map(|curve| curve.value), point.map(|point| point.value)))
+    })
+}

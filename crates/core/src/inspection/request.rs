@@ -1,0 +1,24 @@
+//! CertificationRequests, described.
+
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::error::Error;
+use keyside_pki::public_key::PublicKey;
+
+use super::InspectedRequest;
+use super::certificate::{alternative_names, signature_algorithm_name};
+
+/// Describes a request; names that cannot be read are left out.
+pub(super) fn describe(request: &CertificationRequest) -> der::Result<InspectedRequest> {
+    Ok(InspectedRequest {
+        subject: request.subject().to_string(),
+        public_key: PublicKey::of(request.subject_public_key_info())?,
+        signature_algorithm: signature_algorithm_name(request.signature_algorithm()),
+        signature_fits: match request.verify() {
+            Ok(()) => Some(true),
+            Err(Error::UnsupportedAlgorithm(_)) => None,
+            Err(_) => Some(false),
+        },
+        alternative_names: alternative_names(&request.subject_alt_names().unwrap_or_default()),
+        has_challenge_password: request.has_challenge_password(),
+    })
+}

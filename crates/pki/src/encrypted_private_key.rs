@@ -1,0 +1,158 @@
+//! PKCS#8 EncryptedPrivateKeyInfo (RFC 5208, section 6): how a private key rests.
+//!
+//! PBES2 (RFC 8018, section 6.2) with scrypt (RFC 7914) and AES-256 in CBC mode. N = 2^14, r = 8, p = 5 is the strongest of
+//! OWASP's equals that `openssl pkcs8` still reads, so that nobody is locked in. Java and GnuTLS know no scrypt: a key that
+//! leaves for other programs is encrypted with PBKDF2 instead.
+
+use der::{Decode, Tag};
+use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use super::password_based_encryption::{self, Budget, Encryption, Secret};
+use super::pbes2::{Derivation, Scheme};
+use crate::element::{Elements, OCTET_STRING, SEQUENCE, element};
+
+const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
+
+/// scrypt's costs: N = 2^14, r = 8, p = 5.
+const SCRYPT: Derivation = Derivation::Scrypt { n: 1 << 14, r: 8, p: 5 };
+/// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
+const PBKDF2_ITERATIONS: u32 = 600_000;
+
+/// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER.
+pub fn encrypt(private_key_info: &[u8], passphrase: &str, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
+    encrypt_with(&Scheme::new(SCRYPT, rng), private_key_info, passphrase)
+}
+
+/// Encrypts a PrivateKeyInfo under a passphrase, for other programs: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode. Returns DER.
+///
+/// Tried with OpenSSL 3.0, GnuTLS 3.7, Java 17 and Python's `cryptography`; scrypt fails in GnuTLS and Java.
+pub fn encrypt_for_export(
+    private_key_info: &[u8],
+    passphrase: &str,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, Error> {
+    encrypt_with(&Scheme::pbkdf2(PBKDF2_ITERATIONS, rng), private_key_info, passphrase)
+}
+
+/// Encrypts a PrivateKeyInfo with `scheme`. Returns DER.
+fn encrypt_with(scheme: &Scheme, private_key_info: &[u8], passphrase: &str) -> Result<Vec<u8>, Error> {
+    let encrypted = scheme.encrypt(passphrase.as_bytes(), private_key_info)?;
+    Ok(element(SEQUENCE, &[&scheme.encode(), &element(OCTET_STRING, &[&encrypted])]))
+}
+
+/// Decrypts an EncryptedPrivateKeyInfo that was encrypted here. Returns the PrivateKeyInfo in the clear, wiped when dropped.
+///
+/// Its costs are bounded: it may have come back in a backup, which anybody can have changed.
+pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let malformed = Error::malformed(STRUCTURE);
+    let mut info = Elements::within(Tag::Sequence, encrypted_private_key_info).map_err(&malformed)?;
+    let algorithm = info.next_sequence().map_err(&malformed)?;
+    let encrypted = info.next(Tag::OctetString).map_err(&malformed)?;
+    info.finish().map_err(&malformed)?;
+    check_private_key_info(Scheme::decode(algorithm)?.decrypt(passphrase.as_bytes(), encrypted)?)
+}
+
+/// Decrypts an EncryptedPrivateKeyInfo from elsewhere, within a budget that it shares with others.
+pub fn decrypt_with(
+    encrypted_private_key_info: &[u8],
+    secret: &Secret,
+    budget: &mut Budget,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
+    let encrypted = info.encrypted_data.as_bytes();
+    let clear = password_based_encryption::decrypt(&info.encryption_algorithm, encrypted, secret, budget)?;
+    check_private_key_info(clear)
+}
+
+/// Looks at what was decrypted: one wrong passphrase in about 256 leaves padding that looks right.
+fn check_private_key_info(clear: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let looks_like_one = || {
+        let mut info = Elements::within(Tag::Sequence, &clear)?;
+        info.next_u32()?;
+        info.next_sequence()?.next_oid()?;
+        info.next(Tag::OctetString)
+    };
+    looks_like_one().map_err(|_| Error::WrongPassphrase)?;
+    Ok(clear)
+}
+
+/// How an EncryptedPrivateKeyInfo is encrypted.
+pub fn encryption(encrypted_private_key_info: &[u8]) -> Result<Encryption, Error> {
+    let info = EncryptedPrivateKeyInfo::from_der(encrypted_private_key_info).map_err(Error::malformed(STRUCTURE))?;
+    Ok(password_based_encryption::describe(&info.encryption_algorithm))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+    use pkcs5::pbes2::Kdf;
+    use pkcs8::EncryptedPrivateKeyInfoOwned;
+
+    use super::*;
+    use crate::testing::key_pair;
+
+    const PASSPHRASE: &str = "Correct-4-horse";
+
+    #[test]
+    fn a_key_comes_back_under_its_passphrase_alone() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let sealed = encrypt(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        assert_eq!(decrypt(&sealed, PASSPHRASE).unwrap(), clear);
+        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
+            assert_eq!(decrypt(&sealed, wrong), Err(Error::WrongPassphrase));
+        }
+    }
+
+    #[test]
+    fn the_same_key_never_looks_the_same() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let seal = || encrypt(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        assert_ne!(seal(), seal());
+        let export = || encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        assert_ne!(export(), export());
+    }
+
+    #[test]
+    fn a_key_for_other_programs_has_a_derivation_that_they_know() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let exported = encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        assert_eq!(decrypt(&exported, PASSPHRASE).unwrap(), clear);
+        assert_eq!(decrypt(&exported, "wrong"), Err(Error::WrongPassphrase));
+        let info = EncryptedPrivateKeyInfoOwned::from_der(&exported).unwrap();
+        let derivation = &info.encryption_algorithm.pbes2().unwrap().kdf;
+        assert!(matches!(derivation, Kdf::Pbkdf2(pbkdf2) if pbkdf2.iteration_count == 600_000), "{derivation:?}");
+    }
+
+    #[test]
+    fn padding_that_looks_right_is_no_proof() {
+        let sealed = encrypt_with(&Scheme::pbkdf2(1, &mut rand::rng()), b"not a private key", PASSPHRASE).unwrap();
+        assert_eq!(decrypt(&sealed, PASSPHRASE), Err(Error::WrongPassphrase));
+    }
+
+    #[test]
+    fn ruinous_parameters_are_refused() {
+        for derivation in [
+            Derivation::Scrypt { n: 1 << 24, r: 8, p: 1 },
+            Derivation::Scrypt { n: 0, r: 8, p: 1 },
+            Derivation::Scrypt { n: 1 << 14, r: 0, p: 1 },
+            Derivation::Pbkdf2 { iterations: 100_000_000 },
+        ] {
+            let algorithm = Scheme::new(derivation, &mut rand::rng()).encode();
+            let sealed = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&[0; 32]])]);
+            assert_eq!(decrypt(&sealed, PASSPHRASE), Err(Error::DerivationTooCostly), "{derivation:?}");
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let sealed = encrypt(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        for length in [0, 1, 20, sealed.len() - 1] {
+            assert!(decrypt(&sealed[..length], PASSPHRASE).is_err());
+        }
+    }
+}

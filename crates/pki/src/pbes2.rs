@@ -1,0 +1,219 @@
+//! PBES2 (RFC 8018, section 6.2) as Keyside writes it: scrypt (RFC 7914) or PBKDF2 with HMAC-SHA-256 for the key, and AES-256 in CBC mode.
+//!
+//! PBES2 has a second reader, [`password_based_encryption`](super::password_based_encryption), for files from elsewhere. It brings the crate
+//! `pkcs5` with every cipher and hash that a file may name, which the main job's worker would load for nothing: without it, and with the subject
+//! and random bytes from elsewhere, that worker went from 254,579 to 214,908 bytes (`docs/worker-size.md`). `pkcs5` also leaves derived keys in memory.
+
+use aes::{Aes256Dec, Aes256Enc};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use der::{ErrorKind, Tag};
+use pbkdf2::pbkdf2_hmac;
+use pkcs5::pbes2::{AES_256_CBC_OID, HMAC_WITH_SHA1_OID, HMAC_WITH_SHA256_OID, PBES2_OID, PBKDF2_OID, SCRYPT_OID};
+use pkcs5::scrypt;
+use rand::CryptoRng;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use super::password_based_encryption::Budget;
+use crate::element::{Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
+
+const STRUCTURE: &str = "PBES2-params";
+/// A key of AES-256 in bytes.
+const KEY_SIZE: usize = 32;
+/// A block of AES in bytes.
+const IV_SIZE: usize = 16;
+/// Salt in bytes.
+const SALT_SIZE: usize = 16;
+
+/// How something is encrypted.
+#[derive(Debug)]
+pub(super) struct Scheme {
+    derivation: Derivation,
+    salt: Vec<u8>,
+    iv: [u8; IV_SIZE],
+}
+
+/// What makes a key of a passphrase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Derivation {
+    /// scrypt.
+    Scrypt {
+        /// Its cost parameter N.
+        n: u32,
+        /// Its block size r.
+        r: u32,
+        /// Its parallelization p.
+        p: u32,
+    },
+    /// PBKDF2 with HMAC-SHA-256.
+    Pbkdf2 {
+        /// How often the hash is applied.
+        iterations: u32,
+    },
+}
+
+impl Scheme {
+    /// With PBKDF2, under fresh salt and IV.
+    pub(super) fn pbkdf2(iterations: u32, rng: &mut impl CryptoRng) -> Self {
+        Self::new(Derivation::Pbkdf2 { iterations }, rng)
+    }
+
+    /// Under fresh salt and IV.
+    pub(super) fn new(derivation: Derivation, rng: &mut impl CryptoRng) -> Self {
+        let mut salt = vec![0; SALT_SIZE];
+        let mut iv = [0; IV_SIZE];
+        rng.fill_bytes(&mut salt);
+        rng.fill_bytes(&mut iv);
+        Self { derivation, salt, iv }
+    }
+
+    /// The AlgorithmIdentifier, DER.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let salt = element(OCTET_STRING, &[&self.salt]);
+        let derivation = match self.derivation {
+            Derivation::Scrypt { n, r, p } => {
+                let parameters = element(SEQUENCE, &[&salt, &integer(n), &integer(r), &integer(p)]);
+                element(SEQUENCE, &[&oid(SCRYPT_OID), &parameters])
+            }
+            Derivation::Pbkdf2 { iterations } => {
+                let hash = element(SEQUENCE, &[&oid(HMAC_WITH_SHA256_OID), NULL]);
+                let parameters = element(SEQUENCE, &[&salt, &integer(iterations), &hash]);
+                element(SEQUENCE, &[&oid(PBKDF2_OID), &parameters])
+            }
+        };
+        let encryption = element(SEQUENCE, &[&oid(AES_256_CBC_OID), &element(OCTET_STRING, &[&self.iv])]);
+        element(SEQUENCE, &[&oid(PBES2_OID), &element(SEQUENCE, &[&derivation, &encryption])])
+    }
+
+    /// Reads the contents of an AlgorithmIdentifier. What Keyside does not write is [`Error::UnsupportedAlgorithm`].
+    pub(super) fn decode(mut algorithm: Elements<'_>) -> Result<Self, Error> {
+        let malformed = Error::malformed(STRUCTURE);
+        let scheme = algorithm.next_oid().map_err(&malformed)?;
+        if scheme != PBES2_OID {
+            return Err(Error::UnsupportedAlgorithm(scheme));
+        }
+        let mut parameters = algorithm.next_sequence().map_err(&malformed)?;
+        let mut derivation = parameters.next_sequence().map_err(&malformed)?;
+        let mut encryption = parameters.next_sequence().map_err(&malformed)?;
+        parameters.finish().map_err(&malformed)?;
+
+        let function = derivation.next_oid().map_err(&malformed)?;
+        let mut parameters = derivation.next_sequence().map_err(&malformed)?;
+        let salt = parameters.next(Tag::OctetString).map_err(&malformed)?.to_vec();
+        let derivation = match function {
+            SCRYPT_OID => {
+                let mut next = || parameters.next_u32().map_err(&malformed);
+                Derivation::Scrypt { n: next()?, r: next()?, p: next()? }
+            }
+            PBKDF2_OID => {
+                let iterations = parameters.next_u32().map_err(&malformed)?;
+                // The length of the key may stand here; without a hash it is HMAC-SHA-1.
+                parameters.skip(INTEGER).map_err(&malformed)?;
+                if parameters.is_finished() {
+                    return Err(Error::UnsupportedAlgorithm(HMAC_WITH_SHA1_OID));
+                }
+                let hash = parameters.next_sequence().and_then(|mut hash| hash.next_oid()).map_err(&malformed)?;
+                if hash != HMAC_WITH_SHA256_OID {
+                    return Err(Error::UnsupportedAlgorithm(hash));
+                }
+                Derivation::Pbkdf2 { iterations }
+            }
+            other => return Err(Error::UnsupportedAlgorithm(other)),
+        };
+
+        let cipher = encryption.next_oid().map_err(&malformed)?;
+        if cipher != AES_256_CBC_OID {
+            return Err(Error::UnsupportedAlgorithm(cipher));
+        }
+        let iv = encryption.next(Tag::OctetString).map_err(&malformed)?;
+        let iv = iv.try_into().map_err(|_| malformed(ErrorKind::Length { tag: Tag::OctetString }.into()))?;
+        Ok(Self { derivation, salt, iv })
+    }
+
+    /// Encrypts `clear` under `passphrase`.
+    pub(super) fn encrypt(&self, passphrase: &[u8], clear: &[u8]) -> Result<Vec<u8>, Error> {
+        let key = self.key(passphrase)?;
+        Ok(cbc::Encryptor::<Aes256Enc>::new(&(*key).into(), &self.iv.into()).encrypt_padded_vec::<Pkcs7>(clear))
+    }
+
+    /// Decrypts. Ciphertext whose padding is wrong is [`Error::WrongPassphrase`].
+    pub(super) fn decrypt(&self, passphrase: &[u8], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let key = self.key(passphrase)?;
+        cbc::Decryptor::<Aes256Dec>::new(&(*key).into(), &self.iv.into())
+            .decrypt_padded_vec::<Pkcs7>(encrypted)
+            .map(Zeroizing::new)
+            .map_err(|_| Error::WrongPassphrase)
+    }
+
+    /// Derives the key, within bounds.
+    fn key(&self, passphrase: &[u8]) -> Result<Zeroizing<[u8; KEY_SIZE]>, Error> {
+        let mut key = Zeroizing::new([0; KEY_SIZE]);
+        let mut budget = Budget::default();
+        match self.derivation {
+            Derivation::Scrypt { n, r, p } => {
+                budget.spend_on_scrypt(n.into(), r.into(), p.into())?;
+                let too_costly = |_| Error::DerivationTooCostly;
+                let log2_n = u8::try_from(n.trailing_zeros()).map_err(|_| Error::DerivationTooCostly)?;
+                let costs = scrypt::Params::new(log2_n, r, p).map_err(too_costly)?;
+                scrypt::scrypt(passphrase, &self.salt, &costs, &mut *key).map_err(|_| Error::DerivationTooCostly)?;
+            }
+            Derivation::Pbkdf2 { iterations } => {
+                budget.spend(iterations.into())?;
+                pbkdf2_hmac::<Sha256>(passphrase, &self.salt, iterations, &mut *key);
+            }
+        }
+        Ok(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use der::{Decode, Encode};
+    use pkcs5::EncryptionScheme;
+    use pkcs5::pbes2::{Parameters, Pbkdf2Params, Pbkdf2Prf};
+
+    use super::*;
+
+    const CLEAR: &[u8] = b"PrivateKeyInfo";
+    const DERIVATIONS: [Derivation; 2] =
+        [Derivation::Scrypt { n: 1 << 14, r: 8, p: 1 }, Derivation::Pbkdf2 { iterations: 600_000 }];
+
+    fn decode(der: &[u8]) -> Result<Scheme, Error> {
+        Scheme::decode(Elements::within(Tag::Sequence, der).unwrap())
+    }
+
+    #[test]
+    fn the_crate_pkcs5_reads_what_is_written() {
+        for derivation in DERIVATIONS {
+            let scheme = Scheme::new(derivation, &mut rand::rng());
+            let encrypted = scheme.encrypt(b"Correct-4-horse", CLEAR).unwrap();
+            let other = EncryptionScheme::from_der(&scheme.encode()).unwrap();
+            assert_eq!(other.decrypt("Correct-4-horse", &encrypted).unwrap(), CLEAR);
+            assert_eq!(other.to_der().unwrap(), scheme.encode());
+            assert_eq!(*decode(&scheme.encode()).unwrap().decrypt(b"Correct-4-horse", &encrypted).unwrap(), CLEAR);
+            assert_eq!(scheme.decrypt(b"wrong", &encrypted), Err(Error::WrongPassphrase));
+        }
+    }
+
+    #[test]
+    fn what_keyside_does_not_write_is_named() {
+        let costs = scrypt::Params::new(4, 8, 1).unwrap();
+        let aes_128 = Parameters::generate_scrypt_aes128cbc(costs, b"saltsalt", [7; 16]).unwrap();
+        let mut kdf = Pbkdf2Params::hmac_sha256(2, b"saltsalt").unwrap();
+        kdf.prf = Pbkdf2Prf::HmacWithSha1;
+        let encryption = pkcs5::pbes2::EncryptionScheme::Aes256Cbc { iv: [7; 16] };
+        let sha_1 = Parameters { kdf: kdf.into(), encryption };
+        kdf.prf = Pbkdf2Prf::HmacWithSha512;
+        let sha_512 = Parameters { kdf: kdf.into(), encryption };
+        for (parameters, oid) in
+            [(aes_128, pkcs5::pbes2::AES_128_CBC_OID), (sha_1, HMAC_WITH_SHA1_OID), (sha_512, kdf.prf.oid())]
+        {
+            let outcome = decode(&EncryptionScheme::from(parameters).to_der().unwrap());
+            assert_eq!(outcome.map(|_| ()), Err(Error::UnsupportedAlgorithm(oid)));
+        }
+    }
+}

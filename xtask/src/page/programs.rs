@@ -1,0 +1,132 @@
+//! The page's programs: compiled, the page's own one split, joined to JavaScript, and made smaller.
+
+use std::path::{Path, PathBuf};
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use super::files;
+use crate::error::{Error, Result};
+use crate::toolbox::{Toolbox, target_folder};
+use crate::{folders, process};
+
+/// The page's own program.
+const APP: &str = "app";
+
+/// A program that runs in a worker.
+pub(super) struct Worker {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it is optimized for: `-O3` is speed, `-Oz` is size.
+    optimization: &'static str,
+}
+
+/// The programs that run in workers.
+pub(super) const WORKERS: [Worker; 3] = [
+    Worker { name: "worker", optimization: "-O3" },
+    Worker { name: "certificates", optimization: "-Oz" },
+    Worker { name: "inspector", optimization: "-Oz" },
+];
+
+/// What the programs use of WebAssembly beyond its first version: `.cargo/config.toml`, and what rustc has on by default.
+const FEATURES: [&str; 9] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-call-indirect-overlong",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-simd",
+];
+
+/// The script that loads the parts of the page's program. The program imports it by this name.
+const PARTS_LOADER: &str = "app-parts.js";
+
+/// Compiles all programs in one go; gives their linked WebAssembly, the page's own first, then the workers'.
+pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
+    let mut cargo = toolbox.wasm_command("cargo")?;
+    cargo.args(["build", "--profile", "page", "--target", "wasm32-unknown-unknown"]);
+    cargo.args(["--package", "keyside", "--package", "keyside-worker", "--features", "keyside/split", "--bin", APP]);
+    for worker in WORKERS {
+        cargo.args(["--bin", worker.name]);
+    }
+    process::run(&mut cargo)?;
+    let folder = target_folder().join("wasm/wasm32-unknown-unknown/page");
+    let names = std::iter::once(APP).chain(WORKERS.map(|worker| worker.name));
+    Ok(names.map(|name| folder.join(name).with_extension("wasm")).collect())
+}
+
+/// The finished programs' files.
+pub(super) struct Programs {
+    /// The script of the page's program.
+    pub(super) app: PathBuf,
+    /// Its WebAssembly.
+    pub(super) app_wasm: PathBuf,
+    /// The script that loads its parts. The program's script imports it.
+    pub(super) parts_loader: PathBuf,
+    /// The WebAssembly of its parts, each named in the loader.
+    pub(super) parts: Vec<PathBuf>,
+    /// For each of [`WORKERS`], its script and its WebAssembly.
+    pub(super) workers: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Makes what browsers run of what was compiled, in a folder of `work` for each program.
+pub(super) fn finish(toolbox: &Toolbox, compiled: &[PathBuf], work: &Path) -> Result<Programs> {
+    let [app, workers @ ..] = compiled else { return Err(Error::new("no program was compiled")) };
+    let folder = work.join(APP);
+    let parts = split(app, &folder)?;
+    let (script, wasm) = bind(APP, &folder.join("main.wasm"), &folder, true)?;
+    let mut to_optimize: Vec<_> = parts.iter().chain([&wasm]).map(|file| (file.clone(), "-Oz")).collect();
+    let mut bound = Vec::new();
+    for (worker, compiled) in WORKERS.iter().zip(workers) {
+        let (script, wasm) = bind(worker.name, compiled, &work.join(worker.name), false)?;
+        to_optimize.push((wasm.clone(), worker.optimization));
+        bound.push((script, wasm));
+    }
+    optimize(toolbox, &to_optimize)?;
+    let parts_loader = folder.join(PARTS_LOADER);
+    Ok(Programs { app: script, app_wasm: wasm, parts_loader, parts, workers: bound })
+}
+
+/// Splits the page's program into `main.wasm` and its parts, with the script that loads them, in `folder`.
+fn split(app: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    folders::create(folder)?;
+    let linked = files::read(app)?;
+    let main = folder.join("main.wasm");
+    let mut options = wasm_split_cli_support::Options::new(&linked);
+    options.output_dir = folder;
+    options.main_out_path = &main;
+    options.main_module = "./app.js";
+    let link_name = format!("./{PARTS_LOADER}");
+    options.link_name = &link_name;
+    println!("Splitting the page's program.");
+    let split = wasm_split_cli_support::transform(options)
+        .map_err(|error| Error::new(format!("cannot split {}: {error:#}", app.display())))?;
+    let mut parts = split.split_modules;
+    parts.sort();
+    Ok(parts)
+}
+
+/// Joins a program to JavaScript, in `folder`; gives its script and its WebAssembly.
+///
+/// The parts of a program that was split are linked to its functions by the names that the linker gave them: it keeps those.
+pub(crate) fn bind(name: &str, wasm: &Path, folder: &Path, is_split: bool) -> Result<(PathBuf, PathBuf)> {
+    println!("Joining {name} to JavaScript.");
+    let mut bindgen = Bindgen::new();
+    bindgen.input_bytes(name, files::read(wasm)?).typescript(false).omit_default_module_path(true);
+    bindgen.keep_lld_exports(is_split).demangle(!is_split);
+    let bound = bindgen.web(true).and_then(|bindgen| bindgen.generate(folder));
+    bound.map_err(|error| Error::new(format!("cannot join {} to JavaScript: {error:#}", wasm.display())))?;
+    Ok((folder.join(format!("{name}.js")), folder.join(format!("{name}_bg.wasm"))))
+}
+
+/// Has wasm-opt make each file smaller or faster, in its place.
+fn optimize(toolbox: &Toolbox, programs: &[(PathBuf, &str)]) -> Result<()> {
+    for (file, optimization) in programs {
+        let mut wasm_opt = toolbox.command("wasm-opt")?;
+        wasm_opt.arg(optimization).args(FEATURES).arg(file).arg("--output").arg(file);
+        process::run(&mut wasm_opt)?;
+    }
+    Ok(())
+}
