@@ -60,6 +60,8 @@ fn build_page(toolbox: &Toolbox, public_url: &str, page: &Path) -> Result<()> {
         return Ok(());
     }
     folders::remove(&work)?;
+    // What a build that was killed has left beside the page.
+    folders::remove_unfinished(&repository())?;
     let programs = programs::finish(toolbox, &compiled, &work)?;
     folders::fill_whole(page, |unfinished| {
         document::assemble(toolbox, public_url, programs, &work, unfinished)?;
