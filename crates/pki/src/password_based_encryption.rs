@@ -1,7 +1,7 @@
 //! Password-based encryption, as an AlgorithmIdentifier names it: PBES2 (RFC 8018, section 6.2) and PKCS#12's own (RFC 7292,
 //! appendix C).
 //!
-//! This reader accepts what a file from elsewhere may name; [`pbes2`](super::pbes2) says why Keyside's own keys have another one.
+//! This reader accepts what a file from elsewhere may name; `pbes2` says why Keyside's own keys have another one.
 
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
