@@ -124,11 +124,13 @@ fn tell_parts(programs: &Programs, parts: &[NamedFile]) -> Result<()> {
     files::write(&programs.parts_loader, loader.as_bytes())
 }
 
-/// The script that starts a worker's program.
+/// The script that starts a worker's program. An error is thrown in a task of its own: not every browser tells the page of one that a module ends
+/// with.
 fn worker_start(name: &str, NamedFile { name: wasm, integrity }: &NamedFile) -> String {
     format!(
         "import init from './{name}.js';\n\
-         await init({{ module_or_path: fetch(new URL('./{wasm}', import.meta.url), {{ integrity: '{integrity}' }}) }});\n"
+         const code = fetch(new URL('./{wasm}', import.meta.url), {{ integrity: '{integrity}' }});\n\
+         init({{ module_or_path: code }}).catch((error) => setTimeout(() => {{ throw error; }}));\n"
     )
 }
 
