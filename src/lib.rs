@@ -18,7 +18,7 @@
 //! | module of the page | what lives there | depends on |
 //! |---|---|---|
 //! | [`browser`] | the adapters: IndexedDB, workers, HTTP, downloads | `keyside_core::ports` |
-//! | [`ui`] | routes, pages, components, messages; three programs, told apart in `ui::programs` | `keyside_core::service` |
+//! | [`ui`] | routes, pages, components, messages | `keyside_core::service` |
 //!
 //! Only the binaries join ports to adapters. Elsewhere than in a browser this crate is empty.
 #![cfg(target_arch = "wasm32")]
