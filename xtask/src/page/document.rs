@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use super::files::{self, NamedFile};
 use super::programs::{Programs, WORKERS};
 use crate::error::{Error, Result};
+use crate::oldest_browsers::TARGET;
 use crate::process;
 use crate::toolbox::Toolbox;
 
 /// What the page is built from besides its programs.
 pub(super) const SOURCES: [&str; 3] = ["index.html", "style", "public"];
-
-/// The oldest browsers that the page works in: scripts and styles are lowered to what they understand. Samsung Internet 20 is Chromium 106.
-const BROWSERS: &str = "--target=chrome103,edge103,firefox114,safari16.4";
 
 /// Makes the page of `programs` in `page`, with what is made on the way in `work`.
 pub(super) fn assemble(
@@ -135,10 +133,10 @@ fn worker_start(name: &str, NamedFile { name: wasm, integrity }: &NamedFile) -> 
 }
 
 /// Makes one minified file of each script or style sheet and what it imports, named as given, in `folder`. A warning is an error: it tells of
-/// something that one of the [`BROWSERS`] does not have.
+/// something that one of the oldest browsers does not have.
 fn bundle(toolbox: &Toolbox, entries: &[(&str, PathBuf)], folder: &Path) -> Result<()> {
     let mut esbuild = toolbox.command("esbuild")?;
-    esbuild.args(["--bundle", "--format=esm", "--minify", BROWSERS, "--charset=utf8", "--log-level=warning"]);
+    esbuild.args(["--bundle", "--format=esm", "--minify", TARGET, "--charset=utf8", "--log-level=warning"]);
     esbuild.arg(format!("--outdir={}", folder.display()));
     esbuild.args(entries.iter().map(|(name, path)| format!("{name}={}", path.display())));
     process::run(&mut esbuild)?;
