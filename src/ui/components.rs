@@ -99,7 +99,10 @@ pub fn PageHeading(
     heading.on_load(|heading| {
         if ANOTHER_PAGE_WAS_OPEN.replace(true) {
             request_animation_frame(move || {
-                let _ = heading.focus();
+                // A quick user may be in one of the page's fields by now.
+                if document().query_selector("main :focus").is_ok_and(|focused| focused.is_none()) {
+                    let _ = heading.focus();
+                }
             });
         }
     });

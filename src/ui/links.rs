@@ -18,7 +18,7 @@ pub fn Link(
     view! { <A href=format!("{}{href}", base_path())>{children()}</A> }
 }
 
-/// What goes to the page at a path, below the site's.
+/// Returns a function that goes to the page at a path, below the site's.
 pub fn use_go() -> impl Fn(&str) + Clone {
     let navigate = use_navigate();
     move |path| navigate(path, Default::default())

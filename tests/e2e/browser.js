@@ -126,7 +126,7 @@ export class Browser {
         return tab;
     }
 
-    /** Closes the tabs. Gives what their consoles said that nobody expected. */
+    /** Closes the tabs. Gives the lines of their consoles that no test expected. */
     async closeTabs() {
         const complaints = [];
         for (const tab of this.tabs) {
@@ -195,7 +195,7 @@ export class Tab {
         this.expected.push(/^/);
     }
 
-    /** What the console said that nobody expected. */
+    /** The console's lines that no test expected. */
     complaints() {
         return this.console.filter((line) => !this.expected.some((pattern) => pattern.test(line)));
     }
@@ -249,10 +249,24 @@ export class Tab {
     /** Waits until `condition`, run in the page with `parameters`, gives something; a failure tells what the page shows instead. */
     async awaited(condition, ...parameters) {
         try {
-            return await this.page.waitForFunction(condition, { timeout: PATIENCE, polling: 50 }, ...parameters);
+            return await (this.hasNoTimers
+                ? this.asked(condition, ...parameters)
+                : this.page.waitForFunction(condition, { timeout: PATIENCE, polling: 50 }, ...parameters));
         } catch (error) {
             const shown = await this.page.evaluate(() => document.body.innerText).catch(String);
             throw new Error(`${error.message}: ${condition} (${parameters})\nThe page shows:\n${shown}\nThe console says:\n${this.console.join('\n')}`);
+        }
+    }
+
+    /** The same from outside, for a page in which no timer runs. */
+    async asked(condition, ...parameters) {
+        const end = Date.now() + PATIENCE;
+        for (;;) {
+            // Between two documents there is nothing to ask.
+            const handle = await this.page.evaluateHandle(condition, ...parameters).catch(() => undefined);
+            if (await handle?.evaluate((value) => Boolean(value)).catch(() => false)) return handle;
+            if (Date.now() > end) throw new Error(`Waiting failed: ${PATIENCE}ms exceeded`);
+            await new Promise((resolve) => setTimeout(resolve, 50));
         }
     }
 
@@ -455,7 +469,7 @@ export class Tab {
 
     /** Turns JavaScript off, where the browser can be told to: only Chromium. */
     async turnScriptsOff() {
-        await this.page.setJavaScriptEnabled?.(false).catch(() => {});
+        await this.page.setJavaScriptEnabled?.(false).then(() => { this.hasNoTimers = true; }, () => {});
     }
 
     /** A list of the requests of this document and of its workers from now on, as in "GET https://example.com/". */

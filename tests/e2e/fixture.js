@@ -57,7 +57,7 @@ export function site({ gateway: options, prepare, needs: all } = {}) {
     }
 
     afterEach(async ({ name }) => {
-        // What kept the site from starting is each test's own failure.
+        // An error that kept the site from starting is each test's own failure.
         if (!starting || (await starting.then(() => false, () => true))) return;
         const left = await tidy();
         if (left.length > 0) throw new Error(`“${name}” has left behind:\n${left.join('\n')}`);

@@ -13,7 +13,7 @@ import { eventually } from './neighbours.js';
 
 const WRONG = 'correct-4-horse!';
 /** A request for a file of the inspector's program; or of the service worker's, for whose update a browser looks when it likes. */
-const PROGRAM = /^GET \/(service-worker|inspector(_loader|_bg)?)\.(js|wasm)$/;
+const PROGRAM = /^GET \/(service-worker|inspector-[0-9a-f]{16}(_bg)?)\.(js|wasm)$/;
 let proxy;
 const { test, browser, folder, intercept } = site({
     needs: 'a full run',

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 
 import { PASSPHRASE, site } from './fixture.js';
-import { collect, READY } from './pages/collect.js';
+import { collect, collectHere, READY } from './pages/collect.js';
 import { state } from './pages/components.js';
 import { addLink, cannotStart, clearStores, isMarked, keptTypes, mark } from './pages/document.js';
 import { fillInForm, register, TYPE } from './pages/register.js';
-import { showsRequest, transactionId } from './pages/submitted.js';
+import { goOnToCollect, showsRequest, transactionId } from './pages/submitted.js';
 
 const { test, gateway, browser, intercept } = site({ gateway: { manual: true } });
 
@@ -154,11 +154,8 @@ test('the main job and the pages of its request stay in one document', async () 
     await tab.press('Change the passphrase, or remove this request');
     await showsRequest(tab, id);
     await gateway.requests('approve', id);
-    await state(tab, 'Ready to collect');
-    await tab.press('Collect the certificate');
-    await tab.type('Pickup Passphrase', PASSPHRASE);
-    await tab.press('Collect');
-    await tab.heading(READY);
+    await goOnToCollect(tab);
+    await collectHere(tab, PASSPHRASE);
     await tab.navigate('Help');
     await tab.heading('Help');
     assert.ok(await isMarked(tab), 'the document is the one that was marked');

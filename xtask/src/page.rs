@@ -60,7 +60,7 @@ fn build_page(toolbox: &Toolbox, public_url: &str, page: &Path) -> Result<()> {
         return Ok(());
     }
     folders::remove(&work)?;
-    // What a build that was killed has left beside the page.
+    // A build that was killed leaves its folder beside the page.
     folders::remove_unfinished(&repository())?;
     let programs = programs::finish(toolbox, &compiled, &work)?;
     folders::fill_whole(page, |unfinished| {

@@ -16,15 +16,15 @@ const APP: &str = "app";
 pub(super) struct Worker {
     /// Its name.
     pub(super) name: &'static str,
-    /// What it is optimized for.
+    /// The passes of wasm-opt.
     optimization: &'static [&'static str],
 }
 
-/// What wasm-opt does for speed.
+/// wasm-opt's passes for speed.
 const SPEED: &[&str] = &["-O3"];
-/// What it does for size.
+/// Its passes for size.
 const SIZE: &[&str] = &["-Oz"];
-/// What it does for the least size: building each function's control flow again saves one in a hundred bytes more, and takes twice as long.
+/// Its passes for the least size. Building each function's control flow again saves one in a hundred bytes more, and needs twice the time.
 const LEAST_SIZE: &[&str] = &["-Oz", "--flatten", "--rereloop", "-Oz", "-Oz"];
 
 /// The programs that run in workers.
@@ -34,7 +34,7 @@ pub(super) const WORKERS: [Worker; 3] = [
     Worker { name: "inspector", optimization: SIZE },
 ];
 
-/// What the programs use of WebAssembly beyond its first version: `.cargo/config.toml`, and what rustc has on by default.
+/// The features of WebAssembly that the programs use beyond its first version, by `.cargo/config.toml` and by rustc's defaults.
 const FEATURES: [&str; 9] = [
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
@@ -47,13 +47,14 @@ const FEATURES: [&str; 9] = [
     "--enable-simd",
 ];
 
-/// What `wasm-streams`, which comes with Leptos, exports for a use that the page has not, by a part of its name. All that only it reaches goes with it.
+/// A part of the names that `wasm-streams` exports. It comes with Leptos, and the page does not use it. wasm-opt removes all that only these
+/// exports reach.
 const UNUSED: &str = "intounderlying";
 
 /// The script that loads the parts of the page's program. The program imports it by this name.
 const PARTS_LOADER: &str = "app-parts.js";
 
-/// What start.js uses of the page's program: all else that wasm-bindgen exports is left out.
+/// The exports of the page's program that start.js uses. esbuild leaves out the others.
 const ENTRY: &str = "export { default, fetch_ahead, load, mount } from './app.js';\n";
 
 /// Compiles all programs in one go; gives their linked WebAssembly, the page's own first, then the workers'.

@@ -1,6 +1,6 @@
 //! The formats of the files that users download: what they hold, their names, extensions and media types.
 //!
-//! A file has certificates only ([`FileFormat`]) or the private key as well ([`ExportFormat`]). How the bytes are made is in
+//! A file has certificates only ([`FileFormat`]) or the private key as well ([`ExportFormat`]). The bytes are made in
 //! [`certificate_file`](crate::service::certificate_file) and in [`custody`](crate::custody).
 
 use core::fmt;

@@ -1,20 +1,20 @@
-//! Whether a browser can do the job, told before anything is typed.
+//! The check of the browser, before anything is typed.
 
 /// The least free storage to begin with, in bytes: keys, requests and the page's own files take far less.
 pub const LEAST_STORAGE: u64 = 20 * 1024 * 1024;
 
-/// What was found out about the browser.
+/// The properties of the browser that decide whether it can do the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Whether the page came over HTTPS or from this computer: elsewhere browsers withhold what the page needs.
+    /// The page came over HTTPS or from this computer. Elsewhere browsers withhold what the page needs.
     pub secure_context: bool,
-    /// Whether the site has a newer release than this page, whose workers are gone.
+    /// The site has a newer release than this page, and the page's workers are gone.
     pub is_superseded: bool,
-    /// Whether a background worker starts; else the browser's words.
+    /// A background worker starts, or else the browser's words.
     pub worker: Result<(), String>,
-    /// Whether the database keeps what is written to it; else the browser's words.
+    /// The database keeps what is written to it, or else the browser's words.
     pub storage: Result<(), String>,
-    /// How many bytes may still be stored, where the browser tells.
+    /// The number of bytes that may still be stored, if the browser reports it.
     pub free_bytes: Option<u64>,
 }
 
@@ -34,16 +34,16 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// Whether registering cannot succeed.
+    /// Returns true if registering cannot succeed.
     pub fn is_obstacle(&self) -> bool {
         matches!(self, Self::InsecureContext | Self::Superseded | Self::NoWorker(_) | Self::NoStorage(_))
     }
 }
 
-/// What there is to know, obstacles first. Nothing if all is well.
+/// Lists the findings, obstacles first. The list is empty if all is well.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
     if !facts.secure_context {
-        // The browser withholds the rest for this reason alone.
+        // The browser withholds the rest for this reason.
         return vec![Finding::InsecureContext];
     }
     let superseded = facts.is_superseded.then_some(Finding::Superseded);
