@@ -128,7 +128,8 @@ impl Part {
         }
         if suites.is_empty() {
             let meant = |suite: &Suite| {
-                (browsers.is_empty() || suite.runs_in_browsers()) && (filter.0.is_none() || *suite != Suite::Lint)
+                (browsers.is_empty() || suite.runs_in_browsers())
+                    && (filter.0.is_none() || !matches!(suite, Suite::Lint | Suite::Trunk))
             };
             suites = Suite::value_variants().iter().copied().filter(meant).collect();
         }
@@ -473,7 +474,7 @@ mod tests {
         assert_eq!(named(&[firefox, Word::Suite(Suite::E2e)], None), ["e2e firefox"]);
         assert_eq!(named(&[firefox], None), ["browser firefox", "e2e firefox"]);
         assert_eq!(named(&[firefox, Word::Suite(Suite::Native)], None), ["native"]);
-        assert_eq!(named(&[], None).len(), 4 + 2 * 3);
+        assert_eq!(named(&[], None).len(), 5 + 2 * 3);
         assert!(!named(&[], Some("wrong passphrase")).contains(&"lint".to_owned()));
     }
 
