@@ -23,8 +23,9 @@ export const LIMITS = {
         'client certificates': 'WebKitGTK\'s MiniBrowser has no place for a user\'s certificate',
     },
 }[kind] ?? {};
-/** What Chromium says on the console when a request fails, as it should in some tests. */
-const FAILED_REQUEST = /^error: Failed to load resource/;
+/** The console's lines when requests fail, as they should in some tests: Chromium's, the page's about its service worker, and the loader's about the
+ * part with the other pages, of which Firefox only gives the kind. */
+const FAILED_REQUEST = /^error: (Failed to load resource|TypeError: |JSHandle@error)|^info: The page will not open without a network/;
 let axe;
 /** How long anything may take, in milliseconds: a bound for what hangs, not a measure. */
 const PATIENCE = 120_000;
