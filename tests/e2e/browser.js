@@ -263,9 +263,11 @@ export class Tab {
     async asked(condition, ...parameters) {
         const end = Date.now() + PATIENCE;
         for (;;) {
-            // Between two documents there is nothing to ask.
-            const handle = await this.page.evaluateHandle(condition, ...parameters).catch(() => undefined);
-            if (await handle?.evaluate((value) => Boolean(value)).catch(() => false)) return handle;
+            // Between two documents no one answers.
+            const pause = new Promise((resolve) => setTimeout(resolve, 1000));
+            const asking = this.page.evaluateHandle(condition, ...parameters).catch(() => undefined);
+            const handle = await Promise.race([asking, pause]);
+            if (handle && await Promise.race([handle.evaluate((value) => Boolean(value)).catch(() => false), pause])) return handle;
             if (Date.now() > end) throw new Error(`Waiting failed: ${PATIENCE}ms exceeded`);
             await new Promise((resolve) => setTimeout(resolve, 50));
         }
@@ -291,6 +293,7 @@ export class Tab {
 
     /** Waits for the next frame, in which a new page moves the focus to its heading, away from whatever is being typed into. */
     async settled() {
+        if (this.hasNoTimers) return;
         await this.evaluate(() => document.visibilityState === 'visible' && new Promise((done) => requestAnimationFrame(() => done(true))));
     }
 
