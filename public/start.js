@@ -77,7 +77,8 @@ if (typeof WebAssembly === 'undefined') {
 // in milliseconds: it takes processor and link, which must not be missing to someone who goes on to the next page at once.
 const REST = 3000;
 await pause(REST);
-await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
+// Safari has no such callback, and where the page is hidden it may not come.
+await new Promise((resolve) => (window.requestIdleCallback ? requestIdleCallback(resolve, { timeout: REST }) : resolve()));
 fetchAhead?.();
 if ('serviceWorker' in navigator) {
     navigator.serviceWorker

@@ -15,6 +15,10 @@ export const otherKind = kind === 'chromium' ? 'firefox' : 'chromium';
 /** What browsers under test cannot be made to do, and why. Tests that need it are not run there, and the summary lists them. */
 export const LIMITS = {
     webkit: {
+        // To look into it, set the variable: all that WebDriver can do is run then.
+        ...(process.env.KEYSIDE_WHOLE_WEBKIT ? {} : {
+            storage: 'under load WebKitGTK\'s IndexedDB sometimes does not open, for a reason that is not known yet: run in Chromium and Firefox',
+        }),
         'a full run': 'left out to save time, since the engine matters little to it: run in Chromium and Firefox',
         'network events': 'WebDriver does not report network requests',
         restart: 'WebKitWebDriver deletes the profile when the browser ends',

@@ -73,7 +73,7 @@ test('a part of the program that arrives damaged is not kept', async () => {
     await tab.close();
     });
 
-test('a page whose start script is lost says so', async () => {
+test('a page whose start script is lost says so', { needs: 'programs' }, async () => {
     const interceptor = await intercept();
     interceptor.rules = [({ url }) => (url.startsWith('/start-') ? { status: 404, type: 'text/plain', body: 'gone' } : undefined)];
     const tab = await browser.tab();
@@ -114,7 +114,7 @@ const NAVIGATION = [
     ['Trust', 'Trust'], ['Inspector', 'Inspector'], ['Help', 'Help'], ['About', 'About'], ['Home', 'Your certificate, made in your browser'],
 ];
 
-test('a walk over every page, by links, back and forward, stays in one document', async () => {
+test('a walk over every page, by links, back and forward, stays in one document', { needs: 'programs' }, async () => {
     const tab = await browser.tab(gateway.url);
     await mark(tab);
     const walk = [...NAVIGATION.map(([name, heading]) => [() => tab.navigate(name), heading])];
