@@ -1,5 +1,5 @@
 // The folder that the benchmarks' gateway serves: the delivered page, and beside it the benchmarks' own.
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -11,15 +11,13 @@ export const BENCH_PAGE = 'bench.html';
 /** Makes it anew; gives its path. */
 export async function makeSite() {
     const folder = join(required('KEYSIDE_BENCH'), 'site');
-    const own = join(folder, 'bench');
     await rm(folder, { recursive: true, force: true });
     await cp(required('KEYSIDE_PAGE'), folder, { recursive: true });
-    await mkdir(own);
-    await cp(join(required('KEYSIDE_BENCH'), 'rsa-worker'), own, { recursive: true });
+    await cp(join(required('KEYSIDE_BENCH'), 'rsa-worker'), folder, { recursive: true });
     await build({
         absWorkingDir: import.meta.dirname,
         entryPoints: ['in-page/main.js', 'in-page/forge-worker.js', 'in-page/rsa-worker.js'],
-        outdir: own,
+        outdir: folder,
         bundle: true,
         format: 'esm',
         platform: 'browser',
@@ -30,7 +28,7 @@ export async function makeSite() {
     });
     // The workers' programs are found by the document's links.
     const links = (await readFile(join(folder, 'index.html'), 'utf8')).match(/<link rel="worker"[^>]*>/g).join('');
-    const html = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title>${links}<script type="module" src="bench/main.js"></script></html>\n`;
+    const html = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title>${links}<script type="module" src="main.js"></script></html>\n`;
     await writeFile(join(folder, BENCH_PAGE), html);
     return folder;
 }

@@ -43,7 +43,7 @@ export const generators = {
 
     /** A fresh worker for each key, as Keyside has it, started before the clock. */
     async rsa(bits) {
-        const worker = new Worker(new URL('bench/rsa-worker.js', document.baseURI), { type: 'module' });
+        const worker = new Worker(new URL('rsa-worker.js', document.baseURI), { type: 'module' });
         await message(worker);
         try {
             return { milliseconds: await ask(worker, bits) };
@@ -55,7 +55,7 @@ export const generators = {
     /** One worker for all keys: what the browser has learnt about the code is kept, to node-forge's advantage. */
     async 'node-forge'(bits) {
         if (!forge) {
-            forge = new Worker(new URL('bench/forge-worker.js', document.baseURI), { type: 'module' });
+            forge = new Worker(new URL('forge-worker.js', document.baseURI), { type: 'module' });
             await message(forge);
         }
         return { milliseconds: await ask(forge, bits) };
