@@ -56,7 +56,7 @@ pub fn mount(mark_current: Function) {
     }
 }
 
-/// Whether the page at `path` is one of Home, Register, Submitted and Collect, which the main program has.
+/// Returns true if the page at `path` is one of Home, Register, Submitted and Collect, which the main program has.
 fn is_main_job(path: &str) -> bool {
     let first = path.split(['/', '?', '#']).next().unwrap_or_default();
     matches!(first, "" | "register" | "submitted" | "collect")

@@ -23,7 +23,7 @@ const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/page.rs"
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// For files whose contents change under the same name, such as `index.html`.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-/// How many hexadecimal digits the hash of its contents has that the build writes into a file's name: 64 bits.
+/// The number of hexadecimal digits of the hash that the build writes into a file's name: 64 bits.
 const HASH_LENGTH: usize = 16;
 
 const INDEX: &str = "index.html";
@@ -121,7 +121,7 @@ impl Page {
     }
 }
 
-/// Whether the header Accept-Encoding (RFC 9110, section 12.5.3) has `encoding`, and not with a weight of zero.
+/// Returns true if the header Accept-Encoding (RFC 9110, section 12.5.3) has `encoding` with a weight above zero.
 fn accepts(header: &str, encoding: &str) -> bool {
     header.split(',').any(|item| {
         let (name, weight) = item.split_once(';').unwrap_or((item, ""));
@@ -157,7 +157,7 @@ async fn serve(State(page): State<Arc<Page>>, uri: Uri, client: HeaderMap) -> Re
     (headers, file.contents.clone()).into_response()
 }
 
-/// Whether `name` has the hash of the file's contents, as in `app-0123456789abcdef.js` or `app-0123456789abcdef_bg.wasm`.
+/// Returns true if `name` has the hash of the file's contents, as in `app-0123456789abcdef.js` or `app-0123456789abcdef_bg.wasm`.
 fn has_content_hash(name: &str) -> bool {
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
     let stem = stem.strip_suffix("_bg").unwrap_or(stem);

@@ -41,7 +41,7 @@ pub(super) async fn worker_script(title: &str) -> Result<String, WorkerError> {
     Ok(script)
 }
 
-/// Whether the site has another release than this page's by now. `false` when the site cannot be asked.
+/// Returns true if the site has another release than this page's, and false if the site cannot be reached.
 pub async fn is_superseded() -> bool {
     let Some(document) = web_sys::window().and_then(|window| window.document()) else { return false };
     let Ok(Some(base)) = document.base_uri() else { return false };
