@@ -78,7 +78,8 @@ if (typeof WebAssembly === 'undefined') {
 const REST = 3000;
 await pause(REST);
 // Safari has no such callback, and where the page is hidden it may not come.
-await new Promise((resolve) => (window.requestIdleCallback ? requestIdleCallback(resolve, { timeout: REST }) : resolve()));
+const whenIdle = window.requestIdleCallback ?? ((run) => run());
+await new Promise((resolve) => whenIdle(resolve, { timeout: REST }));
 fetchAhead?.();
 if ('serviceWorker' in navigator) {
     navigator.serviceWorker
