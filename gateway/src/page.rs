@@ -21,8 +21,11 @@ const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/page.rs"
 
 /// For files whose name changes with their contents.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// For files whose contents change under the same name, such as `index.html`.
+/// For files whose contents change under the same name.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// For the document. WebKit freezes a page that is left, and keeps it for whoever comes back. If the page was creating its database, no page
+/// after it can open that. Over HTTPS, WebKit does not do so with a document that it may not store.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// The number of hexadecimal digits of the hash that the build writes into a file's name: 64 bits.
 const HASH_LENGTH: usize = 16;
 
@@ -142,7 +145,12 @@ async fn serve(State(page): State<Arc<Page>>, uri: Uri, client: HeaderMap) -> Re
     };
     let mut headers = HeaderMap::new();
     let mut set = |name: HeaderName, value| drop(headers.insert(name, value));
-    set(header::CACHE_CONTROL, if has_content_hash(name) { IMMUTABLE } else { NO_CACHE });
+    let lifetime = match name {
+        INDEX => NO_STORE,
+        name if has_content_hash(name) => IMMUTABLE,
+        _ => NO_CACHE,
+    };
+    set(header::CACHE_CONTROL, lifetime);
     set(header::ETAG, file.entity_tag.clone());
     set(header::VARY, HeaderValue::from_static("accept-encoding"));
     if client.get(header::IF_NONE_MATCH) == Some(&file.entity_tag) {

@@ -9,8 +9,11 @@ use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
+use js_sys::Promise;
 use keyside_core::ports::StoreError;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 /// The database's name.
 const DATABASE: &str = "keyside";
@@ -99,8 +102,42 @@ async fn open() -> Result<Connection, Failure> {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// Calls `held` once this page has the lock `name`, which it has until the promise that `held` gives is resolved (Web Locks API,
+    /// `LockManager.request`). There are no locks outside of secure contexts.
+    #[wasm_bindgen(catch, js_namespace = ["navigator", "locks"])]
+    fn request(name: &str, held: &Closure<dyn FnMut(JsValue) -> Promise>) -> Result<Promise, JsValue>;
+}
+
+/// Waits until no other page of this site opens the database, as far as the browser can tell. None will until what this gives is dropped.
+///
+/// Chromium freezes a page that is left, and keeps it for whoever comes back. If it is frozen just when its database is created, no page after
+/// it can open that, but whoever waits for its lock has Chromium end it. (Firefox does not freeze a page in the middle of opening; against
+/// WebKit's doing so, the gateway sends the document with `no-store`.)
+async fn lock() -> oneshot::Sender<()> {
+    let (acquired, waiting) = oneshot::channel();
+    let (lock, dropped) = oneshot::channel();
+    spawn_local(async move {
+        let held = Closure::once(move |_lock: JsValue| {
+            drop(acquired.send(()));
+            future_to_promise(async {
+                drop(dropped.await);
+                Ok(JsValue::UNDEFINED)
+            })
+        });
+        if let Ok(released) = request(DATABASE, &held) {
+            drop(JsFuture::from(released).await);
+        }
+    });
+    // A request that failed has dropped the sender.
+    drop(waiting.await);
+    lock
+}
+
 /// Opens the database, and creates it if it does not exist. An older version gets what was added since, and keeps its records.
 async fn open_or_create() -> Result<Connection, Failure> {
+    let _lock = lock().await;
     Database::open(DATABASE)
         .with_version(SCHEMA_VERSION)
         .with_on_upgrade_needed(|event, database| {

@@ -19,10 +19,9 @@ const TIMEOUT = 300_000;
 
 /**
  * What the tests of a file share, and the function `test` that defines them. `gateway` has the options of their gateway; `prepare` runs
- * once before the first test. Nothing is started before a test needs it. The `needs` of a test, or of the whole file, are a key of LIMITS:
- * `storage` unless they say so, and `programs` where the page's own files are enough.
+ * once before the first test. Nothing is started before a test needs it. The `needs` of a test, or of the whole file, are a key of LIMITS.
  */
-export function site({ gateway: options, prepare, needs: all = 'storage' } = {}) {
+export function site({ gateway: options, prepare, needs: all } = {}) {
     const gateway = new Gateway(options);
     const browser = new Browser();
     const folder = join(tmpdir(), `keyside-files-${process.pid}`);

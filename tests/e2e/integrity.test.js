@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { site } from './fixture.js';
 import { cannotStart, ranTampered, TAMPERED_SCRIPT } from './pages/document.js';
 
-const { test, gateway, browser, intercept } = site({ needs: 'programs' });
+const { test, gateway, browser, intercept } = site();
 
 /** A custom section (WebAssembly, section 5.5.3), which changes nothing but the bytes. */
 const CUSTOM_SECTION = Buffer.from([0, 2, 1, 120]);

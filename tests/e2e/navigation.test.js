@@ -1,14 +1,17 @@
 // Going from page to page: back, in another tab, below a path, and when a file does not come as it should.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 
 import { PASSPHRASE, site } from './fixture.js';
+import { Gateway } from './gateway.js';
+import { run } from './judges.js';
 import { collect, collectHere, READY } from './pages/collect.js';
 import { state } from './pages/components.js';
-import { addLink, cannotStart, clearStores, isMarked, keptTypes, mark } from './pages/document.js';
+import { addLink, cannotStart, clearStores, deleteDatabase, isCreatingDatabase, isMarked, keptTypes, mark } from './pages/document.js';
 import { fillInForm, register, TYPE } from './pages/register.js';
 import { goOnToCollect, showsRequest, transactionId } from './pages/submitted.js';
 
-const { test, gateway, browser, intercept } = site({ gateway: { manual: true } });
+const { test, gateway, browser, folder, another, borrow, intercept } = site({ gateway: { manual: true } });
 
 for (const page of ['requests', 'submitted']) {
     test(`going back from one request to another shows the other, on /${page}`, async () => {
@@ -42,6 +45,21 @@ test('what was removed does not come back with a page that the browser has kept 
     await tab.noText(READY);
 });
 
+test('a page that is left while it creates its database does not keep the next one from it', async () => {
+    const certificate = { certificate_file: join(folder, 'tls.pem'), key_file: join(folder, 'tls-key.pem') };
+    await run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1', '-days', '1', '-addext',
+        'subjectAltName=IP:127.0.0.1', '-keyout', certificate.key_file, '-out', certificate.certificate_file);
+    const secure = await borrow(Gateway.start({ config: { public_url: 'https://127.0.0.1', tls: certificate } }));
+    const tab = await (await another({ https: true })).tab(secure.at('register'));
+    await tab.text('This browser can make your key.');
+    await deleteDatabase(tab);
+    await tab.navigate('Devices');
+    await isCreatingDatabase(tab);
+    // The browser may freeze the page that is left, with its database half made.
+    await tab.open(secure.at('certificates'));
+    await tab.text('This browser holds no requests yet.');
+});
+
 test('a request that is removed in another tab is told as such', async () => {
     const tab = await browser.tab();
     await register(tab, gateway.url, { name: 'Gone Elsewhere', passphrase: PASSPHRASE });
@@ -73,7 +91,7 @@ test('a part of the program that arrives damaged is not kept', async () => {
     await tab.close();
     });
 
-test('a page whose start script is lost says so', { needs: 'programs' }, async () => {
+test('a page whose start script is lost says so', async () => {
     const interceptor = await intercept();
     interceptor.rules = [({ url }) => (url.startsWith('/start-') ? { status: 404, type: 'text/plain', body: 'gone' } : undefined)];
     const tab = await browser.tab();
@@ -114,7 +132,7 @@ const NAVIGATION = [
     ['Trust', 'Trust'], ['Inspector', 'Inspector'], ['Help', 'Help'], ['About', 'About'], ['Home', 'Your certificate, made in your browser'],
 ];
 
-test('a walk over every page, by links, back and forward, stays in one document', { needs: 'programs' }, async () => {
+test('a walk over every page, by links, back and forward, stays in one document', async () => {
     const tab = await browser.tab(gateway.url);
     await mark(tab);
     const walk = [...NAVIGATION.map(([name, heading]) => [() => tab.navigate(name), heading])];

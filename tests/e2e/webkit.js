@@ -26,7 +26,7 @@ async function freePort() {
 }
 
 /** Starts the driver with a browser of its own. The driver's environment has the profile in `profile`, the only place it writes to. */
-export async function launch({ profile, downloads, env, patience }) {
+export async function launch({ profile, downloads, env, https, patience }) {
     if (!env.DISPLAY) throw new Error('DISPLAY is not set, and WebKitGTK needs a screen: `cargo xtask test` starts one, and so does xvfb-run');
     const folders = { XDG_CONFIG_HOME: join(profile, 'config'), XDG_CACHE_HOME: join(profile, 'cache'), XDG_DATA_HOME: join(profile, 'data') };
     await mkdir(folders.XDG_CONFIG_HOME, { recursive: true });
@@ -41,7 +41,7 @@ export async function launch({ profile, downloads, env, patience }) {
     });
     const browser = new WebKit(process, `http://127.0.0.1:${port}`);
     try {
-        await browser.begin(patience);
+        await browser.begin(https, patience);
     } catch (error) {
         await browser.close();
         throw error;
@@ -63,18 +63,26 @@ class WebKit {
         this.#address = address;
     }
 
-    async begin(patience) {
+    async begin(https, patience) {
         const until = Date.now() + patience;
         while (!(await fetch(`${this.#address}/status`).then(({ ok }) => ok, () => false))) {
             if (this.#process.exitCode !== null || Date.now() > until) throw new Error('WebKitWebDriver did not start');
             await sleep(POLL_INTERVAL);
         }
         const { sessionId } = await this.#send('POST', '/session', {
-            capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': {
-                binary: required('KEYSIDE_MINIBROWSER'),
-                // Storage that can be asked about, as in Safari.
-                args: ['--automation', '--features=+StorageAPI,+StorageAPIEstimate'],
-            } } },
+            capabilities: { alwaysMatch: {
+                acceptInsecureCerts: https,
+                'webkitgtk:browserOptions': {
+                    binary: required('KEYSIDE_MINIBROWSER'),
+                    args: [
+                        '--automation',
+                        // Storage that can be asked about, as in Safari.
+                        '--features=+StorageAPI,+StorageAPIEstimate',
+                        // Over HTTPS, the gateway's `no-store` has WebKit freeze no page that is left.
+                        ...(https ? [] : ['--enable-page-cache=false']),
+                    ],
+                },
+            } },
         });
         this.#session = `/session/${sessionId}`;
         await this.#send('POST', `${this.#session}/timeouts`, { script: patience, pageLoad: patience, implicit: 0 });

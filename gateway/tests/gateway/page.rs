@@ -34,10 +34,10 @@ async fn files_have_their_type_and_lifetime() {
     let site = site_with_page();
     let gateway = start(&site);
     for (path, media_type, cache_control) in [
-        ("/", "text/html; charset=utf-8", "no-cache"),
-        ("/index.html", "text/html; charset=utf-8", "no-cache"),
-        ("/collect", "text/html; charset=utf-8", "no-cache"),
-        ("/register/participants", "text/html; charset=utf-8", "no-cache"),
+        ("/", "text/html; charset=utf-8", "no-store"),
+        ("/index.html", "text/html; charset=utf-8", "no-store"),
+        ("/collect", "text/html; charset=utf-8", "no-store"),
+        ("/register/participants", "text/html; charset=utf-8", "no-store"),
         ("/app-0123456789abcdef.js", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"),
         ("/app-0123456789abcdef_bg.wasm", "application/wasm", "public, max-age=31536000, immutable"),
         ("/service-worker.js", "text/javascript; charset=utf-8", "no-cache"),

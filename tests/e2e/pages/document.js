@@ -65,6 +65,29 @@ export async function clearStores(tab) {
     }));
 }
 
+/** Deletes the page's database. In this document it takes for ever to create it again. */
+export async function deleteDatabase(tab) {
+    await tab.evaluate(() => new Promise((resolve, reject) => {
+        const create = IDBDatabase.prototype.createObjectStore;
+        IDBDatabase.prototype.createObjectStore = function (...parameters) {
+            window.isCreating = true;
+            const store = create.apply(this, parameters);
+            // A transaction ends when nobody asks anything more.
+            const ask = () => { store.get(0).onsuccess = ask; };
+            ask();
+            return store;
+        };
+        const deleting = indexedDB.deleteDatabase('keyside');
+        deleting.onsuccess = resolve;
+        deleting.onerror = reject;
+    }));
+}
+
+/** Waits until that document is creating the database. */
+export async function isCreatingDatabase(tab) {
+    await tab.until(() => window.isCreating);
+}
+
 /** The media types under which files that end so are kept for use without a network. */
 export function keptTypes(tab, end) {
     return tab.evaluate(async (end) => {
