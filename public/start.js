@@ -28,6 +28,16 @@ const load = ({ href, integrity }) => new Promise((resolve, reject) => {
     document.head.append(script);
 });
 
+/** Asks the registration authority for its configuration, as the program would: the answer comes while the program does. */
+const askForConfiguration = () => {
+    const { content } = document.querySelector('meta[name=keyside-gateway]');
+    const headers = { Accept: 'application/json' };
+    const answer = fetch(`${content.replace(/\/+$/, '')}/api/v1/configuration`, { cache: 'no-store', headers, signal: AbortSignal.timeout(20_000) });
+    // The program says what stands in its way.
+    answer.catch(() => undefined);
+    return answer;
+};
+
 /** Resolves in a task of its own: in between, the browser answers whoever presses a key or a link. */
 const pause = (milliseconds = 0) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -46,8 +56,8 @@ if (typeof WebAssembly === 'undefined') {
     show('no-webassembly');
 } else {
     try {
-        // The youngest of what the program needs of a browser, and can be asked for: without it the program would stop half-way.
-        AbortSignal.timeout(0);
+        // AbortSignal.timeout is the youngest of what the program needs of a browser: without it the program would stop half-way.
+        const configuration = askForConfiguration();
         const wasm = file('_bg\\.wasm');
         const get = (cache) => fetch(wasm.href, { integrity: wasm.integrity, cache });
         // What the browser has kept may be damaged.
@@ -61,7 +71,7 @@ if (typeof WebAssembly === 'undefined') {
         await pause();
         // Nothing is painted in between. Whoever has gone to a link of the first paint with the keyboard already stays there.
         const focused = firstPaint.contains(document.activeElement) && document.activeElement.href;
-        program.mount(markCurrent);
+        program.mount(markCurrent, configuration);
         firstPaint.remove();
         if (focused) {
             setTimeout(() => [...document.querySelectorAll('main a')].find(({ href }) => href === focused)?.focus());

@@ -21,7 +21,7 @@ pub mod requests;
 use core::time::Duration;
 
 use context::Context;
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::components::{Route, Router, Routes};
@@ -47,12 +47,17 @@ pub fn fetch_ahead() {
     });
 }
 
-/// Shows the page in the document's `main`. `mark_current` gets each path that is shown.
-pub fn mount(mark_current: Function) {
+/// Shows the page in the document's `main`. `mark_current` gets each path that is shown; `configuration` is the registration authority's
+/// answer, a `Response` of fetch.
+pub fn mount(mark_current: Function, configuration: Promise) {
     console_error_panic_hook::set_once();
     let context = Context::new(HttpRegistrationAuthority::of_this_page());
     if let Some(main) = document().get_element_by_id("main") {
-        leptos::mount::mount_to(main.unchecked_into(), move || view! { <App context mark_current/> }).forget();
+        let app = move || {
+            context.read_configuration(configuration);
+            view! { <App context mark_current/> }
+        };
+        leptos::mount::mount_to(main.unchecked_into(), app).forget();
     }
 }
 
@@ -74,7 +79,6 @@ fn App(
     use other_pages::OtherPage;
 
     provide_context(context);
-    context.load_configuration();
     show_site_name(context);
     let (is_loading, set_is_loading) = signal(false);
     view! {

@@ -1,7 +1,7 @@
 //! The page's program. `public/start.js` calls `load` and `mount` once, in this order, and `fetch_ahead` when the browser is idle.
 
 #[cfg(target_arch = "wasm32")]
-use js_sys::Function;
+use js_sys::{Function, Promise};
 #[cfg(target_arch = "wasm32")]
 use keyside::ui;
 #[cfg(target_arch = "wasm32")]
@@ -14,11 +14,11 @@ pub async fn load(path: String) {
     ui::load(&path).await;
 }
 
-/// Shows the page. `mark_current` gets each path that is shown.
+/// Shows the page. `mark_current` gets each path that is shown; `configuration` is the registration authority's answer.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen]
-pub fn mount(mark_current: Function) {
-    ui::mount(mark_current);
+pub fn mount(mark_current: Function, configuration: Promise) {
+    ui::mount(mark_current, configuration);
 }
 
 /// Loads the code of all pages.

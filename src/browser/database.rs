@@ -120,9 +120,9 @@ async fn lock() -> oneshot::Sender<()> {
     let (lock, dropped) = oneshot::channel();
     spawn_local(async move {
         let held = Closure::once(move |_lock: JsValue| {
-            drop(acquired.send(()));
+            let _ = acquired.send(());
             future_to_promise(async {
-                drop(dropped.await);
+                let _ = dropped.await;
                 Ok(JsValue::UNDEFINED)
             })
         });
@@ -131,7 +131,7 @@ async fn lock() -> oneshot::Sender<()> {
         }
     });
     // A request that failed has dropped the sender.
-    drop(waiting.await);
+    let _ = waiting.await;
     lock
 }
 

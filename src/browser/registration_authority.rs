@@ -1,6 +1,7 @@
 //! The registration authority over HTTP.
 
 use gloo_net::http::{Request, RequestBuilder, Response};
+use js_sys::Promise;
 use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN,
     PKCS7_CMC_REQUEST, PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path, revocation_path,
@@ -10,7 +11,11 @@ use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::ports::{RaError, RegistrationAuthority};
 use keyside_pki::pem;
 use serde::de::DeserializeOwned;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
+
+use super::words;
 
 /// How long to wait for an answer, in milliseconds.
 const TIMEOUT: u32 = 20_000;
@@ -85,6 +90,12 @@ async fn text(response: Response) -> Result<String, RaError> {
 /// What a text of JSON says.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, RaError> {
     serde_json::from_str(text).map_err(unexpected)
+}
+
+/// The configuration in the answer to [`CONFIGURATION_PATH`], a `Response` of fetch.
+pub async fn configuration(answer: Promise) -> Result<Configuration, RaError> {
+    let answer = JsFuture::from(answer).await.map_err(|error| RaError::Unreachable(words(&error)))?;
+    read(&text(answer.unchecked_into::<web_sys::Response>().into()).await?)
 }
 
 impl RegistrationAuthority for HttpRegistrationAuthority {

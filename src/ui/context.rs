@@ -1,6 +1,7 @@
 //! What every page can reach: the adapters and the registration authority's configuration.
 
 use gloo_timers::future::TimeoutFuture;
+use js_sys::Promise;
 use keyside_core::api::Configuration;
 use keyside_core::ports::{RaError, RegistrationAuthority};
 use leptos::prelude::*;
@@ -9,7 +10,7 @@ use leptos::task::spawn_local;
 use crate::browser::clock::SystemClock;
 use crate::browser::device_request_store::IndexedDbDeviceRequestStore;
 use crate::browser::key_store::IndexedDbKeyStore;
-use crate::browser::registration_authority::HttpRegistrationAuthority;
+use crate::browser::registration_authority::{self, HttpRegistrationAuthority};
 use crate::browser::worker_client::WebWorkers;
 
 /// The adapters, and the configuration as far as it is known.
@@ -60,15 +61,19 @@ impl Context {
         self.configuration.get()
     }
 
-    /// Reads the configuration, again where it failed before.
-    pub fn load_configuration(self) {
-        self.configuration.set(None);
+    /// Reads the configuration from the answer to [`CONFIGURATION_PATH`](keyside_core::api::CONFIGURATION_PATH), a `Response` of fetch.
+    pub fn read_configuration(self, answer: Promise) {
         spawn_local(async move {
             // Not in the task that shows the page.
             TimeoutFuture::new(0).await;
-            let result = self.authority().configuration().await;
-            self.configuration.set(Some(result));
+            self.configuration.set(Some(registration_authority::configuration(answer).await));
         });
+    }
+
+    /// Asks for the configuration again.
+    pub fn load_configuration(self) {
+        self.configuration.set(None);
+        spawn_local(async move { self.configuration.set(Some(self.authority().configuration().await)) });
     }
 }
 
