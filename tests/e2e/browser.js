@@ -28,7 +28,7 @@ export const LIMITS = {
 const FAILED_REQUEST = /^error: (Failed to load resource|TypeError: |JSHandle@error)|^info: The page will not open without a network/;
 let axe;
 /** How long anything may take, in milliseconds: a bound for what hangs, not a measure. */
-const PATIENCE = 20_000;
+const PATIENCE = 120_000;
 
 const CHROMIUM_ARGUMENTS = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
