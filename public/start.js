@@ -33,7 +33,7 @@ const askForConfiguration = () => {
     const { content } = document.querySelector('meta[name=keyside-gateway]');
     const headers = { Accept: 'application/json' };
     const answer = fetch(`${content.replace(/\/+$/, '')}/api/v1/configuration`, { cache: 'no-store', headers, signal: AbortSignal.timeout(20_000) });
-    // The program says what stands in its way.
+    // The program tells the user of the fault.
     answer.catch(() => undefined);
     return answer;
 };

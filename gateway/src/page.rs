@@ -23,7 +23,7 @@ const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/page.rs"
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// For files whose contents change under the same name.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-/// For the document. WebKit freezes a page that is left, and keeps it for whoever comes back. If the page was creating its database, no page
+/// For the document. WebKit freezes a page that is left, and keeps it for the way back. If the page was creating its database, no page
 /// after it can open that. Over HTTPS, WebKit does not do so with a document that it may not store.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// The number of hexadecimal digits of the hash that the build writes into a file's name: 64 bits.

@@ -112,8 +112,8 @@ extern "C" {
 
 /// Waits until no other page of this site opens the database, as far as the browser can tell. None will until what this gives is dropped.
 ///
-/// Chromium freezes a page that is left, and keeps it for whoever comes back. If it is frozen just when its database is created, no page after
-/// it can open that, but whoever waits for its lock has Chromium end it. (Firefox does not freeze a page in the middle of opening; against
+/// Chromium freezes a page that is left, and keeps it for the way back. If it is frozen just when its database is created, no page after it
+/// can open that. As soon as another page waits for the frozen page's lock, Chromium ends the frozen page. (Firefox does not freeze a page in the middle of opening; against
 /// WebKit's doing so, the gateway sends the document with `no-store`.)
 async fn lock() -> oneshot::Sender<()> {
     let (acquired, waiting) = oneshot::channel();

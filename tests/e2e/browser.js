@@ -57,7 +57,7 @@ function instrument() {
 export class Browser {
     /**
      * `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment;
-     * `as` is the kind of browser; `https` is for a site with HTTPS, whoever vouches for its certificate; `patience` bounds each thing that
+     * `as` is the kind of browser; `https` is for a site with HTTPS and any certificate; `patience` bounds each thing that
      * it is asked to do, in milliseconds.
      */
     constructor({ prepare, preferences = {}, env = process.env, as = kind, https = false, patience = PATIENCE } = {}) {

@@ -75,7 +75,7 @@ test('each passphrase rule is ticked off as it is met', async () => {
 test('the whole job with the keyboard alone', async () => {
     const tab = await browser.tab(gateway.at('register'));
     await tab.text('This browser can make your key.');
-    // What was typed before would be filled in at any moment, next to what is typed here.
+    // Otherwise the draft of an earlier test would be filled in at any moment, between the keys that are typed here.
     await clearStores(tab);
     await tab.open(gateway.url);
     await tab.tabTo('Register');

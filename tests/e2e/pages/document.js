@@ -65,14 +65,14 @@ export async function clearStores(tab) {
     }));
 }
 
-/** Deletes the page's database. In this document it takes for ever to create it again. */
+/** Deletes the page's database. In this document its creation never ends. */
 export async function deleteDatabase(tab) {
     await tab.evaluate(() => new Promise((resolve, reject) => {
         const create = IDBDatabase.prototype.createObjectStore;
         IDBDatabase.prototype.createObjectStore = function (...parameters) {
             window.isCreating = true;
             const store = create.apply(this, parameters);
-            // A transaction ends when nobody asks anything more.
+            // A transaction ends with its last request.
             const ask = () => { store.get(0).onsuccess = ask; };
             ask();
             return store;
