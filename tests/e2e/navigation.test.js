@@ -7,7 +7,7 @@ import { Gateway } from './gateway.js';
 import { run } from './judges.js';
 import { collect, collectHere, READY } from './pages/collect.js';
 import { state } from './pages/components.js';
-import { addLink, cannotStart, clearStores, deleteDatabase, isCreatingDatabase, isMarked, keptTypes, mark } from './pages/document.js';
+import { addLink, cannotStart, clearStores, deleteDatabase, hasNoServiceWorker, isCreatingDatabase, isMarked, keptTypes, mark } from './pages/document.js';
 import { fillInForm, register, TYPE } from './pages/register.js';
 import { goOnToCollect, showsRequest, transactionId } from './pages/submitted.js';
 
@@ -76,20 +76,24 @@ test('a part of the program that arrives damaged is not kept', async () => {
     const tab = await browser.tab();
     tab.expectComplaints();
     const asked = new Promise((resolve) => {
+        let times = 0;
         interceptor.rules = [({ url }) => {
             if (!/\/split_other-.*wasm$/.test(url)) return undefined;
-            resolve();
+            times++;
+            // By the page, and by the service worker.
+            if (times === 2) resolve();
             return { type: 'text/html', body: '<!DOCTYPE html><title>Sign in</title>' };
         }];
     });
     await tab.open(interceptor.url);
     await asked;
+    await hasNoServiceWorker(tab);
     interceptor.rules = [];
     await tab.open(interceptor.url);
     await tab.kept();
     assert.deepEqual(await keptTypes(tab, '.wasm'), ['application/wasm']);
     await tab.close();
-    });
+});
 
 test('a page whose start script is lost says so', async () => {
     const interceptor = await intercept();
@@ -99,7 +103,7 @@ test('a page whose start script is lost says so', async () => {
     await tab.openAnything(interceptor.at('collect'));
     await cannotStart(tab);
     await tab.close();
-    });
+});
 
 test('the page works under a path, and its links stay below it; the heading takes the focus', async () => {
     const interceptor = await intercept();
@@ -124,7 +128,7 @@ test('the page works under a path, and its links stay below it; the heading take
     const { pathname } = await tab.url();
     assert.ok(pathname.startsWith(`${prefix}submitted/`), pathname);
     await tab.close();
-    });
+});
 
 /** What the main navigation calls each page, and what the page calls itself. */
 const NAVIGATION = [

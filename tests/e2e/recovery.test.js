@@ -70,7 +70,7 @@ test('the answer to Submit is lost, and the browser dies; the same request is fo
     const listed = (await gateway.requests('list')).match(/Lost Answer/g);
     assert.equal(listed.length, 1, 'one request, however often it was sent');
     await tab.close();
-    });
+});
 
 test('browser and gateway die while the request waits; it is approved, issued once, and collected without a network', { needs: 'restart' }, async () => {
     let tab = await browser.tab();
@@ -134,7 +134,7 @@ test('a request that is refused is not sent for ever; the page says why and offe
     await eventually(() => asked() >= before + 2, () => 'Home asks about the other request twice');
     assert.equal(sent, 3, 'Home has sent it once, and not again');
     await tab.close();
-    });
+});
 
 test('a foreign answer never takes the kept page\'s place, and a proxy\'s 502 does not hide it', async () => {
     const interceptor = await intercept();
@@ -151,7 +151,7 @@ test('a foreign answer never takes the kept page\'s place, and a proxy\'s 502 do
     await tab.open(interceptor.url);
     await tab.heading('Your certificate, made in your browser');
     await tab.close();
-    });
+});
 
 test('an unknown ID while the gateway is down is told from a key that is elsewhere', async () => {
     const interceptor = await intercept();
@@ -162,4 +162,4 @@ test('an unknown ID while the gateway is down is told from a key that is elsewhe
     await tab.heading('No key in this browser belongs to this transaction ID');
     await tab.accessible();
     await tab.close();
-    });
+});

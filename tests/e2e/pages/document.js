@@ -88,6 +88,11 @@ export async function isCreatingDatabase(tab) {
     await tab.until(() => window.isCreating);
 }
 
+/** Waits until no service worker is registered or being installed. */
+export async function hasNoServiceWorker(tab) {
+    await tab.until(async () => (await navigator.serviceWorker.getRegistrations()).length === 0);
+}
+
 /** The media types under which files that end so are kept for use without a network. */
 export function keptTypes(tab, end) {
     return tab.evaluate(async (end) => {
