@@ -23,9 +23,12 @@ export const LIMITS = {
         'client certificates': 'WebKitGTK\'s MiniBrowser has no place for a user\'s certificate',
     },
 }[kind] ?? {};
-/** The console's lines when requests fail, as they should in some tests: Chromium's, the page's about its service worker, and the loader's about the
- * part with the other pages, of which Firefox only gives the kind. */
-const FAILED_REQUEST = /^error: (Failed to load resource|TypeError: |JSHandle@error)|^info: The page will not open without a network/;
+/** The console's lines when requests fail, as they should in some tests: Chromium's about resources and about the service worker's script, the
+ * page's about its service worker, and the loader's about the part with the other pages, of which Firefox only gives the kind. */
+const FAILED_REQUEST = new RegExp([
+    '^error: (Failed to load resource|An unknown error occurred when fetching the script|TypeError: |JSHandle@error)',
+    '^info: The page will not open without a network',
+].join('|'));
 let axe;
 /** How long anything may take, in milliseconds: a bound for what hangs, not a measure. */
 const PATIENCE = 120_000;
