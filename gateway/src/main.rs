@@ -23,8 +23,10 @@ use keyside_gateway::store::requests::{self, Request};
 use keyside_gateway::store::{self, est_codes, outbox};
 use keyside_gateway::{Gateway, Options, decision, est};
 use rsa::BoxedUint;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The address that `serve` listens on by itself.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
@@ -304,13 +306,22 @@ impl Data {
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// Starts the log. `RUST_LOG` has its level, as in `info`, or the levels of its targets, as in `keyside_gateway=debug`.
+fn start_log() {
+    let asked = std::env::var("RUST_LOG").unwrap_or_default().parse::<Targets>();
+    let targets = asked.as_ref().cloned().unwrap_or_default();
+    let targets = if targets.default_level().is_some() { targets } else { targets.with_default(LevelFilter::INFO) };
+    // Standard output is for what was asked for: the address, the list.
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(targets);
+    tracing_subscriber::registry().with(log).init();
+    if let Err(error) = asked {
+        tracing::warn!(%error, "RUST_LOG is not understood, and has no effect");
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Standard output is for what was asked for: the address, the list.
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy())
-        .init();
+    start_log();
     let result = match CommandLine::parse().command {
         Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval } => {
             let Data { directory: data, database, config } = data;

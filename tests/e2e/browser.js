@@ -60,11 +60,11 @@ function instrument() {
 export class Browser {
     /**
      * `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment;
-     * `as` is the kind of browser; `https` is for a site with HTTPS and any certificate; `patience` bounds each thing that
-     * it is asked to do, in milliseconds.
+     * `as` is the kind of browser; `https` is for a site with HTTPS and any certificate; `webAssembly` is false for a browser
+     * in which it is switched off; `patience` bounds each thing that it is asked to do, in milliseconds.
      */
-    constructor({ prepare, preferences = {}, env = process.env, as = kind, https = false, patience = PATIENCE } = {}) {
-        Object.assign(this, { prepare, preferences, env, kind: as, https, patience, tabs: new Set() });
+    constructor({ prepare, preferences = {}, env = process.env, as = kind, https = false, webAssembly = true, patience = PATIENCE } = {}) {
+        Object.assign(this, { prepare, preferences, env, kind: as, https, webAssembly, patience, tabs: new Set() });
     }
 
     static async start(options) {
@@ -105,12 +105,13 @@ export class Browser {
                 // The user's answer to whether the site may keep its data.
                 'dom.storageManager.prompt.testing': true,
                 'dom.storageManager.prompt.testing.allow': true,
+                'javascript.options.wasm': this.webAssembly,
                 ...this.preferences,
             },
         } : {
             ...common,
             browser: 'chrome',
-            args: CHROMIUM_ARGUMENTS,
+            args: [...CHROMIUM_ARGUMENTS, ...(this.webAssembly ? [] : ['--js-flags=--jitless'])],
             downloadBehavior: { policy: 'allow', downloadPath: this.downloads },
         });
     }

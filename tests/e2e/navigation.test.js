@@ -182,3 +182,23 @@ test('the main job and the pages of its request stay in one document', async () 
     await tab.heading('Help');
     assert.ok(await isMarked(tab), 'the document is the one that was marked');
 });
+
+test('without a network, after one visit, every page is shown, and the job is done up to sending', async () => {
+    const tab = await (await another()).tab(gateway.url);
+    await tab.kept();
+    tab.expectFailedRequests();
+    await gateway.kill();
+    for (const [name, heading] of NAVIGATION) {
+        await tab.navigate(name);
+        await tab.heading(heading);
+        await tab.open((await tab.url()).href);
+        await tab.heading(heading);
+    }
+    await tab.navigate('Register');
+    await tab.press(TYPE);
+    await fillInForm(tab, { name: 'No Network', passphrase: PASSPHRASE });
+    await tab.press('Submit');
+    await tab.heading('Certificate Request Saved');
+    await gateway.restart();
+    assert.ok(await transactionId(tab));
+});

@@ -6,12 +6,12 @@ import { PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
 import { READY } from './pages/collect.js';
 import { entry, faults, faultsBesideFields, faultsLeft, state } from './pages/components.js';
-import { clearStores } from './pages/document.js';
+import { clearStores, hasNoWebAssembly } from './pages/document.js';
 import { register, rulesMet, TYPE } from './pages/register.js';
 import { transactionIdLabel } from './pages/submitted.js';
 import { buttonsBesideRetired, certificates, documents } from './pages/trust.js';
 
-const { test, gateway, browser, intercept } = site();
+const { test, gateway, browser, another, intercept } = site();
 
 for (const [path, heading] of [
     ['', 'Your certificate, made in your browser'],
@@ -152,6 +152,13 @@ test('the browser is tried out before anything is asked; what fails is named wit
         await tab.text(text);
         await tab.accessible();
     }
+});
+
+test('where WebAssembly is switched off, the page says so and what to do', async () => {
+    const tab = await (await another({ webAssembly: false })).tab();
+    await tab.openAnything(gateway.at('register'));
+    await hasNoWebAssembly(tab);
+    await tab.accessible();
 });
 
 test('the browser is asked to keep what is saved, and its answer is shown', async () => {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the suites, one after another, and a summary.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -221,6 +221,8 @@ struct Shared {
     toolbox: Toolbox,
     filter: Filter,
     built: OnceCell<Built>,
+    /// How long building has taken.
+    building: Cell<Duration>,
 }
 
 impl Shared {
@@ -229,7 +231,10 @@ impl Shared {
         if let Some(built) = self.built.get() {
             return Ok(built);
         }
-        let built = prebuilt().map_or_else(|| page::build(&self.toolbox, page::ROOT), Ok)?;
+        let started = Instant::now();
+        let built = prebuilt().map_or_else(|| page::build(&self.toolbox, page::ROOT), Ok);
+        self.building.set(self.building.get() + started.elapsed());
+        let built = built?;
         Ok(self.built.get_or_init(|| built))
     }
 }
@@ -253,21 +258,27 @@ pub(crate) fn run(words: &[Word], filter: Filter, installing: Installing) -> Res
     let parts = Part::named(words, &filter);
     let started = Instant::now();
     let tools: Vec<_> = parts.iter().flat_map(|part| part.tools()).collect();
-    let shared = Shared { toolbox: installing.toolbox(&tools)?, filter, built: OnceCell::new() };
+    let shared =
+        Shared { toolbox: installing.toolbox(&tools)?, filter, built: OnceCell::new(), building: Cell::default() };
     let installed = started.elapsed();
     let reports: Vec<_> = parts
         .into_iter()
         .map(|part| {
             println!("\n=== {} ===", part.name());
-            let (started, mut tally) = (Instant::now(), Tally::default());
+            let mut tally = Tally::default();
+            let (started, built_before) = (Instant::now(), shared.building.get());
             let outcome = part.run(&shared, &mut tally);
+            let duration = started.elapsed() - (shared.building.get() - built_before);
             if let Err(error) = &outcome {
                 eprintln!("error: {error}");
             }
-            Report { part, tally, duration: started.elapsed(), outcome }
+            Report { part, tally, duration, outcome }
         })
         .collect();
     println!("\n=== Summary ===\ntools            ready in {}", elapsed(installed));
+    if shared.building.get() > Duration::ZERO {
+        println!("page and gateway built in {}", elapsed(shared.building.get()));
+    }
     for report in &reports {
         println!("{}", summary(report));
     }

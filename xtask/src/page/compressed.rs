@@ -7,6 +7,7 @@ use std::path::Path;
 use brotli::CompressorWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rayon::prelude::*;
 
 use super::files;
 use crate::error::{Error, Result};
@@ -20,14 +21,12 @@ const BROTLI_WINDOW: u32 = 24;
 
 /// Puts a .br and a .gz beside each file in `folder` that gets smaller by it.
 pub(super) fn add_all(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(|error| Error::file("read", folder, &error))? {
-        let path = entry.map_err(|error| Error::file("read", folder, &error))?.path();
-        if path.extension().is_none_or(|extension| COMPRESSIBLE.iter().all(|known| extension != *known)) {
-            continue;
-        }
-        let plain = files::read(&path)?;
+    let entries = fs::read_dir(folder).map_err(|error| Error::file("read", folder, &error))?;
+    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| is_compressible(path)).collect();
+    paths.iter().par_bridge().try_for_each(|path| {
+        let plain = files::read(path)?;
         let sizes = [("br", brotli(&plain)), ("gz", gzip(&plain))].map(|(extension, packed)| {
-            let packed = packed.map_err(|error| Error::file("compress", &path, &error))?;
+            let packed = packed.map_err(|error| Error::file("compress", path, &error))?;
             if packed.len() < plain.len() {
                 files::write(&path.with_added_extension(extension), &packed)?;
             }
@@ -36,8 +35,12 @@ pub(super) fn add_all(folder: &Path) -> Result<()> {
         let [brotli, gzip] = sizes;
         let name = path.file_name().unwrap_or_default().display();
         println!("  {name}: {} bytes, br {}, gz {}", plain.len(), brotli?, gzip?);
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+fn is_compressible(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| COMPRESSIBLE.iter().any(|known| extension == *known))
 }
 
 fn brotli(plain: &[u8]) -> std::io::Result<Vec<u8>> {
