@@ -40,7 +40,7 @@ use crate::notifications::delivery::{Delivery, DeliveryError};
 use crate::notifications::sender::Sender;
 use crate::notifications::templates::{TemplateError, Templates};
 use crate::operations::Operations;
-use crate::page::{Page, PageError};
+use crate::page::{EmbeddedFiles, Page, PageError};
 use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
 use crate::service::Service;
@@ -99,6 +99,8 @@ pub struct Options {
     pub database: Option<Location>,
     /// The folder with the built page, if it is to be served.
     pub page: Option<PathBuf>,
+    /// The page that is served without such a folder. Without one either, the gateway serves no page.
+    pub embedded_page: EmbeddedFiles,
     /// The configuration file; the annotated example if absent.
     pub config: Option<PathBuf>,
     /// Leave approval to a person, whatever the configuration says.
@@ -341,7 +343,7 @@ impl Gateway {
         }
         let page = match &options.page {
             Some(folder) => Some(Page::read(folder)?),
-            None => Page::embedded(),
+            None => Page::embedded(options.embedded_page),
         };
         let identity = config.tls.clone().map(ServerIdentity::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let data = DataDirectory::new(&options.data);

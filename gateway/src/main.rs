@@ -18,6 +18,7 @@ use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::officers::{self, Invitation, Role};
+use keyside_gateway::page::EmbeddedFiles;
 use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
 use keyside_gateway::store::{self, est_codes, outbox};
@@ -30,6 +31,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// The address that `serve` listens on by itself.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+
+/// The page: `KEYSIDE_PAGE` names a list of its files that `cargo xtask build` has written. They are in the program and not in the library,
+/// which is built while the page is.
+#[cfg(has_page)]
+const EMBEDDED_PAGE: EmbeddedFiles = &include!(env!("KEYSIDE_PAGE"));
+#[cfg(not(has_page))]
+const EMBEDDED_PAGE: EmbeddedFiles = &[];
 
 /// Keyside's gateway: the registration authority that the page talks to.
 #[derive(Parser)]
@@ -325,8 +333,18 @@ async fn main() -> ExitCode {
     let result = match CommandLine::parse().command {
         Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval } => {
             let Data { directory: data, database, config } = data;
-            serve(Options { listen, tls_listen, operations_listen, data, database, page, config, manual_approval })
-                .await
+            serve(Options {
+                listen,
+                tls_listen,
+                operations_listen,
+                data,
+                database,
+                page,
+                embedded_page: EMBEDDED_PAGE,
+                config,
+                manual_approval,
+            })
+            .await
         }
         Command::Config { command: ConfigCommand::Example } => {
             io::stdout().write_all(EXAMPLE.as_bytes()).map_err(Error::from)

@@ -16,8 +16,8 @@ use axum::routing::get;
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
 
-/// The files that `cargo xtask build` has put into the program.
-const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/page.rs"));
+/// The files of a page that is in a program: their names and contents.
+pub type EmbeddedFiles = &'static [(&'static str, &'static [u8])];
 
 /// For files whose name changes with their contents.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -71,8 +71,8 @@ pub struct Page(BTreeMap<String, File>);
 
 impl Page {
     /// The page that is in the program, if one is.
-    pub fn embedded() -> Option<Self> {
-        let files = EMBEDDED.iter().map(|(name, contents)| ((*name).to_owned(), Bytes::from_static(contents)));
+    pub fn embedded(files: EmbeddedFiles) -> Option<Self> {
+        let files = files.iter().map(|(name, contents)| ((*name).to_owned(), Bytes::from_static(contents)));
         let page = Self::new(files);
         page.0.contains_key(INDEX).then_some(page)
     }

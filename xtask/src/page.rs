@@ -6,6 +6,7 @@ mod files;
 mod programs;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use programs::bind;
@@ -32,14 +33,38 @@ pub(crate) struct Built {
 /// Builds the page, for a site where it has the path `public_url`, and the gateway, both in release mode.
 pub(crate) fn build(toolbox: &Toolbox, public_url: &str) -> Result<Built> {
     let page = repository().join("dist");
-    {
-        let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
-        build_page(toolbox, public_url, &page)?;
-    }
-    let mut cargo = toolbox.command("cargo")?;
-    cargo.env("KEYSIDE_PAGE", &page).args(["build", "--release", "--package", "keyside-gateway"]);
-    process::run(&mut cargo)?;
+    let list = target_folder().join("embedded-page.rs");
+    let build_gateway = |part| {
+        let mut cargo = toolbox.command("cargo")?;
+        cargo.env("KEYSIDE_PAGE", &list).args(["build", "--release", "--package", "keyside-gateway", part]);
+        process::run(&mut cargo)
+    };
+    // The gateway's program has the page in it; its library does not, and makes use of a processor that the page leaves idle.
+    let (page_built, library_built) = rayon::join(
+        || {
+            let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
+            build_page(toolbox, public_url, &page)
+        },
+        || build_gateway("--lib"),
+    );
+    page_built.and(library_built)?;
+    list_files(&page, &list)?;
+    build_gateway("--bins")?;
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
+}
+
+/// Writes the files in `page` into `list`, as Rust that includes their contents, unless that is what it says.
+fn list_files(page: &Path, list: &Path) -> Result<()> {
+    let entries: io::Result<Vec<_>> = fs::read_dir(page).and_then(Iterator::collect);
+    let mut files = entries.map_err(|error| Error::file("read", page, &error))?;
+    files.sort_by_key(fs::DirEntry::file_name);
+    let included =
+        |file: &fs::DirEntry| format!("({:?}, include_bytes!({:?})),", file.file_name().to_string_lossy(), file.path());
+    let text = format!("[{}]", files.iter().map(included).collect::<String>());
+    if fs::read_to_string(list).is_ok_and(|present| present == text) {
+        return Ok(());
+    }
+    files::write(list, text.as_bytes())
 }
 
 /// Builds the page into `page`, unless the one that is there was built from the same.

@@ -90,7 +90,16 @@ fn compile_standard_library(installer: &Installer<'_>, scratch: &Path) -> Result
     write(&scratch.join("src/lib.rs"), "")?;
     let mut cargo = Command::new(DEBIAN_CARGO);
     // With `test`, or test harnesses do not link.
-    cargo.args(["build", "--release", "-Z", "build-std=std,panic_abort,test", "-Z", "build-std-features=", "--target", TARGET]);
+    cargo.args([
+        "build",
+        "--release",
+        "-Z",
+        "build-std=std,panic_abort,test",
+        "-Z",
+        "build-std-features=",
+        "--target",
+        TARGET,
+    ]);
     cargo.current_dir(scratch).env("RUSTC", DEBIAN_RUSTC).env("CARGO_TARGET_DIR", scratch.join("target"));
     // build-std is for nightly compilers; the variable lets a stable one do it.
     cargo.env("RUSTC_BOOTSTRAP", "1");
