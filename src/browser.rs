@@ -5,6 +5,7 @@ mod database;
 pub mod device_request_store;
 pub mod download;
 pub mod draft;
+mod kept_configuration;
 pub mod key_store;
 mod prime_searchers;
 mod records;

@@ -16,7 +16,7 @@ pub mod messages;
 pub mod other_pages;
 pub mod pages;
 pub mod release_notice;
-pub mod requests;
+pub mod request_list;
 
 use core::time::Duration;
 

@@ -33,7 +33,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// The page: `KEYSIDE_PAGE` names a list of its files that `cargo xtask build` has written. They are in the program and not in the library,
-/// which is built while the page is.
+/// so that a new page costs no more than a link.
 #[cfg(has_page)]
 const EMBEDDED_PAGE: EmbeddedFiles = &include!(env!("KEYSIDE_PAGE"));
 #[cfg(not(has_page))]

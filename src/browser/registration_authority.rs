@@ -15,7 +15,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
 
-use super::words;
+use super::{kept_configuration, words};
 
 /// How long to wait for an answer, in milliseconds.
 const TIMEOUT: u32 = 20_000;
@@ -92,15 +92,28 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, RaError> {
     serde_json::from_str(text).map_err(unexpected)
 }
 
-/// The configuration in the answer to [`CONFIGURATION_PATH`], a `Response` of fetch.
+/// The configuration in the answer to [`CONFIGURATION_PATH`], a `Response` of fetch. Without a network, that of the last visit.
 pub async fn configuration(answer: Promise) -> Result<Configuration, RaError> {
-    let answer = JsFuture::from(answer).await.map_err(|error| RaError::Unreachable(words(&error)))?;
-    read(&text(answer.unchecked_into::<web_sys::Response>().into()).await?)
+    latest(match JsFuture::from(answer).await {
+        Ok(answer) => text(answer.unchecked_into::<web_sys::Response>().into()).await,
+        Err(error) => Err(RaError::Unreachable(words(&error))),
+    })
+}
+
+/// The configuration in this answer, which is kept; or else in the one that was kept, if the registration authority cannot be reached.
+fn latest(answer: Result<String, RaError>) -> Result<Configuration, RaError> {
+    match answer {
+        Ok(answer) => read(&answer).inspect(|_: &Configuration| kept_configuration::save(&answer)),
+        Err(RaError::Unreachable(reason)) => {
+            kept_configuration::load().map_or(Err(RaError::Unreachable(reason)), |answer| read(&answer))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl RegistrationAuthority for HttpRegistrationAuthority {
     async fn configuration(&self) -> Result<Configuration, RaError> {
-        read(&self.get(CONFIGURATION_PATH).await?)
+        latest(self.get(CONFIGURATION_PATH).await)
     }
 
     async fn ca_certificates(&self) -> Result<CaCertificates, RaError> {

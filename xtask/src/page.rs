@@ -34,22 +34,14 @@ pub(crate) struct Built {
 pub(crate) fn build(toolbox: &Toolbox, public_url: &str) -> Result<Built> {
     let page = repository().join("dist");
     let list = target_folder().join("embedded-page.rs");
-    let build_gateway = |part| {
-        let mut cargo = toolbox.command("cargo")?;
-        cargo.env("KEYSIDE_PAGE", &list).args(["build", "--release", "--package", "keyside-gateway", part]);
-        process::run(&mut cargo)
-    };
-    // The gateway's program has the page in it; its library does not, and makes use of a processor that the page leaves idle.
-    let (page_built, library_built) = rayon::join(
-        || {
-            let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
-            build_page(toolbox, public_url, &page)
-        },
-        || build_gateway("--lib"),
-    );
-    page_built.and(library_built)?;
+    {
+        let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
+        build_page(toolbox, public_url, &page)?;
+    }
     list_files(&page, &list)?;
-    build_gateway("--bins")?;
+    let mut cargo = toolbox.command("cargo")?;
+    cargo.env("KEYSIDE_PAGE", &list).args(["build", "--release", "--package", "keyside-gateway"]);
+    process::run(&mut cargo)?;
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
 }
 

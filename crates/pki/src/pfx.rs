@@ -6,24 +6,23 @@
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5911::{ID_DATA, ID_ENCRYPTED_DATA};
-use der::oid::db::rfc5912::{ID_SHA_1, ID_SHA_256};
 use hmac::digest::FixedOutputReset;
 use hmac::digest::block_api::BlockSizeUser;
 use hmac::{KeyInit, Mac, SimpleHmac};
 use pkcs12::kdf::Pkcs12KeyType;
 use rand::CryptoRng;
-use serde::{Deserialize, Serialize};
-use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::{pbes2, pkcs12_kdf, pkcs12_pbe};
-use crate::element::{BMP_STRING, CONTEXT_0, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
+use super::pkcs12_kdf;
+use crate::element::{BMP_STRING, CONTEXT_0, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 mod pbmac1;
+mod profile;
 mod protection;
 mod reader;
 
+pub use profile::Profile;
 pub use protection::{Audience, Caveat, Mac as MacProtection, Protection, Verdict, protection};
 pub use reader::open_with;
 pub use reader::{Identity, IdentityError, MAXIMUM_SIZE, Opened, OpenedCertificate, OpenedKey, open};
@@ -38,24 +37,6 @@ const ENCRYPTED_CONTENT: u8 = 0x80;
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 /// PKCS#9 localKeyId (RFC 2985, section 5.5.2).
 const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
-
-/// Iterations of each derivation: the count that old readers accept (Java 11's default, and Microsoft's upper usual one).
-const ITERATIONS: u16 = 10_000;
-/// The MAC's salt in bytes: some versions of macOS refuse 16.
-const MAC_SALT_SIZE: usize = 8;
-
-/// How a PFX is protected, and so who can read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Profile {
-    /// AES-256 and SHA-256 (PBES2, RFC 8018).
-    ///
-    /// OpenSSL 1.1, Java 8u301, Windows 10 1709, NSS 3.12 and later read it.
-    Modern,
-    /// Triple DES and SHA-1 (RFC 7292, appendix C), for key and certificates alike.
-    ///
-    /// For what refuses the other: Windows Server 2016, and older macOS, iOS and Android. Whoever can read the other should get that.
-    Compatible,
-}
 
 /// What goes into the file.
 pub struct Contents<'a> {
@@ -110,33 +91,6 @@ fn key_attributes(friendly_name: &str, leaf: &[u8]) -> Vec<u8> {
         attribute(FRIENDLY_NAME, BMP_STRING, &name),
         attribute(LOCAL_KEY_ID, OCTET_STRING, &Sha256::digest(leaf)),
     ])
-}
-
-impl Profile {
-    /// Encrypts under a fresh salt. Returns the AlgorithmIdentifier, DER, and the ciphertext.
-    fn encrypt(self, clear: &[u8], passphrase: &str, rng: &mut impl CryptoRng) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        match self {
-            Self::Modern => {
-                let scheme = pbes2::Scheme::pbkdf2(ITERATIONS.into(), rng);
-                Ok((scheme.encode(), scheme.encrypt(passphrase.as_bytes(), clear)?))
-            }
-            Self::Compatible => pkcs12_pbe::encrypt(clear, &pkcs12_kdf::password(passphrase), ITERATIONS, rng),
-        }
-    }
-
-    /// The MacData: the HMAC over the AuthenticatedSafe (RFC 7292, section 4 and appendix B).
-    fn mac_data(self, authenticated_safe: &[u8], passphrase: &str, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
-        let mut salt = [0; MAC_SALT_SIZE];
-        rng.fill_bytes(&mut salt);
-        let password = pkcs12_kdf::password(passphrase);
-        let (hash, digest) = match self {
-            Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
-            Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
-        };
-        let algorithm = element(SEQUENCE, &[&oid(hash), NULL]);
-        let digest_info = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&digest])]);
-        Ok(element(SEQUENCE, &[&digest_info, &element(OCTET_STRING, &[&salt]), &integer(ITERATIONS.into())]))
-    }
 }
 
 /// The HMAC of `bytes` with the digest `D`, under a key derived with the same digest from a [`pkcs12_kdf::password`].
@@ -237,6 +191,7 @@ mod tests {
     use cms::content_info::ContentInfo;
     use cms::encrypted_data::EncryptedData;
     use der::asn1::{Any, BmpString, OctetString};
+    use der::oid::db::rfc5912::{ID_SHA_1, ID_SHA_256};
     use der::{Decode, Encode};
     use pkcs5::EncryptionScheme;
     use pkcs5::pbes2::{Kdf, PBES2_OID};

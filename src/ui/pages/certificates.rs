@@ -4,7 +4,7 @@ use crate::ui::links::Link;
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;
-use crate::ui::requests::Requests;
+use crate::ui::request_list::RequestList;
 
 /// The page.
 #[component]
@@ -14,7 +14,7 @@ pub fn MyCertificates() -> impl IntoView {
         <p class="lead">
             "What this browser holds. Open the details to back up, change the passphrase, save a reminder, or remove."
         </p>
-        <Requests/>
+        <RequestList/>
         <p><Link href="/renew">"Renew a certificate that you have in a .p12 file"</Link></p>
     }
 }

@@ -4,7 +4,7 @@ use crate::ui::links::Link;
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;
-use crate::ui::requests::Requests;
+use crate::ui::request_list::RequestList;
 
 /// The first page.
 #[component]
@@ -19,7 +19,7 @@ pub fn Home() -> impl IntoView {
             <Link href="/register" attr:class="button">"Register"</Link>
             <Link href="/collect" attr:class="button secondary">"Collect"</Link>
         </p>
-        <Requests/>
+        <RequestList/>
         <section aria-labelledby="steps">
             <h2 id="steps">"How it works"</h2>
             <ol class="steps">

@@ -21,7 +21,7 @@ const REFRESH_INTERVAL: u32 = 5_000;
 
 /// What this browser holds, and the way to restore more.
 #[component]
-pub fn Requests() -> impl IntoView {
+pub fn RequestList() -> impl IntoView {
     let context = Context::here();
     let held: RwSignal<Option<Result<Held, StoreError>>> = RwSignal::new(None);
     // Requests that the registration authority has refused, by key ID: they are not sent again from here.
