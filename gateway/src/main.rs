@@ -316,13 +316,15 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Starts the log. `RUST_LOG` has its level, as in `info`, or the levels of its targets, as in `keyside_gateway=debug`.
 fn start_log() {
-    let asked = std::env::var("RUST_LOG").unwrap_or_default().parse::<Targets>();
-    let targets = asked.as_ref().cloned().unwrap_or_default();
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    // An empty text would mean errors alone.
+    let read = if asked.trim().is_empty() { Ok(Targets::new()) } else { asked.parse::<Targets>() };
+    let targets = read.as_ref().cloned().unwrap_or_default();
     let targets = if targets.default_level().is_some() { targets } else { targets.with_default(LevelFilter::INFO) };
     // Standard output is for what was asked for: the address, the list.
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(targets);
     tracing_subscriber::registry().with(log).init();
-    if let Err(error) = asked {
+    if let Err(error) = read {
         tracing::warn!(%error, "RUST_LOG is not understood, and has no effect");
     }
 }

@@ -192,7 +192,9 @@ impl Part {
             (Suite::Native, _) => native(toolbox, filter, tally)?,
             (Suite::Interop, _) => {
                 let mut cargo = toolbox.command("cargo")?;
-                cargo.args(["test", "--test", "interop"]).env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
+                cargo
+                    .args(["test", "--workspace", "--test", "interop"])
+                    .env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
                 filter.pass_to_cargo(&mut cargo);
                 process::run_tests(&mut cargo, filter, tally)?;
             }
@@ -341,7 +343,8 @@ fn native(toolbox: &Toolbox, filter: &Filter, tally: &mut Tally) -> Result<()> {
     filter.pass_to_cargo(&mut cargo);
     let units = process::run_tests(with_neighbours(&mut cargo, toolbox)?, filter, tally);
     let mut gateway = toolbox.command("cargo")?;
-    gateway.args(["test", "--no-fail-fast", "--package", "keyside-gateway", "--test", "gateway"]);
+    // As part of the workspace, or cargo chooses other features and compiles all once more.
+    gateway.args(["test", "--no-fail-fast", "--workspace", "--test", "gateway"]);
     filter.pass_to_cargo(&mut gateway);
     println!("\nThe gateway on PostgreSQL:");
     with_neighbours(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql");
