@@ -20,6 +20,7 @@ export const LIMITS = {
         restart: 'WebKitWebDriver deletes the profile when the browser ends',
         'scripts before the page': 'WebDriver cannot run a script before the page\'s own',
         workers: 'WebDriver does not report workers',
+        'no WebAssembly': 'WebKitGTK\'s MiniBrowser has no switch for WebAssembly',
         'client certificates': 'WebKitGTK\'s MiniBrowser has no place for a user\'s certificate',
     },
 }[kind] ?? {};

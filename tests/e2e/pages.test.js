@@ -154,7 +154,7 @@ test('the browser is tried out before anything is asked; what fails is named wit
     }
 });
 
-test('where WebAssembly is switched off, the page says so and what to do', async () => {
+test('where WebAssembly is switched off, the page says so and what to do', { needs: 'no WebAssembly' }, async () => {
     const tab = await (await another({ webAssembly: false })).tab();
     await tab.openAnything(gateway.at('register'));
     await hasNoWebAssembly(tab);

@@ -26,7 +26,7 @@ async function freePort() {
 }
 
 /** Starts the driver with a browser of its own. The driver's environment has the profile in `profile`, the only place it writes to. */
-export async function launch({ profile, downloads, env, https, webAssembly, patience }) {
+export async function launch({ profile, downloads, env, https, patience }) {
     if (!env.DISPLAY) throw new Error('DISPLAY is not set, and WebKitGTK needs a screen: `cargo xtask test` starts one, and so does xvfb-run');
     const folders = { XDG_CONFIG_HOME: join(profile, 'config'), XDG_CACHE_HOME: join(profile, 'cache'), XDG_DATA_HOME: join(profile, 'data') };
     await mkdir(folders.XDG_CONFIG_HOME, { recursive: true });
@@ -37,7 +37,7 @@ export async function launch({ profile, downloads, env, https, webAssembly, pati
     await writeFile(join(folders.XDG_CONFIG_HOME, 'gtk-3.0', 'gtk.css'), '* { min-width: 0; padding: 0; margin: 0; font-size: 1px; }\n');
     const port = await freePort();
     const process = spawn(required('KEYSIDE_WEBKIT_DRIVER'), [`--port=${port}`, '--host=127.0.0.1'], {
-        stdio: 'ignore', env: { ...env, ...folders, HOME: profile, JSC_useWebAssembly: webAssembly },
+        stdio: 'ignore', env: { ...env, ...folders, HOME: profile },
     });
     const browser = new WebKit(process, `http://127.0.0.1:${port}`);
     try {
