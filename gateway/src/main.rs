@@ -317,7 +317,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Starts the log. `RUST_LOG` has its level, as in `info`, or the levels of its targets, as in `keyside_gateway=debug`.
 fn start_log() {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
-    // An empty text would mean errors alone.
+    // The filter takes an empty text for “error”.
     let read = if asked.trim().is_empty() { Ok(Targets::new()) } else { asked.parse::<Targets>() };
     let targets = read.as_ref().cloned().unwrap_or_default();
     let targets = if targets.default_level().is_some() { targets } else { targets.with_default(LevelFilter::INFO) };

@@ -6,12 +6,12 @@
 const KEY: &str = "keyside-configuration";
 
 /// The answer that was kept last, JSON, if one was.
-pub fn load() -> Option<String> {
+pub(super) fn load() -> Option<String> {
     local_storage()?.get_item(KEY).ok().flatten()
 }
 
 /// Keeps an answer, JSON, where the browser lets pages keep something.
-pub fn save(answer: &str) {
+pub(super) fn save(answer: &str) {
     if let Some(storage) = local_storage() {
         let _ = storage.set_item(KEY, answer);
     }

@@ -223,7 +223,7 @@ struct Shared {
     toolbox: Toolbox,
     filter: Filter,
     built: OnceCell<Built>,
-    /// How long building has taken.
+    /// The time that building has taken.
     building: Cell<Duration>,
 }
 

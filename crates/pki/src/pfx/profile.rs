@@ -16,7 +16,7 @@ pub(super) const ITERATIONS: u16 = 10_000;
 /// The MAC's salt in bytes: some versions of macOS refuse 16.
 pub(super) const MAC_SALT_SIZE: usize = 8;
 
-/// How a PFX is protected, and so who can read it.
+/// The protection of a PFX. It decides which programs can read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Profile {
     /// AES-256 and SHA-256 (PBES2, RFC 8018).
@@ -25,7 +25,7 @@ pub enum Profile {
     Modern,
     /// Triple DES and SHA-1 (RFC 7292, appendix C), for key and certificates alike.
     ///
-    /// For what refuses the other: Windows Server 2016, and older macOS, iOS and Android. Whoever can read the other should get that.
+    /// For what refuses the other: Windows Server 2016, and older macOS, iOS and Android. A program that can read the other profile should get that one.
     Compatible,
 }
 
