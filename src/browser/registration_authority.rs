@@ -105,7 +105,8 @@ fn latest(answer: Result<String, RaError>) -> Result<Configuration, RaError> {
     match answer {
         Ok(answer) => read(&answer).inspect(|_: &Configuration| kept_configuration::save(&answer)),
         Err(RaError::Unreachable(reason)) => {
-            kept_configuration::load().map_or(Err(RaError::Unreachable(reason)), |answer| read(&answer))
+            // One that another release kept may not be readable.
+            kept_configuration::load().and_then(|kept| read(&kept).ok()).ok_or(RaError::Unreachable(reason))
         }
         Err(error) => Err(error),
     }

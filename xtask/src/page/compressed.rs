@@ -1,7 +1,7 @@
 //! Compresses the page's files ahead of time.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use brotli::CompressorWriter;
@@ -21,12 +21,13 @@ const BROTLI_WINDOW: u32 = 24;
 
 /// Puts a .br and a .gz beside each file in `folder` that gets smaller by it.
 pub(super) fn add_all(folder: &Path) -> Result<()> {
-    let entries = fs::read_dir(folder).map_err(|error| Error::file("read", folder, &error))?;
-    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| is_compressible(path)).collect();
-    paths.iter().par_bridge().try_for_each(|path| {
-        let plain = files::read(path)?;
+    let entries: io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
+    let entries = entries.map_err(|error| Error::file("read", folder, &error))?;
+    let paths = entries.iter().map(fs::DirEntry::path).filter(|path| is_compressible(path));
+    paths.par_bridge().try_for_each(|path| {
+        let plain = files::read(&path)?;
         let sizes = [("br", brotli(&plain)), ("gz", gzip(&plain))].map(|(extension, packed)| {
-            let packed = packed.map_err(|error| Error::file("compress", path, &error))?;
+            let packed = packed.map_err(|error| Error::file("compress", &path, &error))?;
             if packed.len() < plain.len() {
                 files::write(&path.with_added_extension(extension), &packed)?;
             }
