@@ -33,7 +33,7 @@ use keyside_core::key_generation;
 use keyside_gateway::audit::hexadecimal;
 use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::data::DataDirectory;
-use keyside_gateway::database::Location;
+use keyside_gateway::database::{self, Location};
 use keyside_pki::key_pair::KeyPair;
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -187,7 +187,7 @@ impl Measured {
 async fn seed(site: &Site, count: usize) -> Vec<TransactionId> {
     // Makes the CA and the tables.
     drop(site.start());
-    sqlx::any::install_default_drivers();
+    database::make_known();
     let (url, filling) = match site.location() {
         Location::Sqlite(path) => (format!("sqlite:{}", path.display()), &SQLITE),
         Location::Postgresql(url) => (url, &POSTGRESQL),

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyPool};
 
@@ -35,6 +35,12 @@ static POSTGRESQL_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgresql")
 
 /// A transaction: what was written in it is there after [`commit`](sqlx::Transaction::commit), and was never there when it is dropped.
 pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// Has sqlx know the databases. Before anything connects; a second call changes nothing.
+pub fn make_known() {
+    // The only error is that they are known.
+    drop(install_drivers(&[sqlx_postgres::any::DRIVER, sqlx_sqlite::any::DRIVER]));
+}
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +167,7 @@ impl Database {
 
     /// Opens the database, which must be there, and brings it up to date.
     pub async fn open(location: &Location) -> Result<Self, DatabaseError> {
-        sqlx::any::install_default_drivers();
+        make_known();
         let database = match location {
             Location::Sqlite(path) => Self::connect_to_sqlite(path).await,
             Location::Postgresql(url) => Self::connect_to_postgresql(url).await,

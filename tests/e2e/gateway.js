@@ -1,7 +1,7 @@
 // A real gateway on a port that the system chooses, with its data in a temporary folder.
 import { spawn, execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +22,9 @@ export function required(name) {
 /** A test asks again and again until something is so, from one address: more often than users may. */
 const UNLIMITED = { limits: { calls_per_minute_and_address: 1_000_000, calls_per_minute_and_request: 1_000_000 } };
 
+/** A folder with the CA that the gateways of a run have in common: making one takes a second. Without it each makes its own. */
+const COMMON_CA = process.env.KEYSIDE_COMMON_CA;
+
 /** Merges `changes` into `table` as RFC 7396 has it: tables are merged, null removes a key, all else is replaced. */
 function merge(table, changes) {
     const isTable = (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
@@ -30,6 +33,13 @@ function merge(table, changes) {
         else table[key] = isTable(value) ? merge(isTable(table[key]) ? table[key] : {}, value) : value;
     }
     return table;
+}
+
+/** Makes the CA in the folder `ca` the common one, unless another file's gateway was quicker. */
+async function share(ca) {
+    const copy = `${COMMON_CA}.${process.pid}`;
+    await cp(ca, copy, { recursive: true });
+    await rename(copy, COMMON_CA).catch(() => rm(copy, { recursive: true }));
 }
 
 export class Gateway {
@@ -57,7 +67,11 @@ export class Gateway {
         this.options = ['--config', file];
         if (this.manual) this.options.push('--manual-approval');
         if (this.check) this.options.push('--tls-listen', '127.0.0.1:0');
+        const ca = join(this.data, 'ca');
+        const shares = COMMON_CA && !changes.ca;
+        const taken = shares && await cp(COMMON_CA, ca, { recursive: true }).then(() => true, () => false);
         await this.listen('127.0.0.1:0');
+        if (shares && !taken) await share(ca);
     }
 
     async listen(address) {

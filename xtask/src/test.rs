@@ -4,8 +4,10 @@ use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -45,6 +47,10 @@ const WEBDRIVER_CAPABILITIES: &str = r#"{
 
 /// How long all tests of a browser run may take, in seconds: RSA keys are made by unoptimized WebAssembly.
 const BROWSER_TIMEOUT: &str = "600";
+
+/// How many of the native tests run at once for each processor: those of the gateway wait for it, for the disk and for its neighbours
+/// half of the time.
+const TESTS_AT_ONCE: usize = 4;
 
 /// How long one file of tests for Node may take, in milliseconds.
 const FILE_TIMEOUT: &str = "1800000";
@@ -356,9 +362,11 @@ fn native(toolbox: &Toolbox, filter: &Filter, tally: &mut Tally) -> Result<()> {
     units.and(on_postgresql).and(examples)
 }
 
-/// Tells the gateway's tests where those of its neighbours are that are not in PATH.
+/// Tells the native tests how many of them run at once, and those of the gateway where those of its neighbours are that are not in PATH.
 fn with_neighbours<'command>(command: &'command mut Command, toolbox: &Toolbox) -> Result<&'command mut Command> {
     let initdb = toolbox.path(Tool::PostgreSql)?;
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    command.env("RUST_TEST_THREADS", (processors * TESTS_AT_ONCE).to_string());
     command.env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
     Ok(command.env("KEYSIDE_POSTGRESQL", initdb.parent().unwrap_or(initdb)))
 }
@@ -425,13 +433,15 @@ fn in_pages(shared: &Shared, built: &Built, page: &Path, browser: Browser) -> Re
     let toolbox = &shared.toolbox;
     let folder = repository().join("tests/e2e");
     node_modules::install(toolbox, &folder)?;
+    let common_ca = target_folder().join("e2e-ca");
+    folders::remove(&common_ca)?;
     let mut node = toolbox.command("node")?;
     node.args(["--test", "--test-reporter", "spec", "--test-timeout", FILE_TIMEOUT]).current_dir(&folder);
     // Two files at a time: much of a test is waiting.
-    node.args(["--test-concurrency", "2"]);
+    node.args(["--test-concurrency", "3"]);
     let name = Word::Browser(browser).to_possible_value();
     node.env("BROWSER", name.as_ref().map_or("", PossibleValue::get_name));
-    node.env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", page);
+    node.env("KEYSIDE_GATEWAY", &built.gateway).env("KEYSIDE_PAGE", page).env("KEYSIDE_COMMON_CA", common_ca);
     for (variable, tool) in [
         ("KEYSIDE_CHROMIUM", Tool::Chromium),
         ("KEYSIDE_FIREFOX", Tool::Firefox),

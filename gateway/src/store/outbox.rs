@@ -190,7 +190,7 @@ pub async fn list(executor: impl AnyExecutor<'_>, all: bool) -> Result<Vec<Row>,
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
-    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+    use sqlx_sqlite::{SqliteConnectOptions, SqlitePool};
 
     use super::*;
     use crate::database::Location;

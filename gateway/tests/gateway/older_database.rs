@@ -7,7 +7,7 @@ use keyside_core::domain::revocation::{RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Location;
 use keyside_gateway::store::requests::{Filter, search};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx_sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::harness::{Gateway, Site, good_request, openssl};
 
