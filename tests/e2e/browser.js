@@ -299,10 +299,12 @@ export class Tab {
         await this.settled();
     }
 
-    /** Waits for the next frame, in which a new page moves the focus to its heading, away from whatever is being typed into. */
-    async settled() {
+    /** Waits for the next frames; in the first one a new page moves the focus to its heading, away from whatever is being typed into. */
+    async settled(frames = 1) {
         if (this.hasNoTimers) return;
-        await this.evaluate(() => document.visibilityState === 'visible' && new Promise((done) => requestAnimationFrame(() => done(true))));
+        await this.evaluate(async (frames) => {
+            for (; frames > 0 && document.visibilityState === 'visible'; frames--) await new Promise(requestAnimationFrame);
+        }, frames);
     }
 
     /** Waits until the focus is on the page's heading, where a new page puts it. */
@@ -397,8 +399,15 @@ export class Tab {
         const handle = await this.awaited((text) => [...document.querySelectorAll('main button, main a')]
             .find((candidate) => candidate.checkVisibility()
                 && (candidate.innerText.trim() === text || candidate.textContent.trim() === text)), text);
-        await handle.asElement().evaluate((element) => element.scrollIntoView({ block: 'center' }));
-        await handle.asElement().click();
+        const element = handle.asElement();
+        const scrolled = await element.evaluate((element) => {
+            const before = window.scrollY;
+            element.scrollIntoView({ block: 'center' });
+            return window.scrollY !== before;
+        });
+        // Under load Firefox takes a click for one at the place from before, until it has shown the new one.
+        if (scrolled) await this.settled(2);
+        await element.click();
     }
 
     /** Goes to a page by the main navigation. */

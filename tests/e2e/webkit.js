@@ -37,7 +37,8 @@ export async function launch({ profile, downloads, env, https, patience }) {
     await writeFile(join(folders.XDG_CONFIG_HOME, 'gtk-3.0', 'gtk.css'), '* { min-width: 0; padding: 0; margin: 0; font-size: 1px; }\n');
     const port = await freePort();
     const process = spawn(required('KEYSIDE_WEBKIT_DRIVER'), [`--port=${port}`, '--host=127.0.0.1'], {
-        stdio: 'ignore', env: { ...env, ...folders, HOME: profile },
+        // Where frames go through the graphics driver, and that driver is a program, half of the processor's time is spent there.
+        stdio: 'ignore', env: { ...env, ...folders, HOME: profile, WEBKIT_DISABLE_DMABUF_RENDERER: '1' },
     });
     const browser = new WebKit(process, `http://127.0.0.1:${port}`);
     try {
@@ -53,6 +54,7 @@ class WebKit {
     #process;
     #address;
     #session;
+    #ended = false;
     #first;
     #current;
     /** One command after another, since each one must find its own window in front. */
@@ -92,6 +94,8 @@ class WebKit {
     async #send(method, path, body) {
         const response = await fetch(this.#address + path, { method, body: body && JSON.stringify(body) });
         const { value } = await response.json();
+        // The browser has ended; the driver goes on.
+        if (value?.error === 'invalid session id') this.#ended = true;
         if (!response.ok) throw new Error(`WebDriver's ${method} ${path.replace(this.#session, '')}: ${value.error}: ${value.message}`);
         return value;
     }
@@ -124,13 +128,13 @@ class WebKit {
     }
 
     get connected() {
-        return this.#process.exitCode === null && this.#process.signalCode === null;
+        return !this.#ended && this.#process.exitCode === null && this.#process.signalCode === null;
     }
 
     async close() {
-        if (!this.connected) return;
+        if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
         // The browser ends with its session, not with the driver.
-        if (this.#session) await Promise.race([this.#send('DELETE', this.#session).catch(() => {}), sleep(GRACE, undefined, { ref: false })]);
+        if (this.#session && !this.#ended) await Promise.race([this.#send('DELETE', this.#session).catch(() => {}), sleep(GRACE, undefined, { ref: false })]);
         const gone = once(this.#process, 'exit');
         this.#process.kill('SIGKILL');
         await gone;
@@ -251,6 +255,7 @@ class Page {
             // The document may be exchanged at any moment.
             const value = await this.#run(condition, parameters).catch((error) => void (fault = error));
             if (value) return new Handle(this, value);
+            if (!this.#browser.connected) throw new Error('the browser has ended', { cause: fault });
             await sleep(POLL_INTERVAL);
         }
         throw new Error(`Waiting failed: ${timeout} ms exceeded`, { cause: fault });
