@@ -17,9 +17,10 @@ pub(crate) const HOW_TO_GET: &str = "rustup target add wasm32-unknown-unknown";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Debian's packages: compiler, cargo, the standard library's source, clippy, and the linker for WebAssembly of the same
-/// LLVM as the compiler.
-const PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "lld-22"];
+/// Debian's packages: compiler, cargo, the standard library's source, clippy, the linker for WebAssembly of the same LLVM as the compiler,
+/// and the allocator that rustup's compiler has in it. Without it Debian's compiler takes a tenth longer.
+const PACKAGES: [&str; 6] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "lld-22", "libjemalloc2"];
+const ALLOCATOR: &str = "libjemalloc.so.2";
 
 /// Debian's programs are named by path: beside them rustup's stand first in PATH.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -103,6 +104,7 @@ fn compile_standard_library(installer: &Installer<'_>, scratch: &Path) -> Result
     cargo.current_dir(scratch).env("RUSTC", DEBIAN_RUSTC).env("CARGO_TARGET_DIR", scratch.join("target"));
     // build-std is for nightly compilers; the variable lets a stable one do it.
     cargo.env("RUSTC_BOOTSTRAP", "1");
+    cargo.env("LD_PRELOAD", ALLOCATOR);
     // Without bitcode a build with link-time optimization stops for want of the section .llvmbc.
     cargo.env("RUSTFLAGS", "-C embed-bitcode=yes");
     for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH", "RUSTC_WRAPPER"] {
@@ -135,7 +137,8 @@ fn assemble(unfinished: &Path, sysroot: &Path, host: &str, libraries: &Path) -> 
     link(DEBIAN_CARGO, &bin.join("cargo"))?;
     let sysroot = sysroot.display();
     for program in ["rustc", "rustdoc", "clippy-driver"] {
-        script(&bin.join(program), &format!("exec /usr/bin/{program} --sysroot '{sysroot}' \"$@\""))?;
+        let line = format!("LD_PRELOAD={ALLOCATOR} exec /usr/bin/{program} --sysroot '{sysroot}' \"$@\"");
+        script(&bin.join(program), &line)?;
     }
     // cargo-clippy calls the clippy-driver beside itself, which takes the sysroot from this variable.
     script(&bin.join("cargo-clippy"), &format!("SYSROOT='{sysroot}' exec /usr/bin/cargo-clippy \"$@\""))
