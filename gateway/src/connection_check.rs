@@ -42,7 +42,7 @@ fn verdict(certificate: &Certificate, root: &Certificate, issuing: &Certificate,
     // While it was, or will be, valid. One that never is has no such time, and no path.
     if path_at(at.max(not_before).min(not_after)).is_err() {
         let is_self_signed =
-            certificate.subject() == certificate.issuer() && certificate.verify_signed_by(certificate).is_ok();
+            certificate.names_as_issuer(certificate) && certificate.verify_signed_by(certificate).is_ok();
         return if is_self_signed { ConnectionVerdict::SelfSigned } else { ConnectionVerdict::AnotherAuthority };
     }
     match path_at(at) {

@@ -4,9 +4,10 @@
 use keyside_core::api::{ProblemKind, RenewalPolicy};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{self, PathError};
-use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
+use keyside_pki::name;
 use x509_cert::ext::pkix::SubjectAltName;
 
 use crate::clock;
@@ -71,7 +72,7 @@ pub fn check_same(
     checked: &CheckedRequest,
     policy: RenewalPolicy,
 ) -> Result<(), Refusal> {
-    if request.subject() != current.subject() {
+    if !name::is_match(request.subject(), current.subject()) {
         return Err(Refusal::new(
             ProblemKind::SubjectNotAllowed,
             format!(
@@ -88,7 +89,7 @@ pub fn check_same(
             ),
         ));
     }
-    let is_same_key = request.subject_public_key_info() == current.parsed().tbs_certificate().subject_public_key_info();
+    let is_same_key = subject_public_key_info(request.der()).is_ok_and(|key| current.certifies(key));
     if is_same_key && !policy.same_key {
         return Err(Refusal::new(
             ProblemKind::KeyReuseNotAllowed,

@@ -48,7 +48,7 @@ const WEBDRIVER_CAPABILITIES: &str = r#"{
 /// How long all tests of a browser run may take, in seconds: RSA keys are made by unoptimized WebAssembly.
 const BROWSER_TIMEOUT: &str = "600";
 
-/// How many of the native tests run at once for each processor: those of the gateway wait for it, for the disk and for its neighbours
+/// The native tests that run at once for each processor: those of the gateway wait for it, for the disk and for its neighbours
 /// half of the time.
 const TESTS_AT_ONCE: usize = 4;
 
@@ -362,7 +362,7 @@ fn native(toolbox: &Toolbox, filter: &Filter, tally: &mut Tally) -> Result<()> {
     units.and(on_postgresql).and(examples)
 }
 
-/// Tells the native tests how many of them run at once, and those of the gateway where those of its neighbours are that are not in PATH.
+/// Gives the native tests their number at once, and tells those of the gateway where those of its neighbours are that are not in PATH.
 fn with_neighbours<'command>(command: &'command mut Command, toolbox: &Toolbox) -> Result<&'command mut Command> {
     let initdb = toolbox.path(Tool::PostgreSql)?;
     let processors = available_parallelism().map_or(1, NonZero::get);

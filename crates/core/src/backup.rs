@@ -21,7 +21,7 @@ use core::time::Duration;
 
 use der::{DateTime, Encode};
 use keyside_pki::certificate::Certificate;
-use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::certification_request::{self, CertificationRequest};
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use keyside_pki::key_pair::key_id;
@@ -341,8 +341,8 @@ fn read_certificates(blocks: &str, request: &CertificationRequest) -> Result<Opt
         .iter()
         .map(|der| Certificate::from_der(der).map_err(malformed))
         .collect::<Result<_, _>>()?;
-    let certified = certificates.first().map(|leaf| leaf.parsed().tbs_certificate().subject_public_key_info());
-    if certified != Some(request.subject_public_key_info()) {
+    let requested = certification_request::subject_public_key_info(request.der()).map_err(malformed)?;
+    if !certificates.first().is_some_and(|leaf| leaf.certifies(requested)) {
         return Err(Damage::KeyMismatch);
     }
     Ok(Some(certificates.iter().map(|certificate| certificate.der().to_vec().into()).collect()))
@@ -391,7 +391,7 @@ mod tests {
     use std::sync::OnceLock;
 
     use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
-    use keyside_pki::{certification_request, encrypted_private_key, full_pki_request};
+    use keyside_pki::{encrypted_private_key, full_pki_request};
 
     use super::*;
     use crate::domain::enrollment::Standing;

@@ -24,9 +24,7 @@ fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
         return Err(Failure::Unusable("there is no certificate".into()));
     };
     let is_asked_for = match &job.asked_for {
-        AskedFor::Request(request) => {
-            leaf.subject_public_key_info()? == certification_request::subject_public_key_info(&request.0)?
-        }
+        AskedFor::Request(request) => leaf.certifies(certification_request::subject_public_key_info(&request.0)?),
         AskedFor::CommonName(name) => common_name_of(leaf.subject()).as_ref() == Some(name),
     };
     if !is_asked_for {

@@ -5,6 +5,7 @@
 
 use keyside_pki::error::Error;
 use keyside_pki::key_pair::{KeyPair, key_id};
+use keyside_pki::public_key::is_same;
 use keyside_pki::{certificate, certification_request, encrypted_private_key, full_pki_request, pem, pfx};
 use rand::CryptoRng;
 
@@ -126,11 +127,8 @@ async fn renew(
 /// Unseals the key of `certificate`.
 fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
     let key_pair = KeyPair::from_private_key_info(&encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?)?;
-    if key_pair.to_subject_public_key_info()? == certificate::parts(&certificate.0)?.subject_public_key_info {
-        Ok(key_pair)
-    } else {
-        Err(Failure::KeyMismatch)
-    }
+    let certified = certificate::parts(&certificate.0)?.subject_public_key_info;
+    if is_same(&key_pair.to_subject_public_key_info()?, certified) { Ok(key_pair) } else { Err(Failure::KeyMismatch) }
 }
 
 /// Unseals the key and makes a file of it and its certification path.
@@ -139,7 +137,7 @@ fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure
     let leaf = certificate::parts(&leaf.0)?;
     let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
     let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
-    if public != leaf.subject_public_key_info {
+    if !is_same(&public, leaf.subject_public_key_info) {
         return Err(Failure::KeyMismatch);
     }
     let export_passphrase = job.export_passphrase.as_ref().unwrap_or(&job.passphrase);
@@ -187,7 +185,7 @@ fn prove(job: &Prove) -> Result<(), Failure> {
     let requested = certification_request::subject_public_key_info(&job.certification_request.0)?;
     let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
     let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
-    if key_pair.to_subject_public_key_info()? == requested { Ok(()) } else { Err(Failure::KeyMismatch) }
+    if is_same(&key_pair.to_subject_public_key_info()?, requested) { Ok(()) } else { Err(Failure::KeyMismatch) }
 }
 
 fn unusable(reason: impl ToString) -> Failure {

@@ -5,6 +5,7 @@
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_path;
+use keyside_pki::name;
 use keyside_pki::password_based_encryption::Encryption;
 use keyside_pki::pfx::Protection;
 use keyside_pki::public_key::PublicKey;
@@ -392,19 +393,19 @@ fn certificate_findings(
     // A certificate that is not valid now led somewhere while it was.
     let at = surroundings.at.clamp(not_before, not_after.max(not_before));
     let build = |anchors: &[Certificate]| certification_path::build(certificate, &intermediates, anchors, at);
-    let end = |path: Vec<Certificate>| path.last().map(|last| last.subject().to_string()).unwrap_or_default();
+    let end = |path: Vec<Certificate>| path.last().map(|last| name::to_text(last.subject())).unwrap_or_default();
     let is_anchor = surroundings.trust_anchors.contains(certificate);
     findings.push(if is_anchor {
-        Finding::LeadsToCa { item, trust_anchor: certificate.subject().to_string() }
+        Finding::LeadsToCa { item, trust_anchor: name::to_text(certificate.subject()) }
     } else if let Ok(path) = build(surroundings.trust_anchors) {
         Finding::LeadsToCa { item, trust_anchor: end(path) }
-    } else if certificate.subject() == certificate.issuer() && certificate.verify_signed_by(certificate).is_ok() {
+    } else if certificate.names_as_issuer(certificate) && certificate.verify_signed_by(certificate).is_ok() {
         Finding::SelfSigned { item }
     } else {
-        let roots: Vec<_> = others.iter().filter(|other| other.subject() == other.issuer()).cloned().collect();
+        let roots: Vec<_> = others.iter().filter(|other| other.names_as_issuer(other)).cloned().collect();
         let mut issuers = intermediates.iter().chain(surroundings.trust_anchors);
         let is_unchecked = issuers.any(|issuer| {
-            issuer.subject() == certificate.issuer()
+            certificate.names_as_issuer(issuer)
                 && matches!(
                     certificate.verify_signed_by(issuer),
                     Err(keyside_pki::error::Error::UnsupportedAlgorithm(_))

@@ -1,18 +1,17 @@
 //! X.509 certificates (RFC 5280) that were read.
 
 use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
-use der::{Decode, Encode, Tag};
+use der::{Decode, Tag};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 
 use super::error::Error;
 use super::key_pair::hex;
-use super::signature;
+use super::{name, public_key, signature};
 use crate::element::{CONTEXT_0, Elements};
 
 const STRUCTURE: &str = "Certificate";
@@ -53,13 +52,14 @@ impl Certificate {
         self.parsed.tbs_certificate().issuer()
     }
 
-    /// The certified public key, as DER.
-    pub fn subject_public_key_info(&self) -> Result<Vec<u8>, Error> {
-        self.parsed
-            .tbs_certificate()
-            .subject_public_key_info()
-            .to_der()
-            .map_err(Error::malformed("SubjectPublicKeyInfo"))
+    /// The SubjectPublicKeyInfo, DER, as the certificate has it.
+    pub fn subject_public_key_info(&self) -> Result<&[u8], Error> {
+        Ok(parts(&self.der)?.subject_public_key_info)
+    }
+
+    /// True if it certifies this public key, a SubjectPublicKeyInfo in DER.
+    pub fn certifies(&self, subject_public_key_info: &[u8]) -> bool {
+        self.subject_public_key_info().is_ok_and(|own| public_key::is_same(own, subject_public_key_info))
     }
 
     /// The first and the last second in which it is valid, since 1970-01-01T00:00:00Z.
@@ -124,10 +124,15 @@ impl Certificate {
             .collect()
     }
 
-    /// Whether both certify the same public key for the same subject.
+    /// True if `issuer` has the name that this certificate gives its issuer.
+    pub fn names_as_issuer(&self, issuer: &Self) -> bool {
+        name::is_match(self.issuer(), issuer.subject())
+    }
+
+    /// True if both certify the same public key for the same subject.
     pub fn has_name_and_key_of(&self, other: &Self) -> bool {
-        let (this, other) = (self.parsed.tbs_certificate(), other.parsed.tbs_certificate());
-        this.subject() == other.subject() && this.subject_public_key_info() == other.subject_public_key_info()
+        name::is_match(self.subject(), other.subject())
+            && other.subject_public_key_info().is_ok_and(|key| self.certifies(key))
     }
 
     /// Verifies that `issuer`'s key signed this certificate.
@@ -136,22 +141,13 @@ impl Certificate {
         if self.parsed.tbs_certificate().signature() != self.parsed.signature_algorithm() {
             return Err(Error::SignatureInvalid);
         }
-        let signed = self.parsed.tbs_certificate().to_der().map_err(Error::malformed(STRUCTURE))?;
-        let signature = self.parsed.signature().as_bytes().ok_or(Error::SignatureInvalid)?;
-        signature::verify(
-            issuer.parsed.tbs_certificate().subject_public_key_info(),
-            self.parsed.signature_algorithm(),
-            &signed,
-            signature,
-        )
+        signature::verify_signed(STRUCTURE, &self.der, issuer.parsed.tbs_certificate().subject_public_key_info())
     }
 
-    /// Whether this certificate's key signed `crl`.
-    pub fn has_signed_crl(&self, crl: &CertificateList) -> Result<bool, Error> {
-        let signed = crl.tbs_cert_list.to_der().map_err(Error::malformed("CertificateList"))?;
-        let signature = crl.signature.as_bytes().ok_or(Error::SignatureInvalid)?;
-        let key = self.parsed.tbs_certificate().subject_public_key_info();
-        match signature::verify(key, &crl.signature_algorithm, &signed, signature) {
+    /// True if this certificate's key signed `crl`, a CertificateList in DER.
+    pub fn has_signed_crl(&self, crl: &[u8]) -> Result<bool, Error> {
+        match signature::verify_signed("CertificateList", crl, self.parsed.tbs_certificate().subject_public_key_info())
+        {
             Ok(()) => Ok(true),
             Err(Error::SignatureInvalid) => Ok(false),
             Err(error) => Err(error),
@@ -162,8 +158,8 @@ impl Certificate {
     pub fn summary(&self) -> CertificateSummary {
         let (not_before, not_after) = self.validity();
         CertificateSummary {
-            subject: self.subject().to_string(),
-            issuer: self.issuer().to_string(),
+            subject: name::to_text(self.subject()),
+            issuer: name::to_text(self.issuer()),
             serial_number: hex(self.serial_number()),
             not_before,
             not_after,
@@ -231,6 +227,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use ::signature::{SignatureEncoding, Signer};
+    use der::Encode;
 
     use super::*;
     use crate::testing::{NOW, YEAR, authority, key_pair, spki_of};

@@ -75,7 +75,7 @@ fn extend<'a>(
     let below = path.len() - 1;
     let issues_last = |candidate: &Certificate, verifications: &mut usize| {
         let (not_before, not_after) = candidate.validity();
-        candidate.subject() == last.issuer()
+        last.names_as_issuer(candidate)
             && (not_before..=not_after).contains(&at)
             && candidate.may_issue(below)
             && understood(candidate)

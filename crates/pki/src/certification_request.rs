@@ -2,7 +2,7 @@
 
 use der::oid::db::rfc5912::{ID_EXTENSION_REQ, SHA_256_WITH_RSA_ENCRYPTION};
 use der::oid::{AssociatedOid, ObjectIdentifier};
-use der::{Decode, Encode, Tag};
+use der::{Decode, Tag};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::RsaPublicKeyRef;
@@ -77,41 +77,48 @@ pub struct RsaParameters {
     pub has_usual_exponent: bool,
 }
 
-/// A CertificationRequest that was read.
+/// A CertificationRequest, with the bytes it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificationRequest(CertReq);
+pub struct CertificationRequest {
+    der: Vec<u8>,
+    parsed: CertReq,
+}
 
 impl CertificationRequest {
     /// Reads DER, to the last byte.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        CertReq::from_der(der).map(Self).map_err(Error::malformed(STRUCTURE))
+        let parsed = CertReq::from_der(der).map_err(Error::malformed(STRUCTURE))?;
+        Ok(Self { der: der.to_vec(), parsed })
+    }
+
+    /// The DER it was read from.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// Verifies the signature with the public key inside: proof that the sender has the private key.
     pub fn verify(&self) -> Result<(), Error> {
-        let signed = self.0.info.to_der().map_err(Error::malformed(STRUCTURE))?;
-        let signature = self.0.signature.as_bytes().ok_or(Error::SignatureInvalid)?;
-        signature::verify(&self.0.info.public_key, &self.0.algorithm, &signed, signature)
+        signature::verify_signed(STRUCTURE, &self.der, &self.parsed.info.public_key)
     }
 
     /// The subject asked for.
     pub fn subject(&self) -> &Name {
-        &self.0.info.subject
+        &self.parsed.info.subject
     }
 
     /// The algorithm of the signature.
     pub fn signature_algorithm(&self) -> ObjectIdentifier {
-        self.0.algorithm.oid
+        self.parsed.algorithm.oid
     }
 
     /// The public key to be certified.
     pub fn subject_public_key_info(&self) -> &SubjectPublicKeyInfoOwned {
-        &self.0.info.public_key
+        &self.parsed.info.public_key
     }
 
     /// The public key to be certified, if it is RSA, of any size.
     pub fn rsa_public_key(&self) -> Result<RsaPublicKey, Error> {
-        signature::rsa_public_key(&self.0.info.public_key)
+        signature::rsa_public_key(&self.parsed.info.public_key)
     }
 
     /// Size and exponent of the public key, if it is RSA. Read by hand and not with `rsa`, which does not take every key, and does
@@ -133,13 +140,13 @@ impl CertificationRequest {
 
     /// Whether it has a challengePassword (RFC 2985, section 5.4.1): a secret that everybody who sees the request can read.
     pub fn has_challenge_password(&self) -> bool {
-        self.0.info.attributes.iter().any(|attribute| attribute.oid == ChallengePassword::OID)
+        self.parsed.info.attributes.iter().any(|attribute| attribute.oid == ChallengePassword::OID)
     }
 
     /// The names in the subjectAltName asked for (RFC 5280, section 4.2.1.6; RFC 2985, section 5.4.2).
     pub fn subject_alt_names(&self) -> Result<Vec<GeneralName>, Error> {
         let mut names = Vec::new();
-        for attribute in self.0.info.attributes.iter() {
+        for attribute in self.parsed.info.attributes.iter() {
             if attribute.oid != ID_EXTENSION_REQ {
                 continue;
             }
@@ -175,6 +182,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use core::str::FromStr;
+
+    use der::Encode;
 
     use super::*;
     use crate::testing::{key_pair, name};

@@ -1,22 +1,40 @@
 //! Certs-only CMS SignedData (RFC 5652, section 5; RFC 8551, section 3.8): a chain as a `.p7c` or `.p7b` file.
 
 use cms::content_info::ContentInfo;
-use der::oid::db::rfc5911::ID_SIGNED_DATA;
-use der::{AnyRef, Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
-use x509_cert::Certificate;
+use der::oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
+use der::{AnyRef, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 use super::ber;
 use super::error::Error;
+use crate::certificate::Certificate;
+use crate::element::{CONTEXT_0, SEQUENCE, SET, element, integer, oid};
 
 const STRUCTURE: &str = "certs-only SignedData";
 
-/// Encodes `certificates`, each DER. The set's order is DER's, not the chain's.
+/// The version of a SignedData that holds certificates alone (RFC 5652, section 5.1).
+const VERSION: u32 = 1;
+
+/// Encodes `certificates`, each DER. They go in as the bytes that they are: encoded once more, some would no longer be what was signed. The
+/// set's order is DER's, not the chain's.
 pub fn encode(certificates: &[&[u8]]) -> Result<Vec<u8>, Error> {
-    let certificates = certificates
-        .iter()
-        .map(|der| Certificate::from_der(der).map_err(Error::malformed("Certificate")))
-        .collect::<Result<Vec<_>, _>>()?;
-    ContentInfo::try_from(certificates).and_then(|info| info.to_der()).map_err(Error::encoding(STRUCTURE))
+    for der in certificates {
+        Certificate::from_der(der)?;
+    }
+    // The order of a SET OF (X.690, section 11.6).
+    let mut certificates = certificates.to_vec();
+    certificates.sort_unstable();
+    let empty_set = element(SET, &[]);
+    let signed_data = element(
+        SEQUENCE,
+        &[
+            &integer(VERSION),
+            &empty_set,
+            &element(SEQUENCE, &[&oid(ID_DATA)]),
+            &element(CONTEXT_0, &certificates),
+            &empty_set,
+        ],
+    );
+    Ok(element(SEQUENCE, &[&oid(ID_SIGNED_DATA), &element(CONTEXT_0, &[&signed_data])]))
 }
 
 /// What is in a SignedData.
@@ -71,6 +89,7 @@ mod tests {
 
     use cms::cert::CertificateChoices;
     use cms::signed_data::SignedData;
+    use der::Encode;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 //! SignedData (RFC 5652, section 5) around PKIData (RFC 5272, section 3.2.1). A renewal is asked for in this way: whoever
 //! holds the current certificate vouches for the new request. No controls are written, and none are understood.
 
-use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
+use cms::cert::IssuerAndSerialNumber;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{EncapsulatedContentInfo, SignedAttributes, SignedData, SignerIdentifier, SignerInfo};
 use der::asn1::{Any, ObjectIdentifier, OctetString, OctetStringRef};
@@ -17,10 +17,9 @@ use rand::CryptoRng;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::certificate::{self, Certificate};
-use super::certification_request;
 use super::error::Error;
 use super::key_pair::KeyPair;
-use super::signature;
+use super::{certification_request, certs_only, signature};
 use crate::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 const STRUCTURE: &str = "full PKI request";
@@ -143,7 +142,8 @@ impl FullPkiRequest {
         let [signer_info] = signed_data.signer_infos.0.as_slice() else {
             return Err(Error::Unexpected { structure: STRUCTURE, what: "it has not exactly one signer" });
         };
-        let signer = signer(&signed_data, signer_info)?;
+        // As they came, and not as `signed_data` would encode them.
+        let signer = signer(&certs_only::decode(der)?.certificates, signer_info)?;
         let PkiData { control_sequence, req_sequence, cms_sequence, other_msg_sequence } =
             PkiData::from_der(&content).map_err(&malformed)?;
         if !(control_sequence.is_empty() && cms_sequence.is_empty() && other_msg_sequence.is_empty()) {
@@ -189,27 +189,21 @@ impl FullPkiRequest {
         if algorithm.oid != with_rsa {
             return Err(Error::SignatureInvalid);
         }
+        // RFC 5652, section 5.4: what is signed is their DER under the tag of a SET OF, however they were sent.
         let signed = attributes.to_der().map_err(Error::malformed(STRUCTURE))?;
         let public_key = self.signer.parsed().tbs_certificate().subject_public_key_info();
         signature::verify(public_key, &algorithm, &signed, self.signer_info.signature.as_bytes())
     }
 }
 
-/// The signer's certificate among those that came along.
-fn signer(signed_data: &SignedData, signer_info: &SignerInfo) -> Result<Certificate, Error> {
+/// The signer's certificate among those that came along, each DER.
+fn signer(certificates: &[Vec<u8>], signer_info: &SignerInfo) -> Result<Certificate, Error> {
     let missing = Error::Unexpected { structure: STRUCTURE, what: "the signer's certificate is missing" };
     let SignerIdentifier::IssuerAndSerialNumber(wanted) = &signer_info.sid else {
         return Err(missing);
     };
-    for choice in signed_data.certificates.iter().flat_map(|set| set.0.iter()) {
-        if let CertificateChoices::Certificate(parsed) = choice {
-            let certificate = Certificate::from_der(&parsed.to_der().map_err(Error::malformed(STRUCTURE))?)?;
-            if identifier(&certificate) == *wanted {
-                return Ok(certificate);
-            }
-        }
-    }
-    Err(missing)
+    let certificates = certificates.iter().filter_map(|der| Certificate::from_der(der).ok());
+    certificates.into_iter().find(|certificate| identifier(certificate) == *wanted).ok_or(missing)
 }
 
 /// The value of the attribute `oid`, which stands there once with one value (RFC 5652, section 11).

@@ -12,6 +12,7 @@ pub mod encrypted_private_key;
 pub mod error;
 pub mod full_pki_request;
 pub mod key_pair;
+pub mod name;
 pub mod password_based_encryption;
 mod pbes2;
 pub mod pem;

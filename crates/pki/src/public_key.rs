@@ -1,18 +1,33 @@
 //! Public keys (RFC 5280, section 4.1.2.7) of every kind, described: what kind of key it is, and how long.
 
-use der::asn1::BitString;
+use der::asn1::{Any, BitString};
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
-use der::{Decode, Encode};
+use der::{Decode, Encode, Tag};
 use serde::{Deserialize, Serialize};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::key_pair::key_id;
+use crate::element::{Elements, NULL};
 
 /// Ed25519 (RFC 8410, section 3).
 pub const ED_25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// Ed448 (RFC 8410, section 3).
 const ED_448: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.113");
+
+/// True if two SubjectPublicKeyInfos, each DER, are the same key: the same kind of key with the same numbers. Parameters that are NULL and
+/// parameters that are absent mean the same (RFC 4055, section 1.2).
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let read = |der| {
+        let mut info = Elements::within(Tag::Sequence, der)?;
+        let mut algorithm = info.next_sequence()?;
+        let oid = algorithm.next_oid()?;
+        let parameters = if algorithm.is_finished() { NULL } else { algorithm.next_whole()? };
+        let key = info.next(Tag::BitString)?;
+        Ok::<_, der::Error>((oid, parameters, key))
+    };
+    matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
+}
 
 /// A public key, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +52,12 @@ pub enum PublicKeyKind {
 impl PublicKey {
     /// Describes a key.
     pub fn of(info: &SubjectPublicKeyInfoOwned) -> der::Result<Self> {
-        Ok(Self { kind: PublicKeyKind::of(info), key_id: key_id(&info.to_der()?) })
+        let mut named = info.clone();
+        if named.algorithm.oid == RSA_ENCRYPTION {
+            // Under one name with the same key in an encoding that leaves them out.
+            named.algorithm.parameters.get_or_insert_with(Any::null);
+        }
+        Ok(Self { kind: PublicKeyKind::of(info), key_id: key_id(&named.to_der()?) })
     }
 
     /// Describes a key on an elliptic curve by its point.

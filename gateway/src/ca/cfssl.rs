@@ -19,8 +19,8 @@ use der::oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION, ID_KP_SER
 use der::{Decode, Encode};
 use hmac::{Hmac, KeyInit, Mac};
 use keyside_pki::certificate::Certificate;
-use keyside_pki::certification_request::CertificationRequest;
-use keyside_pki::pem;
+use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
+use keyside_pki::{name, pem};
 use reqwest::header::CONTENT_TYPE;
 use rsa::BoxedUint;
 use serde::{Deserialize, Serialize};
@@ -234,14 +234,14 @@ impl CfsslCa {
             Err(CaError::Unavailable(format!("CFSSL has answered with a certificate that is not used: {fault}")))
         };
         let tbs = certificate.parsed().tbs_certificate();
-        if certificate.issuer() != self.issuing.subject() || certificate.verify_signed_by(&self.issuing).is_err() {
+        if !certificate.names_as_issuer(&self.issuing) || certificate.verify_signed_by(&self.issuing).is_err() {
             return refuse("another CA has issued it");
         }
-        if tbs.subject_public_key_info() != request.subject_public_key_info() {
+        if !certificate.certifies(subject_public_key_info(request.der())?) {
             return refuse("it is for another key");
         }
-        // As text: CFSSL writes PrintableStrings where the request has UTF8Strings.
-        if certificate.subject().to_string() != request.subject().to_string() {
+        // CFSSL writes PrintableStrings where the request has UTF8Strings.
+        if !name::is_match(certificate.subject(), request.subject()) {
             return refuse("it has another subject");
         }
         let asked = match &order.holder {
@@ -301,10 +301,10 @@ impl CfsslCa {
             Some(blocks) => blocks.into_iter().next().unwrap_or_default(),
             None => bytes,
         };
-        let crl = CertificateList::from_der(&der).map_err(|error| fault(format!("it is not a CRL: {error}")))?;
-        // As text: CFSSL writes names anew.
-        let issuer = crl.tbs_cert_list.issuer.to_string();
-        if issuer != self.issuing.subject().to_string() || !self.issuing.has_signed_crl(&crl)? {
+        let crl: CertificateList =
+            Decode::from_der(&der).map_err(|error| fault(format!("it is not a CRL: {error}")))?;
+        // CFSSL writes names anew.
+        if !name::is_match(&crl.tbs_cert_list.issuer, self.issuing.subject()) || !self.issuing.has_signed_crl(&der)? {
             return Err(fault("this CRL is not of CFSSL's CA".into()));
         }
         let listed: BTreeSet<&[u8]> = crl

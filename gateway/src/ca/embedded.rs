@@ -318,7 +318,7 @@ impl Signer {
 
         let path = directory.join(authority.key_file());
         let key = load_key(&path, passphrase)?;
-        if key.to_subject_public_key_info()? != certificate.subject_public_key_info()? {
+        if !certificate.certifies(&key.to_subject_public_key_info()?) {
             return Err(CaError::Contents {
                 path,
                 fault: "this key does not belong to the certificate beside it; restore both from the same backup"

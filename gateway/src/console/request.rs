@@ -2,6 +2,7 @@
 
 use keyside_core::domain::revocation::RevocationState;
 use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::name;
 use maud::{Markup, html};
 use x509_cert::ext::pkix::name::GeneralName;
 
@@ -43,7 +44,7 @@ impl Decoded {
         );
         let verdict = if request.verify().is_ok() { "made with the key above" } else { "does not fit the key above" };
         Self {
-            subject: request.subject().to_string(),
+            subject: name::to_text(request.subject()),
             alt_names: request
                 .subject_alt_names()
                 .map_or_else(|_| vec![unreadable()], |names| names.iter().map(alt_name).collect()),

@@ -4,10 +4,10 @@
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc4519;
+use keyside_pki::name::text_of;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::Name;
 
-use crate::domain::distinguished_name::text_of;
 use crate::domain::key_size::KeySize;
 
 /// What stands for a name of which no file name can be made.

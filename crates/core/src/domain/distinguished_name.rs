@@ -2,11 +2,12 @@
 
 use core::str::FromStr;
 
-use der::asn1::{Any, AnyRef, PrintableStringRef, Utf8StringRef};
+use der::Decode;
+use der::asn1::{AnyRef, PrintableStringRef};
 use der::oid::ObjectIdentifier;
-use der::oid::db::{rfc3280, rfc4519};
-use der::{Decode, Tag, Tagged};
+use der::oid::db::rfc4519;
 use keyside_pki::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of};
+use keyside_pki::name::{ATTRIBUTES, attribute_to_text, text_of};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RelativeDistinguishedName};
 
@@ -83,29 +84,6 @@ pub enum SubjectTemplateFault {
     #[error("a subject template has CN={PLACEHOLDER} exactly once")]
     CommonName,
 }
-
-/// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
-/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make a tenth of
-/// what a browser loads.
-const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
-    ("CN", rfc4519::CN, UTF8_STRING),
-    ("O", rfc4519::O, UTF8_STRING),
-    ("OU", rfc4519::OU, UTF8_STRING),
-    ("C", rfc4519::C, PRINTABLE_STRING),
-    ("ST", rfc4519::ST, UTF8_STRING),
-    ("L", rfc4519::L, UTF8_STRING),
-    ("STREET", rfc4519::STREET, UTF8_STRING),
-    ("DC", rfc4519::DC, IA5_STRING),
-    ("UID", rfc4519::UID, UTF8_STRING),
-    ("SN", rfc4519::SN, UTF8_STRING),
-    ("givenName", rfc4519::GIVEN_NAME, UTF8_STRING),
-    ("initials", rfc4519::INITIALS, UTF8_STRING),
-    ("generationQualifier", rfc4519::GENERATION_QUALIFIER, UTF8_STRING),
-    ("title", rfc4519::TITLE, UTF8_STRING),
-    ("dnQualifier", rfc4519::DN_QUALIFIER, PRINTABLE_STRING),
-    ("serialNumber", rfc4519::SERIAL_NUMBER, PRINTABLE_STRING),
-    ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
-];
 
 /// The parts of `text` between separators that have no backslash before them.
 fn unescaped(text: &str, separator: char) -> Result<Vec<&str>, SubjectTemplateFault> {
@@ -222,8 +200,8 @@ impl SubjectTemplate {
         Name::from_der(&self.to_der(common_name))
     }
 
-    /// The Common Name of `subject`, if it follows this template to the letter. PrintableString and UTF8String are the same here
-    /// (RFC 5280, section 7.1): programs choose as they like.
+    /// The Common Name of `subject`, if it follows this template to the letter, in whatever string types (RFC 5280, section 7.1):
+    /// programs choose as they like.
     pub fn common_name_of(&self, subject: &Name) -> Option<String> {
         let common_name = common_name_of(subject)?;
         is_same(&self.subject(&common_name).ok()?, subject).then_some(common_name)
@@ -248,11 +226,13 @@ impl SubjectTemplate {
         for wanted in missing {
             let instead = foreign.iter().position(|found| found.oid == wanted.oid).map(|place| foreign.remove(place));
             differences.push(match instead {
-                Some(found) => SubjectDifference::Other { wanted: wanted.to_string(), found: found.to_string() },
-                None => SubjectDifference::Missing(wanted.to_string()),
+                Some(found) => {
+                    SubjectDifference::Other { wanted: attribute_to_text(wanted), found: attribute_to_text(found) }
+                }
+                None => SubjectDifference::Missing(attribute_to_text(wanted)),
             });
         }
-        differences.extend(foreign.into_iter().map(|found| SubjectDifference::Foreign(found.to_string())));
+        differences.extend(foreign.into_iter().map(|found| SubjectDifference::Foreign(attribute_to_text(found))));
         if differences.is_empty() {
             differences.push(SubjectDifference::Order);
         }
@@ -296,7 +276,7 @@ fn is_same_attribute(one: &AttributeTypeAndValue, other: &AttributeTypeAndValue)
     one.oid == other.oid && is_same_value
 }
 
-/// The first Common Name of `name`, where it is a PrintableString or a UTF8String.
+/// The first Common Name of `name`.
 pub fn common_name_of(name: &Name) -> Option<String> {
     name.iter().find(|attribute| attribute.oid == rfc4519::CN).and_then(|attribute| text_of(&attribute.value))
 }
@@ -316,20 +296,12 @@ fn to_rdn(attributes: &[Attribute]) -> Vec<u8> {
     set_of(attributes.iter().map(|(oid, value)| element(SEQUENCE, &[&element::oid(*oid), value])).collect())
 }
 
-/// The text of a directory string.
-pub(crate) fn text_of(value: &Any) -> Option<String> {
-    match value.tag() {
-        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
     use der::Encode;
+    use der::asn1::Any;
     use x509_cert::name::RdnSequence;
 
     use super::*;

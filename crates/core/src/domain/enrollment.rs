@@ -1,7 +1,7 @@
 //! An enrollment: what this browser holds of one request, from the key pair to the certificate.
 
 use keyside_pki::certificate::CertificateSummary;
-use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::certification_request;
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use serde::{Deserialize, Serialize};
@@ -80,13 +80,12 @@ impl TryFrom<&FullPkiRequest> for Renewal {
 
     fn try_from(request: &FullPkiRequest) -> Result<Self, Error> {
         let certificate = request.signer().summary();
-        let requested = CertificationRequest::from_der(request.certification_request())?;
-        let certified = request.signer().parsed().tbs_certificate().subject_public_key_info();
+        let requested = certification_request::subject_public_key_info(request.certification_request())?;
         Ok(Self {
             full_pki_request: request.der().to_vec().into(),
             serial_number: certificate.serial_number,
             not_after: certificate.not_after,
-            same_key: requested.subject_public_key_info() == certified,
+            same_key: request.signer().certifies(requested),
         })
     }
 }

@@ -3,6 +3,7 @@
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc5280, rfc5912};
 use keyside_pki::certificate::Certificate;
+use keyside_pki::name;
 use keyside_pki::public_key::{ED_25519, PublicKey};
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -49,7 +50,7 @@ pub(super) fn describe(certificate: &Certificate, friendly_name: Option<String>)
 pub(super) fn describe_crl(crl: &CertificateList) -> InspectedCrl {
     let list = &crl.tbs_cert_list;
     InspectedCrl {
-        issuer: list.issuer.to_string(),
+        issuer: name::to_text(&list.issuer),
         this_update: list.this_update.to_unix_duration().as_secs(),
         next_update: list.next_update.map(|next| next.to_unix_duration().as_secs()),
         revoked: list.revoked_certificates.as_ref().map_or(0, Vec::len),
@@ -64,7 +65,7 @@ pub(super) fn alternative_names(names: &[GeneralName]) -> Vec<String> {
             GeneralName::Rfc822Name(address) => address.to_string(),
             GeneralName::DnsName(name) => name.to_string(),
             GeneralName::UniformResourceIdentifier(uri) => uri.to_string(),
-            GeneralName::DirectoryName(name) => name.to_string(),
+            GeneralName::DirectoryName(name) => name::to_text(name),
             GeneralName::IpAddress(address) => ip_address(address.as_bytes()),
             GeneralName::RegisteredId(id) => id.to_string(),
             GeneralName::OtherName(name) => format!("another kind of name ({})", name.type_id),

@@ -8,7 +8,7 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
-use keyside_pki::pem;
+use keyside_pki::{name, pem};
 use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::name::GeneralName;
 
@@ -218,10 +218,10 @@ pub fn check(
     Ok(Findings {
         is_signed: verified.is_ok(),
         key,
-        subject: request.subject().to_string(),
+        subject: name::to_text(request.subject()),
         wanted_subject: template
             .and_then(|template| template.subject(device_name).ok())
-            .map(|subject| subject.to_string()),
+            .map(|subject| name::to_text(&subject)),
         common_name: common_name_of(request.subject()),
         names,
         has_email_address,

@@ -114,7 +114,7 @@ fn parse(certificates: &[Base64Bytes]) -> Result<Vec<Certificate>, Error> {
 fn root_first(trust_anchors: Vec<Certificate>, mut intermediates: Vec<Certificate>) -> Vec<Certificate> {
     let mut ordered = trust_anchors;
     while !intermediates.is_empty() {
-        let is_next = |candidate: &Certificate| ordered.iter().any(|issuer| issuer.subject() == candidate.issuer());
+        let is_next = |candidate: &Certificate| ordered.iter().any(|issuer| candidate.names_as_issuer(issuer));
         let next = intermediates.iter().position(is_next).unwrap_or_default();
         ordered.push(intermediates.remove(next));
     }

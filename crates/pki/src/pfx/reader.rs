@@ -119,7 +119,7 @@ impl Opened {
         let (place, _) = certificates
             .iter()
             .enumerate()
-            .filter(|(_, certificate)| certificate.subject_public_key_info().is_ok_and(|info| info == public_key))
+            .filter(|(_, certificate)| certificate.certifies(&public_key))
             .max_by_key(|(_, certificate)| certificate.validity().1)
             .ok_or(IdentityError::NoCertificate)?;
         let leaf = certificates.remove(place);

@@ -1,0 +1,198 @@
+//! Names (RFC 5280, section 4.1.2.4) as texts, whatever string type holds them, and whether two of them match.
+
+use der::asn1::Any;
+use der::oid::ObjectIdentifier;
+use der::oid::db::{rfc3280, rfc4519};
+use der::{Encode, Tag, Tagged};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::name::{Name, RelativeDistinguishedName};
+
+use crate::element::{IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element};
+use crate::key_pair::hex;
+
+/// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
+/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make a tenth of
+/// what a browser loads.
+pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
+    ("CN", rfc4519::CN, UTF8_STRING),
+    ("O", rfc4519::O, UTF8_STRING),
+    ("OU", rfc4519::OU, UTF8_STRING),
+    ("C", rfc4519::C, PRINTABLE_STRING),
+    ("ST", rfc4519::ST, UTF8_STRING),
+    ("L", rfc4519::L, UTF8_STRING),
+    ("STREET", rfc4519::STREET, UTF8_STRING),
+    ("DC", rfc4519::DC, IA5_STRING),
+    ("UID", rfc4519::UID, UTF8_STRING),
+    ("SN", rfc4519::SN, UTF8_STRING),
+    ("givenName", rfc4519::GIVEN_NAME, UTF8_STRING),
+    ("initials", rfc4519::INITIALS, UTF8_STRING),
+    ("generationQualifier", rfc4519::GENERATION_QUALIFIER, UTF8_STRING),
+    ("title", rfc4519::TITLE, UTF8_STRING),
+    ("dnQualifier", rfc4519::DN_QUALIFIER, PRINTABLE_STRING),
+    ("serialNumber", rfc4519::SERIAL_NUMBER, PRINTABLE_STRING),
+    ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
+];
+
+/// The text that an attribute's value holds; none where it holds no text.
+///
+/// Some programs put characters into a PrintableString or an IA5String that do not belong there. They are read as UTF-8, or else as Latin-1,
+/// which is also how TeletexString is read: so does OpenSSL, and so do those who write it.
+pub fn text_of(value: &Any) -> Option<String> {
+    let bytes = value.value();
+    match value.tag() {
+        Tag::Utf8String => core::str::from_utf8(bytes).ok().map(str::to_owned),
+        Tag::PrintableString | Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
+            Some(core::str::from_utf8(bytes).map_or_else(|_| latin_1(bytes), str::to_owned))
+        }
+        Tag::TeletexString => Some(latin_1(bytes)),
+        Tag::BmpString => {
+            let (units, rest) = bytes.as_chunks();
+            let units: Vec<u16> = units.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
+            rest.is_empty().then(|| String::from_utf16(&units).ok()).flatten()
+        }
+        _ => None,
+    }
+}
+
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// An attribute as RFC 4514 writes it, such as `O=Example`, but for one thing: an attribute without a name in [`ATTRIBUTES`] is shown with its
+/// text, too.
+pub fn attribute_to_text(AttributeTypeAndValue { oid, value }: &AttributeTypeAndValue) -> String {
+    let known = ATTRIBUTES.iter().find(|(_, known, _)| known == oid);
+    let mut shown = known.map_or_else(|| oid.to_string(), |(name, ..)| (*name).to_owned());
+    shown.push('=');
+    let Some(text) = text_of(value) else {
+        shown.push('#');
+        shown.push_str(&hex(&value.to_der().unwrap_or_default()));
+        return shown;
+    };
+    let last = text.chars().count().saturating_sub(1);
+    for (place, c) in text.chars().enumerate() {
+        match c {
+            '#' if place == 0 => shown.push_str("\\#"),
+            ' ' if place == 0 || place == last => shown.push_str("\\ "),
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => shown.extend(['\\', c]),
+            '\0'..='\x1F' | '\x7F' => shown.extend(["\\", &hex(&[c as u8])]),
+            _ => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// A name as RFC 4514 writes it: the most significant part last.
+pub fn to_text(name: &Name) -> String {
+    let mut parts: Vec<String> =
+        name.iter_rdn().map(|rdn| rdn.iter().map(attribute_to_text).collect::<Vec<_>>().join("+")).collect();
+    parts.reverse();
+    parts.join(",")
+}
+
+/// True if two names match (RFC 5280, section 7.1): the same attributes in the same order, with texts that differ at most in their string
+/// type, in case, and in spaces.
+pub fn is_match(one: &Name, other: &Name) -> bool {
+    one.iter_rdn().count() == other.iter_rdn().count()
+        && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| prepared(one) == prepared(other))
+}
+
+/// The attributes of a relative distinguished name, whose order does not matter, ready to be compared: type, and text or else value.
+fn prepared(rdn: &RelativeDistinguishedName) -> Vec<Vec<u8>> {
+    let mut attributes: Vec<_> = rdn
+        .iter()
+        .map(|AttributeTypeAndValue { oid, value }| {
+            let value = text_of(value).map_or_else(
+                || value.to_der().unwrap_or_default(),
+                |text| element(UTF8_STRING, &[prepared_text(&text).as_bytes()]),
+            );
+            element(SEQUENCE, &[oid.as_bytes(), &value])
+        })
+        .collect();
+    attributes.sort_unstable();
+    attributes
+}
+
+/// A text as caseIgnoreMatch compares it (RFC 4518, section 2): without what cannot be seen, in lowercase, and with one space for several.
+/// Compatibility normalization (section 2.3) is left out: a CA copies its own name, and its tables would be a large part of a program.
+fn prepared_text(text: &str) -> String {
+    let shown = text.chars().filter(|c| !matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}'));
+    let lower: String = shown.flat_map(char::to_lowercase).collect();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use core::str::FromStr;
+
+    use der::{Decode, Encode};
+
+    use super::*;
+    use crate::element::{SET, oid};
+
+    /// A name with this one attribute, an organization, in this string type.
+    fn organization(tag: Tag, value: &[u8]) -> Name {
+        let attribute = element(SEQUENCE, &[&oid(rfc4519::O), &Any::new(tag, value).unwrap().to_der().unwrap()]);
+        Name::from_der(&element(SEQUENCE, &[&element(SET, &[&attribute])])).unwrap()
+    }
+
+    #[test]
+    fn a_text_is_the_same_in_every_string_type() {
+        let utf_8 = organization(Tag::Utf8String, "Müller & Söhne".as_bytes());
+        let utf_16: Vec<u8> = "Müller & Söhne".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let latin_1 = b"M\xFCller & S\xF6hne";
+        for (tag, value) in [
+            (Tag::BmpString, utf_16.as_slice()),
+            (Tag::TeletexString, latin_1),
+            (Tag::PrintableString, latin_1),
+            (Tag::PrintableString, "Müller & Söhne".as_bytes()),
+            (Tag::Ia5String, latin_1),
+        ] {
+            let other = organization(tag, value);
+            assert!(is_match(&utf_8, &other), "{tag:?}");
+            assert_eq!(to_text(&other), "O=Müller & Söhne", "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn case_and_spaces_do_not_matter_and_all_else_does() {
+        let name = Name::from_str("CN=Ada Example,O=Example,C=US").unwrap();
+        for same in [
+            "CN=ADA EXAMPLE,O=example,C=us",
+            "CN=Ada   Example,O=Example\\ ,C=US",
+            "CN=Ada\u{A0}Example,O=Example,C=US",
+        ] {
+            assert!(is_match(&name, &Name::from_str(same).unwrap()), "{same}");
+        }
+        for other in [
+            "CN=Ada Example,O=Example",
+            "CN=Ada Example,C=US,O=Example",
+            "CN=AdaExample,O=Example,C=US",
+            "CN=Ada Example,OU=Example,C=US",
+            "CN=Ada Example+O=Example,C=US",
+            "CN=Ada Exämple,O=Example,C=US",
+        ] {
+            assert!(!is_match(&name, &Name::from_str(other).unwrap()), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_order_within_one_part_does_not_matter() {
+        let [one, other] =
+            ["CN=Ada+SERIALNUMBER=1,C=US", "SERIALNUMBER=1+CN=Ada,C=US"].map(|text| Name::from_str(text).unwrap());
+        assert!(is_match(&one, &other));
+        assert!(!is_match(&one, &Name::from_str("CN=Ada+SERIALNUMBER=2,C=US").unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_text_is_compared_and_shown_as_it_is() {
+        let number = organization(Tag::Integer, &[5]);
+        assert!(is_match(&number, &organization(Tag::Integer, &[5])));
+        assert!(!is_match(&number, &organization(Tag::Integer, &[6])));
+        assert_eq!(to_text(&number), "O=#020105");
+        assert_eq!(text_of(&Any::new(Tag::BmpString, [0xD8, 0]).unwrap()), None, "half a character");
+        assert_eq!(text_of(&Any::new(Tag::BmpString, [0]).unwrap()), None);
+    }
+}

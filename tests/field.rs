@@ -1,0 +1,150 @@
+//! Files as the programs of the field write them, each with what is right about it. They were rebuilt from public reports of people who
+//! could not get on with them; names are invented, and the keys were thrown away.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_path;
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::error::Error;
+use keyside_pki::{certs_only, name, pem};
+
+/// 2027-01-15T08:00:00Z: everything is valid then.
+const AT: u64 = 1_800_000_000;
+
+/// A request of a device, as most of the files have it.
+const DEVICE: &str = "CN=rig-1,OU=Devices,O=Example,C=US";
+
+/// CertificationRequests whose signature is sound, with their subject.
+const REQUESTS: [(&str, &str); 7] = [
+    // Bouncy Castle leaves the NULL beside rsaEncryption out.
+    ("csr16-spki-no-null.pem", DEVICE),
+    // Some programs write a SET in the order in which they were told its elements.
+    ("csr08-unsorted-attributes.pem", DEVICE),
+    ("csr09-unordered-rdn.pem", "serialNumber=1+CN=rig-1,OU=Devices,O=Example,C=US"),
+    ("csr03-t61.pem", DEVICE),
+    ("csr28-ia5.pem", DEVICE),
+    ("csr02-bmp-cn.pem", DEVICE),
+    ("csr10-printable-ampersand.pem", "CN=rig_1,OU=Devices,O=Example & Sons,C=US"),
+];
+
+/// Certificates with their subject, whatever string type has it.
+const SUBJECTS: [(&str, &str); 3] = [
+    ("crt02-t61-subject.pem", "CN=José Ñandú,O=COMPAÑIA EJEMPLO,C=MX"),
+    ("crt02b-bmp-subject.pem", "CN=Jörg Müller,O=Beispiel GmbH,C=DE"),
+    ("crt02c-printable-amp.pem", "CN=Ada_Example*,O=Wells & Sons,C=US"),
+];
+
+/// PEM files of a leaf with its chain, the root last, that lead to that root.
+const CHAINS: [&str; 3] =
+    ["crt04d-critical-false-chain.pem", "crt04b-unordered-rdn-chain.pem", "crt10-issuer-printable-vs-utf8.pem"];
+
+/// Folders with a leaf, an issuing CA and a root, and whether the leaf leads to the root.
+const PATHS: [(&str, bool); 8] = [
+    // DEFAULT FALSE written out, as it was signed.
+    ("leaf_critical_false", true),
+    ("issuing_critical_false", true),
+    // GeneralizedTime before 2050.
+    ("leaf_generalized_time", true),
+    ("leaf_issuer_in_other_case", true),
+    ("leaf_issuer_utf8_string", true),
+    // Changed after it was signed, in a way that a new encoding would undo.
+    ("changed_to_critical_false", false),
+    ("changed_to_unsorted_rdn", false),
+    ("issuing_basic_constraints_with_garbage", false),
+];
+
+fn file(name: &str) -> Vec<u8> {
+    fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/field").join(name)).unwrap()
+}
+
+fn blocks(label: &'static str, name: &str) -> Vec<Vec<u8>> {
+    pem::decode_all(label, &String::from_utf8(file(name)).unwrap()).unwrap()
+}
+
+fn certificates(name: &str) -> Vec<Certificate> {
+    blocks(pem::CERTIFICATE, name).iter().map(|der| Certificate::from_der(der).unwrap()).collect()
+}
+
+#[test]
+fn a_sound_request_is_never_called_forged() {
+    for (name, subject) in REQUESTS {
+        let request = CertificationRequest::from_der(&blocks(pem::CERTIFICATE_REQUEST, name)[0]).unwrap();
+        assert_eq!(request.verify(), Ok(()), "{name}");
+        assert_eq!(name::to_text(request.subject()), subject, "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_was_changed_is() {
+    for (name, _) in REQUESTS {
+        let good = blocks(pem::CERTIFICATE_REQUEST, name).remove(0);
+        for place in (0..good.len()).step_by(7) {
+            let mut bad = good.clone();
+            bad[place] ^= 1;
+            let verdict = CertificationRequest::from_der(&bad).and_then(|request| request.verify());
+            assert!(verdict.is_err(), "{name}, byte {place}");
+        }
+    }
+}
+
+#[test]
+fn a_request_and_the_other_encoding_of_its_key_are_of_one_key() {
+    let without_null = CertificationRequest::from_der(&blocks(pem::CERTIFICATE_REQUEST, REQUESTS[0].0)[0]).unwrap();
+    let key = keyside_pki::certification_request::subject_public_key_info(without_null.der()).unwrap();
+    let rsa_encryption = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
+    let place = key.windows(rsa_encryption.len()).position(|window| window == rsa_encryption).unwrap();
+    let mut with_null = key.to_vec();
+    with_null.splice(place + rsa_encryption.len()..place + rsa_encryption.len(), [0x05, 0x00]);
+    // The lengths of the AlgorithmIdentifier and of the whole.
+    with_null[place - 1] += 2;
+    with_null[3] += 2;
+    assert!(keyside_pki::public_key::is_same(key, &with_null));
+    *with_null.last_mut().unwrap() ^= 1;
+    assert!(!keyside_pki::public_key::is_same(key, &with_null));
+}
+
+#[test]
+fn a_subject_is_shown_as_text() {
+    for (name, subject) in SUBJECTS {
+        assert_eq!(certificates(name)[0].summary().subject, subject, "{name}");
+    }
+}
+
+#[test]
+fn a_sound_chain_builds() {
+    for name in CHAINS {
+        let chain = certificates(name);
+        let path = certification_path::build(&chain[0], &chain[1..], &chain[chain.len() - 1..], AT);
+        assert_eq!(path.map(|path| path.len()), Ok(3), "{name}");
+    }
+}
+
+#[test]
+fn a_path_leads_where_it_was_signed_to_lead() {
+    for (folder, leads) in PATHS {
+        let [leaf, issuing, root] = ["leaf", "issuing", "root"].map(|name| file(&format!("paths/{folder}/{name}.der")));
+        let path = Certificate::from_der(&leaf).and_then(|leaf| {
+            let [issuing, root] = [issuing, root].map(|der| Certificate::from_der(&der));
+            Ok(certification_path::build(&leaf, &[issuing?], &[root?], AT))
+        });
+        assert_eq!(matches!(path, Ok(Ok(_))), leads, "{folder}: {path:?}");
+    }
+}
+
+#[test]
+fn certificates_go_into_a_certs_only_file_as_they_came() {
+    for name in CHAINS {
+        let chain = blocks(pem::CERTIFICATE, name);
+        let written = certs_only::encode(&chain.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+        let mut read = certs_only::decode(&written).unwrap().certificates;
+        let mut sorted = chain.clone();
+        read.sort();
+        sorted.sort();
+        assert_eq!(read, sorted, "{name}");
+    }
+    assert!(matches!(certs_only::encode(&[b"no certificate"]), Err(Error::Malformed { .. })));
+}
