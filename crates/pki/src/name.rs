@@ -1,13 +1,13 @@
 //! Names (RFC 5280, section 4.1.2.4) as texts, whatever string type holds them, and whether two of them match.
 
-use der::asn1::Any;
+use der::asn1::{Any, PrintableStringRef};
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc3280, rfc4519};
-use der::{Encode, Tag, Tagged};
+use der::{Decode, Encode, Tag, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RelativeDistinguishedName};
 
-use crate::element::{IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element};
+use crate::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of};
 use crate::key_pair::hex;
 
 /// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
@@ -90,6 +90,34 @@ pub fn to_text(name: &Name) -> String {
     parts.join(",")
 }
 
+/// The same name in the string types that a CA writes (RFC 5280, section 4.1.2.4): texts in UTF8String, or in PrintableString where they are and
+/// may be, and those of a few attributes in the types of [`ATTRIBUTES`].
+///
+/// # Errors
+/// The name cannot be encoded.
+pub fn to_standard_types(name: &Name) -> der::Result<Name> {
+    let attribute = |AttributeTypeAndValue { oid, value }: &AttributeTypeAndValue| {
+        let value = match text_of(value) {
+            Some(text) => {
+                let is_printable = PrintableStringRef::new(&text).is_ok();
+                let wanted = ATTRIBUTES.iter().find(|(_, known, _)| known == oid).map_or(UTF8_STRING, |(.., tag)| *tag);
+                let tag = match wanted {
+                    PRINTABLE_STRING if is_printable => PRINTABLE_STRING,
+                    IA5_STRING if text.is_ascii() => IA5_STRING,
+                    _ if is_printable && value.tag() == Tag::PrintableString => PRINTABLE_STRING,
+                    _ => UTF8_STRING,
+                };
+                element(tag, &[text.as_bytes()])
+            }
+            None => value.to_der()?,
+        };
+        Ok(element(SEQUENCE, &[&element::oid(*oid), &value]))
+    };
+    let rdn = |rdn: &RelativeDistinguishedName| Ok(set_of(rdn.iter().map(attribute).collect::<der::Result<_>>()?));
+    let rdns = name.iter_rdn().map(rdn).collect::<der::Result<Vec<_>>>()?;
+    Name::from_der(&element(SEQUENCE, &[&rdns.concat()]))
+}
+
 /// True if two names match (RFC 5280, section 7.1): the same attributes in the same order, with texts that differ at most in their string
 /// type, in case, and in spaces.
 pub fn is_match(one: &Name, other: &Name) -> bool {
@@ -127,8 +155,6 @@ mod tests {
 
     use core::str::FromStr;
 
-    use der::{Decode, Encode};
-
     use super::*;
     use crate::element::{SET, oid};
 
@@ -154,6 +180,21 @@ mod tests {
             assert!(is_match(&utf_8, &other), "{tag:?}");
             assert_eq!(to_text(&other), "O=Müller & Söhne", "{tag:?}");
         }
+    }
+
+    #[test]
+    fn a_ca_writes_texts_in_the_string_types_of_today() {
+        let types = |name: &Name| -> Vec<Tag> {
+            to_standard_types(name).unwrap().iter().map(|attribute| attribute.value.tag()).collect()
+        };
+        assert_eq!(types(&organization(Tag::TeletexString, b"M\xFCller")), [Tag::Utf8String]);
+        assert_eq!(types(&organization(Tag::PrintableString, b"Example")), [Tag::PrintableString], "as it is");
+        assert_eq!(types(&organization(Tag::PrintableString, b"Example & Sons")), [Tag::Utf8String]);
+        assert_eq!(types(&organization(Tag::Integer, &[5])), [Tag::Integer], "no text");
+        let name = Name::from_str("CN=Ada+SERIALNUMBER=1,DC=example,C=US").unwrap();
+        assert!(is_match(&name, &to_standard_types(&name).unwrap()));
+        let tags = [Tag::PrintableString, Tag::Ia5String];
+        assert_eq!(types(&name).get(..2), Some(&tags[..]), "C and DC");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::encrypted_private_key;
 use keyside_pki::key_pair::KeyPair;
-use keyside_pki::pem;
+use keyside_pki::{name, pem};
 use rsa::pkcs1v15::{Signature, SigningKey};
 use rsa::signature::Signer as _;
 use sha2::Sha256;
@@ -196,7 +196,7 @@ impl EmbeddedCa {
         if order.not_before >= issuer_end {
             return Err(CaError::Expired);
         }
-        let subject = request.subject().clone();
+        let subject = name::to_standard_types(request.subject())?;
         let public_key = request.subject_public_key_info().clone();
         let (purposes, names) = match &order.holder {
             Holder::Person { email_address } => (

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use der::Encode;
+use der::{Decode, Encode, Tag, Tagged};
 use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, PEM_CERTIFICATE_CHAIN, PKCS7_CERTS_ONLY, PKIX_CERT,
     ProblemKind, RequestState, RequestStatus, certificate_path, request_path,
@@ -13,14 +13,17 @@ use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
 use keyside_gateway::clock;
 use keyside_gateway::config::{Ca, Config};
 use keyside_pki::certificate::Certificate;
-use keyside_pki::pem;
+use keyside_pki::{name, pem};
 use reqwest::Method;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
     SubjectKeyIdentifier,
 };
+use x509_cert::name::Name;
 
-use crate::harness::{Site, email, eventually, good_request, header, key, openssl, problem, submission};
+use crate::harness::{
+    Site, certification_request, email, eventually, good_request, header, key, openssl, problem, subject, submission,
+};
 
 #[tokio::test]
 async fn pending_turns_into_issued() {
@@ -110,6 +113,23 @@ async fn many_at_once_with_the_same_request_are_one_transaction() {
     );
     assert_eq!([a, a, a], [b, c, d]);
     assert_eq!(site.all_requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_subject_in_old_string_types_is_issued_in_those_of_today() {
+    const UNIT: &[u8] = b"Participants & External Users";
+    let site = Site::new().issuing_at_once();
+    let gateway = site.start(&[]);
+    let mut der = subject("Zoë Example").to_der().unwrap();
+    let place = der.windows(UNIT.len()).position(|window| window == UNIT).unwrap();
+    // Before the text stand its tag and its length. OpenSSL chooses a TeletexString for an ampersand where it is told `nombstr`.
+    der[place - 2] = 0x14;
+    let old = Name::from_der(&der).unwrap();
+    let request = certification_request(&key(), old.clone(), vec![email("ada@example.com")]);
+    let certificate = Certificate::from_der(&gateway.issued(gateway.submit_good(&request).await).await).unwrap();
+    assert!(name::is_match(certificate.subject(), &old));
+    let tags: Vec<Tag> = certificate.subject().iter().map(|attribute| attribute.value.tag()).collect();
+    assert!(tags.iter().all(|tag| [Tag::Utf8String, Tag::PrintableString].contains(tag)), "{tags:?}");
 }
 
 #[tokio::test]
