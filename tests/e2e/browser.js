@@ -30,6 +30,9 @@ const FAILED_REQUEST = new RegExp([
     '^error: (Failed to load resource|An unknown error occurred when fetching the script|TypeError: |JSHandle@error)',
     '^info: The page will not open without a network',
 ].join('|'));
+/** Firefox' line about a request that the service worker was answering when its page was left, which may happen to every test: the part with
+ * the other pages is fetched when the browser is idle. A page that is still there shows that the part did not come. */
+const LEFT = /^uncaught: Failed to load ‘[^’]+’\. A ServiceWorker intercepted the request/;
 let axe;
 /** How long anything may take, in milliseconds: a bound for what hangs, not a measure. */
 const PATIENCE = 120_000;
@@ -206,7 +209,7 @@ export class Tab {
 
     /** The console's lines that no test expected. */
     complaints() {
-        return this.console.filter((line) => !this.expected.some((pattern) => pattern.test(line)));
+        return this.console.filter((line) => ![LEFT, ...this.expected].some((pattern) => pattern.test(line)));
     }
 
     /** Opens a page, and waits until the program has taken it over. */
