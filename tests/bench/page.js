@@ -206,7 +206,8 @@ await report('page', options, files, [
     `${machine([name])}; ${RUNS} runs of each time.`,
     table(
         ['file', 'part', 'bytes', 'on the wire'],
-        files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file, part, raw, wire]),
+        // Without the hashes, which each build has others of.
+        files.map(({ file, part, raw_bytes: raw, brotli_bytes: wire }) => [file.replace(/-[0-9a-f]{16}(?=[._])/, ''), part, raw, wire]),
     ),
     `In all: ${['main job', 'other pages', 'worker', 'certificates', 'other'].map((part) => `${part} ${bytesOf(files, part)}`).join(', ')} bytes on the wire.`,
     `First visit, ${LINK.bitsPerSecond / 1e6} Mbit/s, ${LINK.latencyMilliseconds} ms, processor slowed down ${SLOWDOWN} times; median ms:`,
