@@ -98,6 +98,26 @@ test('a pasted request is checked, sent, approved after a reload, and collected 
     assert.match(await run('openssl', 'x509', '-in', leaf, '-noout', '-ext', 'subjectAltName'), /DNS:rig-1.example.com, IP Address:192.0.2.1/);
 });
 
+test('a subject in an old string type is shown as text, accepted, and certified in a string type of today', async () => {
+    const settings = join(folder, 'nombstr.cnf');
+    await writeFile(settings, '[req]\ndistinguished_name = name\nstring_mask = nombstr\n[name]\n');
+    const path = await csr('rig_1', { more: ['-config', settings] });
+    assert.match(await run('openssl', 'asn1parse', '-in', path), /T61STRING +:rig_1/);
+    const tab = await browser.tab(devices());
+    await pick(tab, path);
+    await tab.text('Fits the public key');
+    await tab.text('CN=rig_1,OU=Devices,O=Example Grid Operator,C=US');
+    assert.equal(await tab.value('Device Name'), 'rig_1');
+    await describe(tab, undefined);
+    await tab.press('Submit');
+    await tab.heading('Certificate Request Submitted');
+    const id = await transactionId(tab);
+    await issue(id);
+    await tab.press('Collect as PEM the certificate of rig_1');
+    const { path: certificate } = await browser.downloaded(/^rig_1 [0-9a-f]+ \S+ Test\.pem$/);
+    assert.match(await run('openssl', 'asn1parse', '-in', certificate), /UTF8STRING +:rig_1/);
+});
+
 test('a DER file is picked; the gateway is down at Submit, and the request goes out when it is back', async () => {
     const tab = await browser.tab(devices());
     await pick(tab, await csr('dpg-1', { form: 'DER' }));
