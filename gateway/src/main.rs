@@ -32,10 +32,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// The address that `serve` listens on by itself.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
-/// The page: `KEYSIDE_PAGE` names a list of its files that `cargo xtask build` has written. They are in the program and not in the library,
+/// The page: `KEYSIDE_EMBEDDED_PAGE` names a list of its files that `cargo xtask build` has written. They are in the program and not in the library,
 /// so that a new page costs no more than a link.
 #[cfg(has_page)]
-const EMBEDDED_PAGE: EmbeddedFiles = &include!(env!("KEYSIDE_PAGE"));
+const EMBEDDED_PAGE: EmbeddedFiles = &include!(env!("KEYSIDE_EMBEDDED_PAGE"));
 #[cfg(not(has_page))]
 const EMBEDDED_PAGE: EmbeddedFiles = &[];
 

@@ -40,7 +40,7 @@ pub(crate) fn build(toolbox: &Toolbox, public_url: &str) -> Result<Built> {
     }
     list_files(&page, &list)?;
     let mut cargo = toolbox.command("cargo")?;
-    cargo.env("KEYSIDE_PAGE", &list).args(["build", "--release", "--package", "keyside-gateway"]);
+    cargo.env("KEYSIDE_EMBEDDED_PAGE", &list).args(["build", "--release", "--package", "keyside-gateway"]);
     process::run(&mut cargo)?;
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
 }
