@@ -201,7 +201,7 @@ async fn a_renewal_that_was_taken_is_known_when_the_certificate_has_ended() {
     let renewal = sign(&request(&keys().1, subject("Ada Example"), ADDRESS), &old, &keys().0);
     let taken: RequestStatus = renew(&gateway, renewal.clone()).await.json().await.unwrap();
     drop(gateway);
-    let gateway = site.start_later(60 * clock::DAY, &["--manual-approval"]);
+    let gateway = site.start_later(61 * clock::DAY, &["--manual-approval"]);
     let other = sign(&request(&keys().1, subject("Eve Example"), ADDRESS), &old, &keys().0);
     assert_eq!(problem(renew(&gateway, other).await).await.kind, ProblemKind::CertificateNotAccepted);
     assert_eq!(renew(&gateway, renewal).await.json::<RequestStatus>().await.unwrap(), taken);
