@@ -120,6 +120,13 @@ export class Browser {
         });
     }
 
+    /** Starts it again with the same profile, after it has ended by itself. */
+    async relaunch() {
+        // What drove it may still be there.
+        await this.engine.close().catch(() => {});
+        await this.launch();
+    }
+
     /** Whether it still runs. */
     get alive() {
         return this.engine?.connected ?? false;

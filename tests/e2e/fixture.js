@@ -48,7 +48,7 @@ export function site({ gateway: options, prepare, needs: all } = {}) {
         }
         for (const each of borrowed.splice(0).reverse()) await each.stop();
         for (const proxy of proxies) proxy.reset();
-        if (!browser.alive) await browser.launch();
+        if (!browser.alive) await browser.relaunch();
         if (!gateway.alive) {
             left.push(`a gateway that has ended, saying:\n${gateway.log}`);
             await gateway.restart();

@@ -33,7 +33,7 @@ export async function launch({ profile, downloads, env, https, patience }) {
     // The only way to choose the folder for downloads, which are then saved without a question.
     await writeFile(join(folders.XDG_CONFIG_HOME, 'user-dirs.dirs'), `XDG_DOWNLOAD_DIR="${downloads}"\n`);
     // Without their margins the browser's own buttons leave room for a window as narrow as a telephone's.
-    await mkdir(join(folders.XDG_CONFIG_HOME, 'gtk-3.0'));
+    await mkdir(join(folders.XDG_CONFIG_HOME, 'gtk-3.0'), { recursive: true });
     await writeFile(join(folders.XDG_CONFIG_HOME, 'gtk-3.0', 'gtk.css'), '* { min-width: 0; padding: 0; margin: 0; font-size: 1px; }\n');
     const port = await freePort();
     const process = spawn(required('KEYSIDE_WEBKIT_DRIVER'), [`--port=${port}`, '--host=127.0.0.1'], {
