@@ -122,7 +122,7 @@ export class Browser {
 
     /** Starts it again with the same profile, after it has ended by itself. */
     async relaunch() {
-        // What drove it may still be there.
+        // Its driver may still be there.
         await this.engine.close().catch(() => {});
         await this.launch();
     }
