@@ -11,8 +11,8 @@ use crate::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, 
 use crate::key_pair::hex;
 
 /// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
-/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make a tenth of
-/// what a browser loads.
+/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make up a
+/// tenth of the page.
 pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
     ("CN", rfc4519::CN, UTF8_STRING),
     ("O", rfc4519::O, UTF8_STRING),
@@ -134,7 +134,7 @@ fn prepared(rdn: &RelativeDistinguishedName) -> Vec<Vec<u8>> {
                 || value.to_der().unwrap_or_default(),
                 |text| element(UTF8_STRING, &[prepared_text(&text).as_bytes()]),
             );
-            element(SEQUENCE, &[oid.as_bytes(), &value])
+            element(SEQUENCE, &[&element::oid(*oid), &value])
         })
         .collect();
     attributes.sort_unstable();

@@ -241,7 +241,7 @@ impl CfsslCa {
             return refuse("it is for another key");
         }
         // CFSSL writes PrintableStrings where the request has UTF8Strings.
-        if !name::is_match(certificate.subject(), request.subject()) {
+        if name::to_text(certificate.subject()) != name::to_text(request.subject()) {
             return refuse("it has another subject");
         }
         let asked = match &order.holder {
@@ -303,7 +303,7 @@ impl CfsslCa {
         };
         let crl: CertificateList =
             Decode::from_der(&der).map_err(|error| fault(format!("it is not a CRL: {error}")))?;
-        // CFSSL writes names anew.
+        // CFSSL encodes names in its own way.
         if !name::is_match(&crl.tbs_cert_list.issuer, self.issuing.subject()) || !self.issuing.has_signed_crl(&der)? {
             return Err(fault("this CRL is not of CFSSL's CA".into()));
         }
