@@ -7,9 +7,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use keyside_pki::certificate::Certificate;
-use keyside_pki::certification_path;
-use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::certification_path::{self, Purpose};
+use keyside_pki::certification_request::{CertificationRequest, Oddity};
 use keyside_pki::error::Error;
+use keyside_pki::general_name::GeneralName;
 use keyside_pki::{certs_only, name, pem};
 
 /// 2027-01-15T08:00:00Z: everything is valid then.
@@ -19,7 +20,7 @@ const AT: u64 = 1_800_000_000;
 const DEVICE: &str = "CN=rig-1,OU=Devices,O=Example,C=US";
 
 /// CertificationRequests whose signature is sound, with their subject.
-const REQUESTS: [(&str, &str); 7] = [
+const REQUESTS: [(&str, &str); 12] = [
     // Bouncy Castle leaves the NULL beside rsaEncryption out.
     ("csr16-spki-no-null.pem", DEVICE),
     // Some programs write a SET in the order in which they were told its elements.
@@ -29,6 +30,13 @@ const REQUESTS: [(&str, &str); 7] = [
     ("csr28-ia5.pem", DEVICE),
     ("csr02-bmp-cn.pem", DEVICE),
     ("csr10-printable-ampersand.pem", "CN=rig_1,OU=Devices,O=Example & Sons,C=US"),
+    ("csr21-pss.pem", DEVICE),
+    // phpseclib and PKI.js leave the attributes out where there are none.
+    ("csr01-no-attributes.pem", DEVICE),
+    ("csr14-version1.pem", DEVICE),
+    // A length in more octets than it needs.
+    ("csr22-ber-length.pem", DEVICE),
+    ("csr33-san-utf8-dns.pem", DEVICE),
 ];
 
 /// Certificates with their subject, whatever string type has it.
@@ -39,11 +47,15 @@ const SUBJECTS: [(&str, &str); 3] = [
 ];
 
 /// PEM files of a leaf with its chain, the root last, that lead to that root.
-const CHAINS: [&str; 3] =
-    ["crt04d-critical-false-chain.pem", "crt04b-unordered-rdn-chain.pem", "crt10-issuer-printable-vs-utf8.pem"];
+const CHAINS: [&str; 4] = [
+    "crt04d-critical-false-chain.pem",
+    "crt04b-unordered-rdn-chain.pem",
+    "crt10-issuer-printable-vs-utf8.pem",
+    "crt08-pss-signed-chain.pem",
+];
 
 /// Folders with a leaf, an issuing CA and a root, and whether the leaf leads to the root.
-const PATHS: [(&str, bool); 8] = [
+const PATHS: [(&str, bool); 15] = [
     // DEFAULT FALSE written out, as it was signed.
     ("leaf_critical_false", true),
     ("issuing_critical_false", true),
@@ -51,10 +63,17 @@ const PATHS: [(&str, bool); 8] = [
     ("leaf_generalized_time", true),
     ("leaf_issuer_in_other_case", true),
     ("leaf_issuer_utf8_string", true),
+    ("critical_inhibit_any_policy", true),
+    ("critical_name_constraints", true),
+    ("critical_policy_constraints", true),
+    ("leaf_boolean_true_as_01", true),
+    ("leaf_not_before_1950", true),
+    ("leaf_version_0", true),
     // Changed after it was signed, in a way that a new encoding would undo.
     ("changed_to_critical_false", false),
     ("changed_to_unsorted_rdn", false),
     ("issuing_basic_constraints_with_garbage", false),
+    ("violated_name_constraints", false),
 ];
 
 fn file(name: &str) -> Vec<u8> {
@@ -115,10 +134,39 @@ fn a_subject_is_shown_as_text() {
 }
 
 #[test]
+fn a_serial_number_and_dates_are_shown_as_they_are() {
+    let summary = |name: &str| certificates(name)[0].summary();
+    assert_eq!(summary("crt01-negative-serial.pem").serial_number, "-075bcd15");
+    assert_eq!(summary("crt13-root-serial-zero.pem").serial_number, "00");
+    let without_seconds = summary("crt03c-utctime-no-seconds.pem");
+    let (start, end) = (1_735_689_600, 1_830_297_600);
+    assert_eq!((without_seconds.not_before, without_seconds.not_after), (start, end), "2025-01-01 to 2028-01-01");
+    let old = Certificate::from_der(&file("paths/leaf_not_before_1950/leaf.der")).unwrap().summary();
+    assert_eq!(old.not_before, -631_152_000, "1950-01-01");
+    assert!(certificates("crt06-bool-01.pem")[0].extensions().iter().any(|extension| extension.is_critical));
+}
+
+#[test]
+fn what_a_request_has_beside_the_standard_is_told() {
+    let read = |name: &str| CertificationRequest::from_der(&blocks(pem::CERTIFICATE_REQUEST, name)[0]).unwrap();
+    assert_eq!(read("csr01-no-attributes.pem").oddities(), [Oddity::NoAttributes]);
+    assert_eq!(read("csr14-version1.pem").oddities(), [Oddity::Version]);
+    assert_eq!(read("csr28-ia5.pem").oddities(), []);
+    let names: Vec<String> = read("csr33-san-utf8-dns.pem")
+        .subject_alt_names()
+        .unwrap()
+        .iter()
+        .flatten()
+        .map(GeneralName::to_text)
+        .collect();
+    assert_eq!(names, ["räksmörgås.example (with characters that such a name cannot have)", "rig-1.example.com"]);
+}
+
+#[test]
 fn a_sound_chain_builds() {
     for name in CHAINS {
         let chain = certificates(name);
-        let path = certification_path::build(&chain[0], &chain[1..], &chain[chain.len() - 1..], AT);
+        let path = certification_path::build(&chain[0], &chain[1..], &chain[chain.len() - 1..], AT, Purpose::Any);
         assert_eq!(path.map(|path| path.len()), Ok(3), "{name}");
     }
 }
@@ -129,7 +177,7 @@ fn a_path_leads_where_it_was_signed_to_lead() {
         let [leaf, issuing, root] = ["leaf", "issuing", "root"].map(|name| file(&format!("paths/{folder}/{name}.der")));
         let path = Certificate::from_der(&leaf).and_then(|leaf| {
             let [issuing, root] = [issuing, root].map(|der| Certificate::from_der(&der));
-            Ok(certification_path::build(&leaf, &[issuing?], &[root?], AT))
+            Ok(certification_path::build(&leaf, &[issuing?], &[root?], AT, Purpose::Any))
         });
         assert_eq!(matches!(path, Ok(Ok(_))), leads, "{folder}: {path:?}");
     }

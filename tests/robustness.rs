@@ -15,6 +15,7 @@ use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::inspection::{self, Surroundings};
 use keyside_core::protocol::{Answer, CertificateJob, FileAnswer, FileJob, Job};
 use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_path::Purpose;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::key_pair::KeyPair;
 use keyside_pki::{certification_path, certs_only, encrypted_private_key, pem, pfx};
@@ -87,10 +88,10 @@ fn certificates() {
             let _ = certs_only::encode(&[bytes]);
             let certificate = Certificate::from_der(bytes)?;
             let _ = (certificate.summary(), certificate.subject_public_key_info());
-            let _ = certification_path::build(&certificate, &intermediates, &trust_anchors, AT);
+            let _ = certification_path::build(&certificate, &intermediates, &trust_anchors, AT, Purpose::Any);
             let this = std::slice::from_ref(&certificate);
-            let _ = certification_path::build(&leaf, this, &trust_anchors, AT);
-            let _ = certification_path::build(&leaf, &intermediates, this, AT);
+            let _ = certification_path::build(&leaf, this, &trust_anchors, AT, Purpose::Any);
+            let _ = certification_path::build(&leaf, &intermediates, this, AT, Purpose::Any);
             Ok::<_, keyside_pki::error::Error>(())
         });
     }

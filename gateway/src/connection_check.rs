@@ -2,7 +2,7 @@
 
 use keyside_core::api::{ConnectionCheck, ConnectionVerdict, ShownCertificate};
 use keyside_pki::certificate::Certificate;
-use keyside_pki::certification_path::{self, PathError};
+use keyside_pki::certification_path::{self, PathError, Purpose};
 
 use crate::tls::Client;
 
@@ -37,7 +37,7 @@ pub fn answer(client: &Client, verdict: ConnectionVerdict, certificate: Option<&
 /// Whose it is counts first: the dates of another CA's certificate say nothing that helps.
 fn verdict(certificate: &Certificate, root: &Certificate, issuing: &Certificate, at: u64) -> ConnectionVerdict {
     let (issuing, root) = (std::slice::from_ref(issuing), std::slice::from_ref(root));
-    let path_at = |at| certification_path::build(certificate, issuing, root, at);
+    let path_at = |at| certification_path::build(certificate, issuing, root, at, Purpose::Any);
     let (not_before, not_after) = certificate.validity();
     // While it was, or will be, valid. One that never is has no such time, and no path.
     if path_at(at.max(not_before).min(not_after)).is_err() {

@@ -8,7 +8,7 @@ use keyside_core::domain::email_address;
 use keyside_core::domain::key_size::KeySize;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
-use x509_cert::ext::pkix::name::GeneralName;
+use keyside_pki::general_name::GeneralName;
 
 use crate::problem::Refusal;
 
@@ -115,14 +115,14 @@ fn check_subject(request: &CertificationRequest, template: &SubjectTemplate) -> 
 fn check_email_address(request: &CertificationRequest) -> Result<String, Refusal> {
     let refuse = |detail: String| Refusal::new(ProblemKind::EmailAddressNotAllowed, detail);
     let names = request.subject_alt_names().map_err(refusal)?;
-    let [GeneralName::Rfc822Name(address)] = names.as_slice() else {
+    let [Some(GeneralName::Rfc822(address))] = names.as_slice() else {
         return Err(refuse(format!(
             "The subjectAltName must have exactly one name, an rfc822Name; it has {} names, {} of them rfc822Names.",
             names.len(),
-            names.iter().filter(|name| matches!(name, GeneralName::Rfc822Name(_))).count()
+            names.iter().filter(|name| matches!(name, Some(GeneralName::Rfc822(_)))).count()
         )));
     };
-    let address = address.to_string();
+    let address = String::from_utf8_lossy(address).into_owned();
     email_address::check(&address).map_err(|fault| refuse(format!("“{address}”: {fault}.")))?;
     Ok(address)
 }
@@ -158,7 +158,7 @@ fn check_device(
 /// What is wrong with the bytes, as the API says it.
 fn refusal(error: Error) -> Refusal {
     match error {
-        Error::UnsupportedAlgorithm(_) => Refusal::new(
+        Error::UnsupportedAlgorithm(_) | Error::WeakAlgorithm(_) => Refusal::new(
             ProblemKind::AlgorithmNotAllowed,
             format!("{error}: use an RSA key, and sign with RSA and SHA-256, SHA-384 or SHA-512."),
         ),

@@ -3,12 +3,11 @@
 
 use keyside_core::api::{ProblemKind, RenewalPolicy};
 use keyside_pki::certificate::Certificate;
-use keyside_pki::certification_path::{self, PathError};
+use keyside_pki::certification_path::{self, PathError, Purpose};
 use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use keyside_pki::name;
-use x509_cert::ext::pkix::SubjectAltName;
 
 use crate::clock;
 use crate::policy::CheckedRequest;
@@ -22,7 +21,9 @@ pub fn read(der: &[u8]) -> Result<FullPkiRequest, Refusal> {
         Refusal::new(
             ProblemKind::RenewalSignatureInvalid,
             match error {
-                Error::UnsupportedAlgorithm(_) => format!("{error}: sign with RSA and SHA-256, SHA-384 or SHA-512."),
+                Error::UnsupportedAlgorithm(_) | Error::WeakAlgorithm(_) => {
+                    format!("{error}: sign with RSA and SHA-256, SHA-384 or SHA-512.")
+                }
                 _ => "It must be made with the private key of the current certificate.".into(),
             },
         )
@@ -33,7 +34,8 @@ pub fn read(der: &[u8]) -> Result<FullPkiRequest, Refusal> {
 /// Checks that the current certificate is one of `root` and `issuing`, and valid. `now` is in seconds since 1970-01-01T00:00:00Z.
 pub fn check_path(current: &Certificate, root: &[u8], issuing: &[u8], now: i64) -> Result<(), Refusal> {
     let authority = |der| Certificate::from_der(der).map_err(|error| Refusal::internal(&error));
-    certification_path::build(current, &[authority(issuing)?], &[authority(root)?], clock::to_unsigned(now))
+    let (issuing, root) = ([authority(issuing)?], [authority(root)?]);
+    certification_path::build(current, &issuing, &root, clock::to_unsigned(now), Purpose::ClientAuthentication)
         .map(|_| ())
         .map_err(|fault| {
             Refusal::new(
@@ -102,9 +104,8 @@ pub fn check_same(
 
 /// Checks that a device asks for the very names that its current certificate has.
 pub fn check_same_names(current: &Certificate, request: &CertificationRequest) -> Result<(), Refusal> {
-    let of_current = current.parsed().tbs_certificate().get_extension::<SubjectAltName>();
-    let of_current =
-        of_current.map_err(|error| Refusal::internal(&error))?.map(|(_, names)| names.0).unwrap_or_default();
+    let of_current = current.extensions().subject_alt_names();
+    let of_current = of_current.map_err(|error| Refusal::internal(&error))?.unwrap_or_default();
     let of_request = request.subject_alt_names().map_err(|error| Refusal::internal(&error))?;
     // As many, and each of them, in whatever order.
     if of_current.len() != of_request.len() || !of_current.iter().all(|name| of_request.contains(name)) {

@@ -447,6 +447,24 @@ pub fn collect(error: &CollectError) -> Message {
             "The certificate does not lead to the expected certification authority",
             "Its chain does not end at a root that this site names, so no file was made. Do not use the certificate; tell your User Access Administrator, and quote the transaction ID.",
         ),
+        CollectError::Refused(why) => message(
+            "The certificate cannot be used",
+            format!(
+                "It comes from the expected certification authority, but {why}. No file was made. Tell your User Access Administrator, and quote the transaction ID."
+            ),
+        ),
+        CollectError::NotChecked(why) => message(
+            "The certificate cannot be checked here",
+            format!(
+                "This does not mean that something is wrong with it: {why}. No file was made. Send this text to your User Access Administrator."
+            ),
+        ),
+        CollectError::SubjectMismatch(subject) => message(
+            "The certificate has another name than your request",
+            format!(
+                "It was issued for {subject}, so no file was made. Tell your User Access Administrator, and quote the transaction ID."
+            ),
+        ),
         CollectError::NotYetValid(from) => message(
             "The certificate is not valid yet",
             format!(

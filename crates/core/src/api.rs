@@ -290,7 +290,7 @@ pub struct ShownCertificate {
     /// The serial number in lowercase hexadecimal.
     pub serial_number: String,
     /// The first second of its validity, since 1970-01-01T00:00:00Z.
-    pub not_before: u64,
+    pub not_before: i64,
     /// The last second of its validity, since 1970-01-01T00:00:00Z.
     pub not_after: u64,
     /// The e-mail addresses in it.

@@ -19,9 +19,9 @@ use core::fmt::Display;
 use core::str::FromStr;
 use core::time::Duration;
 
-use der::{DateTime, Encode};
+use der::DateTime;
 use keyside_pki::certificate::Certificate;
-use keyside_pki::certification_request::{self, CertificationRequest};
+use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use keyside_pki::key_pair::key_id;
@@ -257,9 +257,8 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         .map_err(|_| Damage::Block(pem::ENCRYPTED_PRIVATE_KEY))?;
     let certification_request = single(blocks, pem::CERTIFICATE_REQUEST)?;
     let request = read_request(&certification_request, application.key_size)?;
-    let spki = request.subject_public_key_info();
     Ok(Enrollment {
-        key_id: key_id(&spki.to_der().map_err(|_| Damage::Block(pem::CERTIFICATE_REQUEST))?),
+        key_id: key_id(request.subject_public_key_info()),
         created_at: seconds(headers, CREATED_AT)?,
         application,
         encrypted_private_key: encrypted_private_key.into(),
@@ -341,8 +340,7 @@ fn read_certificates(blocks: &str, request: &CertificationRequest) -> Result<Opt
         .iter()
         .map(|der| Certificate::from_der(der).map_err(malformed))
         .collect::<Result<_, _>>()?;
-    let requested = certification_request::subject_public_key_info(request.der()).map_err(malformed)?;
-    if !certificates.first().is_some_and(|leaf| leaf.certifies(requested)) {
+    if !certificates.first().is_some_and(|leaf| leaf.certifies(request.subject_public_key_info())) {
         return Err(Damage::KeyMismatch);
     }
     Ok(Some(certificates.iter().map(|certificate| certificate.der().to_vec().into()).collect()))
@@ -392,6 +390,8 @@ mod tests {
 
     use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use keyside_pki::{encrypted_private_key, full_pki_request};
+
+    use keyside_pki::certification_request;
 
     use super::*;
     use crate::domain::enrollment::Standing;

@@ -2,8 +2,9 @@
 
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
-use keyside_pki::certification_path::{self, PathError};
-use keyside_pki::certification_request;
+use keyside_pki::certification_path::{self, PathError, Purpose};
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::name;
 
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::common_name_of;
@@ -23,14 +24,23 @@ fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
     let Some((leaf, others)) = certificates.split_first() else {
         return Err(Failure::Unusable("there is no certificate".into()));
     };
-    let is_asked_for = match &job.asked_for {
-        AskedFor::Request(request) => leaf.certifies(certification_request::subject_public_key_info(&request.0)?),
-        AskedFor::CommonName(name) => common_name_of(leaf.subject()).as_ref() == Some(name),
-    };
-    if !is_asked_for {
-        return Err(Failure::KeyMismatch);
+    match &job.asked_for {
+        AskedFor::Request(request) => {
+            let request = CertificationRequest::from_der(&request.0)?;
+            if !leaf.certifies(request.subject_public_key_info()) {
+                return Err(Failure::KeyMismatch);
+            }
+            if !name::is_match(leaf.subject(), request.subject()) {
+                return Err(Failure::SubjectMismatch(name::to_text(leaf.subject())));
+            }
+        }
+        AskedFor::CommonName(name) if common_name_of(leaf.subject()).as_ref() != Some(name) => {
+            return Err(Failure::KeyMismatch);
+        }
+        AskedFor::CommonName(_) => (),
     }
-    Ok(certification_path::build(leaf, others, &trust_anchors, job.at).map(|path| Checked {
+    let path = certification_path::build(leaf, others, &trust_anchors, job.at, Purpose::ClientAuthentication);
+    Ok(path.map(|path| Checked {
         certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
         certificate: leaf.summary(),
     }))

@@ -3,10 +3,11 @@
 //! It runs inside a worker and is tested natively. What leaves this room is sealed or public. Here is the main job, which works with what
 //! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
 
+use keyside_pki::certificate::TbsCertificate;
 use keyside_pki::error::Error;
 use keyside_pki::key_pair::{KeyPair, key_id};
 use keyside_pki::public_key::is_same;
-use keyside_pki::{certificate, certification_request, encrypted_private_key, full_pki_request, pem, pfx};
+use keyside_pki::{certification_request, encrypted_private_key, full_pki_request, pem, pfx};
 use rand::CryptoRng;
 
 use crate::domain::base64_bytes::Base64Bytes;
@@ -127,14 +128,14 @@ async fn renew(
 /// Unseals the key of `certificate`.
 fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
     let key_pair = KeyPair::from_private_key_info(&encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?)?;
-    let certified = certificate::parts(&certificate.0)?.subject_public_key_info;
+    let certified = TbsCertificate::of(&certificate.0)?.subject_public_key_info;
     if is_same(&key_pair.to_subject_public_key_info()?, certified) { Ok(key_pair) } else { Err(Failure::KeyMismatch) }
 }
 
 /// Unseals the key and makes a file of it and its certification path.
 fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
     let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
-    let leaf = certificate::parts(&leaf.0)?;
+    let leaf = TbsCertificate::of(&leaf.0)?;
     let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
     let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
     if !is_same(&public, leaf.subject_public_key_info) {
@@ -199,7 +200,6 @@ mod tests {
     use std::collections::HashSet;
     use std::sync::OnceLock;
 
-    use der::Encode;
     use keyside_pki::certification_request::CertificationRequest;
     use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use pkcs8::DecodePrivateKey;
@@ -254,7 +254,7 @@ mod tests {
     /// The certificate that was asked for, and the issuing CA's.
     fn issued() -> Vec<Base64Bytes> {
         let request = CertificationRequest::from_der(&generated().certification_request.0).unwrap();
-        let spki = request.subject_public_key_info().clone();
+        let spki = request.subject_public_key_info();
         let leaf = authority().certify(request.subject().clone(), spki, NOW, NOW + YEAR);
         vec![leaf.into(), authority().issuing.clone().into()]
     }
@@ -470,7 +470,7 @@ mod tests {
         assert_eq!(request.subject().to_string(), "CN=Ada Example,O=Example,C=US");
         let clear = encrypted_private_key::decrypt(&generated.encrypted_private_key.0, passphrase().expose()).unwrap();
         let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
-        assert_eq!(request.subject_public_key_info().to_der().unwrap(), public);
+        assert_eq!(request.subject_public_key_info(), public);
         assert_eq!(generated.key_id, key_id(&public));
     }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use x509_cert::ext::pkix::name::GeneralName;
+use keyside_pki::general_name::GeneralName;
 
 /// The most names that one certificate may have.
 pub const MAXIMUM: usize = 10;
@@ -39,6 +39,9 @@ pub enum NamesFault {
     /// There is a name of another kind than dNSName, iPAddress and rfc822Name.
     #[error("there is a name that is neither a dNSName nor an iPAddress")]
     Kind,
+    /// There is a name that cannot be read.
+    #[error("there is a name that cannot be read")]
+    Unreadable,
     /// A dNSName is not a host name (RFC 1123, section 2.1); which. One with a wildcard would stand for other devices too.
     #[error("“{0}” is not the name of one host")]
     DnsName(String),
@@ -52,17 +55,21 @@ pub enum NamesFault {
 
 /// The dNSNames and iPAddresses among the names that a certification request has, for a device with this Common Name. An rfc822Name
 /// is passed over: it is about a person, and a device's certificate does not get it.
-pub fn of(common_name: &str, names: &[GeneralName]) -> Result<Vec<DeviceName>, NamesFault> {
+pub fn of(common_name: &str, names: &[Option<GeneralName>]) -> Result<Vec<DeviceName>, NamesFault> {
     let mut found = Vec::new();
     for name in names {
         match name {
-            GeneralName::DnsName(name) if is_host_name(name.as_str()) => {
-                found.push(DeviceName::Dns(name.as_str().to_owned()));
+            Some(GeneralName::Dns(name)) => {
+                let text = String::from_utf8_lossy(name);
+                if !is_host_name(&text) {
+                    return Err(NamesFault::DnsName(text.escape_debug().to_string()));
+                }
+                found.push(DeviceName::Dns(text.into_owned()));
             }
-            GeneralName::DnsName(name) => return Err(NamesFault::DnsName(name.as_str().escape_debug().to_string())),
-            GeneralName::IpAddress(address) => found.push(DeviceName::Ip(ip_address(address.as_bytes())?)),
-            GeneralName::Rfc822Name(_) => {}
-            _ => return Err(NamesFault::Kind),
+            Some(GeneralName::Ip(address)) => found.push(DeviceName::Ip(ip_address(address)?)),
+            Some(GeneralName::Rfc822(_)) => {}
+            Some(_) => return Err(NamesFault::Kind),
+            None => return Err(NamesFault::Unreadable),
         }
     }
     if found.len() > MAXIMUM {
@@ -106,21 +113,19 @@ fn ip_address(bytes: &[u8]) -> Result<IpAddr, NamesFault> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
-    use der::asn1::{Ia5String, OctetString};
-
     use super::*;
 
-    fn dns(name: &str) -> GeneralName {
-        GeneralName::DnsName(Ia5String::new(name).unwrap())
+    fn dns(name: &str) -> Option<GeneralName> {
+        Some(GeneralName::Dns(name.as_bytes().to_vec()))
     }
 
-    fn ip(bytes: &[u8]) -> GeneralName {
-        GeneralName::IpAddress(OctetString::new(bytes).unwrap())
+    fn ip(bytes: &[u8]) -> Option<GeneralName> {
+        Some(GeneralName::Ip(bytes.to_vec()))
     }
 
     #[test]
     fn the_names_of_a_host_are_read() {
-        let email = GeneralName::Rfc822Name(Ia5String::new("ops@example.com").unwrap());
+        let email = Some(GeneralName::Rfc822(b"ops@example.com".to_vec()));
         let six = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
         let names = [dns("rig-1.example.com"), email, dns("RIG1"), ip(&[192, 0, 2, 1]), ip(&six)];
         let found = of("rig-1", &names).unwrap();
@@ -138,7 +143,7 @@ mod tests {
         for bad in [&[][..], &[192, 0, 2], &[192, 0, 2, 0, 255, 255, 255, 0]] {
             assert_eq!(of("rig-1", &[ip(bad)]), Err(NamesFault::IpAddress), "{bad:?}");
         }
-        let uri = GeneralName::UniformResourceIdentifier(Ia5String::new("https://example.com").unwrap());
+        let uri = Some(GeneralName::Uri(b"https://example.com".to_vec()));
         assert_eq!(of("rig-1", &[uri]), Err(NamesFault::Kind));
         assert_eq!(of("rig-1", &vec![dns("a"); 11]), Err(NamesFault::TooMany(11)));
         assert!(of("rig-1", &vec![dns("a"); 10]).is_ok());

@@ -4,7 +4,7 @@
 
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
-use keyside_pki::certification_path;
+use keyside_pki::certification_path::{PathError, Purpose, Search};
 use keyside_pki::name;
 use keyside_pki::password_based_encryption::Encryption;
 use keyside_pki::pfx::Protection;
@@ -219,10 +219,19 @@ pub enum Finding {
         /// The certificate.
         item: usize,
     },
-    /// Whether the certificate leads anywhere is not known: signatures of this kind are not checked here.
+    /// The certificate leads to the configured CA by its signatures, but breaks a rule of RFC 5280.
+    PathRefused {
+        /// The certificate.
+        item: usize,
+        /// Which rule, as a clause.
+        why: String,
+    },
+    /// Whether the certificate leads anywhere cannot be told here.
     PathNotChecked {
         /// The certificate.
         item: usize,
+        /// Why, as a clause.
+        why: String,
     },
     /// The certificate has signed itself, and is not the configured CA's.
     SelfSigned {
@@ -272,7 +281,8 @@ impl Finding {
             | Self::LeadsToCa { item, .. }
             | Self::LeadsToRootInFile { item, .. }
             | Self::LeadsNowhere { item }
-            | Self::PathNotChecked { item }
+            | Self::PathRefused { item, .. }
+            | Self::PathNotChecked { item, .. }
             | Self::SelfSigned { item }
             | Self::NotYetValid { item }
             | Self::Expired { item }
@@ -314,8 +324,11 @@ pub fn inspect(
 
 fn findings(contents: &contents::Contents, surroundings: &Surroundings<'_>) -> Vec<Finding> {
     let mut findings = keys_and_what_they_fit(&contents.found);
+    let others: Vec<Certificate> = contents.certificates.iter().map(|(_, other)| other.clone()).collect();
+    let intermediates = [&others, surroundings.intermediates].concat();
+    let mut search = Search::new(&intermediates);
     for (item, certificate) in &contents.certificates {
-        findings.extend(certificate_findings(*item, certificate, &contents.certificates, surroundings));
+        findings.extend(certificate_findings(*item, certificate, &others, surroundings, &mut search));
     }
     for (item, found) in contents.found.iter().enumerate() {
         let (public_key, has_broken_hash) = match found {
@@ -378,8 +391,9 @@ fn keys_and_what_they_fit(found: &[Found]) -> Vec<Finding> {
 fn certificate_findings(
     item: usize,
     certificate: &Certificate,
-    all: &[(usize, Certificate)],
+    others: &[Certificate],
     surroundings: &Surroundings<'_>,
+    search: &mut Search<'_>,
 ) -> Vec<Finding> {
     let (not_before, not_after) = certificate.validity();
     let mut findings = Vec::new();
@@ -388,35 +402,32 @@ fn certificate_findings(
     } else if surroundings.at > not_after {
         findings.push(Finding::Expired { item });
     }
-    let others: Vec<Certificate> = all.iter().map(|(_, other)| other.clone()).collect();
-    let intermediates = [&others, surroundings.intermediates].concat();
     // A certificate that is not valid now led somewhere while it was.
     let at = surroundings.at.clamp(not_before, not_after.max(not_before));
-    let build = |anchors: &[Certificate]| certification_path::build(certificate, &intermediates, anchors, at);
+    let mut build = |anchors: &[Certificate]| search.build(certificate, anchors, at, Purpose::Any);
     let end = |path: Vec<Certificate>| path.last().map(|last| name::to_text(last.subject())).unwrap_or_default();
-    let is_anchor = surroundings.trust_anchors.contains(certificate);
-    findings.push(if is_anchor {
-        Finding::LeadsToCa { item, trust_anchor: name::to_text(certificate.subject()) }
-    } else if let Ok(path) = build(surroundings.trust_anchors) {
-        Finding::LeadsToCa { item, trust_anchor: end(path) }
-    } else if certificate.names_as_issuer(certificate) && certificate.verify_signed_by(certificate).is_ok() {
-        Finding::SelfSigned { item }
-    } else {
-        let roots: Vec<_> = others.iter().filter(|other| other.names_as_issuer(other)).cloned().collect();
-        let mut issuers = intermediates.iter().chain(surroundings.trust_anchors);
-        let is_unchecked = issuers.any(|issuer| {
-            certificate.names_as_issuer(issuer)
-                && matches!(
-                    certificate.verify_signed_by(issuer),
-                    Err(keyside_pki::error::Error::UnsupportedAlgorithm(_))
-                )
-        });
-        match build(&roots) {
-            Ok(path) => Finding::LeadsToRootInFile { item, root: end(path) },
-            Err(_) if is_unchecked => Finding::PathNotChecked { item },
-            Err(_) => Finding::LeadsNowhere { item },
+    if surroundings.trust_anchors.contains(certificate) {
+        findings.push(Finding::LeadsToCa { item, trust_anchor: name::to_text(certificate.subject()) });
+        return findings;
+    }
+    let to_ca = match build(surroundings.trust_anchors) {
+        Ok(path) => Ok(Finding::LeadsToCa { item, trust_anchor: end(path) }),
+        Err(PathError::Refused(why)) => Ok(Finding::PathRefused { item, why }),
+        Err(error) => Err(error),
+    };
+    findings.push(to_ca.unwrap_or_else(|to_ca| {
+        if certificate.names_as_issuer(certificate) && certificate.verify_signed_by(certificate).is_ok() {
+            return Finding::SelfSigned { item };
         }
-    });
+        let roots: Vec<_> = others.iter().filter(|other| other.names_as_issuer(other)).cloned().collect();
+        match (build(&roots), to_ca) {
+            (Ok(path), _) => Finding::LeadsToRootInFile { item, root: end(path) },
+            (_, PathError::NotChecked(why)) | (Err(PathError::NotChecked(why)), _) => {
+                Finding::PathNotChecked { item, why }
+            }
+            _ => Finding::LeadsNowhere { item },
+        }
+    }));
     findings
 }
 
@@ -607,7 +618,10 @@ mod tests {
     fn what_is_weak_is_told() {
         let sha_1 = inspect_at(vector!("sha_1.pem"), None, &[root()], THEN).unwrap();
         assert_eq!(certificate(&sha_1.found[0]).signature_algorithm, "RSA with SHA-1");
-        assert_eq!(sha_1.findings, [Finding::PathNotChecked { item: 0 }, Finding::BrokenHash { item: 0 }]);
+        let [Finding::PathRefused { item: 0, why }, Finding::BrokenHash { item: 0 }] = &sha_1.findings[..] else {
+            panic!("{sha_1:?}")
+        };
+        assert!(why.contains("SHA-1"), "{why}");
 
         let small = inspected(vector!("small.csr"), None);
         assert_eq!(small.findings, [Finding::SmallKey { item: 0, bits: 1024 }]);
@@ -654,10 +668,11 @@ mod tests {
         assert_eq!(certificate(leaf).public_key.kind, PublicKeyKind::EllipticCurve("P-384".into()));
         assert_eq!(certificate(leaf).signature_algorithm, "ECDSA with SHA-256");
         assert_eq!(certificate(root).public_key.kind, PublicKeyKind::EllipticCurve("P-256".into()));
-        assert!(matches!(request, Found::Request(request) if request.signature_fits.is_none()));
+        assert!(matches!(request, Found::Request(request) if request.signature_fits == Some(true)));
         assert!(inspection.findings.contains(&Finding::KeyFits { key: 0, item: 1 }));
         assert!(inspection.findings.contains(&Finding::KeyFits { key: 0, item: 2 }));
-        assert!(inspection.findings.contains(&Finding::PathNotChecked { item: 1 }));
+        let root = "CN=Curved Root".to_owned();
+        assert!(inspection.findings.contains(&Finding::LeadsToRootInFile { item: 1, root }), "{inspection:?}");
         let pkcs8 = the_one(vector!("elliptic_curve.key"));
         assert_eq!(private_key(&pkcs8).public_key, Some(certificate(leaf).public_key.clone()));
         let ed25519 = the_one(vector!("ed25519.pem"));

@@ -312,6 +312,9 @@ pub enum Failure {
     /// The certificate, the request or the name is another public key's.
     #[error("this is another key's")]
     KeyMismatch,
+    /// The certificate has another subject than the one that was asked for; which.
+    #[error("the certificate has another subject: {0}")]
+    SubjectMismatch(String),
     /// The file is of no kind that can be inspected.
     #[error("the file is none of the kinds that can be inspected")]
     NotRecognized,

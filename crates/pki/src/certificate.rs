@@ -1,34 +1,84 @@
 //! X.509 certificates (RFC 5280) that were read.
 
+use core::ops::Range;
+
+use der::Decode;
+use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
-use der::{Decode, Tag};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 
 use super::error::Error;
 use super::key_pair::hex;
-use super::{name, public_key, signature};
-use crate::element::{CONTEXT_0, Elements};
+use super::{name, public_key, signature, time};
+use crate::element::{BIT_STRING, CONTEXT_0, Elements, INTEGER, SEQUENCE, unexpected};
+use crate::extensions::Extensions;
+use crate::general_name::GeneralName;
 
 const STRUCTURE: &str = "Certificate";
+/// The tag of the `[3]` that the extensions stand in, constructed.
+const CONTEXT_3: u8 = 0xA3;
 
 /// A certificate, with the bytes it was read from.
+///
+/// What the field writes is read: versions and default values written out, dates before 1970, SETs in any order, object identifiers of any
+/// size. What is signed is the bytes that came, so that reading loosely changes no verdict on a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
-    parsed: x509_cert::Certificate,
+    subject: Name,
+    issuer: Name,
+    not_before: i64,
+    not_after: i64,
+    subject_public_key_info: Range<usize>,
+    serial_number: Range<usize>,
+    extensions: Extensions,
+    /// Whether it is of version 1, which has no extensions.
+    is_version_1: bool,
 }
 
 impl Certificate {
     /// Reads DER, to the last byte.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        Self::read(der).map_err(Error::malformed(STRUCTURE))
+    }
+
+    fn read(der: &[u8]) -> der::Result<Self> {
+        let mut whole = Elements::within(SEQUENCE, der)?;
+        let mut tbs = TbsCertificate::read(whole.next_sequence()?)?;
+        // signatureAlgorithm, signatureValue
+        whole.next(SEQUENCE)?;
+        whole.next(BIT_STRING)?;
+        whole.finish()?;
+        let mut validity = Elements::within(SEQUENCE, tbs.validity)?;
+        let (not_before, not_after) = (time::read(&validity.next_element()?)?, time::read(&validity.next_element()?)?);
+        validity.finish()?;
+        let mut extensions = Extensions::default();
+        while !tbs.rest.is_finished() {
+            let element = tbs.rest.next_element()?;
+            match element.tag {
+                CONTEXT_3 => extensions = Extensions::read(element.contents)?,
+                // issuerUniqueID, subjectUniqueID
+                0x81 | 0x82 => {}
+                _ => return Err(unexpected(element.tag)),
+            }
+        }
+        let range_of = |part: &[u8]| {
+            let start = part.as_ptr() as usize - der.as_ptr() as usize;
+            start..start + part.len()
+        };
         Ok(Self {
             der: der.to_vec(),
-            parsed: x509_cert::Certificate::from_der(der).map_err(Error::malformed(STRUCTURE))?,
+            subject: Name::from_der(tbs.subject)?,
+            issuer: Name::from_der(tbs.issuer)?,
+            not_before,
+            not_after,
+            subject_public_key_info: range_of(tbs.subject_public_key_info),
+            serial_number: range_of(Elements::of(tbs.serial_number).next(INTEGER)?),
+            extensions,
+            is_version_1: tbs.is_version_1,
         })
     }
 
@@ -37,91 +87,98 @@ impl Certificate {
         &self.der
     }
 
-    /// The structure as the crate `x509-cert` has it.
-    pub fn parsed(&self) -> &x509_cert::Certificate {
-        &self.parsed
-    }
-
     /// Whose certificate it is.
     pub fn subject(&self) -> &Name {
-        self.parsed.tbs_certificate().subject()
+        &self.subject
     }
 
     /// Who issued it.
     pub fn issuer(&self) -> &Name {
-        self.parsed.tbs_certificate().issuer()
+        &self.issuer
+    }
+
+    /// Its extensions.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// The SubjectPublicKeyInfo, DER, as the certificate has it.
-    pub fn subject_public_key_info(&self) -> Result<&[u8], Error> {
-        Ok(parts(&self.der)?.subject_public_key_info)
+    pub fn subject_public_key_info(&self) -> &[u8] {
+        self.der.get(self.subject_public_key_info.clone()).unwrap_or_default()
     }
 
     /// True if it certifies this public key, a SubjectPublicKeyInfo in DER.
     pub fn certifies(&self, subject_public_key_info: &[u8]) -> bool {
-        self.subject_public_key_info().is_ok_and(|own| public_key::is_same(own, subject_public_key_info))
+        public_key::is_same(self.subject_public_key_info(), subject_public_key_info)
     }
 
-    /// The first and the last second in which it is valid, since 1970-01-01T00:00:00Z.
+    /// The first and the last second in which it is valid, since 1970-01-01T00:00:00Z; 0 for one before.
     pub fn validity(&self) -> (u64, u64) {
-        let validity = self.parsed.tbs_certificate().validity();
-        (validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs())
+        (self.not_before.try_into().unwrap_or_default(), self.not_after.try_into().unwrap_or_default())
     }
 
     /// The serial number, unsigned, most significant byte first: without the zero byte that DER puts before a set first bit.
     pub fn serial_number(&self) -> &[u8] {
-        let bytes = self.parsed.tbs_certificate().serial_number().as_bytes();
-        bytes.strip_prefix(&[0]).unwrap_or(bytes)
+        let bytes = self.signed_serial_number();
+        match bytes {
+            [0, rest @ ..] if !rest.is_empty() => rest,
+            _ => bytes,
+        }
     }
 
-    /// Whether it may sign certificates with `below` further CA certificates between it and the leaf
-    /// (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
-    pub fn may_issue(&self, below: usize) -> bool {
-        let tbs = self.parsed.tbs_certificate();
-        let is_ca = matches!(
-            tbs.get_extension::<BasicConstraints>(),
-            Ok(Some((_, BasicConstraints { ca: true, path_len_constraint })))
-                if path_len_constraint.is_none_or(|most| below <= usize::from(most))
-        );
-        let may_sign = match tbs.get_extension::<KeyUsage>() {
-            Ok(Some((_, KeyUsage(usages)))) => usages.contains(KeyUsages::KeyCertSign),
-            Ok(None) => true,
-            Err(_) => false,
-        };
-        is_ca && may_sign
+    fn signed_serial_number(&self) -> &[u8] {
+        self.der.get(self.serial_number.clone()).unwrap_or_default()
+    }
+
+    /// The algorithm of its signature.
+    pub fn signature_algorithm(&self) -> Result<ObjectIdentifier, Error> {
+        signature::algorithm(STRUCTURE, &self.der)
+    }
+
+    /// True if it is of version 1, which cannot say that it is a CA's.
+    pub(crate) fn is_version_1(&self) -> bool {
+        self.is_version_1
+    }
+
+    /// Whether it says that it is a CA's (RFC 5280, section 4.2.1.9).
+    pub fn is_ca(&self) -> bool {
+        matches!(self.extensions.basic_constraints(), Ok(Some(constraints)) if constraints.is_ca)
+    }
+
+    /// Whether it may sign certificates (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
+    pub fn may_issue(&self) -> bool {
+        self.is_ca() && self.allows_key_usage("keyCertSign")
+    }
+
+    /// Whether the key may be used for this, a name of [`KEY_USAGES`](crate::extensions::KEY_USAGES): keyUsage says so, or is absent.
+    pub fn allows_key_usage(&self, usage: &str) -> bool {
+        self.extensions.key_usage().is_ok_and(|usages| usages.is_none_or(|usages| usages.allows(usage)))
+    }
+
+    /// Whether extKeyUsage does not speak against client authentication (RFC 5280, section 4.2.1.12).
+    pub(crate) fn has_purpose_of_client(&self) -> bool {
+        let good = [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE];
+        self.extensions.extended_key_usages().is_ok_and(|purposes| {
+            purposes.is_none_or(|purposes| {
+                purposes.iter().any(|purpose| good.iter().any(|good| good.as_bytes() == *purpose))
+            })
+        })
     }
 
     /// Whether it may authenticate a TLS client: nothing in keyUsage and extKeyUsage speaks against it
     /// (RFC 5280, sections 4.2.1.3 and 4.2.1.12).
     pub fn may_authenticate_client(&self) -> bool {
-        let tbs = self.parsed.tbs_certificate();
-        let may_sign = match tbs.get_extension::<KeyUsage>() {
-            Ok(Some((_, KeyUsage(usages)))) => usages.contains(KeyUsages::DigitalSignature),
-            Ok(None) => true,
-            Err(_) => false,
-        };
-        let has_purpose = match tbs.get_extension::<ExtendedKeyUsage>() {
-            Ok(Some((_, ExtendedKeyUsage(purposes)))) => {
-                purposes.iter().any(|purpose| [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE].contains(purpose))
-            }
-            Ok(None) => true,
-            Err(_) => false,
-        };
-        may_sign && has_purpose
+        self.allows_key_usage("digitalSignature") && self.has_purpose_of_client()
     }
 
     /// The rfc822Names in the subjectAltName (RFC 5280, section 4.2.1.6); none where it cannot be read.
     pub fn email_addresses(&self) -> Vec<String> {
-        let Ok(Some((_, SubjectAltName(names)))) = self.parsed.tbs_certificate().get_extension() else {
-            return Vec::new();
-        };
-        names
-            .into_iter()
-            .filter_map(|name| match name {
-                GeneralName::Rfc822Name(address) => Some(address.to_string()),
-                _ => None,
-            })
-            .collect()
+        let names = self.extensions.subject_alt_names().ok().flatten().unwrap_or_default();
+        let texts = names.into_iter().flatten().filter_map(|name| match name {
+            GeneralName::Rfc822(address) => String::from_utf8(address).ok(),
+            _ => None,
+        });
+        texts.collect()
     }
 
     /// True if `issuer` has the name that this certificate gives its issuer.
@@ -131,23 +188,27 @@ impl Certificate {
 
     /// True if both certify the same public key for the same subject.
     pub fn has_name_and_key_of(&self, other: &Self) -> bool {
-        name::is_match(self.subject(), other.subject())
-            && other.subject_public_key_info().is_ok_and(|key| self.certifies(key))
+        name::is_match(self.subject(), other.subject()) && self.certifies(other.subject_public_key_info())
     }
 
     /// Verifies that `issuer`'s key signed this certificate.
     pub fn verify_signed_by(&self, issuer: &Self) -> Result<(), Error> {
+        let algorithms = || {
+            let mut whole = Elements::within(SEQUENCE, &self.der)?;
+            let inside = TbsCertificate::read(whole.next_sequence()?)?.signature;
+            Ok((inside, whole.next_whole()?))
+        };
+        let (inside, outside) = algorithms().map_err(Error::malformed(STRUCTURE))?;
         // RFC 5280, section 4.1.1.2: the algorithm inside the signed part is the one outside.
-        if self.parsed.tbs_certificate().signature() != self.parsed.signature_algorithm() {
+        if inside != outside {
             return Err(Error::SignatureInvalid);
         }
-        signature::verify_signed(STRUCTURE, &self.der, issuer.parsed.tbs_certificate().subject_public_key_info())
+        signature::verify_signed(STRUCTURE, &self.der, issuer.subject_public_key_info())
     }
 
     /// True if this certificate's key signed `crl`, a CertificateList in DER.
     pub fn has_signed_crl(&self, crl: &[u8]) -> Result<bool, Error> {
-        match signature::verify_signed("CertificateList", crl, self.parsed.tbs_certificate().subject_public_key_info())
-        {
+        match signature::verify_signed("CertificateList", crl, self.subject_public_key_info()) {
             Ok(()) => Ok(true),
             Err(Error::SignatureInvalid) => Ok(false),
             Err(error) => Err(error),
@@ -156,13 +217,12 @@ impl Certificate {
 
     /// What people compare when they ask "which certificate is this?".
     pub fn summary(&self) -> CertificateSummary {
-        let (not_before, not_after) = self.validity();
         CertificateSummary {
             subject: name::to_text(self.subject()),
             issuer: name::to_text(self.issuer()),
-            serial_number: hex(self.serial_number()),
-            not_before,
-            not_after,
+            serial_number: signed_hex(self.signed_serial_number()),
+            not_before: self.not_before,
+            not_after: self.validity().1,
             sha256_fingerprint: hex(&Sha256::digest(&self.der)),
             sha1_fingerprint: hex(&Sha1::digest(&self.der)),
         }
@@ -176,11 +236,11 @@ pub struct CertificateSummary {
     pub subject: String,
     /// The issuer as RFC 4514 writes it.
     pub issuer: String,
-    /// The serial number in lowercase hexadecimal.
+    /// The serial number in lowercase hexadecimal, with a minus sign if it is negative, which RFC 5280 forbids.
     pub serial_number: String,
-    /// The first second of its validity, since 1970-01-01T00:00:00Z.
-    pub not_before: u64,
-    /// The last second of its validity, since 1970-01-01T00:00:00Z.
+    /// The first second of its validity, since 1970-01-01T00:00:00Z; negative before.
+    pub not_before: i64,
+    /// The last second of its validity, since 1970-01-01T00:00:00Z; 0 for one before.
     pub not_after: u64,
     /// The SHA-256 of its DER in lowercase hexadecimal.
     pub sha256_fingerprint: String,
@@ -189,37 +249,70 @@ pub struct CertificateSummary {
     pub sha1_fingerprint: String,
 }
 
-/// What the holder of a certificate needs of it, each part an element of DER as it stands in the certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parts<'a> {
+/// An INTEGER's contents in hexadecimal.
+fn signed_hex(contents: &[u8]) -> String {
+    match contents {
+        [0, rest @ ..] if !rest.is_empty() => hex(rest),
+        [0x80..=0xFF, ..] => {
+            // Two's complement: each bit the other way, and one more.
+            let mut magnitude: Vec<u8> = contents.iter().map(|byte| !byte).collect();
+            for byte in magnitude.iter_mut().rev() {
+                *byte = byte.wrapping_add(1);
+                if *byte != 0 {
+                    break;
+                }
+            }
+            format!("-{}", hex(&magnitude))
+        }
+        _ => hex(contents),
+    }
+}
+
+/// The parts of a TBSCertificate (RFC 5280, section 4.1.2), each an element of DER as it stands there.
+///
+/// It keeps apart what is read of a certificate in the main job's worker, which has no use for names, dates and extensions.
+#[derive(Clone)]
+pub struct TbsCertificate<'a> {
+    is_version_1: bool,
     /// The serial number, an INTEGER.
     pub serial_number: &'a [u8],
+    signature: &'a [u8],
     /// Who issued it, a Name.
     pub issuer: &'a [u8],
+    validity: &'a [u8],
+    subject: &'a [u8],
     /// The certified public key, a SubjectPublicKeyInfo.
     pub subject_public_key_info: &'a [u8],
+    rest: Elements<'a>,
 }
 
-/// The parts of a Certificate, DER. Nothing else of it is looked at.
-///
-/// This second reader beside [`Certificate::from_der`] keeps the decoders of the whole structure out of the main job's worker: with structures
-/// put together of elements it went from 214,908 to 151,440 bytes (`docs/worker-size.md`).
-pub fn parts(certificate: &[u8]) -> Result<Parts<'_>, Error> {
-    read_parts(certificate).map_err(Error::malformed(STRUCTURE))
-}
+impl<'a> TbsCertificate<'a> {
+    /// Reads the one in a Certificate, DER.
+    pub fn of(certificate: &'a [u8]) -> Result<Self, Error> {
+        let read = || Self::read(Elements::within(SEQUENCE, certificate)?.next_sequence()?);
+        read().map_err(Error::malformed(STRUCTURE))
+    }
 
-fn read_parts(certificate: &[u8]) -> der::Result<Parts<'_>> {
-    let mut tbs_certificate = Elements::within(Tag::Sequence, certificate)?.next_sequence()?;
-    // version
-    tbs_certificate.skip(CONTEXT_0)?;
-    let serial_number = tbs_certificate.next_whole()?;
-    tbs_certificate.next(Tag::Sequence)?;
-    let issuer = tbs_certificate.next_whole()?;
-    // validity, subject
-    tbs_certificate.next(Tag::Sequence)?;
-    tbs_certificate.next(Tag::Sequence)?;
-    let subject_public_key_info = tbs_certificate.next_whole()?;
-    Ok(Parts { serial_number, issuer, subject_public_key_info })
+    fn read(mut tbs_certificate: Elements<'a>) -> der::Result<Self> {
+        // The default, version 1, may be written out.
+        let version = tbs_certificate.next_if(CONTEXT_0)?;
+        let version = version.map_or(Ok(0), |version| Elements::of(version.contents).next_u32())?;
+        let serial_number = tbs_certificate.next_whole()?;
+        let mut sequence = || {
+            let element = tbs_certificate.next_element()?;
+            Elements::within(SEQUENCE, element.whole).map(|_| element.whole)
+        };
+        Ok(Self {
+            is_version_1: version == 0,
+            serial_number,
+            signature: sequence()?,
+            issuer: sequence()?,
+            validity: sequence()?,
+            subject: sequence()?,
+            subject_public_key_info: sequence()?,
+            rest: tbs_certificate,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -241,15 +334,43 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_those_that_the_whole_has() {
+    fn what_is_read_is_what_another_reader_reads() {
         let der = authority().certify("CN=Ada".parse().unwrap(), spki_of(&key_pair()), NOW, NOW + YEAR);
-        let whole = Certificate::from_der(&der).unwrap();
-        let parts = parts(&der).unwrap();
-        assert_eq!(parts.subject_public_key_info, whole.subject_public_key_info().unwrap());
-        assert_eq!(parts.issuer, whole.issuer().to_der().unwrap());
-        assert_eq!(parts.serial_number, whole.parsed().tbs_certificate().serial_number().to_der().unwrap());
+        let other = x509_cert::Certificate::from_der(&der).unwrap();
+        let other = other.tbs_certificate();
+        let parts = TbsCertificate::of(&der).unwrap();
+        assert_eq!(parts.subject_public_key_info, other.subject_public_key_info().to_der().unwrap());
+        assert_eq!(parts.issuer, other.issuer().to_der().unwrap());
+        assert_eq!(parts.serial_number, other.serial_number().to_der().unwrap());
+        let certificate = read(&der);
+        assert_eq!(certificate.subject_public_key_info(), parts.subject_public_key_info);
+        assert_eq!((certificate.subject(), certificate.issuer()), (other.subject(), other.issuer()));
+        assert_eq!(certificate.validity(), (NOW, NOW + YEAR));
+        let read: Vec<_> = certificate.extensions().iter().collect();
+        let expected = other.extensions().unwrap();
+        assert_eq!(read.len(), expected.len());
+        for (extension, expected) in read.iter().zip(expected) {
+            assert_eq!(extension.id, expected.extn_id.as_bytes());
+            assert_eq!(extension.is_critical, expected.critical);
+            assert_eq!(extension.value, expected.extn_value.as_bytes());
+        }
         for length in 0..der.len() {
-            assert!(super::parts(&der[..length]).is_err(), "{length}");
+            assert!(TbsCertificate::of(&der[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_is_a_number() {
+        for (contents, text) in [
+            (&[0][..], "00"),
+            (&[1], "01"),
+            (&[0, 0x80], "80"),
+            (&[0xFF], "-01"),
+            (&[0x80], "-80"),
+            (&[0xFE, 0], "-0200"),
+            (&[0x80, 0, 0], "-800000"),
+        ] {
+            assert_eq!(signed_hex(contents), text);
         }
     }
 
@@ -296,15 +417,8 @@ mod tests {
     fn a_ca_is_no_client() {
         assert!(read(LEAF).may_authenticate_client());
         assert!(!read(ROOT).may_authenticate_client(), "its keyUsage is for certificates");
+        assert!(read(ROOT).is_ca() && !read(LEAF).is_ca());
         assert_eq!(read(ROOT).email_addresses(), [""; 0]);
-    }
-
-    #[test]
-    fn a_path_length_counts_the_cas_below() {
-        assert!(read(ISSUING).may_issue(0));
-        assert!(!read(ISSUING).may_issue(1), "its path length is 0");
-        assert!(read(ROOT).may_issue(5), "its path length is not limited");
-        assert!(!read(LEAF).may_issue(0));
     }
 
     #[test]

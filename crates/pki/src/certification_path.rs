@@ -1,29 +1,68 @@
 //! Certification paths (RFC 5280, section 6): from a certificate to a trust anchor.
 //!
-//! What is checked for every certificate on the path: signature, name chaining, validity dates, and for issuers
-//! basicConstraints with its path length and keyUsage. A critical extension that is not understood ends the path. Revocation and policies are
-//! the relying party's matter, not the collector's.
+//! Building comes first: every way from issuer to issuer, by name and signature, that ends at a trust anchor. Each is then held to the rules of
+//! section 6.1: dates, basicConstraints, keyUsage, the path's length, nameConstraints, policies, and critical extensions. Revocation is the
+//! relying party's matter, not the collector's. A trust anchor is held to the rules of a CA as well (RFC 5937).
+//!
+//! `docs/decisions/0008-own-path-validation.md` says why no library does this.
+
+use std::collections::HashMap;
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{
-    ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE, ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME,
+    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_CRL_DISTRIBUTION_POINTS,
+    ID_CE_EXT_KEY_USAGE, ID_CE_FRESHEST_CRL, ID_CE_INHIBIT_ANY_POLICY, ID_CE_ISSUER_ALT_NAME, ID_CE_KEY_USAGE,
+    ID_CE_NAME_CONSTRAINTS, ID_CE_POLICY_CONSTRAINTS, ID_CE_POLICY_MAPPINGS, ID_CE_SUBJECT_ALT_NAME,
+    ID_CE_SUBJECT_DIRECTORY_ATTRIBUTES, ID_CE_SUBJECT_KEY_IDENTIFIER, ID_PE_AUTHORITY_INFO_ACCESS,
+    ID_PE_SUBJECT_INFO_ACCESS,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::certificate::Certificate;
+use super::error::Error;
+use super::name;
+use super::public_key::{PublicKey, PublicKeyKind};
+use crate::element::oid_to_text;
+
+mod name_constraints;
+mod policies;
 
 /// The longest path: leaf, intermediates and trust anchor.
-const MAXIMUM_LENGTH: usize = 8;
+const MAXIMUM_LENGTH: usize = 16;
 
-/// How many signatures are verified at most for one path: many CAs that certify each other under one name make a maze.
-const MAXIMUM_VERIFICATIONS: usize = 200;
+/// How many signatures are verified at most for one [`Search`]: many CAs that certify each other under one name make a maze.
+const MAXIMUM_VERIFICATIONS: usize = 100;
 
-/// The extensions that may be critical on a path.
-const UNDERSTOOD: [ObjectIdentifier; 5] =
-    [ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE, ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME];
+/// How many issuers are tried at most for one path.
+const MAXIMUM_STEPS: usize = 2_000;
+
+/// The smallest RSA key that is trusted, in bits (NIST SP 800-131A).
+const SMALLEST_RSA_SIZE: u32 = 2048;
+
+/// The extensions that may be critical on a path: their rules are kept, or they set none for a path.
+const UNDERSTOOD: [ObjectIdentifier; 17] = [
+    ID_CE_AUTHORITY_KEY_IDENTIFIER,
+    ID_CE_BASIC_CONSTRAINTS,
+    ID_CE_CERTIFICATE_POLICIES,
+    ID_CE_CRL_DISTRIBUTION_POINTS,
+    ID_CE_EXT_KEY_USAGE,
+    ID_CE_FRESHEST_CRL,
+    ID_CE_INHIBIT_ANY_POLICY,
+    ID_CE_ISSUER_ALT_NAME,
+    ID_CE_KEY_USAGE,
+    ID_CE_NAME_CONSTRAINTS,
+    ID_CE_POLICY_CONSTRAINTS,
+    ID_CE_POLICY_MAPPINGS,
+    ID_CE_SUBJECT_ALT_NAME,
+    ID_CE_SUBJECT_DIRECTORY_ATTRIBUTES,
+    ID_CE_SUBJECT_KEY_IDENTIFIER,
+    ID_PE_AUTHORITY_INFO_ACCESS,
+    ID_PE_SUBJECT_INFO_ACCESS,
+];
 
 /// Why there is no path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum PathError {
     /// The certificate is not valid yet; from when, in seconds since 1970-01-01T00:00:00Z.
     #[error("the certificate is not valid yet")]
@@ -34,6 +73,48 @@ pub enum PathError {
     /// No chain of valid signatures leads from the certificate to a trust anchor.
     #[error("the certificate does not lead to a configured certification authority")]
     NoTrustAnchor,
+    /// A chain of valid signatures leads there, but a rule of RFC 5280 is broken; which, as a clause.
+    #[error("the certificate is not acceptable: {0}")]
+    Refused(String),
+    /// Whether it leads there cannot be told here; why, as a clause.
+    #[error("the certificate cannot be checked here: {0}")]
+    NotChecked(String),
+}
+
+/// What the certificate at the end of a path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Anything.
+    Any,
+    /// The authentication of a TLS client: it is no CA's certificate, and keyUsage and extKeyUsage on the path allow it.
+    ClientAuthentication,
+}
+
+/// What verifying one signature came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Valid,
+    Invalid,
+    /// The signature may be valid, but proves nothing; why.
+    Worthless(String),
+    /// It could not be verified; why.
+    Unknown(String),
+}
+
+/// Looks for paths. The signatures verified for all its paths have one limit, and none is verified twice.
+pub struct Search<'a> {
+    intermediates: &'a [Certificate],
+    verdicts: HashMap<[[u8; 32]; 2], Verdict>,
+}
+
+/// A way from a leaf to a trust anchor.
+struct Way<'a> {
+    /// Leaf first, trust anchor last.
+    certificates: Vec<&'a Certificate>,
+    /// Why it cannot be told whether it holds together, if so.
+    obstacle: Option<String>,
+    /// A signature on it that proves nothing, if there is one.
+    worthless: Option<String>,
 }
 
 /// Builds a path at the time `at` (seconds since 1970-01-01T00:00:00Z).
@@ -44,86 +125,284 @@ pub fn build(
     intermediates: &[Certificate],
     trust_anchors: &[Certificate],
     at: u64,
+    purpose: Purpose,
 ) -> Result<Vec<Certificate>, PathError> {
-    let (not_before, not_after) = leaf.validity();
-    if at < not_before {
-        return Err(PathError::NotYetValid(not_before));
-    }
-    if at > not_after {
-        return Err(PathError::Expired(not_after));
-    }
-    let mut path = vec![leaf];
-    let mut verifications = MAXIMUM_VERIFICATIONS;
-    if understood(leaf) && extend(&mut path, intermediates, trust_anchors, at, &mut verifications) {
-        Ok(path.into_iter().cloned().collect())
-    } else {
-        Err(PathError::NoTrustAnchor)
-    }
+    Search::new(intermediates).build(leaf, trust_anchors, at, purpose)
 }
 
-/// Extends `path` to a trust anchor, depth first; leaves it as it was where there is no way.
-fn extend<'a>(
-    path: &mut Vec<&'a Certificate>,
-    intermediates: &'a [Certificate],
-    trust_anchors: &'a [Certificate],
-    at: u64,
-    verifications: &mut usize,
-) -> bool {
-    let Some(&last) = path.last() else {
-        return false;
-    };
-    let below = path.len() - 1;
-    let issues_last = |candidate: &Certificate, verifications: &mut usize| {
-        let (not_before, not_after) = candidate.validity();
-        last.names_as_issuer(candidate)
-            && (not_before..=not_after).contains(&at)
-            && candidate.may_issue(below)
-            && understood(candidate)
-            && spend(verifications)
-            && last.verify_signed_by(candidate).is_ok()
-    };
-    if let Some(anchor) = trust_anchors.iter().find(|anchor| issues_last(anchor, verifications)) {
-        path.push(anchor);
-        return true;
+impl<'a> Search<'a> {
+    /// A search through these certificates, which may be in any order and hold others too.
+    pub fn new(intermediates: &'a [Certificate]) -> Self {
+        Self { intermediates, verdicts: HashMap::new() }
     }
-    if path.len() + 1 >= MAXIMUM_LENGTH {
-        return false;
+
+    /// Builds a path at the time `at` (seconds since 1970-01-01T00:00:00Z). Returns it leaf first, trust anchor last.
+    pub fn build(
+        &mut self,
+        leaf: &Certificate,
+        trust_anchors: &[Certificate],
+        at: u64,
+        purpose: Purpose,
+    ) -> Result<Vec<Certificate>, PathError> {
+        let (not_before, not_after) = leaf.validity();
+        if at < not_before {
+            return Err(PathError::NotYetValid(not_before));
+        }
+        if at > not_after {
+            return Err(PathError::Expired(not_after));
+        }
+        let mut outcome = PathError::NoTrustAnchor;
+        let mut steps = MAXIMUM_STEPS;
+        let mut way = Way { certificates: vec![leaf], obstacle: None, worthless: None };
+        let found = self.extend(&mut way, trust_anchors, &mut steps, &mut |way| {
+            let error = match way.check(at, purpose) {
+                Ok(()) => return true,
+                Err(error) => error,
+            };
+            // One that cannot be checked may be the good one.
+            if !matches!(outcome, PathError::NotChecked(_)) {
+                outcome = error;
+            }
+            false
+        });
+        if found {
+            return Ok(way.certificates.into_iter().cloned().collect());
+        }
+        if steps == 0 {
+            return Err(PathError::NotChecked(
+                "there are more certificates of one name than are looked through".into(),
+            ));
+        }
+        Err(outcome)
     }
-    for candidate in intermediates {
-        // RFC 4158, section 2.4.2: a name with the same key twice is a loop.
-        let is_loop = path.iter().any(|certificate| certificate.has_name_and_key_of(candidate));
-        if !is_loop && issues_last(candidate, verifications) {
-            path.push(candidate);
-            if extend(path, intermediates, trust_anchors, at, verifications) {
+
+    /// Extends `way` to a trust anchor, depth first, until `is_good` takes one; leaves it as it was where none is.
+    fn extend<'b>(
+        &mut self,
+        way: &mut Way<'b>,
+        trust_anchors: &'b [Certificate],
+        steps: &mut usize,
+        is_good: &mut dyn FnMut(&Way<'b>) -> bool,
+    ) -> bool
+    where
+        'a: 'b,
+    {
+        let Some(&last) = way.certificates.last() else {
+            return false;
+        };
+        let anchors = trust_anchors.iter().map(|anchor| (anchor, true));
+        let intermediates = self.intermediates.iter().map(|intermediate| (intermediate, false));
+        for (issuer, is_anchor) in anchors.chain(intermediates) {
+            // RFC 4158, section 2.4.2: a name with the same key twice is a loop.
+            let is_loop = || way.certificates.iter().any(|certificate| certificate.has_name_and_key_of(issuer));
+            if !last.names_as_issuer(issuer)
+                || (!is_anchor && (way.certificates.len() + 1 >= MAXIMUM_LENGTH || is_loop()))
+            {
+                continue;
+            }
+            let Some(left) = steps.checked_sub(1) else {
+                return false;
+            };
+            *steps = left;
+            let (obstacle, worthless) = match self.verify(last, issuer) {
+                Verdict::Valid => (None, None),
+                Verdict::Invalid => continue,
+                Verdict::Worthless(why) => (None, Some(why)),
+                Verdict::Unknown(why) => (Some(why), None),
+            };
+            let before = (way.obstacle.clone(), way.worthless.clone());
+            way.obstacle = before.0.clone().or(obstacle);
+            way.worthless = before.1.clone().or(worthless);
+            way.certificates.push(issuer);
+            if if is_anchor { is_good(way) } else { self.extend(way, trust_anchors, steps, is_good) } {
                 return true;
             }
-            path.pop();
+            way.certificates.pop();
+            (way.obstacle, way.worthless) = before;
+        }
+        false
+    }
+
+    /// Verifies that `issuer` has signed `certificate`.
+    fn verify(&mut self, certificate: &Certificate, issuer: &Certificate) -> Verdict {
+        let key = [certificate.der(), issuer.subject_public_key_info()].map(|bytes| Sha256::digest(bytes).into());
+        if let Some(known) = self.verdicts.get(&key) {
+            return known.clone();
+        }
+        if self.verdicts.len() >= MAXIMUM_VERIFICATIONS {
+            return Verdict::Unknown("there are more signatures than are verified for one file".into());
+        }
+        let subject = || name::to_text(certificate.subject());
+        let verdict = match certificate.verify_signed_by(issuer) {
+            Ok(()) => Verdict::Valid,
+            Err(Error::WeakAlgorithm(hash)) => {
+                Verdict::Worthless(format!("“{}” is signed with {hash}, which proves nothing any more", subject()))
+            }
+            Err(Error::UnsupportedAlgorithm(algorithm)) => Verdict::Unknown(format!(
+                "“{}” is signed in a way that this program does not know (algorithm {algorithm})",
+                subject()
+            )),
+            Err(error @ (Error::KeyTooLarge(_) | Error::UnusableKey(_))) => {
+                Verdict::Unknown(format!("the key that has signed “{}” cannot be used here ({error})", subject()))
+            }
+            Err(_) => Verdict::Invalid,
+        };
+        self.verdicts.insert(key, verdict.clone());
+        verdict
+    }
+}
+
+impl Way<'_> {
+    /// Holds the path to the rules of RFC 5280, section 6.1.
+    fn check(&self, at: u64, purpose: Purpose) -> Result<(), PathError> {
+        // Of what is not known to hold together, no rule can be said to be broken.
+        if let Some(why) = &self.obstacle {
+            return Err(PathError::NotChecked(why.clone()));
+        }
+        if let Some(why) = &self.worthless {
+            return Err(PathError::Refused(why.clone()));
+        }
+        for certificate in &self.certificates {
+            check_extensions(certificate)?;
+            check_key(certificate)?;
+        }
+        let leaf_and_issuers = self.certificates.split_first();
+        let Some((leaf, issuers)) = leaf_and_issuers else { return Err(PathError::NoTrustAnchor) };
+        for (below, issuer) in issuers.iter().enumerate() {
+            // Of the CAs below it, those that certify themselves do not count.
+            let counted = issuers.iter().take(below).filter(|ca| !ca.names_as_issuer(ca)).count();
+            let is_anchor = below + 1 == issuers.len();
+            check_issuer(issuer, counted, is_anchor, at, purpose)?;
+        }
+        if purpose == Purpose::ClientAuthentication {
+            check_client(leaf)?;
+        }
+        self.check_names()?;
+        let below_anchor: Vec<&Certificate> = self.certificates.iter().rev().skip(1).copied().collect();
+        match policies::are_valid(&below_anchor) {
+            Ok(true) => Ok(()),
+            Ok(false) => refused("one of its CAs demands a certificate policy, and none is valid for the whole path"),
+            Err(_) => refused("a certificate policy on its path cannot be read"),
         }
     }
-    false
+
+    /// nameConstraints (RFC 5280, sections 4.2.1.10 and 6.1.3).
+    fn check_names(&self) -> Result<(), PathError> {
+        for (place, issuer) in self.certificates.iter().enumerate().skip(1) {
+            let text = || name::to_text(issuer.subject());
+            let constraints = match issuer.extensions().name_constraints() {
+                Ok(None) => continue,
+                Ok(Some(constraints)) => constraints,
+                Err(_) => return refused(format!("the nameConstraints of “{}” cannot be read", text())),
+            };
+            for (below, certificate) in self.certificates.iter().enumerate().take(place) {
+                // A CA that certifies itself is not held to its own limits, unless it is the leaf.
+                if below != 0 && certificate.names_as_issuer(certificate) {
+                    continue;
+                }
+                name_constraints::check(&constraints, certificate).map_err(|fault| match fault {
+                    name_constraints::Fault::NotAllowed(name) => {
+                        PathError::Refused(format!("its CA “{}” may not issue for the name “{name}”", text()))
+                    }
+                    name_constraints::Fault::Unreadable => PathError::Refused(format!(
+                        "the names that its CA “{}” may issue for cannot be compared: one is not written as RFC 5280 has it",
+                        text()
+                    )),
+                    name_constraints::Fault::Unsupported => PathError::NotChecked(format!(
+                        "its CA “{}” is limited to names of a kind that this program does not compare",
+                        text()
+                    )),
+                    name_constraints::Fault::TooMany => PathError::NotChecked(format!(
+                        "its CA “{}” is limited to more names than this program compares",
+                        text()
+                    )),
+                })?;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Takes one off, if any is left.
-fn spend(verifications: &mut usize) -> bool {
-    let left = verifications.checked_sub(1);
-    *verifications = left.unwrap_or_default();
-    left.is_some()
+fn refused<T>(why: impl Into<String>) -> Result<T, PathError> {
+    Err(PathError::Refused(why.into()))
 }
 
-/// Whether every critical extension is understood.
-fn understood(certificate: &Certificate) -> bool {
-    certificate
-        .parsed()
-        .tbs_certificate()
-        .extensions()
-        .into_iter()
-        .flatten()
-        .all(|extension| !extension.critical || UNDERSTOOD.contains(&extension.extn_id))
+/// Every critical extension is understood, and none is there twice.
+fn check_extensions(certificate: &Certificate) -> Result<(), PathError> {
+    let text = || name::to_text(certificate.subject());
+    if certificate.extensions().has_duplicates() {
+        return refused(format!("“{}” has an extension twice", text()));
+    }
+    let is_unknown = |id: &[u8]| !UNDERSTOOD.iter().any(|known| known.as_bytes() == id);
+    let unknown = certificate.extensions().iter().find(|extension| extension.is_critical && is_unknown(&extension.id));
+    unknown.map_or(Ok(()), |extension| {
+        Err(PathError::NotChecked(format!(
+            "“{}” has a critical extension that this program does not know ({})",
+            text(),
+            oid_to_text(&extension.id)
+        )))
+    })
+}
+
+fn check_key(certificate: &Certificate) -> Result<(), PathError> {
+    match PublicKey::of(certificate.subject_public_key_info()) {
+        Ok(PublicKey { kind: PublicKeyKind::Rsa(bits), .. }) if bits < SMALLEST_RSA_SIZE => refused(format!(
+            "the RSA key of “{}” has only {bits} bits, and less than {SMALLEST_RSA_SIZE} are not safe",
+            name::to_text(certificate.subject())
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 5280, section 6.1.4 (k) to (n). `below` is how many CAs count to its path length.
+fn check_issuer(
+    issuer: &Certificate,
+    below: usize,
+    is_anchor: bool,
+    at: u64,
+    purpose: Purpose,
+) -> Result<(), PathError> {
+    let text = || name::to_text(issuer.subject());
+    let (not_before, not_after) = issuer.validity();
+    if at < not_before {
+        return refused(format!("the certificate of its CA “{}” is not valid yet", text()));
+    }
+    if at > not_after {
+        return refused(format!("the certificate of its CA “{}” has expired", text()));
+    }
+    // A trust anchor of version 1 has no way to say that it is a CA's; that it is configured says so.
+    if !(is_anchor && issuer.is_version_1()) && !issuer.is_ca() {
+        return refused(format!("“{}”, which has signed, is not a CA by its certificate (basicConstraints)", text()));
+    }
+    if !issuer.allows_key_usage("keyCertSign") {
+        return refused(format!("the key of its CA “{}” may not sign certificates (keyUsage)", text()));
+    }
+    let path_length = issuer.extensions().basic_constraints().ok().flatten().and_then(|limits| limits.path_length);
+    if path_length.is_some_and(|most| below > most as usize) {
+        return refused(format!("there are more CAs below “{}” than its path length allows", text()));
+    }
+    if purpose == Purpose::ClientAuthentication && !issuer.has_purpose_of_client() {
+        return refused(format!("its CA “{}” is not for client authentication (extKeyUsage)", text()));
+    }
+    Ok(())
+}
+
+fn check_client(leaf: &Certificate) -> Result<(), PathError> {
+    if leaf.is_ca() {
+        return refused("it is the certificate of a CA, not of a person or a device");
+    }
+    if !leaf.allows_key_usage("digitalSignature") {
+        return refused("its key is not for signing, which client authentication needs (keyUsage)");
+    }
+    if !leaf.has_purpose_of_client() {
+        return refused("it is not for client authentication (extKeyUsage)");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use super::*;
 
@@ -152,19 +431,41 @@ mod tests {
         intermediates: &[Certificate],
         trust_anchors: &[Certificate],
     ) -> Result<Vec<Certificate>, PathError> {
-        build(leaf, intermediates, trust_anchors, AT)
+        build(leaf, intermediates, trust_anchors, AT, Purpose::ClientAuthentication)
+    }
+
+    /// Namesakes of the root, each with another key.
+    fn namesakes(count: usize) -> Vec<Certificate> {
+        let namesake = vector(vectors!["namesake_root"]);
+        let key = namesake.subject_public_key_info();
+        let place = key.as_ptr() as usize - namesake.der().as_ptr() as usize + 100;
+        let with_key = |number: usize| {
+            let mut der = namesake.der().to_vec();
+            der[place..place + 2].copy_from_slice(&(number as u16).to_be_bytes());
+            Certificate::from_der(&der).unwrap()
+        };
+        (0..count).map(with_key).collect()
     }
 
     #[test]
     fn a_maze_of_namesakes_is_not_searched_to_its_end() {
         let issuing = vector(vectors!["issuing"]);
-        let behind = |namesakes: usize| {
-            let mut anchors = vec![vector(vectors!["namesake_root"]); namesakes];
+        let behind = |mut anchors: Vec<Certificate>| {
             anchors.extend(vectors!["root"]);
-            build_now(&issuing, &[], &anchors)
+            build(&issuing, &[], &anchors, AT, Purpose::Any)
         };
-        assert!(behind(MAXIMUM_VERIFICATIONS - 1).is_ok());
-        assert_eq!(behind(MAXIMUM_VERIFICATIONS), Err(PathError::NoTrustAnchor));
+        assert!(behind(namesakes(MAXIMUM_VERIFICATIONS - 1)).is_ok());
+        assert!(obstacle(behind(namesakes(MAXIMUM_VERIFICATIONS))).contains("more signatures"));
+        let same = vec![vector(vectors!["namesake_root"]); MAXIMUM_VERIFICATIONS];
+        assert!(behind(same).is_ok(), "no signature is verified twice");
+    }
+
+    #[test]
+    fn cas_that_certify_each_other_end_the_search() {
+        let circle = vectors!["cross_a_by_b", "cross_b_by_a"];
+        let many: Vec<Certificate> = circle.iter().cycle().take(MAXIMUM_STEPS).cloned().collect();
+        let path = build_now(&vector(vectors!["leaf_by_cross_a"]), &many, &vectors!["root"]);
+        assert!(obstacle(path).contains("looked through"));
     }
 
     #[test]
@@ -201,37 +502,60 @@ mod tests {
         assert_eq!(build_now(&leaf(), &[], &vectors!["root"]), Err(PathError::NoTrustAnchor));
     }
 
-    #[test]
-    fn an_intermediate_with_one_thing_wrong_ends_the_path() {
-        for wrong in vectors![
-            "issuing_expired",
-            "issuing_of_another_name",
-            "issuing_not_a_ca",
-            "issuing_without_basic_constraints",
-            "issuing_without_key_cert_sign",
-            "issuing_with_unknown_critical_extension"
-        ] {
-            let subject = wrong.subject().to_string();
-            assert_eq!(leaf().verify_signed_by(&wrong), Ok(()), "only one thing is wrong with {subject}");
-            let path = build_now(&leaf(), std::slice::from_ref(&wrong), &vectors!["root"]);
-            assert_eq!(path, Err(PathError::NoTrustAnchor), "{:?}", wrong.parsed().tbs_certificate().extensions());
-            let path = build_now(&leaf(), &[], &[wrong]);
-            assert_eq!(path, Err(PathError::NoTrustAnchor), "a trust anchor is held to the same");
+    /// Why there is no path, if the rules of RFC 5280 are the reason.
+    fn rule_broken(path: Result<Vec<Certificate>, PathError>) -> String {
+        match path {
+            Err(PathError::Refused(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn obstacle(path: Result<Vec<Certificate>, PathError>) -> String {
+        match path {
+            Err(PathError::NotChecked(why)) => why,
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn an_unknown_critical_extension_of_the_leaf_ends_the_path() {
+    fn an_intermediate_with_one_thing_wrong_ends_the_path() {
+        let wrong = vectors![
+            "issuing_expired",
+            "issuing_not_a_ca",
+            "issuing_without_basic_constraints",
+            "issuing_without_key_cert_sign"
+        ];
+        for (wrong, words) in wrong.into_iter().zip(["expired", "basicConstraints", "basicConstraints", "keyUsage"]) {
+            assert_eq!(leaf().verify_signed_by(&wrong), Ok(()), "only one thing is wrong");
+            let why = rule_broken(build_now(&leaf(), std::slice::from_ref(&wrong), &vectors!["root"]));
+            assert!(why.contains(words), "{why}");
+            assert_eq!(rule_broken(build_now(&leaf(), &[], &[wrong])), why, "a trust anchor is held to the same");
+        }
+        let path = build_now(&leaf(), &vectors!["issuing_of_another_name"], &vectors!["root"]);
+        assert_eq!(path, Err(PathError::NoTrustAnchor));
+    }
+
+    #[test]
+    fn of_an_unknown_critical_extension_nothing_is_known() {
+        let issuing = vectors!["issuing_with_unknown_critical_extension"];
+        assert!(obstacle(build_now(&leaf(), &issuing, &vectors!["root"])).contains("critical extension"));
         let leaf = vector(vectors!["leaf_with_unknown_critical_extension"]);
-        assert_eq!(build_now(&leaf, &vectors!["issuing"], &vectors!["root"]), Err(PathError::NoTrustAnchor));
+        assert!(obstacle(build_now(&leaf, &vectors!["issuing"], &vectors!["root"])).contains("critical extension"));
     }
 
     #[test]
     fn a_path_length_is_kept() {
         let leaf = vector(vectors!["leaf_below_limited"]);
         let intermediates = vectors!["below_limited", "limited"];
-        assert_eq!(build_now(&leaf, &intermediates, &vectors!["root"]), Err(PathError::NoTrustAnchor));
+        assert!(rule_broken(build_now(&leaf, &intermediates, &vectors!["root"])).contains("path length"));
         assert!(build_now(&leaf, &[], &vectors!["below_limited"]).is_ok());
+    }
+
+    #[test]
+    fn a_client_is_no_ca_and_for_signing() {
+        let path = |purpose| build(&vector(vectors!["issuing"]), &[], &vectors!["root"], AT, purpose);
+        assert!(rule_broken(path(Purpose::ClientAuthentication)).contains("of a CA"));
+        assert!(path(Purpose::Any).is_ok());
     }
 
     #[test]
@@ -264,22 +588,23 @@ mod tests {
     #[test]
     fn a_self_signed_leaf_is_its_own_ca_to_nobody() {
         let leaf = vector(vectors!["self_signed_leaf"]);
-        for trust_anchors in [&vectors!["root"], &vectors!["self_signed_leaf"]] {
-            let path = build_now(&leaf, &vectors!["self_signed_leaf", "issuing"], trust_anchors);
-            assert_eq!(path, Err(PathError::NoTrustAnchor));
-        }
+        let path =
+            |trust_anchors: &[Certificate]| build_now(&leaf, &vectors!["self_signed_leaf", "issuing"], trust_anchors);
+        assert_eq!(path(&vectors!["root"]), Err(PathError::NoTrustAnchor));
+        assert!(rule_broken(path(&vectors!["self_signed_leaf"])).contains("basicConstraints"));
     }
 
     #[test]
-    fn an_issuer_with_an_unsupported_algorithm_ends_the_path() {
+    fn an_issuer_on_an_elliptic_curve_is_an_issuer() {
         let leaf = vector(vectors!["leaf_by_ecdsa"]);
-        assert_eq!(build_now(&leaf, &[], &vectors!["ecdsa_root"]), Err(PathError::NoTrustAnchor));
+        assert_eq!(build_now(&leaf, &[], &vectors!["ecdsa_root"]).map(|path| path.len()), Ok(2));
+        assert_eq!(build_now(&leaf, &[], &vectors!["root"]), Err(PathError::NoTrustAnchor));
     }
 
     #[test]
     fn the_dates_of_the_leaf_are_kept_to_the_second() {
         let (not_before, not_after) = leaf().validity();
-        let build = |at| build(&leaf(), &vectors!["issuing"], &vectors!["root"], at);
+        let build = |at| build(&leaf(), &vectors!["issuing"], &vectors!["root"], at, Purpose::Any);
         assert_eq!(build(not_before - 1), Err(PathError::NotYetValid(not_before)));
         assert!(build(not_before).is_ok());
         assert!(build(not_after).is_ok());

@@ -1,26 +1,35 @@
 //! PKCS#10 CertificationRequests (RFC 2986).
 
+use core::ops::Range;
+
+use der::Decode;
+use der::asn1::BitStringRef;
+use der::oid::ObjectIdentifier;
+use der::oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use der::oid::db::rfc5912::{ID_EXTENSION_REQ, SHA_256_WITH_RSA_ENCRYPTION};
-use der::oid::{AssociatedOid, ObjectIdentifier};
-use der::{Decode, Tag};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::RsaPublicKeyRef;
-use spki::SubjectPublicKeyInfoOwned;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
-use x509_cert::request::attributes::ChallengePassword;
-use x509_cert::request::{CertReq, ExtensionReq};
 
 use super::error::Error;
+use super::extensions::Extensions;
+use super::general_name::GeneralName;
 use super::key_pair::KeyPair;
 use super::signature;
-use crate::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
+use crate::element::{
+    BIT_STRING, CONTEXT_0, Element, Elements, INTEGER, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, element,
+    integer, oid, set_of,
+};
 
 const STRUCTURE: &str = "CertificationRequest";
 /// v1 (RFC 2986, section 4.1).
 const VERSION: u32 = 0;
+/// challengePassword (RFC 2985, section 5.4.1).
+const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
+/// The attribute in which Windows asked for extensions before it knew RFC 2985, and some software still does: szOID_CERT_EXTENSIONS
+/// ([MS-WCCE], section 2.2.2.7.7). Its value is that of extensionRequest.
+const MICROSOFT_EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14");
 /// The tag of rfc822Name in a GeneralName (RFC 5280, section 4.2.1.6).
 const RFC822_NAME: u8 = 0x81;
 /// 65537, the one public exponent that Keyside takes: what every browser, OpenSSL and this page's own generator use.
@@ -36,12 +45,12 @@ pub fn build(
     email_address: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    Elements::within(Tag::Sequence, subject).map_err(Error::malformed("Name"))?;
+    Elements::within(SEQUENCE, subject).map_err(Error::malformed("Name"))?;
     if !email_address.is_ascii() {
         return Err(Error::encoding(STRUCTURE)("the e-mail address is not ASCII"));
     }
     let names = element(SEQUENCE, &[&element(RFC822_NAME, &[email_address.as_bytes()])]);
-    let extension = element(SEQUENCE, &[&oid(SubjectAltName::OID), &element(OCTET_STRING, &[&names])]);
+    let extension = element(SEQUENCE, &[&oid(ID_CE_SUBJECT_ALT_NAME), &element(OCTET_STRING, &[&names])]);
     let extensions = element(SEQUENCE, &[&extension]);
     let attribute = element(SEQUENCE, &[&oid(ID_EXTENSION_REQ), &set_of(vec![extensions])]);
     let information = element(
@@ -60,9 +69,9 @@ pub(super) fn signature_algorithm() -> Vec<u8> {
 /// The public key in a CertificationRequest, DER: the SubjectPublicKeyInfo as it stands there. Nothing else of it is looked at.
 pub fn subject_public_key_info(certification_request: &[u8]) -> Result<&[u8], Error> {
     let read = || {
-        let mut information = Elements::within(Tag::Sequence, certification_request)?.next_sequence()?;
-        information.next(Tag::Integer)?;
-        information.next(Tag::Sequence)?;
+        let mut information = Elements::within(SEQUENCE, certification_request)?.next_sequence()?;
+        information.next(INTEGER)?;
+        information.next(SEQUENCE)?;
         information.next_whole()
     };
     read().map_err(Error::malformed(STRUCTURE))
@@ -77,18 +86,81 @@ pub struct RsaParameters {
     pub has_usual_exponent: bool,
 }
 
+/// What a CertificationRequest has that RFC 2986 does not let it have, and that is read all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// Its version is not 0, the only one there is.
+    Version,
+    /// The attributes are left out; they may be none, but not absent.
+    NoAttributes,
+}
+
 /// A CertificationRequest, with the bytes it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificationRequest {
     der: Vec<u8>,
-    parsed: CertReq,
+    subject: Name,
+    subject_public_key_info: Range<usize>,
+    signature_algorithm: ObjectIdentifier,
+    /// All that is asked for, whatever attribute does.
+    extensions: Vec<Extensions>,
+    has_challenge_password: bool,
+    oddities: Vec<Oddity>,
 }
 
 impl CertificationRequest {
     /// Reads DER, to the last byte.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        let parsed = CertReq::from_der(der).map_err(Error::malformed(STRUCTURE))?;
-        Ok(Self { der: der.to_vec(), parsed })
+        let signature_algorithm = signature::algorithm(STRUCTURE, der)?;
+        Self::read(der, signature_algorithm).map_err(Error::malformed(STRUCTURE))
+    }
+
+    fn read(der: &[u8], signature_algorithm: ObjectIdentifier) -> der::Result<Self> {
+        let mut whole = Elements::within(SEQUENCE, der)?;
+        let mut information = whole.next_sequence()?;
+        whole.next(SEQUENCE)?;
+        whole.next(BIT_STRING)?;
+        whole.finish()?;
+        let mut oddities = Vec::new();
+        if information.next_u32()? != VERSION {
+            oddities.push(Oddity::Version);
+        }
+        let subject = Name::from_der(information.next_whole()?)?;
+        let key = information.next_whole()?;
+        let start = key.as_ptr() as usize - der.as_ptr() as usize;
+        let mut request = Self {
+            der: der.to_vec(),
+            subject,
+            subject_public_key_info: start..start + key.len(),
+            signature_algorithm,
+            extensions: Vec::new(),
+            has_challenge_password: false,
+            oddities,
+        };
+        match information.next_if(CONTEXT_0)? {
+            None => request.oddities.push(Oddity::NoAttributes),
+            Some(attributes) => {
+                for attribute in Elements::of(attributes.contents) {
+                    request.read_attribute(&attribute?)?;
+                }
+            }
+        }
+        information.finish()?;
+        Ok(request)
+    }
+
+    fn read_attribute(&mut self, attribute: &Element<'_>) -> der::Result<()> {
+        let mut attribute = Elements::within(SEQUENCE, attribute.whole)?;
+        let kind = attribute.next(OBJECT_IDENTIFIER)?;
+        let values = Elements::within(SET, attribute.next_whole()?)?;
+        attribute.finish()?;
+        self.has_challenge_password |= kind == CHALLENGE_PASSWORD.as_bytes();
+        if [ID_EXTENSION_REQ, MICROSOFT_EXTENSION_REQUEST].iter().any(|known| known.as_bytes() == kind) {
+            for value in values {
+                self.extensions.push(Extensions::read(value?.whole)?);
+            }
+        }
+        Ok(())
     }
 
     /// The DER it was read from.
@@ -98,38 +170,43 @@ impl CertificationRequest {
 
     /// Verifies the signature with the public key inside: proof that the sender has the private key.
     pub fn verify(&self) -> Result<(), Error> {
-        signature::verify_signed(STRUCTURE, &self.der, &self.parsed.info.public_key)
+        signature::verify_signed(STRUCTURE, &self.der, self.subject_public_key_info())
     }
 
     /// The subject asked for.
     pub fn subject(&self) -> &Name {
-        &self.parsed.info.subject
+        &self.subject
     }
 
     /// The algorithm of the signature.
     pub fn signature_algorithm(&self) -> ObjectIdentifier {
-        self.parsed.algorithm.oid
+        self.signature_algorithm
     }
 
-    /// The public key to be certified.
-    pub fn subject_public_key_info(&self) -> &SubjectPublicKeyInfoOwned {
-        &self.parsed.info.public_key
+    /// The public key to be certified: a SubjectPublicKeyInfo, DER, as it stands there.
+    pub fn subject_public_key_info(&self) -> &[u8] {
+        self.der.get(self.subject_public_key_info.clone()).unwrap_or_default()
     }
 
     /// The public key to be certified, if it is RSA, of any size.
     pub fn rsa_public_key(&self) -> Result<RsaPublicKey, Error> {
-        signature::rsa_public_key(&self.parsed.info.public_key)
+        signature::rsa_public_key(self.subject_public_key_info())
     }
 
     /// Size and exponent of the public key, if it is RSA. Read by hand and not with `rsa`, which does not take every key, and does
     /// not say what it does not like.
     pub fn rsa_parameters(&self) -> Result<RsaParameters, Error> {
-        let info = self.subject_public_key_info();
-        if info.algorithm.oid != rsa::pkcs1::ALGORITHM_OID {
-            return Err(Error::UnsupportedAlgorithm(info.algorithm.oid));
+        let read = || {
+            let mut info = Elements::within(SEQUENCE, self.subject_public_key_info())?;
+            Ok((info.next_sequence()?.next_oid()?, info.next_whole()?))
+        };
+        let (algorithm, key) = read().map_err(Error::malformed("SubjectPublicKeyInfo"))?;
+        if algorithm != rsa::pkcs1::ALGORITHM_OID {
+            return Err(Error::UnsupportedAlgorithm(algorithm));
         }
-        let key = RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes())
-            .map_err(|error| Error::malformed("RSAPublicKey")(error))?;
+        let malformed = Error::malformed("RSAPublicKey");
+        let key = BitStringRef::from_der(key).map_err(&malformed)?;
+        let key = RsaPublicKeyRef::from_der(key.raw_bytes()).map_err(&malformed)?;
         let modulus = key.modulus.as_bytes();
         let leading_zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
         Ok(RsaParameters {
@@ -140,40 +217,32 @@ impl CertificationRequest {
 
     /// Whether it has a challengePassword (RFC 2985, section 5.4.1): a secret that everybody who sees the request can read.
     pub fn has_challenge_password(&self) -> bool {
-        self.parsed.info.attributes.iter().any(|attribute| attribute.oid == ChallengePassword::OID)
+        self.has_challenge_password
     }
 
-    /// The names in the subjectAltName asked for (RFC 5280, section 4.2.1.6; RFC 2985, section 5.4.2).
-    pub fn subject_alt_names(&self) -> Result<Vec<GeneralName>, Error> {
-        let mut names = Vec::new();
-        for attribute in self.parsed.info.attributes.iter() {
-            if attribute.oid != ID_EXTENSION_REQ {
-                continue;
-            }
-            for value in attribute.values.iter() {
-                let ExtensionReq(extensions) = value.decode_as().map_err(Error::malformed("ExtensionRequest"))?;
-                for extension in extensions {
-                    if extension.extn_id == der::oid::db::rfc5912::ID_CE_SUBJECT_ALT_NAME {
-                        let SubjectAltName(found) = SubjectAltName::from_der(extension.extn_value.as_bytes())
-                            .map_err(Error::malformed("SubjectAltName"))?;
-                        names.extend(found);
-                    }
-                }
-            }
-        }
-        Ok(names)
+    /// What it has that RFC 2986 does not let it have.
+    pub fn oddities(&self) -> &[Oddity] {
+        &self.oddities
+    }
+
+    /// The names in the subjectAltName asked for (RFC 5280, section 4.2.1.6; RFC 2985, section 5.4.2), in an extensionRequest or in
+    /// Microsoft's attribute for it; `None` for each that cannot be read.
+    ///
+    /// # Errors
+    /// A subjectAltName is no list of names.
+    pub fn subject_alt_names(&self) -> Result<Vec<Option<GeneralName>>, Error> {
+        let names = self.extensions.iter().map(|extensions| Ok(extensions.subject_alt_names()?.unwrap_or_default()));
+        let names: der::Result<Vec<_>> = names.collect();
+        Ok(names.map_err(Error::malformed("SubjectAltName"))?.concat())
     }
 
     /// The rfc822Names in the subjectAltName asked for.
     pub fn email_addresses(&self) -> Result<Vec<String>, Error> {
-        Ok(self
-            .subject_alt_names()?
-            .into_iter()
-            .filter_map(|name| match name {
-                GeneralName::Rfc822Name(address) => Some(address.to_string()),
-                _ => None,
-            })
-            .collect())
+        let addresses = self.subject_alt_names()?.into_iter().flatten().filter_map(|name| match name {
+            GeneralName::Rfc822(address) => String::from_utf8(address).ok(),
+            _ => None,
+        });
+        Ok(addresses.collect())
     }
 }
 
@@ -196,10 +265,7 @@ mod tests {
         assert_eq!(request.verify(), Ok(()));
         assert_eq!(request.subject(), &subject);
         assert_eq!(request.email_addresses().unwrap(), ["ada@example.com"]);
-        assert_eq!(
-            request.subject_public_key_info().to_der().unwrap(),
-            key_pair().to_subject_public_key_info().unwrap()
-        );
+        assert_eq!(request.subject_public_key_info(), key_pair().to_subject_public_key_info().unwrap());
     }
 
     #[test]

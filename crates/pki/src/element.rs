@@ -5,9 +5,8 @@
 //! elsewhere is read with types.
 //! No function here is inlined, for the same reason.
 
-use der::asn1::AnyRef;
 use der::oid::ObjectIdentifier;
-use der::{Decode, ErrorKind, Reader, SliceReader, Tag, Tagged};
+use der::{ErrorKind, Tag};
 
 /// The tag of an INTEGER.
 pub const INTEGER: u8 = 0x02;
@@ -17,13 +16,18 @@ pub const BIT_STRING: u8 = 0x03;
 pub const OCTET_STRING: u8 = 0x04;
 /// NULL, whole.
 pub const NULL: &[u8] = &[0x05, 0];
-const OBJECT_IDENTIFIER: u8 = 0x06;
+/// The tag of an OBJECT IDENTIFIER.
+pub const OBJECT_IDENTIFIER: u8 = 0x06;
 /// The tag of a UTF8String.
 pub const UTF8_STRING: u8 = 0x0C;
 /// The tag of a PrintableString.
 pub const PRINTABLE_STRING: u8 = 0x13;
 /// The tag of an IA5String.
 pub const IA5_STRING: u8 = 0x16;
+/// The tag of a UTCTime.
+pub const UTC_TIME: u8 = 0x17;
+/// The tag of a GeneralizedTime.
+pub const GENERALIZED_TIME: u8 = 0x18;
 /// The tag of a BMPString.
 pub const BMP_STRING: u8 = 0x1E;
 /// The tag of a SEQUENCE, constructed.
@@ -78,87 +82,169 @@ pub fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     element(SET, &[&elements.concat()])
 }
 
-/// Reads one element after the other.
-pub struct Elements<'a>(SliceReader<'a>);
+/// One element, as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// Its identifier octet.
+    pub tag: u8,
+    /// Its contents.
+    pub contents: &'a [u8],
+    /// All of it.
+    pub whole: &'a [u8],
+}
+
+/// Reads one element after the other. A length that takes more octets than it needs is read, too (X.690, section 8.1.3.5): some software
+/// writes them, and what is signed is the bytes that came.
+#[derive(Clone)]
+pub struct Elements<'a>(&'a [u8]);
 
 impl<'a> Elements<'a> {
     /// The elements in the one element with `tag` that `der` is, to the last byte.
     #[inline(never)]
-    pub fn within(tag: Tag, der: &'a [u8]) -> der::Result<Self> {
-        let element = AnyRef::from_der(der)?;
-        if element.tag() == tag {
-            Self::of(element.value())
-        } else {
-            Err(element.tag().unexpected_error(Some(tag)).into())
-        }
+    pub fn within(tag: u8, der: &'a [u8]) -> der::Result<Self> {
+        let mut one = Self::of(der);
+        let within = one.next(tag)?;
+        one.finish()?;
+        Ok(Self::of(within))
     }
 
     /// The elements that `contents` are.
+    pub fn of(contents: &'a [u8]) -> Self {
+        Self(contents)
+    }
+
+    /// The next element, of whatever kind.
     #[inline(never)]
-    pub fn of(contents: &'a [u8]) -> der::Result<Self> {
-        SliceReader::new(contents).map(Self)
+    pub fn next_element(&mut self) -> der::Result<Element<'a>> {
+        let cut = || der::Error::from(ErrorKind::Length { tag: Tag::Null });
+        let (&tag, rest) = self.0.split_first().ok_or_else(cut)?;
+        if tag & 0x1F == 0x1F {
+            return Err(ErrorKind::TagNumberInvalid.into());
+        }
+        let (&first, rest) = rest.split_first().ok_or_else(cut)?;
+        let (length, rest) = match first {
+            0..0x80 => (usize::from(first), rest),
+            0x80 => return Err(ErrorKind::IndefiniteLength.into()),
+            _ => {
+                let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7F)).ok_or_else(cut)?;
+                let significant = octets.iter().skip_while(|octet| **octet == 0);
+                let length = significant.clone().fold(0, |length, octet| length << 8 | usize::from(*octet));
+                if significant.count() > size_of::<u32>() {
+                    return Err(ErrorKind::Overflow.into());
+                }
+                (length, rest)
+            }
+        };
+        let (contents, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
+        let whole = self.0.get(..self.0.len() - rest.len()).unwrap_or_default();
+        self.0 = rest;
+        Ok(Element { tag, contents, whole })
     }
 
     /// The contents of the next element, which has `tag`.
     #[inline(never)]
-    pub fn next(&mut self, tag: Tag) -> der::Result<&'a [u8]> {
-        let element = AnyRef::decode(&mut self.0)?;
-        if element.tag() == tag { Ok(element.value()) } else { Err(element.tag().unexpected_error(Some(tag)).into()) }
+    pub fn next(&mut self, tag: u8) -> der::Result<&'a [u8]> {
+        let element = self.next_element()?;
+        if element.tag == tag { Ok(element.contents) } else { Err(unexpected(element.tag)) }
     }
 
     /// The next element, whole.
-    #[inline(never)]
     pub fn next_whole(&mut self) -> der::Result<&'a [u8]> {
-        self.0.tlv_bytes()
+        Ok(self.next_element()?.whole)
     }
 
-    /// The next element, whole, unless its first byte is another than `tag`, or there is none.
+    /// The next element, if its identifier octet is `tag`.
     #[inline(never)]
-    pub fn skip(&mut self, tag: u8) -> der::Result<()> {
-        if !self.0.is_finished() && self.0.clone().read_byte()? == tag {
-            self.next_whole()?;
-        }
-        Ok(())
+    pub fn next_if(&mut self, tag: u8) -> der::Result<Option<Element<'a>>> {
+        if self.0.first() == Some(&tag) { self.next_element().map(Some) } else { Ok(None) }
     }
 
     /// The next element, a SEQUENCE.
-    #[inline(never)]
     pub fn next_sequence(&mut self) -> der::Result<Self> {
-        Self::of(self.next(Tag::Sequence)?)
+        Ok(Self::of(self.next(SEQUENCE)?))
     }
 
     /// The next element, an OBJECT IDENTIFIER.
     #[inline(never)]
     pub fn next_oid(&mut self) -> der::Result<ObjectIdentifier> {
-        ObjectIdentifier::from_bytes(self.next(Tag::ObjectIdentifier)?).map_err(|_| ErrorKind::OidMalformed.into())
+        ObjectIdentifier::from_bytes(self.next(OBJECT_IDENTIFIER)?).map_err(|_| ErrorKind::OidMalformed.into())
     }
 
     /// The next element, an INTEGER from 0 to 2^32 - 1.
     #[inline(never)]
     pub fn next_u32(&mut self) -> der::Result<u32> {
-        let bytes = self.next(Tag::Integer)?;
-        let error = || der::Error::from(ErrorKind::Overflow);
-        let digits = match bytes {
-            [0, rest @ ..] if rest.first().is_some_and(|byte| *byte >= 0x80) => rest,
-            [0] => bytes,
-            [1..=0x7F, ..] => bytes,
-            _ => return Err(error()),
-        };
-        if digits.len() > size_of::<u32>() {
-            return Err(error());
-        }
-        Ok(digits.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+        u32_of(self.next(INTEGER)?)
     }
 
     /// Whether there is no further element.
     pub fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        self.0.is_empty()
     }
 
     /// Makes sure that there is no further element.
     pub fn finish(self) -> der::Result<()> {
-        self.0.finish()
+        if self.is_finished() { Ok(()) } else { Err(ErrorKind::Overlength.into()) }
     }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = der::Result<Element<'a>>;
+
+    /// The next element; an error is the last one.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_finished() {
+            return None;
+        }
+        let element = self.next_element();
+        if element.is_err() {
+            self.0 = &[];
+        }
+        Some(element)
+    }
+}
+
+/// The error for an element of another kind than the one that should stand there.
+pub(crate) fn unexpected(tag: u8) -> der::Error {
+    ErrorKind::TagUnknown { byte: tag }.into()
+}
+
+/// The INTEGER with these contents, if it is from 0 to 2^32 - 1.
+#[inline(never)]
+pub fn u32_of(contents: &[u8]) -> der::Result<u32> {
+    let error = || der::Error::from(ErrorKind::Overflow);
+    let digits = match contents {
+        [0, rest @ ..] if rest.first().is_some_and(|byte| *byte >= 0x80) => rest,
+        [0] => contents,
+        [1..=0x7F, ..] => contents,
+        _ => return Err(error()),
+    };
+    if digits.len() > size_of::<u32>() {
+        return Err(error());
+    }
+    Ok(digits.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+}
+
+/// An object identifier with these contents, in numbers and dots (X.690, section 8.19). Its numbers may be as large as 2^128 - 1, which is
+/// what an identifier made of a UUID has (X.667, section 7); where one is larger, or is cut, the contents are shown in hexadecimal.
+pub fn oid_to_text(contents: &[u8]) -> String {
+    let arcs: Option<Vec<u128>> = contents
+        .split_inclusive(|octet| octet & 0x80 == 0)
+        .map(|arc| {
+            let number = arc
+                .iter()
+                .try_fold(0_u128, |number, octet| Some(number.checked_mul(0x80)? | u128::from(octet & 0x7F)))?;
+            arc.last().is_some_and(|octet| octet & 0x80 == 0).then_some(number)
+        })
+        .collect();
+    let Some((first, others)) = arcs.as_deref().and_then(|arcs| arcs.split_first()) else {
+        return format!("#{}", crate::key_pair::hex(contents));
+    };
+    let top = (first / 40).min(2);
+    let mut text = format!("{top}.{}", first - 40 * top);
+    for arc in others {
+        text.push_str(&format!(".{arc}"));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -180,7 +266,7 @@ mod tests {
         }
         for number in [0, 1, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 10_000, 600_000, u32::MAX] {
             assert_eq!(integer(number), number.to_der().unwrap(), "{number}");
-            assert_eq!(Elements::of(&integer(number)).unwrap().next_u32(), Ok(number));
+            assert_eq!(Elements::of(&integer(number)).next_u32(), Ok(number));
         }
         let set = SetOfVec::try_from(vec![300_u32, 2, 70_000]).unwrap().to_der().unwrap();
         assert_eq!(set_of(vec![integer(70_000), integer(2), integer(300)]), set);
@@ -189,19 +275,19 @@ mod tests {
     #[test]
     fn numbers_that_der_does_not_have_are_errors() {
         for bad in [&[][..], &[0, 0x7F], &[0, 0], &[0x80], &[0xFF, 0xFF], &[1, 0, 0, 0, 0], &[0, 0x80, 0, 0, 0, 0]] {
-            assert!(Elements::of(&element(INTEGER, &[bad])).unwrap().next_u32().is_err(), "{bad:?}");
+            assert!(Elements::of(&element(INTEGER, &[bad])).next_u32().is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn what_is_cut_or_of_another_kind_is_an_error() {
         let der = element(SEQUENCE, &[&integer(5), NULL]);
-        let mut elements = Elements::within(Tag::Sequence, &der).unwrap();
-        assert!(elements.next(Tag::OctetString).is_err());
-        assert!(Elements::within(Tag::Set, &der).is_err());
+        let mut elements = Elements::within(SEQUENCE, &der).unwrap();
+        assert!(elements.next(OCTET_STRING).is_err());
+        assert!(Elements::within(SET, &der).is_err());
         for length in 0..der.len() {
-            assert!(Elements::within(Tag::Sequence, der.get(..length).unwrap()).is_err(), "{length}");
+            assert!(Elements::within(SEQUENCE, der.get(..length).unwrap()).is_err(), "{length}");
         }
-        assert!(Elements::of(NULL).unwrap().finish().is_err());
+        assert!(Elements::of(NULL).finish().is_err());
     }
 }

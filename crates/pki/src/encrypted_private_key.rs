@@ -4,7 +4,7 @@
 //! OWASP's equals that `openssl pkcs8` still reads, so that nobody is locked in. Java and GnuTLS know no scrypt: a key that
 //! leaves for other programs is encrypted with PBKDF2 instead.
 
-use der::{Decode, Tag};
+use der::Decode;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
@@ -48,9 +48,9 @@ fn encrypt_with(scheme: &Scheme, private_key_info: &[u8], passphrase: &str) -> R
 /// Its costs are bounded: it may have come back in a backup, which anybody can have changed.
 pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let malformed = Error::malformed(STRUCTURE);
-    let mut info = Elements::within(Tag::Sequence, encrypted_private_key_info).map_err(&malformed)?;
+    let mut info = Elements::within(SEQUENCE, encrypted_private_key_info).map_err(&malformed)?;
     let algorithm = info.next_sequence().map_err(&malformed)?;
-    let encrypted = info.next(Tag::OctetString).map_err(&malformed)?;
+    let encrypted = info.next(OCTET_STRING).map_err(&malformed)?;
     info.finish().map_err(&malformed)?;
     check_private_key_info(Scheme::decode(algorithm)?.decrypt(passphrase.as_bytes(), encrypted)?)
 }
@@ -70,10 +70,10 @@ pub fn decrypt_with(
 /// Looks at what was decrypted: one wrong passphrase in about 256 leaves padding that looks right.
 fn check_private_key_info(clear: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let looks_like_one = || {
-        let mut info = Elements::within(Tag::Sequence, &clear)?;
+        let mut info = Elements::within(SEQUENCE, &clear)?;
         info.next_u32()?;
         info.next_sequence()?.next_oid()?;
-        info.next(Tag::OctetString)
+        info.next(OCTET_STRING)
     };
     looks_like_one().map_err(|_| Error::WrongPassphrase)?;
     Ok(clear)

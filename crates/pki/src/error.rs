@@ -28,8 +28,14 @@ pub enum Error {
     /// The algorithm is not one that Keyside works with.
     #[error("the algorithm {0} is not supported")]
     UnsupportedAlgorithm(ObjectIdentifier),
-    /// The RSA key cannot be worked with.
-    #[error("the RSA key is not usable: {0}")]
+    /// The algorithm's hash function is one for which two texts with the same hash can be made; its name.
+    #[error("signatures with {0} prove nothing")]
+    WeakAlgorithm(&'static str),
+    /// The RSA key is larger than signatures are verified with; its size in bits.
+    #[error("an RSA key of {0} bits is larger than what is checked here")]
+    KeyTooLarge(u32),
+    /// The key cannot be worked with.
+    #[error("the key is not usable: {0}")]
     UnusableKey(String),
     /// A signature does not fit the public key and the bytes signed.
     #[error("the signature does not fit")]

@@ -12,15 +12,15 @@ use der::oid::db::rfc5912::{
     ID_SHA_256, ID_SHA_384, ID_SHA_512, RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
     SHA_512_WITH_RSA_ENCRYPTION,
 };
-use der::{Choice, Decode, Encode, Sequence, Tag};
+use der::{Choice, Decode, Encode, Sequence};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::certificate::{self, Certificate};
+use super::certificate::{Certificate, TbsCertificate};
 use super::error::Error;
 use super::key_pair::KeyPair;
-use super::{certification_request, certs_only, signature};
-use crate::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
+use super::{certification_request, certs_only, name, signature};
+use crate::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, SET, element, integer, oid, set_of};
 
 const STRUCTURE: &str = "full PKI request";
 
@@ -57,7 +57,7 @@ pub fn build(
     key_pair: &KeyPair,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    let certificate_parts = certificate::parts(certificate)?;
+    let certificate_parts = TbsCertificate::of(certificate)?;
     let none = element(SEQUENCE, &[]);
     // The request has the body part ID 1.
     let tagged_request = element(CONTEXT_0, &[&integer(1), certification_request]);
@@ -66,7 +66,7 @@ pub fn build(
     let signature = key_pair.sign(&signed_attributes, rng)?;
     let digest_algorithm = element(SEQUENCE, &[&oid(ID_SHA_256)]);
     // IMPLICIT: another tag in the place of SET.
-    let attributes = Elements::of(&signed_attributes).and_then(|mut set| set.next(Tag::Set).map(<[u8]>::to_vec));
+    let attributes = Elements::of(&signed_attributes).next(SET).map(<[u8]>::to_vec);
     let signer_info = element(
         SEQUENCE,
         &[
@@ -102,11 +102,11 @@ fn signed_attributes(digest: &[u8]) -> Vec<u8> {
     ])
 }
 
-fn identifier(certificate: &Certificate) -> IssuerAndSerialNumber {
-    IssuerAndSerialNumber {
-        issuer: certificate.issuer().clone(),
-        serial_number: certificate.parsed().tbs_certificate().serial_number().clone(),
-    }
+/// Whether `wanted` names this certificate (RFC 5652, section 10.2.4).
+fn is_named_by(certificate: &Certificate, wanted: &IssuerAndSerialNumber) -> bool {
+    let serial_number = wanted.serial_number.as_bytes();
+    let serial_number = serial_number.strip_prefix(&[0]).unwrap_or(serial_number);
+    name::is_match(certificate.issuer(), &wanted.issuer) && certificate.serial_number() == serial_number
 }
 
 /// A full PKI request that was read: one CertificationRequest, signed by the holder of one certificate.
@@ -191,7 +191,8 @@ impl FullPkiRequest {
         }
         // RFC 5652, section 5.4: what is signed is their DER under the tag of a SET OF, however they were sent.
         let signed = attributes.to_der().map_err(Error::malformed(STRUCTURE))?;
-        let public_key = self.signer.parsed().tbs_certificate().subject_public_key_info();
+        let algorithm = algorithm.to_der().map_err(Error::malformed(STRUCTURE))?;
+        let public_key = self.signer.subject_public_key_info();
         signature::verify(public_key, &algorithm, &signed, self.signer_info.signature.as_bytes())
     }
 }
@@ -203,7 +204,7 @@ fn signer(certificates: &[Vec<u8>], signer_info: &SignerInfo) -> Result<Certific
         return Err(missing);
     };
     let certificates = certificates.iter().filter_map(|der| Certificate::from_der(der).ok());
-    certificates.into_iter().find(|certificate| identifier(certificate) == *wanted).ok_or(missing)
+    certificates.into_iter().find(|certificate| is_named_by(certificate, wanted)).ok_or(missing)
 }
 
 /// The value of the attribute `oid`, which stands there once with one value (RFC 5652, section 11).

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use der::Tag;
 use der::oid::db::rfc5912::RSA_ENCRYPTION;
 use rand::CryptoRng;
 use rsa::pkcs1v15::SigningKey;
@@ -56,9 +55,9 @@ impl KeyPair {
     pub fn from_private_key_info(der: &[u8]) -> Result<Self, Error> {
         check_size(der)?;
         let read = || {
-            let mut info = Elements::within(Tag::Sequence, der)?;
+            let mut info = Elements::within(SEQUENCE, der)?;
             info.next_u32()?;
-            Ok::<_, der::Error>((info.next_sequence()?.next_oid()?, info.next(Tag::OctetString)?))
+            Ok::<_, der::Error>((info.next_sequence()?.next_oid()?, info.next(OCTET_STRING)?))
         };
         match read().map_err(unusable)? {
             (RSA_ENCRYPTION, key) => Self::from_rsa_private_key(key),
@@ -70,9 +69,9 @@ impl KeyPair {
     pub fn from_rsa_private_key(der: &[u8]) -> Result<Self, Error> {
         check_size(der)?;
         let read = || {
-            let mut key = Elements::within(Tag::Sequence, der)?;
+            let mut key = Elements::within(SEQUENCE, der)?;
             let version = key.next_u32()?;
-            let mut next = || key.next(Tag::Integer);
+            let mut next = || key.next(INTEGER);
             let numbers = [next()?, next()?, next()?, next()?, next()?];
             // What follows from these: two exponents and a coefficient.
             for _ in 0..3 {

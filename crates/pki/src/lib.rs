@@ -10,7 +10,9 @@ pub mod certs_only;
 pub mod element;
 pub mod encrypted_private_key;
 pub mod error;
+pub mod extensions;
 pub mod full_pki_request;
+pub mod general_name;
 pub mod key_pair;
 pub mod name;
 pub mod password_based_encryption;
@@ -20,7 +22,8 @@ pub mod pfx;
 mod pkcs12_kdf;
 pub mod pkcs12_pbe;
 pub mod public_key;
-mod signature;
+pub mod signature;
+mod time;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -54,7 +54,7 @@ pub fn text_of(value: &Any) -> Option<String> {
     }
 }
 
-fn latin_1(bytes: &[u8]) -> String {
+pub(crate) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
@@ -123,6 +123,12 @@ pub fn to_standard_types(name: &Name) -> der::Result<Name> {
 pub fn is_match(one: &Name, other: &Name) -> bool {
     one.iter_rdn().count() == other.iter_rdn().count()
         && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| prepared(one) == prepared(other))
+}
+
+/// True if `name` stands in the subtree below `base`: it begins with the parts of `base` (RFC 5280, section 4.2.1.10).
+pub(crate) fn is_within(name: &Name, base: &Name) -> bool {
+    name.iter_rdn().count() >= base.iter_rdn().count()
+        && base.iter_rdn().zip(name.iter_rdn()).all(|(base, name)| prepared(base) == prepared(name))
 }
 
 /// The attributes of a relative distinguished name, whose order does not matter, ready to be compared: type, and text or else value.

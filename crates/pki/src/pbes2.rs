@@ -101,7 +101,7 @@ impl Scheme {
 
         let function = derivation.next_oid().map_err(&malformed)?;
         let mut parameters = derivation.next_sequence().map_err(&malformed)?;
-        let salt = parameters.next(Tag::OctetString).map_err(&malformed)?.to_vec();
+        let salt = parameters.next(OCTET_STRING).map_err(&malformed)?.to_vec();
         let derivation = match function {
             SCRYPT_OID => {
                 let mut next = || parameters.next_u32().map_err(&malformed);
@@ -110,7 +110,7 @@ impl Scheme {
             PBKDF2_OID => {
                 let iterations = parameters.next_u32().map_err(&malformed)?;
                 // The length of the key may stand here; without a hash it is HMAC-SHA-1.
-                parameters.skip(INTEGER).map_err(&malformed)?;
+                parameters.next_if(INTEGER).map_err(&malformed)?;
                 if parameters.is_finished() {
                     return Err(Error::UnsupportedAlgorithm(HMAC_WITH_SHA1_OID));
                 }
@@ -127,7 +127,7 @@ impl Scheme {
         if cipher != AES_256_CBC_OID {
             return Err(Error::UnsupportedAlgorithm(cipher));
         }
-        let iv = encryption.next(Tag::OctetString).map_err(&malformed)?;
+        let iv = encryption.next(OCTET_STRING).map_err(&malformed)?;
         let iv = iv.try_into().map_err(|_| malformed(ErrorKind::Length { tag: Tag::OctetString }.into()))?;
         Ok(Self { derivation, salt, iv })
     }
@@ -183,7 +183,7 @@ mod tests {
         [Derivation::Scrypt { n: 1 << 14, r: 8, p: 1 }, Derivation::Pbkdf2 { iterations: 600_000 }];
 
     fn decode(der: &[u8]) -> Result<Scheme, Error> {
-        Scheme::decode(Elements::within(Tag::Sequence, der).unwrap())
+        Scheme::decode(Elements::within(SEQUENCE, der).unwrap())
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Public keys (RFC 5280, section 4.1.2.7) of every kind, described: what kind of key it is, and how long.
 
-use der::asn1::{Any, BitString};
+use der::Decode;
+use der::asn1::BitStringRef;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
-use der::{Decode, Encode, Tag};
 use serde::{Deserialize, Serialize};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::key_pair::key_id;
-use crate::element::{Elements, NULL};
+use crate::element::{BIT_STRING, Elements, NULL, SEQUENCE, element, oid};
 
 /// Ed25519 (RFC 8410, section 3).
 pub const ED_25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -19,11 +18,11 @@ const ED_448: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.113");
 /// parameters that are absent mean the same (RFC 4055, section 1.2).
 pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     let read = |der| {
-        let mut info = Elements::within(Tag::Sequence, der)?;
+        let mut info = Elements::within(SEQUENCE, der)?;
         let mut algorithm = info.next_sequence()?;
         let oid = algorithm.next_oid()?;
         let parameters = if algorithm.is_finished() { NULL } else { algorithm.next_whole()? };
-        let key = info.next(Tag::BitString)?;
+        let key = info.next(BIT_STRING)?;
         Ok::<_, der::Error>((oid, parameters, key))
     };
     matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
@@ -50,43 +49,40 @@ pub enum PublicKeyKind {
 }
 
 impl PublicKey {
-    /// Describes a key.
-    pub fn of(info: &SubjectPublicKeyInfoOwned) -> der::Result<Self> {
-        let mut named = info.clone();
-        if named.algorithm.oid == RSA_ENCRYPTION {
-            // Under one name with the same key in an encoding that leaves them out.
-            named.algorithm.parameters.get_or_insert_with(Any::null);
+    /// Describes the key in a SubjectPublicKeyInfo, DER.
+    pub fn of(subject_public_key_info: &[u8]) -> der::Result<Self> {
+        let mut info = Elements::within(SEQUENCE, subject_public_key_info)?;
+        let algorithm = info.next_whole()?;
+        let key = info.next_whole()?;
+        info.finish()?;
+        let octets = BitStringRef::from_der(key)?.as_bytes();
+        let kind = PublicKeyKind::of_algorithm(algorithm)?;
+        if Elements::within(SEQUENCE, algorithm)?.next_oid()? != RSA_ENCRYPTION {
+            return Ok(Self { kind, key_id: key_id(subject_public_key_info) });
         }
-        Ok(Self { kind: PublicKeyKind::of(info), key_id: key_id(&named.to_der()?) })
+        // With the NULL, under one name with the same key in an encoding that leaves it out.
+        let named = element(SEQUENCE, &[&element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]), key]);
+        Ok(Self { kind: octets.and_then(rsa_size).map_or(kind, PublicKeyKind::Rsa), key_id: key_id(&named) })
     }
 
-    /// Describes a key on an elliptic curve by its point.
-    pub fn of_point(algorithm: AlgorithmIdentifierOwned, point: BitString) -> der::Result<Self> {
-        Self::of(&SubjectPublicKeyInfoOwned { algorithm, subject_public_key: point })
+    /// Describes a key on an elliptic curve by its AlgorithmIdentifier, DER, and its point.
+    pub fn of_point(algorithm: &[u8], point: &[u8]) -> der::Result<Self> {
+        Self::of(&element(SEQUENCE, &[algorithm, &element(BIT_STRING, &[&[0], point])]))
     }
 }
 
 impl PublicKeyKind {
-    fn of(info: &SubjectPublicKeyInfoOwned) -> Self {
-        match info.algorithm.oid {
-            RSA_ENCRYPTION => {
-                rsa_size(&info.subject_public_key).map_or_else(|| Self::Other(RSA_ENCRYPTION.to_string()), Self::Rsa)
-            }
-            _ => Self::of_algorithm(&info.algorithm),
-        }
-    }
-
-    /// What an algorithm alone tells of a key.
-    pub fn of_algorithm(algorithm: &AlgorithmIdentifierOwned) -> Self {
-        match algorithm.oid {
-            ID_EC_PUBLIC_KEY => {
-                let curve = algorithm.parameters.as_ref().and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
-                Self::EllipticCurve(curve.map_or_else(|| "with parameters of its own".into(), curve_name))
-            }
+    /// What an AlgorithmIdentifier, DER, alone tells of a key.
+    pub fn of_algorithm(algorithm: &[u8]) -> der::Result<Self> {
+        let mut algorithm = Elements::within(SEQUENCE, algorithm)?;
+        Ok(match algorithm.next_oid()? {
+            ID_EC_PUBLIC_KEY => Self::EllipticCurve(
+                algorithm.next_oid().map_or_else(|_| "with parameters of its own".into(), curve_name),
+            ),
             ED_25519 => Self::EllipticCurve("Ed25519".into()),
             ED_448 => Self::EllipticCurve("Ed448".into()),
             other => Self::Other(other.to_string()),
-        }
+        })
     }
 }
 
@@ -99,9 +95,9 @@ fn curve_name(curve: ObjectIdentifier) -> String {
     }
 }
 
-/// The size of the modulus in bits, however large or small it is.
-fn rsa_size(key: &BitString) -> Option<u32> {
-    let key = rsa::pkcs1::RsaPublicKeyRef::from_der(key.as_bytes()?).ok()?;
+/// The size in bits of the modulus in an RSAPublicKey (RFC 8017, appendix A.1.1), DER, however large or small it is.
+pub(crate) fn rsa_size(key: &[u8]) -> Option<u32> {
+    let key = rsa::pkcs1::RsaPublicKeyRef::from_der(key).ok()?;
     let modulus = key.modulus.as_bytes();
     let first = modulus.first()?;
     u32::try_from(modulus.len()).ok()?.checked_mul(8)?.checked_sub(first.leading_zeros())

@@ -67,18 +67,18 @@ pub fn authority() -> &'static CertificationAuthority {
         let issuing_profile = Profile { subject: issuing_name(), issuer: root_name(), is_ca: true };
         let (from, until) = (NOW - YEAR, NOW + 20 * YEAR);
         CertificationAuthority {
-            root: sign(root_profile, &root_key, spki_of(&root_key), from, until),
-            issuing: sign(issuing_profile, &root_key, spki_of(&issuing_key), from, until),
+            root: sign(root_profile, &root_key, &spki_of(&root_key), from, until),
+            issuing: sign(issuing_profile, &root_key, &spki_of(&issuing_key), from, until),
             issuing_key,
         }
     })
 }
 
 impl CertificationAuthority {
-    /// A user's certificate, DER.
-    pub fn certify(&self, subject: Name, spki: SubjectPublicKeyInfoOwned, not_before: u64, not_after: u64) -> Vec<u8> {
+    /// A user's certificate, DER. `spki` is a SubjectPublicKeyInfo, DER.
+    pub fn certify(&self, subject: Name, spki: impl AsRef<[u8]>, not_before: u64, not_after: u64) -> Vec<u8> {
         let profile = Profile { subject, issuer: issuing_name(), is_ca: false };
-        sign(profile, &self.issuing_key, spki, not_before, not_after)
+        sign(profile, &self.issuing_key, spki.as_ref(), not_before, not_after)
     }
 }
 
@@ -90,9 +90,9 @@ fn issuing_name() -> Name {
     "CN=Example Issuing CA,O=Example,C=US".parse().unwrap()
 }
 
-/// The public key of a key pair.
-pub fn spki_of(key_pair: &KeyPair) -> SubjectPublicKeyInfoOwned {
-    SubjectPublicKeyInfoOwned::from_der(&key_pair.to_subject_public_key_info().unwrap()).unwrap()
+/// The SubjectPublicKeyInfo of a key pair, DER.
+pub fn spki_of(key_pair: &KeyPair) -> Vec<u8> {
+    key_pair.to_subject_public_key_info().unwrap()
 }
 
 struct Profile {
@@ -130,14 +130,9 @@ impl BuilderProfile for Profile {
     }
 }
 
-fn sign(
-    profile: Profile,
-    issuer_key: &KeyPair,
-    spki: SubjectPublicKeyInfoOwned,
-    not_before: u64,
-    not_after: u64,
-) -> Vec<u8> {
+fn sign(profile: Profile, issuer_key: &KeyPair, spki: &[u8], not_before: u64, not_after: u64) -> Vec<u8> {
     let serial_number = SerialNumber::generate(&mut rand::rng());
+    let spki = SubjectPublicKeyInfoOwned::from_der(spki).unwrap();
     let validity = Validity::new(time(not_before), time(not_after));
     CertificateBuilder::new(profile, serial_number, validity, spki)
         .unwrap()

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
-use der::asn1::Ia5String;
+use der::Decode;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc4519::{C, CN, L, O, OU, ST};
 use der::oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION, ID_KP_SERVER_AUTH};
-use der::{Decode, Encode};
 use hmac::{Hmac, KeyInit, Mac};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
+use keyside_pki::general_name::GeneralName;
 use keyside_pki::{name, pem};
 use reqwest::header::CONTENT_TYPE;
 use rsa::BoxedUint;
@@ -31,8 +31,6 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use x509_cert::crl::CertificateList;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
@@ -207,7 +205,7 @@ impl CfsslCa {
         let root = config.root_certificate.clone().unwrap_or_else(|| issuing.clone());
         let unfit =
             |fault: &str| CaError::Unavailable(format!("CFSSL's CA “{}” cannot be used: {fault}", issuing.subject()));
-        if !issuing.may_issue(0) {
+        if !issuing.may_issue() {
             return Err(unfit("its certificate is no CA's"));
         }
         issuing.verify_signed_by(&root).map_err(|error| match config.root_certificate {
@@ -233,7 +231,7 @@ impl CfsslCa {
         let refuse = |fault: &str| {
             Err(CaError::Unavailable(format!("CFSSL has answered with a certificate that is not used: {fault}")))
         };
-        let tbs = certificate.parsed().tbs_certificate();
+        let extensions = certificate.extensions();
         if !certificate.names_as_issuer(&self.issuing) || certificate.verify_signed_by(&self.issuing).is_err() {
             return refuse("another CA has issued it");
         }
@@ -245,30 +243,27 @@ impl CfsslCa {
             return refuse("it has another subject");
         }
         let asked = match &order.holder {
-            Holder::Person { email_address } => vec![GeneralName::Rfc822Name(Ia5String::new(email_address)?)],
+            Holder::Person { email_address } => vec![Some(GeneralName::Rfc822(email_address.clone().into_bytes()))],
             Holder::Device => request.subject_alt_names()?,
         };
-        let given = tbs.get_extension::<SubjectAltName>()?.map(|(_, names)| names.0).unwrap_or_default();
-        if encoded(&given)? != encoded(&asked)? {
+        let given = extensions.subject_alt_names()?.unwrap_or_default();
+        // As many, and each of them, in whatever order.
+        if given.len() != asked.len() || !given.iter().all(|name| name.is_some() && asked.contains(name)) {
             return refuse("its subjectAltName has other names than the request");
         }
         let purposes = match order.holder {
             Holder::Person { .. } => [ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION],
             Holder::Device => [ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH],
         };
-        let given = tbs.get_extension::<ExtendedKeyUsage>()?.map(|(_, purposes)| purposes.0).unwrap_or_default();
-        if given.iter().collect::<BTreeSet<_>>() != purposes.iter().collect() {
+        let given: BTreeSet<&[u8]> = extensions.extended_key_usages()?.unwrap_or_default().into_iter().collect();
+        if given != purposes.iter().map(ObjectIdentifier::as_bytes).collect() {
             return refuse(
                 "its extendedKeyUsage is not the one for this type: compare the usages of CFSSL's signing profile",
             );
         }
-        let usages = tbs.get_extension::<KeyUsage>()?.map(|(_, usage)| usage.0).unwrap_or_default();
-        let is_ca = tbs.get_extension::<BasicConstraints>()?.is_some_and(|(_, constraints)| constraints.ca);
-        if is_ca
-            || !usages.contains(KeyUsages::DigitalSignature)
-            || usages.contains(KeyUsages::KeyCertSign)
-            || usages.contains(KeyUsages::CRLSign)
-        {
+        let usages = extensions.key_usage()?;
+        let allows = |usage| usages.is_some_and(|usages| usages.allows(usage));
+        if certificate.is_ca() || !allows("digitalSignature") || allows("keyCertSign") || allows("cRLSign") {
             return refuse("its keyUsage is not a user's: compare the usages of CFSSL's signing profile");
         }
         let (not_before, not_after) = certificate.validity();
@@ -405,11 +400,6 @@ fn one_certificate(pem: &str) -> Result<Vec<u8>, CaError> {
 fn decimal(serial_number: &[u8]) -> Result<Box<RawValue>, CaError> {
     let digits = BoxedUint::from_be_slice_vartime(serial_number).to_string_radix_vartime(10);
     RawValue::from_string(digits).map_err(|error| CaError::Unavailable(error.to_string()))
-}
-
-/// Names in an order of their own, to be compared.
-fn encoded(names: &[GeneralName]) -> Result<BTreeSet<Vec<u8>>, CaError> {
-    Ok(names.iter().map(Encode::to_der).collect::<Result<_, _>>()?)
 }
 
 /// A serial number without the zero byte that DER puts before a set first bit.

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use der::asn1::{Ia5String, OctetString};
-use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{
     ID_AD_CA_ISSUERS, ID_CE_CRL_REASONS, ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION, ID_KP_SERVER_AUTH,
 };
+use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::referenced::OwnedToRef;
-use der::{DateTime, Encode};
+use der::{DateTime, Decode, Encode};
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::domain::revocation::RevocationReason;
@@ -24,6 +24,7 @@ use keyside_core::key_generation;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::encrypted_private_key;
+use keyside_pki::general_name::GeneralName as RequestedName;
 use keyside_pki::key_pair::KeyPair;
 use keyside_pki::{name, pem};
 use rsa::pkcs1v15::{Signature, SigningKey};
@@ -197,7 +198,7 @@ impl EmbeddedCa {
             return Err(CaError::Expired);
         }
         let subject = name::to_standard_types(request.subject())?;
-        let public_key = request.subject_public_key_info().clone();
+        let public_key = SubjectPublicKeyInfoOwned::from_der(request.subject_public_key_info())?;
         let (purposes, names) = match &order.holder {
             Holder::Person { email_address } => (
                 vec![ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION],
@@ -277,8 +278,12 @@ impl CaEngine for EmbeddedCa {
 
 /// The dNSNames and iPAddresses that a device's certification request asks for, in its order.
 fn names_of_device(request: &CertificationRequest) -> Result<Vec<GeneralName>, CaError> {
-    let is_device_name = |name: &GeneralName| matches!(name, GeneralName::DnsName(_) | GeneralName::IpAddress(_));
-    Ok(request.subject_alt_names()?.into_iter().filter(is_device_name).collect())
+    let names = request.subject_alt_names()?.into_iter().flatten().filter_map(|name| match name {
+        RequestedName::Dns(host) => Some(Ia5String::new(&host).map(GeneralName::DnsName)),
+        RequestedName::Ip(address) => Some(OctetString::new(address).map(GeneralName::IpAddress)),
+        _ => None,
+    });
+    Ok(names.collect::<der::Result<_>>()?)
 }
 
 /// A CRL's entries; absent where there are none (RFC 5280, section 5.1.2.6).
@@ -429,10 +434,12 @@ fn authority_extensions<'a>(
 
 /// The authorityKeyIdentifier of what `issuer` signs: its subjectKeyIdentifier (RFC 5280, section 4.2.1.1).
 fn key_identifier_of(issuer: &Certificate) -> Result<AuthorityKeyIdentifier, CaError> {
-    let tbs = issuer.parsed().tbs_certificate();
-    let identifier: OctetString = match tbs.get_extension::<SubjectKeyIdentifier>()? {
-        Some((_, identifier)) => identifier.0,
-        None => SubjectKeyIdentifier::try_from(tbs.subject_public_key_info().owned_to_ref())?.0,
+    let identifier: OctetString = match issuer.extensions().get(SubjectKeyIdentifier::OID) {
+        Some(identifier) => OctetString::from_der(identifier)?,
+        None => {
+            let public_key = SubjectPublicKeyInfoOwned::from_der(issuer.subject_public_key_info())?;
+            SubjectKeyIdentifier::try_from(public_key.owned_to_ref())?.0
+        }
     };
     Ok(AuthorityKeyIdentifier { key_identifier: Some(identifier), ..AuthorityKeyIdentifier::default() })
 }

@@ -2,9 +2,9 @@
 
 use keyside_core::domain::revocation::RevocationState;
 use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::general_name::GeneralName;
 use keyside_pki::name;
 use maud::{Markup, html};
-use x509_cert::ext::pkix::name::GeneralName;
 
 use super::requests::{authorised, state};
 use super::{Part, Site, Viewer, audit_log, code, page, particulars, plain, standing, table};
@@ -45,9 +45,10 @@ impl Decoded {
         let verdict = if request.verify().is_ok() { "made with the key above" } else { "does not fit the key above" };
         Self {
             subject: name::to_text(request.subject()),
-            alt_names: request
-                .subject_alt_names()
-                .map_or_else(|_| vec![unreadable()], |names| names.iter().map(alt_name).collect()),
+            alt_names: request.subject_alt_names().map_or_else(
+                |_| vec![unreadable()],
+                |names| names.iter().map(|name| name.as_ref().map_or_else(unreadable, alt_name)).collect(),
+            ),
             key,
             signature: format!("{}, {verdict}", algorithm(&request.signature_algorithm().to_string())),
         }
@@ -57,14 +58,12 @@ impl Decoded {
 /// A name in the subjectAltName, with its kind (RFC 5280, section 4.2.1.6).
 fn alt_name(name: &GeneralName) -> String {
     match name {
-        GeneralName::Rfc822Name(address) => format!("{address} (e-mail address)"),
-        GeneralName::DnsName(host) => format!("{host} (host name)"),
-        GeneralName::IpAddress(octets) => match octets.as_bytes() {
-            bytes if bytes.len() == 4 => <[u8; 4]>::try_from(bytes).map(|v4| std::net::Ipv4Addr::from(v4).to_string()),
-            bytes => <[u8; 16]>::try_from(bytes).map(|v6| std::net::Ipv6Addr::from(v6).to_string()),
-        }
-        .map_or_else(|_| "an IP address that cannot be read".into(), |address| format!("{address} (IP address)")),
-        other => format!("{other:?}"),
+        GeneralName::Rfc822(_) => format!("{} (e-mail address)", name.to_text()),
+        GeneralName::Dns(_) => format!("{} (host name)", name.to_text()),
+        GeneralName::Ip(_) => format!("{} (IP address)", name.to_text()),
+        GeneralName::Uri(_) => format!("{} (URI)", name.to_text()),
+        GeneralName::Directory(_) => format!("{} (distinguished name)", name.to_text()),
+        _ => name.to_text(),
     }
 }
 

@@ -162,7 +162,7 @@ fn particulars(certificate: &ShownCertificate) -> Markup {
                 dt { "Subject" } dd { (certificate.subject) }
                 dt { "Issuer" } dd { (certificate.issuer) }
                 dt { "Serial number" } dd.code { (pairs(&certificate.serial_number)) }
-                dt { "Valid from" } dd { (date_and_time(from_unsigned(certificate.not_before))) }
+                dt { "Valid from" } dd { (date_and_time(certificate.not_before)) }
                 dt { "Valid until" } dd { (date_and_time(from_unsigned(certificate.not_after))) }
                 @if !certificate.email_addresses.is_empty() {
                     dt { "Email Address" } dd { (certificate.email_addresses.join(", ")) }

@@ -26,8 +26,7 @@ async fn issued(database: &Database) -> HashMap<TransactionId, Vec<u8>> {
 /// The serial number without leading zeros.
 fn serial_number(certificate: &[u8]) -> Vec<u8> {
     let certificate = Certificate::from_der(certificate).unwrap();
-    let serial = certificate.parsed().tbs_certificate().serial_number();
-    without_leading_zeros(serial.as_bytes())
+    without_leading_zeros(certificate.serial_number())
 }
 
 fn without_leading_zeros(bytes: &[u8]) -> Vec<u8> {

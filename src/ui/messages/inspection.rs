@@ -215,11 +215,15 @@ pub fn finding(finding: &Finding, place: usize, found: &[Found]) -> (bool, Messa
                 "Neither this file nor this site has a certificate of the issuer that leads to a root.",
             ),
         ),
-        Finding::PathNotChecked { .. } => (
+        Finding::PathRefused { why, .. } => (
+            false,
+            message("Issued by this site's CA, but not to be used", format!("The chain leads there, but {why}.")),
+        ),
+        Finding::PathNotChecked { why, .. } => (
             false,
             message(
-                "The chain was not checked",
-                "The issuer is there, but signatures of this kind are not checked here.",
+                "The chain cannot be checked here",
+                format!("This does not mean that something is wrong with it: {why}."),
             ),
         ),
         Finding::SelfSigned { .. } => (

@@ -151,7 +151,7 @@ pub(super) mod tests {
         };
         let unpacked: Unpacked = serde_json::from_str(unpacked.get()).unwrap();
         let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
-        assert_eq!(key_id(leaf.subject_public_key_info().unwrap()), generated().key_id);
+        assert_eq!(key_id(leaf.subject_public_key_info()), generated().key_id);
         let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, passphrase().expose()).unwrap();
         let packed =
             encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();

@@ -3,46 +3,35 @@
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc5280, rfc5912};
 use keyside_pki::certificate::Certificate;
+use keyside_pki::element::oid_to_text;
+use keyside_pki::extensions::KEY_USAGES;
+use keyside_pki::general_name::GeneralName;
 use keyside_pki::name;
 use keyside_pki::public_key::{ED_25519, PublicKey};
+use keyside_pki::signature::ECDSA_WITH_SHA_1;
 use x509_cert::crl::CertificateList;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 
 use super::{InspectedCertificate, InspectedCrl};
 
-/// The names that RFC 5280, section 4.2.1.3, has for them.
-const KEY_USAGES: [(KeyUsages, &str); 9] = [
-    (KeyUsages::DigitalSignature, "digitalSignature"),
-    (KeyUsages::NonRepudiation, "nonRepudiation"),
-    (KeyUsages::KeyEncipherment, "keyEncipherment"),
-    (KeyUsages::DataEncipherment, "dataEncipherment"),
-    (KeyUsages::KeyAgreement, "keyAgreement"),
-    (KeyUsages::KeyCertSign, "keyCertSign"),
-    (KeyUsages::CRLSign, "cRLSign"),
-    (KeyUsages::EncipherOnly, "encipherOnly"),
-    (KeyUsages::DecipherOnly, "decipherOnly"),
-];
-
 /// Describes a certificate; what cannot be read of its extensions is left out.
-pub(super) fn describe(certificate: &Certificate, friendly_name: Option<String>) -> der::Result<InspectedCertificate> {
-    let tbs = certificate.parsed().tbs_certificate();
-    let key_usage = tbs.get_extension::<KeyUsage>().ok().flatten().map(|(_, KeyUsage(usages))| usages);
-    let extended = tbs.get_extension::<ExtendedKeyUsage>().ok().flatten().map(|(_, ExtendedKeyUsage(usages))| usages);
-    let names = tbs.get_extension::<SubjectAltName>().ok().flatten().map(|(_, SubjectAltName(names))| names);
-    Ok(InspectedCertificate {
+pub(super) fn describe(certificate: &Certificate, friendly_name: Option<String>) -> Option<InspectedCertificate> {
+    let extensions = certificate.extensions();
+    let key_usage = extensions.key_usage().ok().flatten();
+    let purposes = extensions.extended_key_usages().ok().flatten().unwrap_or_default();
+    let names = extensions.subject_alt_names().ok().flatten().unwrap_or_default();
+    Some(InspectedCertificate {
         summary: certificate.summary(),
         friendly_name,
-        public_key: PublicKey::of(tbs.subject_public_key_info())?,
-        signature_algorithm: signature_algorithm_name(certificate.parsed().signature_algorithm().oid),
-        is_ca: certificate.may_issue(0),
+        public_key: PublicKey::of(certificate.subject_public_key_info()).ok()?,
+        signature_algorithm: signature_algorithm_name(certificate.signature_algorithm().ok()?),
+        is_ca: certificate.is_ca(),
         key_usages: KEY_USAGES
             .into_iter()
-            .filter(|(usage, _)| key_usage.is_some_and(|usages| usages.contains(*usage)))
-            .map(|(_, name)| name.to_owned())
+            .filter(|usage| key_usage.is_some_and(|usages| usages.allows(usage)))
+            .map(str::to_owned)
             .collect(),
-        extended_key_usages: extended.into_iter().flatten().map(extended_key_usage_name).collect(),
-        alternative_names: alternative_names(&names.unwrap_or_default()),
+        extended_key_usages: purposes.into_iter().map(purpose_name).collect(),
+        alternative_names: alternative_names(&names),
     })
 }
 
@@ -58,43 +47,25 @@ pub(super) fn describe_crl(crl: &CertificateList) -> InspectedCrl {
 }
 
 /// Names as people write them.
-pub(super) fn alternative_names(names: &[GeneralName]) -> Vec<String> {
-    names
-        .iter()
-        .map(|name| match name {
-            GeneralName::Rfc822Name(address) => address.to_string(),
-            GeneralName::DnsName(name) => name.to_string(),
-            GeneralName::UniformResourceIdentifier(uri) => uri.to_string(),
-            GeneralName::DirectoryName(name) => name::to_text(name),
-            GeneralName::IpAddress(address) => ip_address(address.as_bytes()),
-            GeneralName::RegisteredId(id) => id.to_string(),
-            GeneralName::OtherName(name) => format!("another kind of name ({})", name.type_id),
-            GeneralName::EdiPartyName(_) => "an EDI party name".into(),
-        })
-        .collect()
+pub(super) fn alternative_names(names: &[Option<GeneralName>]) -> Vec<String> {
+    let text =
+        |name: &Option<GeneralName>| name.as_ref().map_or("a name that cannot be read".into(), GeneralName::to_text);
+    names.iter().map(text).collect()
 }
 
-fn ip_address(octets: &[u8]) -> String {
-    if let Ok(octets) = <[u8; 4]>::try_from(octets) {
-        core::net::Ipv4Addr::from(octets).to_string()
-    } else if let Ok(octets) = <[u8; 16]>::try_from(octets) {
-        core::net::Ipv6Addr::from(octets).to_string()
-    } else {
-        "an IP address of another size".into()
-    }
-}
-
-fn extended_key_usage_name(usage: ObjectIdentifier) -> String {
-    match usage {
-        rfc5280::ID_KP_SERVER_AUTH => "serverAuth".into(),
-        rfc5280::ID_KP_CLIENT_AUTH => "clientAuth".into(),
-        rfc5280::ID_KP_CODE_SIGNING => "codeSigning".into(),
-        rfc5280::ID_KP_EMAIL_PROTECTION => "emailProtection".into(),
-        rfc5280::ID_KP_TIME_STAMPING => "timeStamping".into(),
-        rfc5280::ID_KP_OCSP_SIGNING => "OCSPSigning".into(),
-        rfc5280::ANY_EXTENDED_KEY_USAGE => "anyExtendedKeyUsage".into(),
-        other => other.to_string(),
-    }
+/// A purpose of extKeyUsage, by the contents of its object identifier: its name, or else the identifier.
+fn purpose_name(purpose: &[u8]) -> String {
+    const NAMES: [(ObjectIdentifier, &str); 7] = [
+        (rfc5280::ID_KP_SERVER_AUTH, "serverAuth"),
+        (rfc5280::ID_KP_CLIENT_AUTH, "clientAuth"),
+        (rfc5280::ID_KP_CODE_SIGNING, "codeSigning"),
+        (rfc5280::ID_KP_EMAIL_PROTECTION, "emailProtection"),
+        (rfc5280::ID_KP_TIME_STAMPING, "timeStamping"),
+        (rfc5280::ID_KP_OCSP_SIGNING, "OCSPSigning"),
+        (rfc5280::ANY_EXTENDED_KEY_USAGE, "anyExtendedKeyUsage"),
+    ];
+    let known = NAMES.iter().find(|(oid, _)| oid.as_bytes() == purpose);
+    known.map_or_else(|| oid_to_text(purpose), |(_, name)| (*name).to_owned())
 }
 
 /// The signature algorithms of today and before, for people, and whether their hash function is broken.
@@ -113,9 +84,6 @@ const SIGNATURE_ALGORITHMS: [(ObjectIdentifier, &str, bool); 13] = [
     (rfc5912::ECDSA_WITH_SHA_512, "ECDSA with SHA-512", false),
     (ED_25519, "Ed25519", false),
 ];
-
-/// RFC 3279, section 2.2.3.
-const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 
 /// A signature algorithm for people: its name, or else its object identifier.
 pub(super) fn signature_algorithm_name(algorithm: ObjectIdentifier) -> String {

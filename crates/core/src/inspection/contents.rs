@@ -7,7 +7,6 @@ use keyside_pki::error::Error;
 use keyside_pki::password_based_encryption::{Budget, Encryption, Secret};
 use keyside_pki::public_key::PublicKey;
 use keyside_pki::{certs_only, encrypted_private_key, pem, pfx};
-use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::crl::CertificateList;
 use zeroize::Zeroizing;
 
@@ -104,7 +103,7 @@ impl Reader<'_> {
             return self.add_certificate(certificate, None);
         }
         if let Ok(request) = CertificationRequest::from_der(der) {
-            return self.add(request::describe(&request).ok().map(Found::Request));
+            return self.add(request::describe(&request).map(Found::Request));
         }
         if let Some(key) = private_key::describe(der) {
             return self.add(Some(Found::PrivateKey(key)));
@@ -113,8 +112,8 @@ impl Reader<'_> {
             let key = self.open_private_key(der, encryption);
             return self.add(Some(Found::PrivateKey(key)));
         }
-        if let Ok(info) = SubjectPublicKeyInfoOwned::from_der(der) {
-            return self.add(PublicKey::of(&info).ok().map(Found::PublicKey));
+        if let Ok(key) = PublicKey::of(der) {
+            return self.add(Some(Found::PublicKey(key)));
         }
         if let Ok(crl) = CertificateList::from_der(der) {
             return self.add(Some(Found::Crl(certificate::describe_crl(&crl))));
@@ -141,7 +140,7 @@ impl Reader<'_> {
     }
 
     fn add_certificate(&mut self, certificate: Certificate, friendly_name: Option<String>) -> bool {
-        let described = certificate::describe(&certificate, friendly_name).ok();
+        let described = certificate::describe(&certificate, friendly_name);
         let place = self.contents.found.len();
         if described.is_some() && place < MAXIMUM_FOUND {
             self.contents.certificates.push((place, certificate));

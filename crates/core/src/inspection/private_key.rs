@@ -1,13 +1,14 @@
 //! Private keys, described: what is public about them.
 
 use der::asn1::{BitString, ContextSpecific, OctetStringRef};
+use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
-use der::{Any, AnyRef, Decode, Reader, TagNumber};
+use der::{Any, AnyRef, Decode, Encode, Reader, TagNumber};
+use keyside_pki::element::{SEQUENCE, element, oid};
 use keyside_pki::error::Error;
 use keyside_pki::key_pair::KeyPair;
 use keyside_pki::public_key::{PublicKey, PublicKeyKind};
 use pkcs8::PrivateKeyInfoRef;
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::{InspectedPrivateKey, KeyEncoding, Lock};
 
@@ -19,14 +20,13 @@ pub(super) fn describe(der: &[u8]) -> Option<InspectedPrivateKey> {
 /// Describes a PKCS#8 PrivateKeyInfo.
 pub(super) fn describe_private_key_info(der: &[u8]) -> Option<InspectedPrivateKey> {
     let info = PrivateKeyInfoRef::try_from(der).ok()?;
-    let algorithm =
-        AlgorithmIdentifierOwned { oid: info.algorithm.oid, parameters: info.algorithm.parameters.map(Any::from) };
-    let kind = PublicKeyKind::of_algorithm(&algorithm);
-    let public_key = match algorithm.oid {
-        RSA_ENCRYPTION => Some(public_key_of(&KeyPair::from_private_key_info(der)).ok()??),
+    let algorithm = algorithm(info.algorithm.oid, info.algorithm.parameters.map(Any::from).as_ref()).ok()?;
+    let kind = PublicKeyKind::of_algorithm(&algorithm).ok()?;
+    let public_key = match info.algorithm.oid {
+        RSA_ENCRYPTION => Some(public_key_of(&KeyPair::from_private_key_info(der))?),
         ID_EC_PUBLIC_KEY => {
             let (_, point) = read_ec_private_key(info.private_key.as_bytes()).ok()?;
-            point.and_then(|point| PublicKey::of_point(algorithm, point).ok())
+            point.and_then(|point| PublicKey::of_point(&algorithm, point.as_bytes()?).ok())
         }
         _ => None,
     };
@@ -35,7 +35,7 @@ pub(super) fn describe_private_key_info(der: &[u8]) -> Option<InspectedPrivateKe
 
 /// Describes a PKCS#1 RSAPrivateKey.
 fn describe_rsa_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
-    let public_key = public_key_of(&KeyPair::from_rsa_private_key(der)).ok()??;
+    let public_key = public_key_of(&KeyPair::from_rsa_private_key(der))?;
     let kind = public_key.kind.clone();
     Some(described(KeyEncoding::Pkcs1, kind, Some(public_key)))
 }
@@ -43,9 +43,9 @@ fn describe_rsa_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
 /// Describes an ECPrivateKey.
 fn describe_ec_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
     let (curve, point) = read_ec_private_key(der).ok()?;
-    let algorithm = AlgorithmIdentifierOwned { oid: ID_EC_PUBLIC_KEY, parameters: curve };
-    let kind = PublicKeyKind::of_algorithm(&algorithm);
-    let public_key = point.and_then(|point| PublicKey::of_point(algorithm, point).ok());
+    let algorithm = algorithm(ID_EC_PUBLIC_KEY, curve.as_ref()).ok()?;
+    let kind = PublicKeyKind::of_algorithm(&algorithm).ok()?;
+    let public_key = point.and_then(|point| PublicKey::of_point(&algorithm, point.as_bytes()?).ok());
     Some(described(KeyEncoding::Sec1, kind, public_key))
 }
 
@@ -54,11 +54,14 @@ fn described(encoding: KeyEncoding, kind: PublicKeyKind, public_key: Option<Publ
     InspectedPrivateKey { encoding, lock: Lock::Clear, encryption: None, friendly_name: None, public_key, kind }
 }
 
-fn public_key_of(key_pair: &Result<KeyPair, Error>) -> Result<Option<PublicKey>, Error> {
-    let Ok(key_pair) = key_pair else { return Ok(None) };
-    let info = key_pair.to_subject_public_key_info()?;
-    let info = SubjectPublicKeyInfoOwned::from_der(&info).map_err(Error::malformed("SubjectPublicKeyInfo"))?;
-    PublicKey::of(&info).map(Some).map_err(Error::malformed("SubjectPublicKeyInfo"))
+fn public_key_of(key_pair: &Result<KeyPair, Error>) -> Option<PublicKey> {
+    PublicKey::of(&key_pair.as_ref().ok()?.to_subject_public_key_info().ok()?).ok()
+}
+
+/// An AlgorithmIdentifier, DER.
+fn algorithm(id: ObjectIdentifier, parameters: Option<&Any>) -> der::Result<Vec<u8>> {
+    let parameters = parameters.map(Any::to_der).transpose()?.unwrap_or_default();
+    Ok(element(SEQUENCE, &[&oid(id), &parameters]))
 }
 
 /// The curve and the public key's point of an ECPrivateKey (RFC 5915, section 3), as far as they stand in it.

@@ -355,7 +355,7 @@ impl MemoryAuthority {
             held.certification_request.clone()
         };
         let request = CertificationRequest::from_der(&der).unwrap();
-        let spki = request.subject_public_key_info().clone();
+        let spki = request.subject_public_key_info();
         self.issue_this(id, authority().certify(request.subject().clone(), spki, not_before, not_after));
     }
 

@@ -8,9 +8,9 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
+use keyside_pki::general_name::GeneralName;
 use keyside_pki::{name, pem};
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::api::{CertificateType, MAXIMUM_CERTIFICATION_REQUEST_SIZE, NewRequest, ProblemKind, RequestStatus};
 use crate::device_names::{self, NamesFault};
@@ -190,8 +190,8 @@ pub fn check(
     let verified = request.verify();
     match &verified {
         Err(Error::SignatureInvalid) => faults.push(RequestFault::Signature),
-        Err(Error::UnsupportedAlgorithm(oid)) if matches!(key, Some(KeyFound::Rsa(_))) => {
-            faults.push(RequestFault::SignatureAlgorithm(*oid));
+        Err(Error::UnsupportedAlgorithm(_) | Error::WeakAlgorithm(_)) if matches!(key, Some(KeyFound::Rsa(_))) => {
+            faults.push(RequestFault::SignatureAlgorithm(request.signature_algorithm()));
         }
         // With a key that cannot be worked with there is nothing to verify.
         _ => {}
@@ -206,7 +206,7 @@ pub fn check(
     let (mut names, mut has_email_address) = (Vec::new(), false);
     match request.subject_alt_names() {
         Ok(found) => {
-            has_email_address = found.iter().any(|name| matches!(name, GeneralName::Rfc822Name(_)));
+            has_email_address = found.iter().any(|name| matches!(name, Some(GeneralName::Rfc822(_))));
             let common_name = common_name_of(request.subject()).unwrap_or_default();
             match device_names::of(&common_name, &found) {
                 Ok(found) => names = found.iter().map(ToString::to_string).collect(),
@@ -469,7 +469,10 @@ mod tests {
     fn made(subject: &str, names: &[&str]) -> Vec<u8> {
         let mut builder = RequestBuilder::new(subject.parse().unwrap()).unwrap();
         if !names.is_empty() {
-            let names = names.iter().map(|name| GeneralName::DnsName(Ia5String::new(name).unwrap())).collect();
+            let names = names
+                .iter()
+                .map(|name| x509_cert::ext::pkix::name::GeneralName::DnsName(Ia5String::new(name).unwrap()))
+                .collect();
             builder.add_extension(&SubjectAltName(names)).unwrap();
         }
         builder.build::<_, Signature>(&key_pair().signing_key()).unwrap().to_der().unwrap()

