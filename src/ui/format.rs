@@ -4,8 +4,12 @@ use wasm_bindgen::JsValue;
 
 pub use keyside_core::domain::hexadecimal::pairs;
 
-/// A date and time in the user's own language and time zone.
-pub fn date_and_time(seconds: u64) -> String {
+/// A date and time in the user's own language and time zone, by its seconds since 1970-01-01T00:00:00Z.
+pub fn date_and_time(seconds: impl TryInto<i64>) -> String {
+    in_own_words(seconds.try_into().unwrap_or(i64::MAX))
+}
+
+fn in_own_words(seconds: i64) -> String {
     let date = js_sys::Date::new(&JsValue::from_f64(seconds as f64 * 1000.0));
     let options = js_sys::Object::new();
     for (key, value) in [("dateStyle", "long"), ("timeStyle", "short")] {

@@ -34,6 +34,22 @@ pub(super) fn to_der(ber: &[u8]) -> der::Result<Zeroizing<Vec<u8>>> {
     if rest.is_empty() { Ok(der) } else { Err(ErrorKind::Overlength.into()) }
 }
 
+/// What comes after the first element.
+///
+/// # Errors
+/// There is no whole element at the start.
+pub(super) fn rest_after_first(ber: &[u8]) -> der::Result<&[u8]> {
+    rest_after(ber, 0)
+}
+
+fn rest_after(ber: &[u8], depth: usize) -> der::Result<&[u8]> {
+    let header = read_header(ber)?;
+    match header.contents {
+        Some(_) => Ok(header.rest),
+        None => for_each_element(&header, depth, rest_after),
+    }
+}
+
 /// An element's identifier octet, and where its contents are.
 struct Header<'a> {
     identifier: u8,

@@ -173,6 +173,11 @@ impl CertificationRequest {
         signature::verify_signed(STRUCTURE, &self.der, self.subject_public_key_info())
     }
 
+    /// The same for an RSA key alone; with another it is [`Error::UnsupportedAlgorithm`].
+    pub fn verify_with_rsa(&self) -> Result<(), Error> {
+        signature::verify_signed_with_rsa(STRUCTURE, &self.der, self.subject_public_key_info())
+    }
+
     /// The subject asked for.
     pub fn subject(&self) -> &Name {
         &self.subject

@@ -11,6 +11,7 @@ pub mod element;
 pub mod encrypted_private_key;
 pub mod error;
 pub mod extensions;
+pub mod file;
 pub mod full_pki_request;
 pub mod general_name;
 pub mod key_pair;

@@ -140,6 +140,25 @@ pub(super) fn algorithm(structure: &'static str, der: &[u8]) -> Result<ObjectIde
 /// The signed part is taken from `der`, and not encoded once more, which could give other bytes: software that does not order a SET, or
 /// writes a default value out, would pass for a forger, and a change of that kind would not be noticed.
 pub(super) fn verify_signed(structure: &'static str, der: &[u8], subject_public_key_info: &[u8]) -> Result<(), Error> {
+    verify_signed_by(verify, structure, der, subject_public_key_info)
+}
+
+/// The same with RSA alone, where other signatures are [`Error::UnsupportedAlgorithm`]: a page that takes RSA alone does not load the curves,
+/// which take 42 kB (brotli).
+pub(super) fn verify_signed_with_rsa(
+    structure: &'static str,
+    der: &[u8],
+    subject_public_key_info: &[u8],
+) -> Result<(), Error> {
+    verify_signed_by(verify_with_rsa, structure, der, subject_public_key_info)
+}
+
+fn verify_signed_by(
+    verify: fn(&[u8], &[u8], &[u8], &[u8]) -> Result<(), Error>,
+    structure: &'static str,
+    der: &[u8],
+    subject_public_key_info: &[u8],
+) -> Result<(), Error> {
     let read = || {
         let mut parts = Elements::within(SEQUENCE, der)?;
         let signed = parts.next_whole()?;
@@ -159,10 +178,8 @@ pub(super) fn verify_signed(structure: &'static str, der: &[u8], subject_public_
 /// [`Error::SignatureInvalid`] if the key did not make the signature. Where that cannot be told, or is not worth telling:
 /// [`Error::UnsupportedAlgorithm`], [`Error::WeakAlgorithm`], [`Error::KeyTooLarge`], [`Error::UnusableKey`].
 pub fn verify(subject_public_key_info: &[u8], algorithm: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Error> {
-    let algorithm = Elements::within(SEQUENCE, algorithm).and_then(Algorithm::read);
-    let scheme = scheme(&algorithm.map_err(Error::malformed("AlgorithmIdentifier"))?)?;
     let key = PublicKeyInfo::read(subject_public_key_info)?;
-    match scheme {
+    match scheme(algorithm)? {
         Scheme::Pkcs1(hash) => verify_pkcs1(&key, hash, message, signature),
         Scheme::Pss(hash, salt_length) => verify_pss(&key, hash, salt_length, message, signature),
         Scheme::Ecdsa(hash) => verify_ecdsa(&key, &hash.digest(message), signature),
@@ -170,7 +187,25 @@ pub fn verify(subject_public_key_info: &[u8], algorithm: &[u8], message: &[u8], 
     }
 }
 
-fn scheme(algorithm: &Algorithm<'_>) -> Result<Scheme, Error> {
+fn verify_with_rsa(
+    subject_public_key_info: &[u8],
+    algorithm: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Error> {
+    let key = PublicKeyInfo::read(subject_public_key_info)?;
+    match scheme(algorithm)? {
+        Scheme::Pkcs1(hash) => verify_pkcs1(&key, hash, message, signature),
+        Scheme::Pss(hash, salt_length) => verify_pss(&key, hash, salt_length, message, signature),
+        Scheme::Ecdsa(_) => Err(Error::UnsupportedAlgorithm(ID_EC_PUBLIC_KEY)),
+        Scheme::Ed25519 => Err(Error::UnsupportedAlgorithm(ED_25519)),
+    }
+}
+
+/// The scheme that an AlgorithmIdentifier, DER, names.
+fn scheme(algorithm: &[u8]) -> Result<Scheme, Error> {
+    let algorithm = Elements::within(SEQUENCE, algorithm).and_then(Algorithm::read);
+    let algorithm = algorithm.map_err(Error::malformed("AlgorithmIdentifier"))?;
     let scheme = match algorithm.oid {
         SHA_256_WITH_RSA_ENCRYPTION => Scheme::Pkcs1(HashFunction::Sha256),
         SHA_384_WITH_RSA_ENCRYPTION => Scheme::Pkcs1(HashFunction::Sha384),

@@ -187,7 +187,8 @@ pub fn check(
             None
         }
     };
-    let verified = request.verify();
+    // Of a key that is not RSA only that is said.
+    let verified = request.verify_with_rsa();
     match &verified {
         Err(Error::SignatureInvalid) => faults.push(RequestFault::Signature),
         Err(Error::UnsupportedAlgorithm(_) | Error::WeakAlgorithm(_)) if matches!(key, Some(KeyFound::Rsa(_))) => {
