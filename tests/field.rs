@@ -1,11 +1,13 @@
 //! Files as the programs of the field write them, each with what is right about it. They were rebuilt from public reports of people who
 //! could not get on with them; names are invented, and the keys were thrown away.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
 use std::fs;
 use std::path::PathBuf;
 
+use keyside_core::inspection::{self, Finding, Found, Surroundings};
+use keyside_core::service::device;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{self, Purpose};
 use keyside_pki::certification_request::{CertificationRequest, Oddity};
@@ -37,6 +39,47 @@ const REQUESTS: [(&str, &str); 12] = [
     // A length in more octets than it needs.
     ("csr22-ber-length.pem", DEVICE),
     ("csr33-san-utf8-dns.pem", DEVICE),
+];
+
+/// Files and texts with one CertificationRequest, whatever stands around it and however it is written.
+const TEXTS: [&str; 15] = [
+    // Exchange Server and PowerShell write UTF-16.
+    "csr06-utf16le-bom.txt",
+    "csr07-cisco-terminal.txt",
+    "csr07b-bare-base64.txt",
+    "csr17-quoted-mail.txt",
+    "csr17b-em-dash.txt",
+    "csr17d-four-dashes.txt",
+    "csr17f-literal-backslash-n.txt",
+    "csr17l-lines-76-indented.txt",
+    "csr18b-der-trailing-newline.csr",
+    "csr19b-latin1-comment.txt",
+    // KeyStore Explorer and .NET write 76 characters in a line.
+    "csr30-76-columns.pem",
+    "csr30b-one-base64-line.pem",
+    // node-forge does not sort what is in a SET.
+    "t10b-forge-csr-order.pem",
+    "csr_two_unsorted.der",
+    "csr_unsorted_RDN.der",
+];
+
+/// What the Inspector finds in a file: the kind of each thing, in order.
+const FILES: [(&str, &[&str]); 15] = [
+    ("pem04-utf16le.pem", &["certificate"]),
+    ("pem04d-latin1-comment.pem", &["certificate"]),
+    ("pem06-literal-n.txt", &["certificate"]),
+    ("pem07-der-trailing-newline.cer", &["certificate", "bytes follow"]),
+    ("t05-trustout.pem", &["certificate", "bytes follow"]),
+    ("pfx01-trailing-newline.p12", &["PKCS#12", "bytes follow"]),
+    ("pfx02-base64.txt", &["PKCS#12"]),
+    ("pfx02c-pem.p12", &["PKCS#12"]),
+    ("est-cacerts-answer.b64", &["PKCS#7", "certificate", "certificate"]),
+    ("t02.jks", &["Jks"]),
+    ("key01-openssh.key", &["OpenSshPrivateKey"]),
+    ("t09c-smime.eml", &["PKCS#7", "certificate", "SMime"]),
+    ("backup-leading-text.txt", &["backup"]),
+    ("backup-utf16.txt", &["backup"]),
+    ("csr01-no-attributes.pem", &["request", "NoAttributes"]),
 ];
 
 /// Certificates with their subject, whatever string type has it.
@@ -94,6 +137,44 @@ fn a_sound_request_is_never_called_forged() {
         let request = CertificationRequest::from_der(&blocks(pem::CERTIFICATE_REQUEST, name)[0]).unwrap();
         assert_eq!(request.verify(), Ok(()), "{name}");
         assert_eq!(name::to_text(request.subject()), subject, "{name}");
+    }
+}
+
+#[test]
+fn a_request_is_read_whatever_stands_around_it() {
+    for name in TEXTS {
+        let der = device::read(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let request = CertificationRequest::from_der(&der).unwrap();
+        assert_eq!(request.verify(), Ok(()), "{name}");
+    }
+    let nombstr = CertificationRequest::from_der(&device::read(&file("a-nombstr.csr")).unwrap()).unwrap();
+    assert_eq!(name::to_text(nombstr.subject()), "CN=Ada Example,OU=Participants & External Users,O=Example,C=US");
+}
+
+#[test]
+fn every_file_is_read_or_named() {
+    let surroundings = Surroundings { trust_anchors: &[], intermediates: &[], at: AT };
+    for (name, expected) in FILES {
+        let inspection = inspection::inspect(&file(name), None, &surroundings).unwrap();
+        let mut found: Vec<String> = inspection
+            .found
+            .iter()
+            .map(|found| match found {
+                Found::Certificate(_) => "certificate".into(),
+                Found::Request(_) => "request".into(),
+                Found::Pfx(_) => "PKCS#12".into(),
+                Found::Pkcs7(_) => "PKCS#7".into(),
+                Found::Backup(Some(_)) => "backup".into(),
+                Found::Foreign(kind) => format!("{kind:?}"),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        found.extend(inspection.findings.iter().filter_map(|finding| match finding {
+            Finding::BytesFollow { .. } => Some("bytes follow".to_owned()),
+            Finding::NotStandard { oddity, .. } => Some(format!("{oddity:?}")),
+            _ => None,
+        }));
+        assert_eq!(found, expected, "{name}");
     }
 }
 

@@ -5,6 +5,7 @@ use keyside_core::domain::enrollment::{Enrollment, Standing};
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::service::back_up::back_up;
 use keyside_core::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise, UnusableBackup};
+use keyside_pki::file;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
@@ -303,5 +304,6 @@ async fn text_of(file: &File) -> Result<String, Message> {
         return Err(messages::backup(&UnusableBackup::NotABackup));
     }
     let bytes = bytes_of(file, MAXIMUM_SIZE).await?;
-    String::from_utf8(bytes.to_vec()).map_err(|_| messages::backup(&UnusableBackup::NotABackup))
+    let text = file::text_of(&bytes).ok_or_else(|| messages::backup(&UnusableBackup::NotABackup))?;
+    Ok(text.to_string())
 }

@@ -544,8 +544,8 @@ pub fn request_read_error(error: &ReadError) -> String {
         ReadError::Several(found) => {
             format!("There are {found} certificate requests here. Send one at a time: each device has its own.")
         }
-        ReadError::Malformed(detail) => {
-            format!("This is not a certificate request, or it is damaged: {detail}. Copy all of it, from “BEGIN” to “END”, or choose its file.")
+        ReadError::Malformed(_) => {
+            "This is not a certificate request, or it is damaged. Copy all of it, from “BEGIN” to “END”, or choose its file.".into()
         }
     }
 }

@@ -156,7 +156,7 @@ pub fn encode(enrollment: &Enrollment) -> Result<String, Error> {
         lines.push(String::new());
         lines.push(pem::encode(label, &der.0)?.trim_end().to_owned());
     }
-    let contents = canonical(&lines.join("\n")) + "\n";
+    let contents = without_line_ends(&lines.join("\n")) + "\n";
     let text = format!("{contents}{CHECKSUM}: {}\n", checksum(&contents));
     if text.len() > MAXIMUM_SIZE {
         return Err(Error::encoding(STRUCTURE)(format!("it would be {} bytes long", text.len())));
@@ -213,17 +213,14 @@ fn in_one_line(value: &str) -> String {
 
 /// Reads a backup.
 ///
-/// Line ends of either kind, a byte order mark, empty lines around the text and white space at the ends of lines do not
-/// matter. The key ID is computed from the request, whose signature is verified; the first certificate is for its public key.
+/// Line ends of either kind, a byte order mark, words around the text, quotation marks before its lines and white space at their ends do
+/// not matter. The key ID is computed from the request, whose signature is verified; the first certificate is for its public key.
 /// Whether the certificates form a path is left to [`certification_path`](keyside_pki::certification_path).
 pub fn decode(text: &str) -> Result<Enrollment, BackupError> {
     if text.len() > MAXIMUM_SIZE {
         return Err(BackupError::NotABackup);
     }
-    let text = canonical(text);
-    if text.lines().next() != Some(FIRST_LINE) {
-        return Err(BackupError::NotABackup);
-    }
+    let text = canonical(text).ok_or(BackupError::NotABackup)?;
     // The last line feed belongs to the contents: every line of them is ended by one.
     let (contents, last_line) =
         text.rfind('\n').and_then(|end| text.split_at_checked(end + 1)).ok_or(Damage::Incomplete)?;
@@ -346,10 +343,30 @@ fn read_certificates(blocks: &str, request: &CertificationRequest) -> Result<Opt
     Ok(Some(certificates.iter().map(|certificate| certificate.der().to_vec().into()).collect()))
 }
 
-/// The text as it was written: without what programs on the way add or change.
-fn canonical(text: &str) -> String {
-    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').trim().lines().map(str::trim_end).collect();
-    lines.join("\n")
+/// The text as it was written: without what programs on the way add or change, such as the words of a mail around it, and the quotation marks
+/// before its lines. None if the first line of a backup is not in it.
+fn canonical(text: &str) -> Option<String> {
+    let mut lines = text.lines();
+    let mark = lines.find_map(|line| {
+        let mark = line.trim_end().strip_suffix(FIRST_LINE)?;
+        mark.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '|' | '\u{feff}')).then_some(mark)
+    })?;
+    let mut whole = FIRST_LINE.to_owned();
+    for line in lines {
+        let line = line.strip_prefix(mark).or_else(|| line.strip_prefix(mark.trim_end())).unwrap_or(line).trim_end();
+        whole.push('\n');
+        whole.push_str(line);
+        if value(line, CHECKSUM).is_ok() {
+            break;
+        }
+    }
+    whole.truncate(whole.trim_end().len());
+    Some(whole)
+}
+
+/// The text without white space around it and at the ends of its lines.
+fn without_line_ends(text: &str) -> String {
+    text.trim().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 /// The SHA-256 of `contents`, in lowercase hexadecimal.
@@ -468,7 +485,7 @@ mod tests {
         assert!(text.contains(from), "{from} is not in\n{text}");
         let changed = text.replace(from, to);
         let end = changed.trim_end().rfind('\n').unwrap() + 1;
-        let contents = canonical(&changed[..end]) + "\n";
+        let contents = without_line_ends(&changed[..end]) + "\n";
         format!("{contents}SHA-256: {}\n", checksum(&contents))
     }
 
@@ -571,11 +588,27 @@ mod tests {
         let text = encode(&not_sent()).unwrap();
         let certificate = pem::encode(pem::CERTIFICATE, &authority().root).unwrap();
         let oversized = text.clone() + &" ".repeat(MAXIMUM_SIZE + 1 - text.len());
-        for foreign in ["", "\n", "nonsense", "KEYSIDE BACKUPS\n", &certificate, &format!("Hello\n{text}"), &oversized]
-        {
+        for foreign in ["", "\n", "nonsense", "KEYSIDE BACKUPS\n", &certificate, &format!("Hello{text}"), &oversized] {
             assert_eq!(decode(foreign), Err(BackupError::NotABackup), "{foreign}");
         }
         assert_eq!(decode(&oversized[..MAXIMUM_SIZE]), Ok(not_sent()));
+    }
+
+    #[test]
+    fn a_mail_around_it_and_its_quotation_marks_do_not_matter() {
+        let text = encode(&collected()).unwrap();
+        let quoted = |mark: &str| text.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
+        for around in [
+            format!("Hello,\nhere it is:\n\n{text}\nRegards\n"),
+            quoted("> "),
+            quoted("> > "),
+            quoted("    "),
+            quoted("> ").replace("> \n", ">\n"),
+            format!("\u{feff}{text}"),
+        ] {
+            assert_eq!(decode(&around), Ok(collected()), "{around}");
+        }
+        assert_eq!(decode(&quoted("! ")), Err(BackupError::NotABackup));
     }
 
     #[test]

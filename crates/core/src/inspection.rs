@@ -5,6 +5,7 @@
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_path::{PathError, Purpose, Search};
+use keyside_pki::certification_request::Oddity;
 use keyside_pki::name;
 use keyside_pki::password_based_encryption::Encryption;
 use keyside_pki::pfx::Protection;
@@ -15,6 +16,7 @@ use crate::domain::passphrase::Passphrase;
 
 mod certificate;
 mod contents;
+mod foreign_kind;
 mod private_key;
 mod request;
 
@@ -78,6 +80,49 @@ pub enum Found {
     Backup(Option<String>),
     /// A block of PEM that cannot be read: its label.
     Unreadable(String),
+    /// Something that is known, and not opened here.
+    Foreign(ForeignKind),
+}
+
+/// A kind of file that is known, and that other programs have to convert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForeignKind {
+    /// Java's old keystore, JKS.
+    Jks,
+    /// Java's old keystore, JCEKS.
+    Jceks,
+    /// A keystore of Bouncy Castle, BKS or UBER.
+    Bks,
+    /// A private key of OpenSSH.
+    OpenSshPrivateKey,
+    /// A public key of OpenSSH, or as RFC 4716 has it.
+    SshPublicKey,
+    /// A private key of PuTTY.
+    Putty,
+    /// A private key of Microsoft, PVK.
+    Pvk,
+    /// A signed or encrypted mail, S/MIME (RFC 8551).
+    SMime,
+    /// A SignedPublicKeyAndChallenge, which old browsers made.
+    Spkac,
+    /// A key or a message of OpenPGP (RFC 9580).
+    OpenPgp,
+    /// A database of NSS or another one of SQLite.
+    Sqlite,
+    /// A key set as JSON (RFC 7517).
+    Jwk,
+    /// An archive, or a document of Word, which is one.
+    Zip,
+    /// Compressed with gzip.
+    Gzip,
+    /// A page of a web site.
+    Html,
+    /// A document.
+    Pdf,
+    /// A mail of Outlook, or an old document of Word.
+    Ole,
+    /// A picture.
+    Image,
 }
 
 /// A certificate that was looked at.
@@ -116,6 +161,8 @@ pub struct InspectedRequest {
     pub alternative_names: Vec<String>,
     /// Whether there is a challengePassword in it (RFC 2985, section 5.4.1), which is readable for everybody.
     pub has_challenge_password: bool,
+    /// In what it is not as RFC 2986 has it.
+    pub oddities: Vec<Oddity>,
 }
 
 /// A private key that was looked at.
@@ -169,9 +216,9 @@ pub struct InspectedCrl {
     /// The issuer as RFC 4514 writes it.
     pub issuer: String,
     /// When it was made, in seconds since 1970-01-01T00:00:00Z.
-    pub this_update: u64,
+    pub this_update: i64,
     /// When the next one comes at the latest, in seconds since 1970-01-01T00:00:00Z.
-    pub next_update: Option<u64>,
+    pub next_update: Option<i64>,
     /// How many certificates are revoked by it.
     pub revoked: usize,
 }
@@ -270,6 +317,20 @@ pub enum Finding {
         /// The private key.
         item: usize,
     },
+    /// Bytes follow the structure; how many.
+    BytesFollow {
+        /// What they follow.
+        item: usize,
+        /// How many they are.
+        count: usize,
+    },
+    /// The request is not as its standard has it.
+    NotStandard {
+        /// The request.
+        item: usize,
+        /// In what.
+        oddity: Oddity,
+    },
 }
 
 impl Finding {
@@ -289,7 +350,9 @@ impl Finding {
             | Self::BrokenHash { item }
             | Self::SmallKey { item, .. }
             | Self::SignatureInvalid { item }
-            | Self::KeyInTheClear { item } => *item == place,
+            | Self::KeyInTheClear { item }
+            | Self::BytesFollow { item, .. }
+            | Self::NotStandard { item, .. } => *item == place,
         }
     }
 }
@@ -324,6 +387,7 @@ pub fn inspect(
 
 fn findings(contents: &contents::Contents, surroundings: &Surroundings<'_>) -> Vec<Finding> {
     let mut findings = keys_and_what_they_fit(&contents.found);
+    findings.extend(contents.trailing.iter().map(|(item, count)| Finding::BytesFollow { item: *item, count: *count }));
     let others: Vec<Certificate> = contents.certificates.iter().map(|(_, other)| other.clone()).collect();
     let intermediates = [&others, surroundings.intermediates].concat();
     let mut search = Search::new(&intermediates);
@@ -342,6 +406,7 @@ fn findings(contents: &contents::Contents, surroundings: &Surroundings<'_>) -> V
                 if request.signature_fits == Some(false) {
                     findings.push(Finding::SignatureInvalid { item });
                 }
+                findings.extend(request.oddities.iter().map(|oddity| Finding::NotStandard { item, oddity: *oddity }));
                 (Some(&request.public_key), certificate::has_broken_hash(&request.signature_algorithm))
             }
             Found::PrivateKey(key) => {
@@ -699,10 +764,11 @@ mod tests {
     #[test]
     fn rubbish_is_told_from_damage() {
         for rubbish in
-            [&b""[..], b"Dear reader,", b"\xff\xd8\xff\xe0", &[0x30; 500], &vector!("leaf.cer")[..300], b"QUJD"]
+            [&b""[..], b"Dear reader,", b"\xff\x00\xff\xe0", &[0x30; 500], &vector!("leaf.cer")[..300], b"QUJD"]
         {
             assert_eq!(inspect_at(rubbish, None, &[], THEN), Err(InspectError::NotRecognized));
         }
+        assert_eq!(the_one(b"\xff\xd8\xff\xe0"), Found::Foreign(ForeignKind::Image));
         let large = vec![b'A'; MAXIMUM_SIZE + 1];
         assert_eq!(inspect_at(&large, None, &[], THEN), Err(InspectError::TooLarge));
         let damaged = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";

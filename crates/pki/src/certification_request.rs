@@ -10,6 +10,7 @@ use der::oid::db::rfc5912::{ID_EXTENSION_REQ, SHA_256_WITH_RSA_ENCRYPTION};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::RsaPublicKeyRef;
+use serde::{Deserialize, Serialize};
 use x509_cert::name::Name;
 
 use super::error::Error;
@@ -87,7 +88,7 @@ pub struct RsaParameters {
 }
 
 /// What a CertificationRequest has that RFC 2986 does not let it have, and that is read all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Oddity {
     /// Its version is not 0, the only one there is.
     Version,

@@ -4,6 +4,7 @@
 
 mod ber;
 pub mod certificate;
+pub mod certificate_list;
 pub mod certification_path;
 pub mod certification_request;
 pub mod certs_only;

@@ -1,7 +1,8 @@
 //! The words of the Inspector: what things are, how they are protected, and what is to be said of them.
 
-use keyside_core::inspection::{Finding, Found, InspectedPrivateKey, KeyEncoding, Lock};
+use keyside_core::inspection::{Finding, ForeignKind, Found, InspectedPrivateKey, KeyEncoding, Lock};
 use keyside_core::service::inspect::InspectFileError;
+use keyside_pki::certification_request::Oddity;
 use keyside_pki::password_based_encryption::{Cipher, Derivation, Encryption, HashFunction};
 use keyside_pki::pfx::{Audience, Caveat, MacProtection};
 use keyside_pki::pkcs12_pbe;
@@ -41,6 +42,76 @@ pub fn title(found: &Found) -> String {
         Found::Pfx(_) => "PKCS#12 file".into(),
         Found::Backup(_) => "Backup of this site".into(),
         Found::Unreadable(_) => "Unreadable part".into(),
+        Found::Foreign(kind) => foreign_kind(*kind).0.into(),
+    }
+}
+
+/// What a file is that is not opened here, and what to do with it.
+pub fn foreign_kind(kind: ForeignKind) -> (&'static str, &'static str) {
+    match kind {
+        ForeignKind::Jks => (
+            "Java keystore (JKS)",
+            "Java's own program makes a PKCS#12 file of it, which opens here: keytool -importkeystore -srckeystore FILE -destkeystore NEW-FILE.p12 -deststoretype PKCS12",
+        ),
+        ForeignKind::Jceks => (
+            "Java keystore (JCEKS)",
+            "Java's own program makes a PKCS#12 file of it, which opens here: keytool -importkeystore -srckeystore FILE -srcstoretype JCEKS -destkeystore NEW-FILE.p12 -deststoretype PKCS12",
+        ),
+        ForeignKind::Bks => (
+            "Keystore of Bouncy Castle",
+            "KeyStore Explorer opens it, and changes its type to PKCS#12: Tools, Change KeyStore Type.",
+        ),
+        ForeignKind::OpenSshPrivateKey => (
+            "Private key of OpenSSH",
+            "This changes a copy of it to PKCS#8, which opens here: ssh-keygen -p -m PKCS8 -f COPY-OF-FILE",
+        ),
+        ForeignKind::SshPublicKey => (
+            "Public key of OpenSSH",
+            "It is for logging in with SSH, and is no certificate. This shows it in the usual form: ssh-keygen -e -m PKCS8 -f FILE",
+        ),
+        ForeignKind::Putty => (
+            "Private key of PuTTY",
+            "PuTTYgen opens it: Conversions, Export OpenSSH key. Then: ssh-keygen -p -m PKCS8 -f NEW-FILE",
+        ),
+        ForeignKind::Pvk => (
+            "Private key of Microsoft (PVK)",
+            "This makes a file of it that opens here: openssl rsa -inform PVK -in FILE | openssl pkcs8 -topk8 -out NEW-FILE",
+        ),
+        ForeignKind::SMime => (
+            "Signed or encrypted mail (S/MIME)",
+            "This takes the certificates out of a signed one: openssl smime -pk7out -in FILE | openssl pkcs7 -print_certs -out NEW-FILE",
+        ),
+        ForeignKind::Spkac => (
+            "Certificate request of an old browser (SPKAC)",
+            "It has no subject, and no CA here takes it. This shows what is in it: openssl spkac -in FILE. Register on this site in its place.",
+        ),
+        ForeignKind::OpenPgp => (
+            "Key or message of OpenPGP",
+            "It is for encrypting mail with GnuPG and the like, and is no certificate of the kind that this site works with. This shows what is in it: gpg --show-keys FILE",
+        ),
+        ForeignKind::Sqlite => (
+            "Database, such as Firefox's own keystore",
+            "Firefox exports the certificate with its key: Settings, Certificates, Your Certificates, Backup. With NSS's program: pk12util -d FOLDER -n NAME -o NEW-FILE.p12",
+        ),
+        ForeignKind::Jwk => (
+            "Key in JSON (JWK)",
+            "It has no certificate. The program that made it can export PEM or PKCS#12, which open here.",
+        ),
+        ForeignKind::Zip => (
+            "Archive (ZIP), or a document of Word",
+            "Unpack it, then choose the file in it. From a document, copy the text from “BEGIN” to “END” into a plain text file.",
+        ),
+        ForeignKind::Gzip => ("Compressed file (gzip)", "Unpack it, then choose the file in it: gunzip FILE"),
+        ForeignKind::Html => (
+            "Web page",
+            "The page was saved in place of the file that it links to: often it says that one must log in first. Open it in a browser, and download the file itself.",
+        ),
+        ForeignKind::Pdf => ("Document (PDF)", "Ask whoever sent it for the certificate's own file."),
+        ForeignKind::Ole => (
+            "Mail of Outlook, or an old document of Word",
+            "Open it in its program, and save the attachment or the text by itself.",
+        ),
+        ForeignKind::Image => ("Picture", "A picture of a certificate is not enough: ask for the file itself."),
     }
 }
 
@@ -256,6 +327,29 @@ pub fn finding(finding: &Finding, place: usize, found: &[Found]) -> (bool, Messa
             message(
                 "The signature does not fit",
                 "The request was changed, or made without its private key. No CA takes it.",
+            ),
+        ),
+        Finding::BytesFollow { count, .. } => (
+            true,
+            message(
+                "Something stands behind it",
+                format!(
+                    "{count} bytes follow, which do not belong to it. That does no harm, but some programs refuse such a file."
+                ),
+            ),
+        ),
+        Finding::NotStandard { oddity: Oddity::NoAttributes, .. } => (
+            true,
+            message(
+                "Not quite as the standard has it",
+                "The request leaves its attributes out. Most CAs take it; some refuse it.",
+            ),
+        ),
+        Finding::NotStandard { oddity: Oddity::Version, .. } => (
+            true,
+            message(
+                "Not quite as the standard has it",
+                "The request's version is not 0, the only one there is. Some CAs refuse it.",
             ),
         ),
         Finding::KeyInTheClear { .. } => (

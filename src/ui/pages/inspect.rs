@@ -251,6 +251,7 @@ fn Thing(inspected: Inspected, place: usize) -> impl IntoView {
         }
         Found::Pfx(pfx) => view! { <Pfx pfx/> }.into_any(),
         Found::Backup(of) => view! { <Backup of/> }.into_any(),
+        Found::Foreign(kind) => view! { <p>{words::foreign_kind(kind).1}</p> }.into_any(),
         Found::Unreadable(label) => {
             view! { <p>"A block with the label “" {label} "” that is damaged or not known here."</p> }.into_any()
         }

@@ -2,7 +2,7 @@
 //!
 //! What is learnt of a key in such a file is public; the key itself leaves sealed.
 
-use keyside_pki::{certs_only, encrypted_private_key, pfx};
+use keyside_pki::{certs_only, encrypted_private_key, file, pfx};
 use rand::CryptoRng;
 
 use super::unusable;
@@ -26,7 +26,10 @@ pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
 
 /// Opens a PKCS#12 file and seals the key that is in it.
 fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Unpacked, Failure> {
-    let opened = pfx::open(&job.file.0, job.passphrase.expose())?;
+    let parts = file::read(&job.file.0).parts;
+    let ders = parts.iter().filter_map(|part| part.der.as_ref());
+    let pfx = ders.into_iter().find(|der| pfx::protection(der).is_ok());
+    let opened = pfx::open(pfx.map_or(&job.file.0, |pfx| pfx), job.passphrase.expose())?;
     let identity = opened.identity().map_err(unusable)?;
     let sealed = encrypted_private_key::encrypt(&identity.key.private_key_info, job.passphrase.expose(), rng)?;
     Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })

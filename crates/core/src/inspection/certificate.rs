@@ -3,13 +3,13 @@
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc5280, rfc5912};
 use keyside_pki::certificate::Certificate;
+use keyside_pki::certificate_list::CertificateList;
 use keyside_pki::element::oid_to_text;
 use keyside_pki::extensions::KEY_USAGES;
 use keyside_pki::general_name::GeneralName;
 use keyside_pki::name;
 use keyside_pki::public_key::{ED_25519, PublicKey};
 use keyside_pki::signature::ECDSA_WITH_SHA_1;
-use x509_cert::crl::CertificateList;
 
 use super::{InspectedCertificate, InspectedCrl};
 
@@ -37,12 +37,11 @@ pub(super) fn describe(certificate: &Certificate, friendly_name: Option<String>)
 
 /// Describes a CRL.
 pub(super) fn describe_crl(crl: &CertificateList) -> InspectedCrl {
-    let list = &crl.tbs_cert_list;
     InspectedCrl {
-        issuer: name::to_text(&list.issuer),
-        this_update: list.this_update.to_unix_duration().as_secs(),
-        next_update: list.next_update.map(|next| next.to_unix_duration().as_secs()),
-        revoked: list.revoked_certificates.as_ref().map_or(0, Vec::len),
+        issuer: name::to_text(&crl.issuer),
+        this_update: crl.this_update,
+        next_update: crl.next_update,
+        revoked: crl.revoked,
     }
 }
 

@@ -1,18 +1,18 @@
 //! Telling what a file consists of.
 
-use der::Decode;
 use keyside_pki::certificate::Certificate;
+use keyside_pki::certificate_list::CertificateList;
 use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::element::{Elements, IA5_STRING, SEQUENCE};
 use keyside_pki::error::Error;
 use keyside_pki::password_based_encryption::{Budget, Encryption, Secret};
 use keyside_pki::public_key::PublicKey;
-use keyside_pki::{certs_only, encrypted_private_key, pem, pfx};
-use x509_cert::crl::CertificateList;
+use keyside_pki::{certs_only, encrypted_private_key, file, pfx};
 use zeroize::Zeroizing;
 
 use super::{
-    Found, InspectError, InspectedPfx, InspectedPrivateKey, KeyEncoding, Lock, MAXIMUM_FOUND, certificate, private_key,
-    request,
+    ForeignKind, Found, InspectError, InspectedPfx, InspectedPrivateKey, KeyEncoding, Lock, MAXIMUM_FOUND, certificate,
+    foreign_kind, private_key, request,
 };
 use crate::backup::{self, BackupError};
 use crate::domain::passphrase::Passphrase;
@@ -23,6 +23,8 @@ pub(super) struct Contents {
     pub(super) found: Vec<Found>,
     /// The certificates among them, each with its place.
     pub(super) certificates: Vec<(usize, Certificate)>,
+    /// The things that bytes follow, each with how many.
+    pub(super) trailing: Vec<(usize, usize)>,
     pub(super) is_cut: bool,
     /// Whether the passphrase opened something.
     has_opened: bool,
@@ -56,29 +58,29 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, bytes: &[u8]) {
-        let Ok(text) = core::str::from_utf8(bytes) else {
-            self.read_der(bytes);
-            return;
-        };
-        match backup::decode(text) {
-            Ok(enrollment) => return self.push(Found::Backup(Some(enrollment.application.common_name))),
-            Err(BackupError::NotABackup) => (),
-            Err(_) => return self.push(Found::Backup(None)),
+        let file = file::read(bytes);
+        if let Some(text) = &file.text {
+            match backup::decode(text) {
+                Ok(enrollment) => return self.push(Found::Backup(Some(enrollment.application.common_name))),
+                Err(BackupError::NotABackup) => (),
+                Err(_) => return self.push(Found::Backup(None)),
+            }
         }
-        let blocks = pem::blocks(text);
-        for block in &blocks {
-            self.read_block(block);
+        for part in &file.parts {
+            self.read_part(part);
         }
-        // Some programs leave out the lines around the base64.
-        if blocks.is_empty()
-            && let Some(der) = pem::unlabelled(text)
-        {
-            self.read_der(&der);
+        let kind = foreign_kind::of_bytes(bytes).or_else(|| foreign_kind::of_text(file.text.as_deref()?));
+        match kind {
+            // A signed mail has certificates in it, which were read.
+            Some(kind) if self.contents.found.is_empty() || kind == ForeignKind::SMime => {
+                self.push(Found::Foreign(kind));
+            }
+            _ => (),
         }
     }
 
-    fn read_block(&mut self, block: &pem::Block) {
-        if block.headers.contains("ENCRYPTED") {
+    fn read_part(&mut self, part: &file::Part) {
+        if part.headers.contains("ENCRYPTED") {
             return self.push(Found::PrivateKey(InspectedPrivateKey {
                 encoding: KeyEncoding::OldPem,
                 lock: Lock::Unsupported,
@@ -88,11 +90,20 @@ impl Reader<'_> {
                 kind: None,
             }));
         }
-        let is_read = block.der.as_ref().is_some_and(|der| self.read_der(der));
+        if let Some(kind) = part.label.as_deref().and_then(foreign_kind::of_label) {
+            return self.push(Found::Foreign(kind));
+        }
+        let place = self.contents.found.len();
+        if part.der.as_ref().is_some_and(|der| self.read_der(der)) {
+            if part.trailing > 0 && place < self.contents.found.len() {
+                self.contents.trailing.push((place, part.trailing));
+            }
+            return;
+        }
         // Parameters stand before a key on an elliptic curve, and say nothing that the key does not.
-        if !is_read && !block.label.ends_with("PARAMETERS") {
+        if let Some(label) = part.label.as_ref().filter(|label| !label.ends_with("PARAMETERS")) {
             // A label may be as long as the file.
-            self.push(Found::Unreadable(block.label.chars().take(40).collect()));
+            self.push(Found::Unreadable(label.chars().take(40).collect()));
         }
     }
 
@@ -114,6 +125,9 @@ impl Reader<'_> {
         }
         if let Ok(key) = PublicKey::of(der) {
             return self.add(Some(Found::PublicKey(key)));
+        }
+        if is_spkac(der) {
+            return self.add(Some(Found::Foreign(ForeignKind::Spkac)));
         }
         if let Ok(crl) = CertificateList::from_der(der) {
             return self.add(Some(Found::Crl(certificate::describe_crl(&crl))));
@@ -222,4 +236,17 @@ impl Reader<'_> {
             Some(_) => Lock::Unsupported,
         }
     }
+}
+
+/// Whether it is a SignedPublicKeyAndChallenge: a public key and a text, signed.
+fn is_spkac(der: &[u8]) -> bool {
+    let read = || {
+        let mut signed = Elements::within(SEQUENCE, der)?;
+        let mut challenge = signed.next_sequence()?;
+        let key = challenge.next_whole()?;
+        challenge.next(IA5_STRING)?;
+        challenge.finish()?;
+        PublicKey::of(key)
+    };
+    read().is_ok()
 }

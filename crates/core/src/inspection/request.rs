@@ -22,5 +22,6 @@ pub(super) fn describe(request: &CertificationRequest) -> Option<InspectedReques
         },
         alternative_names: alternative_names(&request.subject_alt_names().unwrap_or_default()),
         has_challenge_password: request.has_challenge_password(),
+        oddities: request.oddities().to_vec(),
     })
 }

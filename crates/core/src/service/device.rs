@@ -9,7 +9,7 @@ use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::{name, pem};
+use keyside_pki::{file, name, pem};
 use sha2::{Digest, Sha256};
 
 use crate::api::{CertificateType, MAXIMUM_CERTIFICATION_REQUEST_SIZE, NewRequest, ProblemKind, RequestStatus};
@@ -55,7 +55,7 @@ pub enum ReadError {
     Malformed(String),
 }
 
-/// Finds the certification request in a file or a text: PEM, with other text around it, or DER. Returns DER.
+/// Finds the certification request in a file or a text, whatever stands around it. Returns DER.
 pub fn read(input: &[u8]) -> Result<Vec<u8>, ReadError> {
     if input.trim_ascii().is_empty() {
         return Err(ReadError::Empty);
@@ -63,40 +63,26 @@ pub fn read(input: &[u8]) -> Result<Vec<u8>, ReadError> {
     if input.len() > MAXIMUM_INPUT_SIZE {
         return Err(ReadError::TooLarge);
     }
-    let der = match core::str::from_utf8(input) {
-        Ok(text) if text.contains("-----BEGIN ") => read_pem(text)?,
-        _ => input.to_vec(),
-    };
-    if der.len() > MAXIMUM_CERTIFICATION_REQUEST_SIZE {
-        return Err(ReadError::TooLarge);
-    }
-    CertificationRequest::from_der(&der).map_err(|error| ReadError::Malformed(error.to_string()))?;
-    Ok(der)
-}
-
-/// The one certification request in a text.
-fn read_pem(text: &str) -> Result<Vec<u8>, ReadError> {
-    let labels: Vec<&str> = text
-        .split("-----BEGIN ")
-        .skip(1)
-        .map(|rest| rest.split_once("-----").map_or(rest, |(label, _)| label))
-        .collect();
-    if labels.iter().any(|label| label.ends_with("PRIVATE KEY")) {
+    let parts = file::read(input).parts;
+    let labels = || parts.iter().filter_map(|part| part.label.as_deref());
+    if labels().any(|label| label.ends_with("PRIVATE KEY")) {
         return Err(ReadError::PrivateKey);
     }
-    // What mail programs and terminals do to the ends of lines does not matter.
-    let trimmed: Vec<&str> = text.lines().map(str::trim).collect();
-    let trimmed = trimmed.join("\n");
-    let mut found = Vec::new();
-    for label in [pem::CERTIFICATE_REQUEST, pem::NEW_CERTIFICATE_REQUEST] {
-        if labels.contains(&label) {
-            let blocks = pem::decode_all(label, &trimmed).map_err(|error| ReadError::Malformed(error.to_string()))?;
-            found.extend(blocks);
-        }
-    }
-    match (found.len(), found.pop()) {
+    let ders: Vec<&[u8]> = parts.iter().filter_map(|part| Some(part.der.as_ref()?.as_slice())).collect();
+    let (found, faults): (Vec<_>, Vec<_>) =
+        ders.iter().map(|der| CertificationRequest::from_der(der)).partition(Result::is_ok);
+    let mut requests: Vec<Vec<u8>> = found.into_iter().flatten().map(|request| request.der().to_vec()).collect();
+    requests.dedup();
+    match (requests.len(), requests.pop()) {
+        (1, Some(der)) if der.len() > MAXIMUM_CERTIFICATION_REQUEST_SIZE => Err(ReadError::TooLarge),
         (1, Some(der)) => Ok(der),
-        (0, _) => Err(ReadError::OtherPem(labels.first().copied().unwrap_or_default().to_owned())),
+        (0, _) if ders.iter().any(|der| der.len() > MAXIMUM_CERTIFICATION_REQUEST_SIZE) => Err(ReadError::TooLarge),
+        (0, _) => Err(match labels().find(|label| !label.ends_with("CERTIFICATE REQUEST")) {
+            Some(other) => ReadError::OtherPem(other.to_owned()),
+            None => ReadError::Malformed(
+                faults.into_iter().find_map(Result::err).map(|error| error.to_string()).unwrap_or_default(),
+            ),
+        }),
         (several, _) => Err(ReadError::Several(several)),
     }
 }
@@ -505,17 +491,24 @@ mod tests {
         let other = |label: &str| Err(ReadError::OtherPem(label.into()));
         assert_eq!(read(b" \n"), Err(ReadError::Empty));
         assert_eq!(read(&vec![b'a'; MAXIMUM_INPUT_SIZE + 1]), Err(ReadError::TooLarge));
-        assert_eq!(read(&vec![0x30; MAXIMUM_CERTIFICATION_REQUEST_SIZE + 1]), Err(ReadError::TooLarge));
+        let large = pem::encode(pem::CERTIFICATE_REQUEST, &vec![0x31; MAXIMUM_CERTIFICATION_REQUEST_SIZE + 1]).unwrap();
+        assert_eq!(read(large.as_bytes()), Err(ReadError::TooLarge));
         assert_eq!(read(certificate.as_bytes()), other("CERTIFICATE"));
         assert_eq!(read(format!("{text}{key}").as_bytes()), Err(ReadError::PrivateKey));
-        assert_eq!(read(text.repeat(2).as_bytes()), Err(ReadError::Several(2)));
-        assert_eq!(read(b"-----BEGIN "), other(""));
-        for bad in [b"nonsense".to_vec(), der[1..].to_vec(), text.replace("MII", "M*I").into_bytes(), vec![0xff, 0xfe]]
-        {
+        let another = to_pem(&made("CN=rig-2", &[])).unwrap();
+        assert_eq!(read(format!("{text}{another}").as_bytes()), Err(ReadError::Several(2)));
+        assert_eq!(read(text.repeat(2).as_bytes()), Ok(der.clone()), "the same one, twice");
+        for bad in [
+            b"-----BEGIN ".to_vec(),
+            b"nonsense".to_vec(),
+            der[1..].to_vec(),
+            text.replace("MII", "M*I").into_bytes(),
+            vec![0xff, 0xfe],
+        ] {
             assert!(matches!(read(&bad), Err(ReadError::Malformed(_))), "{bad:?}");
         }
         let without_end = text.replace("-----END CERTIFICATE REQUEST-----", "");
-        assert!(matches!(read(without_end.as_bytes()), Err(ReadError::Malformed(_))));
+        assert_eq!(read(without_end.as_bytes()), Ok(der));
     }
 
     #[test]
