@@ -3,64 +3,60 @@
 //!
 //! This reader accepts what a file from elsewhere may name; `pbes2` says why Keyside's own keys have another one.
 
+use aes::{Aes128Dec, Aes192Dec, Aes256Dec};
 use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
-use der::asn1::{Any, OctetStringRef};
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, InnerIvInit, KeyInit, KeyIvInit};
+use der::Encode;
 use der::oid::ObjectIdentifier;
 use des::TdesEde3;
 use pbkdf2::pbkdf2_hmac;
-use pkcs5::pbes2::{
-    AES_128_CBC_OID, AES_128_GCM_OID, AES_192_CBC_OID, AES_256_CBC_OID, AES_256_GCM_OID, Kdf, PBES2_OID, Parameters,
-    Pbkdf2Params, Pbkdf2Prf,
-};
-use pkcs12::pbe_params::Pbes2Params;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
-use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
+use spki::AlgorithmIdentifierOwned;
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::{pkcs12_kdf, pkcs12_pbe};
+use super::pbes2::{self, AES_256_CBC, HMAC_WITH_SHA_1, HMAC_WITH_SHA_256, PBES2, PBKDF2, SCRYPT};
+use super::{name, pkcs12_kdf, pkcs12_pbe};
+use crate::element::{Elements, INTEGER, OCTET_STRING, SEQUENCE};
 
-/// Triple DES with three keys in CBC mode (RFC 8018, appendix B.2.2).
+const STRUCTURE: &str = "PBES2-params";
+
+/// Ciphers and pseudorandom functions (RFC 8018, appendices B.1.2 and B.2; RFC 3565, section 4.1).
 const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
-/// Three keys of single DES, in bytes.
-const TRIPLE_DES_KEY_SIZE: usize = 24;
+const AES_128_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2");
+const AES_192_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.22");
+const HMAC_WITH_SHA_224: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.8");
+const HMAC_WITH_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
+const HMAC_WITH_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
 
 /// The most memory (128·r·(N + p)) that a scrypt derivation may ask for, in bytes.
 const MAXIMUM_SCRYPT_MEMORY: u128 = 256 * 1024 * 1024;
 /// scrypt's work (128·N·r·p, in bytes) that counts as one iteration of the other derivations.
 const SCRYPT_WORK_OF_AN_ITERATION: u128 = 256;
 
-/// The iterations that the derivations for one file may take together: a file from elsewhere names its own, and what it names should not
-/// bring a browser down.
+/// The work that the derivations for one file may take together, in applications of HMAC-SHA-256: a file from elsewhere names its own, and
+/// what it names should not bring a browser down. Firefox exports nine years of certificates in one file that takes 11.4 million.
 pub struct Budget(u64);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(10_000_000)
+        Self(12_000_000)
     }
 }
 
 impl Budget {
-    /// Takes `iterations` off, or refuses.
-    pub(super) fn spend(&mut self, iterations: u64) -> Result<(), Error> {
-        self.0 = self.0.checked_sub(iterations).ok_or(Error::DerivationTooCostly)?;
+    /// Takes `applications` of HMAC-SHA-256 off, or refuses.
+    pub(super) fn spend(&mut self, applications: u64) -> Result<(), Error> {
+        self.0 = self.0.checked_sub(applications).ok_or(Error::DerivationTooCostly)?;
         Ok(())
     }
 
-    /// Takes the costs of `derivation` off, or refuses.
-    fn spend_on(&mut self, derivation: &Kdf) -> Result<(), Error> {
-        let iterations = match derivation {
-            Kdf::Scrypt(scrypt) => {
-                let (r, p) = (scrypt.block_size.into(), scrypt.parallelization.into());
-                return self.spend_on_scrypt(scrypt.cost_parameter, r, p);
-            }
-            Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count,
-            _ => return Err(Error::UnsupportedAlgorithm(derivation.oid())),
-        };
-        self.spend(iterations.into())
+    /// Takes the costs of a derivation of `size` bytes off, or refuses: it applies a hash function so often for each block of them.
+    pub(super) fn spend_on_hash(&mut self, hash: HashFunction, iterations: u32, size: usize) -> Result<(), Error> {
+        let blocks = u64::try_from(size.div_ceil(hash.size())).map_err(|_| Error::DerivationTooCostly)?;
+        self.spend(u64::from(iterations).saturating_mul(blocks).saturating_mul(hash.cost()))
     }
 
     /// Takes the costs of scrypt with these parameters (RFC 7914, section 2) off, or refuses.
@@ -100,6 +96,18 @@ impl Secret {
         if passphrase.is_empty() {
             // No passphrase at all, not even the zero character at its end.
             secrets.push(Self { octets: Zeroizing::default(), pkcs12: Zeroizing::default() });
+        }
+        if !passphrase.is_ascii() {
+            // OpenSSL before 1.1 took each byte of the terminal's UTF-8 for a character of its own.
+            let as_latin_1 = Zeroizing::new(name::latin_1(passphrase.as_bytes()));
+            secrets.push(Self {
+                octets: Zeroizing::new(passphrase.as_bytes().to_vec()),
+                pkcs12: pkcs12_kdf::password(&as_latin_1),
+            });
+            // On a terminal or a system with Latin-1.
+            if let Ok(octets) = passphrase.chars().map(|c| u8::try_from(u32::from(c))).collect::<Result<Vec<u8>, _>>() {
+                secrets.push(Self { octets: Zeroizing::new(octets), pkcs12: pkcs12_kdf::password(passphrase) });
+            }
         }
         secrets
     }
@@ -171,14 +179,34 @@ pub enum HashFunction {
 }
 
 impl HashFunction {
-    pub(super) fn of(prf: Pbkdf2Prf) -> Option<Self> {
-        match prf {
-            Pbkdf2Prf::HmacWithSha1 => Some(Self::Sha1),
-            Pbkdf2Prf::HmacWithSha224 => Some(Self::Sha224),
-            Pbkdf2Prf::HmacWithSha256 => Some(Self::Sha256),
-            Pbkdf2Prf::HmacWithSha384 => Some(Self::Sha384),
-            Pbkdf2Prf::HmacWithSha512 => Some(Self::Sha512),
+    /// The hash function of an HMAC that is a pseudorandom function or a MAC (RFC 8018, appendix B.1).
+    pub(super) fn of_hmac(hmac: ObjectIdentifier) -> Option<Self> {
+        match hmac {
+            HMAC_WITH_SHA_1 => Some(Self::Sha1),
+            HMAC_WITH_SHA_224 => Some(Self::Sha224),
+            HMAC_WITH_SHA_256 => Some(Self::Sha256),
+            HMAC_WITH_SHA_384 => Some(Self::Sha384),
+            HMAC_WITH_SHA_512 => Some(Self::Sha512),
             _ => None,
+        }
+    }
+
+    /// What it puts out, in bytes.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha224 => 28,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// What one application costs, in such of SHA-256, rounded up: measured in WebAssembly, where 64 bits at a time are no faster.
+    fn cost(self) -> u64 {
+        match self {
+            Self::Sha1 | Self::Sha224 | Self::Sha256 => 1,
+            Self::Sha384 | Self::Sha512 => 2,
         }
     }
 }
@@ -192,10 +220,6 @@ pub enum Cipher {
     Aes192Cbc,
     /// AES with keys of 256 bits, CBC.
     Aes256Cbc,
-    /// AES with keys of 128 bits, GCM.
-    Aes128Gcm,
-    /// AES with keys of 256 bits, GCM.
-    Aes256Gcm,
     /// Triple DES with three keys, CBC.
     TripleDesCbc,
 }
@@ -203,15 +227,148 @@ pub enum Cipher {
 impl Cipher {
     fn of(algorithm: ObjectIdentifier) -> Option<Self> {
         match algorithm {
-            AES_128_CBC_OID => Some(Self::Aes128Cbc),
-            AES_192_CBC_OID => Some(Self::Aes192Cbc),
-            AES_256_CBC_OID => Some(Self::Aes256Cbc),
-            AES_128_GCM_OID => Some(Self::Aes128Gcm),
-            AES_256_GCM_OID => Some(Self::Aes256Gcm),
+            AES_128_CBC => Some(Self::Aes128Cbc),
+            AES_192_CBC => Some(Self::Aes192Cbc),
+            AES_256_CBC => Some(Self::Aes256Cbc),
             DES_EDE3_CBC => Some(Self::TripleDesCbc),
             _ => None,
         }
     }
+}
+
+impl Cipher {
+    fn key_size(self) -> usize {
+        match self {
+            Self::Aes128Cbc => 16,
+            Self::Aes192Cbc | Self::TripleDesCbc => 24,
+            Self::Aes256Cbc => 32,
+        }
+    }
+
+    fn decrypt(self, key: &[u8], iv: &[u8], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match self {
+            Self::Aes128Cbc => decrypt_cbc::<Aes128Dec>(key, iv, encrypted),
+            Self::Aes192Cbc => decrypt_cbc::<Aes192Dec>(key, iv, encrypted),
+            Self::Aes256Cbc => decrypt_cbc::<Aes256Dec>(key, iv, encrypted),
+            Self::TripleDesCbc => decrypt_cbc::<TdesEde3>(key, iv, encrypted),
+        }
+    }
+}
+
+fn decrypt_cbc<C>(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error>
+where
+    C: BlockCipherDecrypt + KeyInit,
+    cbc::Decryptor<C>: InnerIvInit<Inner = C> + KeyIvInit + BlockModeDecrypt,
+{
+    let malformed = || Error::malformed(STRUCTURE)(der::ErrorKind::Length { tag: der::Tag::OctetString }.into());
+    cbc::Decryptor::<C>::new_from_slices(key, iv)
+        .map_err(|_| malformed())?
+        .decrypt_padded_vec::<Pkcs7>(encrypted)
+        .map(Zeroizing::new)
+        .map_err(|_| Error::WrongPassphrase)
+}
+
+/// A key derivation with its parameters, as PBES2 and PBMAC1 name it (RFC 8018, appendix A.2; RFC 7914, section 7.1).
+pub(super) enum KeyDerivation {
+    Pbkdf2 {
+        salt: Vec<u8>,
+        iterations: u32,
+        /// The size of the key in bytes, where it is named.
+        key_size: Option<u32>,
+        hash: HashFunction,
+    },
+    Scrypt {
+        salt: Vec<u8>,
+        n: u32,
+        r: u32,
+        p: u32,
+    },
+}
+
+impl KeyDerivation {
+    /// Reads the contents of an AlgorithmIdentifier.
+    fn read(mut algorithm: Elements<'_>) -> Result<Self, Error> {
+        let malformed = Error::malformed(STRUCTURE);
+        let function = algorithm.next_oid().map_err(&malformed)?;
+        if ![PBKDF2, SCRYPT].contains(&function) {
+            return Err(Error::UnsupportedAlgorithm(function));
+        }
+        let mut parameters = algorithm.next_sequence().map_err(&malformed)?;
+        let salt = parameters.next(OCTET_STRING).map_err(&malformed)?.to_vec();
+        if function == SCRYPT {
+            let mut next = || parameters.next_u32().map_err(&malformed);
+            return Ok(Self::Scrypt { salt, n: next()?, r: next()?, p: next()? });
+        }
+        let iterations = parameters.next_u32().map_err(&malformed)?;
+        let key_size = parameters
+            .next_if(INTEGER)
+            .and_then(|size| size.map(|size| crate::element::u32_of(size.contents)).transpose());
+        let hash = if parameters.is_finished() {
+            HMAC_WITH_SHA_1
+        } else {
+            parameters.next_sequence().and_then(|mut hash| hash.next_oid()).map_err(&malformed)?
+        };
+        let hash = HashFunction::of_hmac(hash).ok_or(Error::UnsupportedAlgorithm(hash))?;
+        Ok(Self::Pbkdf2 { salt, iterations, key_size: key_size.map_err(&malformed)?, hash })
+    }
+
+    /// Derives a key of `size` bytes, within a budget.
+    pub(super) fn derive(
+        &self,
+        passphrase: &[u8],
+        size: usize,
+        budget: &mut Budget,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut key = Zeroizing::new(vec![0; size]);
+        match self {
+            Self::Pbkdf2 { salt, iterations, hash, .. } => {
+                budget.spend_on_hash(*hash, *iterations, size)?;
+                pbkdf2(*hash, passphrase, salt, *iterations, &mut key);
+            }
+            Self::Scrypt { salt, n, r, p } => {
+                budget.spend_on_scrypt((*n).into(), (*r).into(), (*p).into())?;
+                pbes2::scrypt(passphrase, salt, *n, *r, *p, &mut key)?;
+            }
+        }
+        Ok(key)
+    }
+
+    fn describe(&self) -> Derivation {
+        match self {
+            Self::Pbkdf2 { hash, iterations, .. } => Derivation::Pbkdf2 { hash: *hash, iterations: *iterations },
+            Self::Scrypt { n, r, .. } => Derivation::Scrypt { memory: 128 * u64::from(*n) * u64::from(*r) },
+        }
+    }
+}
+
+/// The parameters of PBES2 and of PBMAC1, which have one shape (RFC 8018, appendices A.4 and A.5): a key derivation, and a cipher or a MAC.
+pub(super) struct Parameters {
+    pub(super) derivation: KeyDerivation,
+    /// The cipher or the MAC.
+    pub(super) algorithm: ObjectIdentifier,
+    /// Its parameter, where it is an OCTET STRING: the initialization vector.
+    iv: Vec<u8>,
+}
+
+impl Parameters {
+    /// Reads those that stand with `algorithm`.
+    pub(super) fn read(algorithm: &AlgorithmIdentifierOwned) -> Result<Self, Error> {
+        let malformed = Error::malformed(STRUCTURE);
+        let der = algorithm.parameters.as_ref().ok_or(Error::UnsupportedAlgorithm(algorithm.oid))?;
+        let der = der.to_der().map_err(&malformed)?;
+        let mut parameters = Elements::within(SEQUENCE, &der).map_err(&malformed)?;
+        let derivation = parameters.next_sequence().map_err(&malformed)?;
+        let mut used = parameters.next_sequence().map_err(&malformed)?;
+        parameters.finish().map_err(&malformed)?;
+        let algorithm = used.next_oid().map_err(&malformed)?;
+        let iv = used.next_if(OCTET_STRING).map_err(&malformed)?.map_or(&[][..], |iv| iv.contents).to_vec();
+        Ok(Self { derivation: KeyDerivation::read(derivation)?, algorithm, iv })
+    }
+}
+
+/// The parameters of PBES2; another algorithm is an error.
+fn pbes2_parameters(algorithm: &AlgorithmIdentifierOwned) -> Result<Parameters, Error> {
+    if algorithm.oid == PBES2 { Parameters::read(algorithm) } else { Err(Error::UnsupportedAlgorithm(algorithm.oid)) }
 }
 
 /// What an algorithm and its parameters say of an encryption.
@@ -222,25 +379,11 @@ pub(super) fn describe(algorithm: &AlgorithmIdentifierOwned) -> Encryption {
             .and_then(|parameters| u32::try_from(parameters.iterations).ok())
             .map(|iterations| Encryption::Pkcs12 { cipher, iterations }),
         None => pbes2_parameters(algorithm).ok().and_then(|parameters| {
-            let derivation = describe_derivation(&derivation_of(&parameters).ok()?)?;
-            let cipher = Cipher::of(parameters.encryption.oid)?;
-            Some(Encryption::Pbes2 { derivation, cipher })
+            let cipher = Cipher::of(parameters.algorithm)?;
+            Some(Encryption::Pbes2 { derivation: parameters.derivation.describe(), cipher })
         }),
     };
     described.unwrap_or_else(|| Encryption::Other(algorithm.oid.to_string()))
-}
-
-fn describe_derivation(derivation: &Kdf) -> Option<Derivation> {
-    match derivation {
-        Kdf::Pbkdf2(pbkdf2) => {
-            Some(Derivation::Pbkdf2 { hash: HashFunction::of(pbkdf2.prf)?, iterations: pbkdf2.iteration_count })
-        }
-        Kdf::Scrypt(scrypt) => {
-            let memory = scrypt.cost_parameter.checked_mul(128)?.checked_mul(u64::from(scrypt.block_size))?;
-            Some(Derivation::Scrypt { memory })
-        }
-        _ => None,
-    }
 }
 
 /// Decrypts what was encrypted with `algorithm`.
@@ -252,70 +395,18 @@ pub(super) fn decrypt(
     secret: &Secret,
     budget: &mut Budget,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if pkcs12_pbe::Cipher::of(algorithm.oid).is_some() {
+    if let Some(cipher) = pkcs12_pbe::Cipher::of(algorithm.oid) {
         let parameters = pkcs12_pbe::parameters(algorithm)?;
-        budget.spend(u64::try_from(parameters.iterations).map_err(|_| Error::DerivationTooCostly)?)?;
+        let iterations = u32::try_from(parameters.iterations).map_err(|_| Error::DerivationTooCostly)?;
+        // A key and an initialization vector.
+        budget.spend_on_hash(HashFunction::Sha1, iterations, cipher.key_size())?;
+        budget.spend_on_hash(HashFunction::Sha1, iterations, 1)?;
         return pkcs12_pbe::decrypt(algorithm.oid, &parameters, encrypted, &secret.pkcs12);
     }
     let parameters = pbes2_parameters(algorithm)?;
-    let derivation = derivation_of(&parameters)?;
-    match Cipher::of(parameters.encryption.oid) {
-        None => Err(Error::UnsupportedAlgorithm(parameters.encryption.oid)),
-        Some(Cipher::TripleDesCbc) => {
-            let Kdf::Pbkdf2(derivation) = derivation else {
-                return Err(Error::UnsupportedAlgorithm(derivation.oid()));
-            };
-            budget.spend(derivation.iteration_count.into())?;
-            decrypt_triple_des(&derivation, parameters.encryption.parameters.as_ref(), encrypted, secret)
-        }
-        Some(_) => {
-            budget.spend_on(&derivation)?;
-            let encryption = as_parsed(&parameters.encryption)?;
-            let scheme = Parameters { kdf: derivation, encryption };
-            scheme.decrypt(&*secret.octets, encrypted).map(Zeroizing::new).map_err(|_| Error::WrongPassphrase)
-        }
-    }
-}
-
-/// The parameters of PBES2; another algorithm is an error.
-fn pbes2_parameters(algorithm: &AlgorithmIdentifierOwned) -> Result<Pbes2Params, Error> {
-    match (algorithm.oid, &algorithm.parameters) {
-        (PBES2_OID, Some(parameters)) => parameters.decode_as().map_err(Error::malformed("PBES2-params")),
-        (other, _) => Err(Error::UnsupportedAlgorithm(other)),
-    }
-}
-
-fn derivation_of(parameters: &Pbes2Params) -> Result<Kdf, Error> {
-    as_parsed(&parameters.kdf).map_err(|_| Error::UnsupportedAlgorithm(parameters.kdf.oid))
-}
-
-/// An algorithm as the crate `pkcs5` has it.
-pub(super) fn as_parsed<T>(algorithm: &AlgorithmIdentifierOwned) -> Result<T, Error>
-where
-    T: for<'a> TryFrom<AlgorithmIdentifierRef<'a>, Error = der::Error>,
-{
-    let parameters = algorithm.parameters.as_ref().map(Any::to_ref);
-    T::try_from(AlgorithmIdentifierRef { oid: algorithm.oid, parameters }).map_err(Error::malformed("PBES2-params"))
-}
-
-/// PBES2 with PBKDF2 and Triple DES, which the crate `pkcs5` would panic on when the IV is short.
-fn decrypt_triple_des(
-    derivation: &Pbkdf2Params,
-    iv: Option<&Any>,
-    encrypted: &[u8],
-    secret: &Secret,
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let malformed = Error::malformed("PBES2-params");
-    let iv = iv.ok_or_else(|| malformed(der::ErrorKind::Length { tag: der::Tag::OctetString }.into()))?;
-    let iv: &OctetStringRef = iv.to_ref().decode_as().map_err(&malformed)?;
-    let hash = HashFunction::of(derivation.prf).ok_or(Error::UnsupportedAlgorithm(derivation.prf.oid()))?;
-    let mut key = Zeroizing::new([0; TRIPLE_DES_KEY_SIZE]);
-    pbkdf2(hash, &secret.octets, derivation.salt.as_ref(), derivation.iteration_count, &mut *key);
-    cbc::Decryptor::<TdesEde3>::new_from_slices(&*key, iv.as_bytes())
-        .map_err(|_| malformed(der::ErrorKind::Length { tag: der::Tag::OctetString }.into()))?
-        .decrypt_padded_vec::<Pkcs7>(encrypted)
-        .map(Zeroizing::new)
-        .map_err(|_| Error::WrongPassphrase)
+    let cipher = Cipher::of(parameters.algorithm).ok_or(Error::UnsupportedAlgorithm(parameters.algorithm))?;
+    let key = parameters.derivation.derive(&secret.octets, cipher.key_size(), budget)?;
+    cipher.decrypt(&key, &parameters.iv, encrypted)
 }
 
 /// PBKDF2 with HMAC (RFC 8018, section 5.2) fills `key`.
@@ -333,12 +424,10 @@ pub(super) fn pbkdf2(hash: HashFunction, passphrase: &[u8], salt: &[u8], iterati
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
-    use der::Encode;
-    use der::asn1::OctetString;
-    use pkcs5::pbes2::ScryptParams;
-    use pkcs5::scrypt;
+    use der::asn1::Any;
 
     use super::*;
+    use crate::element::{element, integer, oid};
 
     /// `PrivateKeyInfo`, under a key by Python's `hashlib.pbkdf2_hmac`, by `openssl enc`.
     const TRIPLE_DES: &str = "95dbfbec2e0f8bacc60686c753d2fe91";
@@ -355,11 +444,11 @@ mod tests {
 
     /// PBES2 with PBKDF2 whose HMAC is the default, SHA-1.
     fn pbes2(iterations: u32, cipher: ObjectIdentifier, iv: &[u8]) -> AlgorithmIdentifierOwned {
-        let mut derivation = Pbkdf2Params::hmac_sha256(iterations, b"saltsalt").unwrap();
-        derivation.prf = Pbkdf2Prf::HmacWithSha1;
-        let kdf = algorithm(pkcs5::pbes2::PBKDF2_OID, &derivation);
-        let encryption = algorithm(cipher, &OctetString::new(iv).unwrap());
-        algorithm(PBES2_OID, &Pbes2Params { kdf, encryption })
+        let parameters = element(SEQUENCE, &[&element(OCTET_STRING, &[b"saltsalt"]), &integer(iterations)]);
+        let derivation = element(SEQUENCE, &[&oid(PBKDF2), &parameters]);
+        let encryption = element(SEQUENCE, &[&oid(cipher), &element(OCTET_STRING, &[iv])]);
+        let parameters = element(SEQUENCE, &[&derivation, &encryption]);
+        algorithm(PBES2, &<Any as der::Decode>::from_der(&parameters).unwrap())
     }
 
     fn decrypted(algorithm: &AlgorithmIdentifierOwned, hex: &str) -> Result<Vec<u8>, Error> {
@@ -370,7 +459,7 @@ mod tests {
     #[test]
     fn pbes2_decrypts_what_openssl_encrypted() {
         for (cipher, iv, hex) in
-            [(DES_EDE3_CBC, [7; 16].get(..8).unwrap(), TRIPLE_DES), (AES_128_CBC_OID, &[7; 16], AES_128)]
+            [(DES_EDE3_CBC, [7; 16].get(..8).unwrap(), TRIPLE_DES), (AES_128_CBC, &[7; 16], AES_128)]
         {
             let algorithm = pbes2(2, cipher, iv);
             assert_eq!(decrypted(&algorithm, hex).unwrap(), b"PrivateKeyInfo");
@@ -382,7 +471,7 @@ mod tests {
 
     #[test]
     fn an_iv_of_another_size_is_an_error() {
-        for (cipher, sizes) in [(DES_EDE3_CBC, [0, 7, 9, 16]), (AES_128_CBC_OID, [0, 8, 15, 17])] {
+        for (cipher, sizes) in [(DES_EDE3_CBC, [0, 7, 9, 16]), (AES_128_CBC, [0, 8, 15, 17])] {
             for size in sizes {
                 let outcome = decrypted(&pbes2(1, cipher, &vec![7; size]), TRIPLE_DES);
                 assert!(matches!(outcome, Err(Error::Malformed { .. })), "{size}: {outcome:?}");
@@ -394,7 +483,7 @@ mod tests {
     fn what_is_not_known_is_named() {
         let des = ObjectIdentifier::new_unwrap("1.3.14.3.2.7");
         assert_eq!(decrypted(&pbes2(1, des, &[7; 8]), TRIPLE_DES), Err(Error::UnsupportedAlgorithm(des)));
-        assert_eq!(describe(&pbes2(1, des, &[7; 8])), Encryption::Other(PBES2_OID.to_string()));
+        assert_eq!(describe(&pbes2(1, des, &[7; 8])), Encryption::Other(PBES2.to_string()));
         let pbe_with_md5_and_des = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.3");
         let algorithm = algorithm(pbe_with_md5_and_des, &Any::null());
         assert_eq!(decrypted(&algorithm, TRIPLE_DES), Err(Error::UnsupportedAlgorithm(pbe_with_md5_and_des)));
@@ -404,22 +493,39 @@ mod tests {
     #[test]
     fn a_budget_is_for_all_together() {
         let mut budget = Budget::default();
-        assert_eq!(budget.spend(6_000_000), Ok(()));
+        assert_eq!(budget.spend(8_000_000), Ok(()));
         assert_eq!(budget.spend(4_000_001), Err(Error::DerivationTooCostly));
         assert_eq!(budget.spend(4_000_000), Ok(()));
         assert_eq!(budget.spend(1), Err(Error::DerivationTooCostly));
     }
 
     #[test]
-    fn scrypt_that_would_bring_a_browser_down_is_refused() {
-        let spent = |cost_parameter, block_size, parallelization| {
-            let costs = scrypt::Params::new(14, 8, 1).unwrap();
-            let kdf = ScryptParams::from_params_and_salt(costs, b"saltsalt").unwrap();
-            let kdf = ScryptParams { cost_parameter, block_size, parallelization, ..kdf };
-            Budget::default().spend_on(&Kdf::Scrypt(kdf))
+    fn work_is_charged_by_blocks_and_hash_function() {
+        let left = |hash, iterations, size| {
+            let mut budget = Budget::default();
+            budget.spend_on_hash(hash, iterations, size).map(|()| 12_000_000 - budget.0)
         };
+        assert_eq!(left(HashFunction::Sha256, 600_000, 32), Ok(600_000));
+        assert_eq!(left(HashFunction::Sha256, 600_000, 33), Ok(1_200_000));
+        assert_eq!(left(HashFunction::Sha512, 600_000, 32), Ok(1_200_000));
+        assert_eq!(left(HashFunction::Sha1, 9_999_999, 64), Err(Error::DerivationTooCostly));
+        assert_eq!(left(HashFunction::Sha1, u32::MAX, usize::MAX), Err(Error::DerivationTooCostly));
+    }
+
+    #[test]
+    fn a_long_salt_is_read() {
+        let parameters = element(SEQUENCE, &[&element(OCTET_STRING, &[&[7; 64]]), &integer(1)]);
+        let derivation = element(SEQUENCE, &[&oid(PBKDF2), &parameters]);
+        let encryption = element(SEQUENCE, &[&oid(AES_256_CBC), &element(OCTET_STRING, &[&[7; 16]])]);
+        let parameters = <Any as der::Decode>::from_der(&element(SEQUENCE, &[&derivation, &encryption])).unwrap();
+        assert!(matches!(describe(&algorithm(PBES2, &parameters)), Encryption::Pbes2 { .. }));
+    }
+
+    #[test]
+    fn scrypt_that_would_bring_a_browser_down_is_refused() {
+        let spent = |n, r, p| Budget::default().spend_on_scrypt(n, r, p);
         assert_eq!(spent(1 << 14, 8, 5), Ok(()));
-        for (n, r, p) in [(0, 8, 1), (1, 8, 1), (3, 8, 1), (2, 777, 25_740), (1 << 20, 8, 4), (1 << 14, 8, u16::MAX)] {
+        for (n, r, p) in [(0, 8, 1), (1, 8, 1), (3, 8, 1), (2, 777, 25_740), (1 << 20, 8, 4), (1 << 14, 8, 0xFFFF)] {
             assert_eq!(spent(n, r, p), Err(Error::DerivationTooCostly), "{n} {r} {p}");
         }
     }

@@ -7,10 +7,9 @@
 use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use der::oid::ObjectIdentifier;
 use der::{ErrorKind, Tag};
 use pbkdf2::pbkdf2_hmac;
-use pkcs5::pbes2::{AES_256_CBC_OID, HMAC_WITH_SHA1_OID, HMAC_WITH_SHA256_OID, PBES2_OID, PBKDF2_OID, SCRYPT_OID};
-use pkcs5::scrypt;
 use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -20,6 +19,13 @@ use super::password_based_encryption::Budget;
 use crate::element::{Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 
 const STRUCTURE: &str = "PBES2-params";
+/// PBES2 and what it is made with (RFC 8018, appendices A and B; RFC 7914, section 7; RFC 3565, section 4.1).
+pub(super) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+pub(super) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+pub(super) const SCRYPT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11591.4.11");
+pub(super) const HMAC_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
+pub(super) const HMAC_WITH_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
+pub(super) const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 /// A key of AES-256 in bytes.
 const KEY_SIZE: usize = 32;
 /// A block of AES in bytes.
@@ -75,23 +81,23 @@ impl Scheme {
         let derivation = match self.derivation {
             Derivation::Scrypt { n, r, p } => {
                 let parameters = element(SEQUENCE, &[&salt, &integer(n), &integer(r), &integer(p)]);
-                element(SEQUENCE, &[&oid(SCRYPT_OID), &parameters])
+                element(SEQUENCE, &[&oid(SCRYPT), &parameters])
             }
             Derivation::Pbkdf2 { iterations } => {
-                let hash = element(SEQUENCE, &[&oid(HMAC_WITH_SHA256_OID), NULL]);
+                let hash = element(SEQUENCE, &[&oid(HMAC_WITH_SHA_256), NULL]);
                 let parameters = element(SEQUENCE, &[&salt, &integer(iterations), &hash]);
-                element(SEQUENCE, &[&oid(PBKDF2_OID), &parameters])
+                element(SEQUENCE, &[&oid(PBKDF2), &parameters])
             }
         };
-        let encryption = element(SEQUENCE, &[&oid(AES_256_CBC_OID), &element(OCTET_STRING, &[&self.iv])]);
-        element(SEQUENCE, &[&oid(PBES2_OID), &element(SEQUENCE, &[&derivation, &encryption])])
+        let encryption = element(SEQUENCE, &[&oid(AES_256_CBC), &element(OCTET_STRING, &[&self.iv])]);
+        element(SEQUENCE, &[&oid(PBES2), &element(SEQUENCE, &[&derivation, &encryption])])
     }
 
     /// Reads the contents of an AlgorithmIdentifier. What Keyside does not write is [`Error::UnsupportedAlgorithm`].
     pub(super) fn decode(mut algorithm: Elements<'_>) -> Result<Self, Error> {
         let malformed = Error::malformed(STRUCTURE);
         let scheme = algorithm.next_oid().map_err(&malformed)?;
-        if scheme != PBES2_OID {
+        if scheme != PBES2 {
             return Err(Error::UnsupportedAlgorithm(scheme));
         }
         let mut parameters = algorithm.next_sequence().map_err(&malformed)?;
@@ -103,19 +109,19 @@ impl Scheme {
         let mut parameters = derivation.next_sequence().map_err(&malformed)?;
         let salt = parameters.next(OCTET_STRING).map_err(&malformed)?.to_vec();
         let derivation = match function {
-            SCRYPT_OID => {
+            SCRYPT => {
                 let mut next = || parameters.next_u32().map_err(&malformed);
                 Derivation::Scrypt { n: next()?, r: next()?, p: next()? }
             }
-            PBKDF2_OID => {
+            PBKDF2 => {
                 let iterations = parameters.next_u32().map_err(&malformed)?;
                 // The length of the key may stand here; without a hash it is HMAC-SHA-1.
                 parameters.next_if(INTEGER).map_err(&malformed)?;
                 if parameters.is_finished() {
-                    return Err(Error::UnsupportedAlgorithm(HMAC_WITH_SHA1_OID));
+                    return Err(Error::UnsupportedAlgorithm(HMAC_WITH_SHA_1));
                 }
                 let hash = parameters.next_sequence().and_then(|mut hash| hash.next_oid()).map_err(&malformed)?;
-                if hash != HMAC_WITH_SHA256_OID {
+                if hash != HMAC_WITH_SHA_256 {
                     return Err(Error::UnsupportedAlgorithm(hash));
                 }
                 Derivation::Pbkdf2 { iterations }
@@ -124,7 +130,7 @@ impl Scheme {
         };
 
         let cipher = encryption.next_oid().map_err(&malformed)?;
-        if cipher != AES_256_CBC_OID {
+        if cipher != AES_256_CBC {
             return Err(Error::UnsupportedAlgorithm(cipher));
         }
         let iv = encryption.next(OCTET_STRING).map_err(&malformed)?;
@@ -154,10 +160,7 @@ impl Scheme {
         match self.derivation {
             Derivation::Scrypt { n, r, p } => {
                 budget.spend_on_scrypt(n.into(), r.into(), p.into())?;
-                let too_costly = |_| Error::DerivationTooCostly;
-                let log2_n = u8::try_from(n.trailing_zeros()).map_err(|_| Error::DerivationTooCostly)?;
-                let costs = scrypt::Params::new(log2_n, r, p).map_err(too_costly)?;
-                scrypt::scrypt(passphrase, &self.salt, &costs, &mut *key).map_err(|_| Error::DerivationTooCostly)?;
+                scrypt(passphrase, &self.salt, n, r, p, &mut *key)?;
             }
             Derivation::Pbkdf2 { iterations } => {
                 budget.spend(iterations.into())?;
@@ -168,13 +171,20 @@ impl Scheme {
     }
 }
 
+/// scrypt (RFC 7914) fills `key`. `n` is a power of two, as [`Budget::spend_on_scrypt`] makes sure of.
+pub(super) fn scrypt(passphrase: &[u8], salt: &[u8], n: u32, r: u32, p: u32, key: &mut [u8]) -> Result<(), Error> {
+    let log2_n = u8::try_from(n.trailing_zeros()).map_err(|_| Error::DerivationTooCostly)?;
+    let costs = scrypt::Params::new(log2_n, r, p).map_err(|_| Error::DerivationTooCostly)?;
+    scrypt::scrypt(passphrase, salt, &costs, key).map_err(|_| Error::DerivationTooCostly)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
     use der::{Decode, Encode};
-    use pkcs5::EncryptionScheme;
     use pkcs5::pbes2::{Parameters, Pbkdf2Params, Pbkdf2Prf};
+    use pkcs5::{EncryptionScheme, scrypt};
 
     use super::*;
 
@@ -210,7 +220,7 @@ mod tests {
         kdf.prf = Pbkdf2Prf::HmacWithSha512;
         let sha_512 = Parameters { kdf: kdf.into(), encryption };
         for (parameters, oid) in
-            [(aes_128, pkcs5::pbes2::AES_128_CBC_OID), (sha_1, HMAC_WITH_SHA1_OID), (sha_512, kdf.prf.oid())]
+            [(aes_128, pkcs5::pbes2::AES_128_CBC_OID), (sha_1, HMAC_WITH_SHA_1), (sha_512, kdf.prf.oid())]
         {
             let outcome = decode(&EncryptionScheme::from(parameters).to_der().unwrap());
             assert_eq!(outcome.map(|_| ()), Err(Error::UnsupportedAlgorithm(oid)));

@@ -57,6 +57,15 @@ impl Cipher {
         matches!(self, Self::ThreeKeyTripleDes | Self::TwoKeyTripleDes)
     }
 
+    /// The size of its key in bytes.
+    pub(super) fn key_size(self) -> usize {
+        match self {
+            Self::ThreeKeyTripleDes => 24,
+            Self::TwoKeyTripleDes | Self::Rc2With128Bits | Self::Rc4With128Bits => 16,
+            Self::Rc2With40Bits | Self::Rc4With40Bits => 5,
+        }
+    }
+
     /// The cipher that an algorithm stands for.
     pub(super) fn of(algorithm: ObjectIdentifier) -> Option<Self> {
         match algorithm {

@@ -228,9 +228,11 @@ fn verify_mac(mac_data: &MacData, bytes: &[u8], secret: &Secret, budget: &mut Bu
         Pbmac1::read(algorithm)?.mac(bytes, secret, budget)?
     } else {
         let (salt, iterations) = (mac_data.mac_salt.as_bytes(), mac_data.iterations);
-        budget.spend(u64::try_from(iterations).map_err(|_| Error::DerivationTooCostly)?)?;
+        let hash = hash_function(algorithm.oid).ok_or(Error::UnsupportedAlgorithm(algorithm.oid))?;
+        let count = u32::try_from(iterations).map_err(|_| Error::DerivationTooCostly)?;
+        budget.spend_on_hash(hash, count, hash.size())?;
         let password = &secret.pkcs12;
-        match hash_function(algorithm.oid).ok_or(Error::UnsupportedAlgorithm(algorithm.oid))? {
+        match hash {
             HashFunction::Sha1 => mac::<Sha1>(bytes, password, salt, iterations)?,
             HashFunction::Sha224 => mac::<Sha224>(bytes, password, salt, iterations)?,
             HashFunction::Sha256 => mac::<Sha256>(bytes, password, salt, iterations)?,
@@ -486,7 +488,7 @@ mod tests {
     fn iterations_and_sizes_have_bounds() {
         let mut pfx = Pfx::from_der(vector("openssl")).unwrap();
         for (iterations, expected) in [
-            (10_000_001, Error::DerivationTooCostly),
+            (12_000_001, Error::DerivationTooCostly),
             (i32::MAX, Error::DerivationTooCostly),
             (3, Error::WrongPassphrase),
         ] {
