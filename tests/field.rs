@@ -13,6 +13,7 @@ use keyside_pki::certification_path::{self, Purpose};
 use keyside_pki::certification_request::{CertificationRequest, Oddity};
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
+use keyside_pki::pfx::{self, Caveat};
 use keyside_pki::{certs_only, name, pem};
 
 /// 2027-01-15T08:00:00Z: everything is valid then.
@@ -80,6 +81,21 @@ const FILES: [(&str, &[&str]); 15] = [
     ("backup-leading-text.txt", &["backup"]),
     ("backup-utf16.txt", &["backup"]),
     ("csr01-no-attributes.pem", &["request", "NoAttributes"]),
+];
+
+/// The passphrase of the PKCS#12 files.
+const PASSPHRASE: &str = "Correct-4-horse";
+
+/// PKCS#12 files with a key and its certificate: how many such pairs, and the name that keystores show for the one that ends last.
+const PKCS12: [(&str, usize, Option<&str>); 6] = [
+    ("pfx08-two-keys.p12", 2, Some("Ada Example")),
+    ("pfx15-1M-mac.p12", 1, Some("Ada Example")),
+    ("t01f-sha512-1M.p12", 1, None),
+    // A salt of 64 bytes, as PKI.js writes always.
+    ("pkijs_sha256.p12", 1, Some("Ada")),
+    // Names in other encodings than the one that they should have.
+    ("pfx04-fn-cp1252.p12", 1, Some("BJÖRN")),
+    ("pfx04b-fn-utf8.p12", 1, Some("Björn Ørsted")),
 ];
 
 /// Certificates with their subject, whatever string type has it.
@@ -175,6 +191,34 @@ fn every_file_is_read_or_named() {
             _ => None,
         }));
         assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_pkcs_12_file_opens_with_all_its_years() {
+    for (name, count, friendly_name) in PKCS12 {
+        let opened = pfx::open(&file(name), PASSPHRASE).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let identities = opened.identities().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let ends: Vec<u64> = identities.iter().map(|identity| identity.leaf.validity().1).collect();
+        assert_eq!(ends.len(), count, "{name}");
+        assert!(ends.is_sorted_by(|one, next| one >= next), "{name}: what ends last comes first");
+        assert_eq!(identities[0].key.friendly_name.as_deref(), friendly_name, "{name}");
+    }
+    let secret = pfx::open(&file("pfx09b-secret-only.p12"), PASSPHRASE).unwrap();
+    assert_eq!((secret.private_keys.len(), secret.others), (0, 1));
+}
+
+#[test]
+fn nine_years_in_one_file_are_not_too_much() {
+    let opened = pfx::open(&file("t16-nss-nine-years.p12"), PASSPHRASE).unwrap();
+    assert_eq!(opened.identities().unwrap().len(), 9);
+}
+
+#[test]
+fn more_iterations_than_windows_takes_are_told() {
+    for name in ["pfx15-1M-mac.p12", "t01f-sha512-1M.p12"] {
+        let caveats = pfx::protection(&file(name)).unwrap().verdict().caveats;
+        assert!(caveats.contains(&Caveat::TooManyIterationsForWindows), "{name}: {caveats:?}");
     }
 }
 

@@ -237,7 +237,7 @@ impl KeyWorker for WebWorkers {
         }
     }
 
-    async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
+    async fn unpack(&self, job: Unpack) -> Result<Vec<Unpacked>, WorkerError> {
         read(ask(INSPECTOR, FileJob::Unpack(job)).await?.get())
     }
 

@@ -218,6 +218,10 @@ pub fn unpack(error: &UnpackError) -> Message {
             "The passphrase does not open this file",
             "It is the one that was given to the file when it was made. Try again as often as you like; upper and lower case and spaces matter.",
         ),
+        UnpackError::KeyLocked => message(
+            "The file opens, but its key has a passphrase of its own",
+            "Enter it in the second field, which is there now, and open the file again.",
+        ),
         UnpackError::Unusable(reason) => message(
             "There is no certificate to renew in this file",
             format!(

@@ -125,9 +125,21 @@ async fn renew(
     Ok(Renewed { generated, full_pki_request: signed.into() })
 }
 
+/// Unseals a key that was sealed here, and makes sure that nothing of it was changed: encryption in CBC mode does not notice that. What leaves
+/// the worker is made of the key pair, and not of what was decrypted.
+fn unseal(sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
+    let decrypted = encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?;
+    let key_pair = KeyPair::from_private_key_info(&decrypted)?;
+    if *key_pair.to_private_key_info()? == *decrypted {
+        Ok(key_pair)
+    } else {
+        Err(unusable("the private key was changed"))
+    }
+}
+
 /// Unseals the key of `certificate`.
 fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
-    let key_pair = KeyPair::from_private_key_info(&encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?)?;
+    let key_pair = unseal(sealed, passphrase)?;
     let certified = TbsCertificate::of(&certificate.0)?.subject_public_key_info;
     if is_same(&key_pair.to_subject_public_key_info()?, certified) { Ok(key_pair) } else { Err(Failure::KeyMismatch) }
 }
@@ -136,14 +148,14 @@ fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passph
 fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
     let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
     let leaf = TbsCertificate::of(&leaf.0)?;
-    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
-    let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
-    if !is_same(&public, leaf.subject_public_key_info) {
+    let key_pair = unseal(&job.encrypted_private_key, &job.passphrase)?;
+    if !is_same(&key_pair.to_subject_public_key_info()?, leaf.subject_public_key_info) {
         return Err(Failure::KeyMismatch);
     }
     let export_passphrase = job.export_passphrase.as_ref().unwrap_or(&job.passphrase);
     check_portable(export_passphrase)?;
     let certificates: Vec<&[u8]> = job.certification_path.iter().map(|bytes| bytes.0.as_slice()).collect();
+    let private_key_info = key_pair.to_private_key_info()?;
     let contents = pfx::Contents {
         private_key_info: &private_key_info,
         certificates: &certificates,
@@ -167,14 +179,13 @@ fn pem_text(contents: &pfx::Contents<'_>, passphrase: &Passphrase, rng: &mut imp
 
 /// Unseals the key and seals it anew, under another passphrase.
 fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
-    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
     // The result takes the place of the only copy: better to keep the old one than to seal a key that is damaged or another's.
-    let public = KeyPair::from_private_key_info(&private_key_info)?.to_subject_public_key_info()?;
-    if key_id(&public) != job.key_id {
+    let key_pair = unseal(&job.encrypted_private_key, &job.passphrase)?;
+    if key_id(&key_pair.to_subject_public_key_info()?) != job.key_id {
         return Err(Failure::KeyMismatch);
     }
     check_portable(&job.new_passphrase)?;
-    Ok(encrypted_private_key::encrypt(&private_key_info, job.new_passphrase.expose(), rng)?.into())
+    Ok(encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, job.new_passphrase.expose(), rng)?.into())
 }
 
 fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
@@ -184,8 +195,7 @@ fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
 /// Unseals the key and compares it with the request.
 fn prove(job: &Prove) -> Result<(), Failure> {
     let requested = certification_request::subject_public_key_info(&job.certification_request.0)?;
-    let private_key_info = encrypted_private_key::decrypt(&job.encrypted_private_key.0, job.passphrase.expose())?;
-    let key_pair = KeyPair::from_private_key_info(&private_key_info)?;
+    let key_pair = unseal(&job.encrypted_private_key, &job.passphrase)?;
     if is_same(&key_pair.to_subject_public_key_info()?, requested) { Ok(()) } else { Err(Failure::KeyMismatch) }
 }
 
@@ -506,6 +516,19 @@ mod tests {
         ] {
             let failure = failure(Job::Export(job));
             assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_bit_that_was_flipped_in_a_sealed_key_leads_to_no_file() {
+        let good = export_job(ExportFormat::Pem);
+        let sealed = good.encrypted_private_key.0.clone();
+        // Every block of the ciphertext, and the last bytes of what stands before it: the initialization vector.
+        for place in (sealed.len() - 1300..sealed.len()).step_by(16) {
+            let mut flipped = sealed.clone();
+            flipped[place] ^= 1;
+            let job = Export { encrypted_private_key: flipped.into(), ..export_job(ExportFormat::Pem) };
+            assert!(matches!(handled(Job::Export(job)), Answer::Failed(_)), "byte {place}");
         }
     }
 

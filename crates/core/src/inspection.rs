@@ -76,6 +76,8 @@ pub enum Found {
     Pkcs7(usize),
     /// A PKCS#12 file; what could be opened of it comes next.
     Pfx(InspectedPfx),
+    /// Secrets of other kinds, or CRLs, in a PKCS#12 file; how many.
+    Others(usize),
     /// A backup of Keyside, of this person's request; absent if it is damaged or of a newer version.
     Backup(Option<String>),
     /// A block of PEM that cannot be read: its label.

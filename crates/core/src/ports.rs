@@ -131,8 +131,8 @@ pub trait KeyWorker {
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError>;
     /// Makes a request for a renewal.
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError>;
-    /// Takes key and certificate out of a file.
-    async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError>;
+    /// Takes keys and certificates out of a file, what ends last first; at least one.
+    async fn unpack(&self, job: Unpack) -> Result<Vec<Unpacked>, WorkerError>;
     /// Proves that a passphrase opens a key, and that the key is a request's.
     async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
     /// Tells what is in a file.

@@ -52,7 +52,7 @@ pub enum Job {
 /// What the page asks of the inspector.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FileJob {
-    /// Take key and certificate out of a file: [`Unpacked`].
+    /// Take keys and certificates out of a file: [`Unpacked`], what ends last first; at least one.
     Unpack(Unpack),
     /// Tell what is public about a file: [`Inspection`](crate::inspection::Inspection).
     Inspect(Inspect),
@@ -142,8 +142,10 @@ pub struct Renew {
 pub struct Unpack {
     /// The PFX, DER or BER; there may be a private key in the clear in it.
     pub file: Zeroizing<Base64Bytes>,
-    /// What the file opens with, and what the key will be sealed under.
+    /// What the file opens with, and what the keys will be sealed under.
     pub passphrase: Passphrase,
+    /// What the keys in it open with, where that is another passphrase.
+    pub key_passphrase: Option<Passphrase>,
 }
 
 /// Unseal the private key and compare it with the request: proof that the passphrase opens it, and that it is the request's.
@@ -306,6 +308,9 @@ pub enum Failure {
     /// The passphrase does not open the key.
     #[error("the passphrase does not open this key")]
     WrongPassphrase,
+    /// The passphrase opens the file, and its keys have another one.
+    #[error("the key in the file has a passphrase of its own")]
+    KeyLocked,
     /// Other programs would refuse to open what is sealed under the new passphrase.
     #[error("a passphrase has 1 to {MAXIMUM_LENGTH} characters, all of them printable ASCII")]
     PassphraseNotPortable,

@@ -103,9 +103,13 @@ enum Verdict {
 
 /// Looks for paths. The signatures verified for all its paths have one limit, and none is verified twice.
 pub struct Search<'a> {
-    intermediates: &'a [Certificate],
+    /// By what their subjects match by.
+    intermediates: HashMap<NameKey, Vec<&'a Certificate>>,
     verdicts: HashMap<[[u8; 32]; 2], Verdict>,
 }
+
+/// See [`name::key_of`].
+type NameKey = Vec<Vec<Vec<u8>>>;
 
 /// A way from a leaf to a trust anchor.
 struct Way<'a> {
@@ -133,7 +137,11 @@ pub fn build(
 impl<'a> Search<'a> {
     /// A search through these certificates, which may be in any order and hold others too.
     pub fn new(intermediates: &'a [Certificate]) -> Self {
-        Self { intermediates, verdicts: HashMap::new() }
+        let mut by_subject: HashMap<NameKey, Vec<&Certificate>> = HashMap::new();
+        for intermediate in intermediates {
+            by_subject.entry(name::key_of(intermediate.subject())).or_default().push(intermediate);
+        }
+        Self { intermediates: by_subject, verdicts: HashMap::new() }
     }
 
     /// Builds a path at the time `at` (seconds since 1970-01-01T00:00:00Z). Returns it leaf first, trust anchor last.
@@ -190,20 +198,18 @@ impl<'a> Search<'a> {
         let Some(&last) = way.certificates.last() else {
             return false;
         };
-        let anchors = trust_anchors.iter().map(|anchor| (anchor, true));
-        let intermediates = self.intermediates.iter().map(|intermediate| (intermediate, false));
-        for (issuer, is_anchor) in anchors.chain(intermediates) {
+        let anchors = trust_anchors.iter().filter(|anchor| last.names_as_issuer(anchor)).map(|anchor| (anchor, true));
+        let intermediates = self.intermediates.get(&name::key_of(last.issuer())).cloned().unwrap_or_default();
+        for (issuer, is_anchor) in anchors.chain(intermediates.into_iter().map(|issuer| (issuer, false))) {
             // RFC 4158, section 2.4.2: a name with the same key twice is a loop.
             let is_loop = || way.certificates.iter().any(|certificate| certificate.has_name_and_key_of(issuer));
-            if !last.names_as_issuer(issuer)
-                || (!is_anchor && (way.certificates.len() + 1 >= MAXIMUM_LENGTH || is_loop()))
-            {
-                continue;
-            }
             let Some(left) = steps.checked_sub(1) else {
                 return false;
             };
             *steps = left;
+            if !is_anchor && (way.certificates.len() + 1 >= MAXIMUM_LENGTH || is_loop()) {
+                continue;
+            }
             let (obstacle, worthless) = match self.verify(last, issuer) {
                 Verdict::Valid => (None, None),
                 Verdict::Invalid => continue,

@@ -74,32 +74,41 @@ impl KeyPair {
             let mut next = || key.next(INTEGER);
             let numbers = [next()?, next()?, next()?, next()?, next()?];
             // What follows from these: two exponents and a coefficient.
-            for _ in 0..3 {
-                next()?;
-            }
-            key.finish().map(|()| (version, numbers))
+            let derived = [next()?, next()?, next()?];
+            key.finish().map(|()| (version, numbers, derived))
         };
-        let (0, [n, e, d, p, q]) = read().map_err(unusable)? else {
+        let (0, [n, e, d, p, q], derived) = read().map_err(unusable)? else {
             return Err(unusable("it has more than two primes"));
         };
         // The private numbers get the modulus's room: how long each is is a secret.
         let bits = 8 * u32::try_from(unsigned(n).len()).map_err(unusable)?;
         let private = |number| BoxedUint::from_be_slice(unsigned(number), bits).map_err(unusable);
         let e = BoxedUint::from_be_slice_vartime(unsigned(e));
-        RsaPrivateKey::from_components(private(n)?, e, private(d)?, vec![private(p)?, private(q)?])
-            .map(Self)
-            .map_err(unusable)
+        let key = RsaPrivateKey::from_components(private(n)?, e, private(d)?, vec![private(p)?, private(q)?]);
+        let key_pair = key.map(Self).map_err(unusable)?;
+        let expected = key_pair.derived_numbers()?;
+        // Other programs calculate with these, and would give the key away by a signature that is wrong in one prime.
+        if expected.iter().zip(derived).any(|(expected, found)| unsigned_digits(expected) != unsigned(found)) {
+            return Err(unusable("its numbers do not belong together"));
+        }
+        Ok(key_pair)
+    }
+
+    /// The two exponents and the coefficient that follow from the primes (RFC 8017, section 3.2), each an INTEGER.
+    fn derived_numbers(&self) -> Result<[Zeroizing<Vec<u8>>; 3], Error> {
+        let missing = || unusable("it is not complete");
+        let coefficient = Zeroizing::new(self.0.crt_coefficient().ok_or_else(missing)?);
+        let numbers = [self.0.dp().ok_or_else(missing)?, self.0.dq().ok_or_else(missing)?, &coefficient];
+        Ok(numbers.map(|number| Zeroizing::new(big_integer(number))))
     }
 
     /// The key pair as a PKCS#8 PrivateKeyInfo, in the clear; wiped when dropped.
     pub fn to_private_key_info(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let key = &self.0;
         let [p, q] = key.primes() else { return Err(unusable("it has not two primes")) };
-        let missing = || unusable("it is not complete");
-        let coefficient = Zeroizing::new(key.crt_coefficient().ok_or_else(missing)?);
         let numbers = [key.n().as_ref(), key.e(), key.d(), p.as_ref(), q.as_ref()].into_iter();
-        let derived = [key.dp().ok_or_else(missing)?, key.dq().ok_or_else(missing)?, &coefficient];
-        let numbers: Vec<_> = numbers.chain(derived).map(|number| Zeroizing::new(big_integer(number))).collect();
+        let numbers = numbers.map(|number| Zeroizing::new(big_integer(number))).chain(self.derived_numbers()?);
+        let numbers: Vec<_> = numbers.collect();
         let mut parts = vec![TWO_PRIMES];
         parts.extend(numbers.iter().map(|number| number.as_slice()));
         let key = Zeroizing::new(element(SEQUENCE, &parts));
@@ -145,6 +154,11 @@ fn big_integer(number: &BoxedUint) -> Vec<u8> {
 /// The digits of an INTEGER that is not negative, without the zero that DER puts before a set first bit.
 fn unsigned(integer: &[u8]) -> &[u8] {
     integer.strip_prefix(&[0]).unwrap_or(integer)
+}
+
+/// The digits of a whole INTEGER.
+fn unsigned_digits(integer: &[u8]) -> &[u8] {
+    Elements::of(integer).next(INTEGER).map(unsigned).unwrap_or_default()
 }
 
 fn unusable(reason: impl ToString) -> Error {

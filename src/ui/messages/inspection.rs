@@ -40,6 +40,7 @@ pub fn title(found: &Found) -> String {
         Found::Crl(_) => "Certificate revocation list".into(),
         Found::Pkcs7(_) => "PKCS#7 file".into(),
         Found::Pfx(_) => "PKCS#12 file".into(),
+        Found::Others(_) => "Other contents".into(),
         Found::Backup(_) => "Backup of this site".into(),
         Found::Unreadable(_) => "Unreadable part".into(),
         Found::Foreign(kind) => foreign_kind(*kind).0.into(),
@@ -132,6 +133,7 @@ pub fn key_protection(key: &InspectedPrivateKey) -> String {
         }
         (_, Lock::Clear, _) => "Not encrypted".into(),
         (_, Lock::Unsupported, Some(scheme)) => format!("{}, which is not opened here", encryption(scheme)),
+        (_, Lock::Locked, None) => "It has a passphrase of its own, which is not the file's; not opened".into(),
         (_, Lock::Locked, Some(scheme)) => format!("{}; not opened", encryption(scheme)),
         (_, _, Some(scheme)) => format!("{}; the passphrase opens it", encryption(scheme)),
         (_, _, None) => "Encrypted by the file that it is in; the passphrase opens it".into(),
@@ -164,9 +166,9 @@ pub fn encryption(encryption: &Encryption) -> String {
 
 fn cipher(cipher: Cipher) -> &'static str {
     match cipher {
-        Cipher::Aes128Cbc | Cipher::Aes128Gcm => "AES-128",
+        Cipher::Aes128Cbc => "AES-128",
         Cipher::Aes192Cbc => "AES-192",
-        Cipher::Aes256Cbc | Cipher::Aes256Gcm => "AES-256",
+        Cipher::Aes256Cbc => "AES-256",
         Cipher::TripleDesCbc => "triple DES",
     }
 }
@@ -238,6 +240,10 @@ pub fn caveat(caveat: Caveat) -> Message {
             message("No MAC", "Changes to the file go unnoticed, and some programs report a wrong password.")
         }
         Caveat::Scrypt => message("scrypt", "Java and GnuTLS do not know it."),
+        Caveat::TooManyIterationsForWindows => message(
+            "Too many iterations for Windows",
+            "Windows opens files with at most 600,000 of them. Make a new file with fewer.",
+        ),
         Caveat::TooManyIterationsForJava => message("Many iterations", "Java refuses more than five million of them."),
         Caveat::KeyInTheClear => message(
             "The private key is not encrypted",

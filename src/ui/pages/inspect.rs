@@ -10,7 +10,7 @@ use keyside_core::inspection::{
 use keyside_core::ports::RegistrationAuthority;
 use keyside_core::service::inspect::{InspectFileError, Inspected, inspect};
 use keyside_pki::public_key::PublicKey;
-use leptos::ev::SubmitEvent;
+use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use web_sys::File;
@@ -21,6 +21,7 @@ use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{Fault, TextField};
 use crate::ui::format::{date_and_time, pairs, validity};
+use crate::ui::key_making::Stoppable;
 use crate::ui::links::Link;
 use crate::ui::messages::Message;
 use crate::ui::messages::inspection as words;
@@ -56,13 +57,15 @@ pub fn Inspector() -> impl IntoView {
     let inspected: RwSignal<Option<Inspected>> = RwSignal::new(None);
     let passphrase = RwSignal::new(String::new());
     let is_wrong = RwSignal::new(false);
+    let looking_into = Stoppable::new();
 
     let start = move |Picked { bytes, .. }: Picked, with: Option<Passphrase>| {
         progress.set(Progress::Working);
         is_wrong.set(false);
         spawn_local(async move {
             let ca = ca.get_untracked().flatten();
-            let outcome = inspect(&context.workers, &context.store, &context.clock, ca.as_ref(), &bytes, with).await;
+            let looking = inspect(&context.workers, &context.store, &context.clock, ca.as_ref(), &bytes, with);
+            let Some(outcome) = looking_into.run(looking).await else { return };
             // The user may have gone on to another file, or another page.
             let is_current = picked
                 .try_with_untracked(|picked| picked.as_ref().is_some_and(|picked| Arc::ptr_eq(&picked.bytes, &bytes)));
@@ -105,6 +108,10 @@ pub fn Inspector() -> impl IntoView {
             }
         });
     });
+    let cancel = move |_: MouseEvent| {
+        looking_into.stop();
+        progress.set(Progress::Idle);
+    };
     let open = move |event: SubmitEvent| {
         event.prevent_default();
         if let Some(file) = picked.get_untracked() {
@@ -141,6 +148,9 @@ pub fn Inspector() -> impl IntoView {
                         view! {
                             <p>"Looking into the file…"</p>
                             <progress aria-label="Inspecting"></progress>
+                            <p class="actions">
+                                <button type="button" class="secondary" on:click=cancel>"Cancel"</button>
+                            </p>
                         }
                             .into_any()
                     }
@@ -250,6 +260,10 @@ fn Thing(inspected: Inspected, place: usize) -> impl IntoView {
             view! { <p>"A chain of certificates, " {certificates} " in number, which come next."</p> }.into_any()
         }
         Found::Pfx(pfx) => view! { <Pfx pfx/> }.into_any(),
+        Found::Others(count) => view! {
+            <p>{count} " secrets or revocation lists, which are not looked into: they are neither keys nor certificates."</p>
+        }
+        .into_any(),
         Found::Backup(of) => view! { <Backup of/> }.into_any(),
         Found::Foreign(kind) => view! { <p>{words::foreign_kind(kind).1}</p> }.into_any(),
         Found::Unreadable(label) => {

@@ -8,7 +8,7 @@ use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::ports::{Clock, KeyStore, StoreError};
 use keyside_core::protocol::{Searching, Stage};
 use keyside_core::service::enroll;
-use keyside_core::service::renew::{self, Current, RenewError, Renewable, Wanted};
+use keyside_core::service::renew::{self, Current, RenewError, Renewable, UnpackError, Wanted};
 use keyside_pki::pfx::MAXIMUM_SIZE;
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
@@ -83,7 +83,8 @@ enum Opening {
     Idle,
     Busy,
     Failed(Message),
-    Opened(Box<Current>),
+    /// What can be renewed, what ends last first.
+    Opened(Vec<Current>),
 }
 
 /// A file that was picked. There may be a private key in the clear in it: one copy, which is wiped with the page.
@@ -100,12 +101,18 @@ pub fn RenewFromFile() -> impl IntoView {
     let file: RwSignal<Option<PickedFile>> = RwSignal::new(None);
     let passphrase = RwSignal::new(String::new());
     let opening = RwSignal::new(Opening::Idle);
+    // Some programs give the key in the file a passphrase of its own: it is asked for when that shows.
+    let key_passphrase = RwSignal::new(String::new());
+    let key_is_locked = RwSignal::new(false);
+    let chosen = RwSignal::new(0);
+    let reading = Stoppable::new();
     let picked = Callback::new(move |picked: File| {
         spawn_local(async move {
             let read = bytes_of(&picked, MAXIMUM_SIZE).await;
             let _ = opening.try_set(match read {
                 Ok(bytes) => {
                     file.try_set(Some(PickedFile { name: picked.name(), bytes: Arc::new(bytes) }));
+                    key_is_locked.try_set(false);
                     Opening::Idle
                 }
                 Err(message) => Opening::Failed(message),
@@ -126,12 +133,27 @@ pub fn RenewFromFile() -> impl IntoView {
         };
         opening.set(Opening::Busy);
         spawn_local(async move {
-            let opened = renew::unpack(&context.workers, &bytes, Passphrase::new(passphrase.get_untracked())).await;
+            let of_key = key_is_locked.get_untracked().then(|| Passphrase::new(key_passphrase.get_untracked()));
+            let of_file = Passphrase::new(passphrase.get_untracked());
+            let opened = reading.run(renew::unpack(&context.workers, &bytes, of_file, of_key)).await;
             let _ = opening.try_set(match opened {
-                Ok(current) => Opening::Opened(Box::new(current)),
-                Err(error) => Opening::Failed(messages::unpack(&error)),
+                None => Opening::Idle,
+                Some(Ok(current)) => {
+                    chosen.try_set(0);
+                    Opening::Opened(current)
+                }
+                Some(Err(error)) => {
+                    if error == UnpackError::KeyLocked {
+                        key_is_locked.try_set(true);
+                    }
+                    Opening::Failed(messages::unpack(&error))
+                }
             });
         });
+    };
+    let cancel = move |_: MouseEvent| {
+        reading.stop();
+        opening.set(Opening::Idle);
     };
     view! {
         <PageHeading text="Renew"/>
@@ -141,15 +163,18 @@ pub fn RenewFromFile() -> impl IntoView {
         {move || match (opening.get(), configuration_or_notice(context)) {
             (Opening::Opened(_), Err(notice)) => notice,
             (Opening::Opened(current), Ok(configuration)) => {
-                view! { <RenewalOf current=*current configuration passphrase/> }.into_any()
+                view! { <RenewalOfOne current configuration chosen passphrase/> }.into_any()
             }
             (Opening::Idle, _) => ().into_any(),
             (Opening::Busy, _) => {
                 view! {
                     <div role="status">
-                        <p>"Opening the file…"</p>
+                        <p>"Opening the file… With several keys in it this can take half a minute."</p>
                         <progress aria-label="Opening the file"></progress>
                     </div>
+                    <p class="actions">
+                        <button type="button" class="secondary" on:click=cancel>"Cancel"</button>
+                    </p>
                 }
                     .into_any()
             }
@@ -174,10 +199,64 @@ pub fn RenewFromFile() -> impl IntoView {
                 value=passphrase
                 faults=Memo::new(|_| Vec::new())
             />
+            {move || key_is_locked.get().then(|| view! {
+                <TextField
+                    id="renew-key-passphrase"
+                    label="Passphrase of the key in the file"
+                    hint="The key has one of its own. It stays in this browser."
+                    input_type="password"
+                    autocomplete="off"
+                    value=key_passphrase
+                    faults=Memo::new(|_| Vec::new())
+                />
+            })}
             <p class="actions">
                 <button type="submit">"Open"</button>
             </p>
         </form>
+    }
+}
+
+/// The renewal of one of several certificates of a file.
+#[component]
+fn RenewalOfOne(
+    /// What can be renewed, what ends last first.
+    current: Vec<Current>,
+    configuration: Configuration,
+    /// Which of them.
+    chosen: RwSignal<usize>,
+    passphrase: RwSignal<String>,
+) -> impl IntoView {
+    let choice = (current.len() > 1).then(|| {
+        let options = current.iter().enumerate().map(|(place, one)| {
+            let summary = one.certificate.summary();
+            view! {
+                <label>
+                    <input
+                        type="radio"
+                        name="certificate"
+                        prop:checked=move || chosen.get() == place
+                        on:change=move |_| chosen.set(place)
+                    />
+                    " " {summary.subject} ", valid until " {date_and_time(summary.not_after)}
+                </label>
+            }
+        });
+        view! {
+            <fieldset class="card">
+                <legend>"Which certificate do you want to renew?"</legend>
+                {options.collect_view()}
+            </fieldset>
+        }
+    });
+    let current = StoredValue::new_local(current);
+    view! {
+        {choice}
+        {move || {
+            let one = current.with_value(|current| current.get(chosen.get()).cloned())?;
+            let configuration = configuration.clone();
+            Some(view! { <RenewalOf current=one configuration passphrase/> })
+        }}
     }
 }
 

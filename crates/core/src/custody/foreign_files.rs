@@ -2,6 +2,8 @@
 //!
 //! What is learnt of a key in such a file is public; the key itself leaves sealed.
 
+use keyside_pki::password_based_encryption::Budget;
+use keyside_pki::pfx::{Identity, IdentityError};
 use keyside_pki::{certs_only, encrypted_private_key, file, pfx};
 use rand::CryptoRng;
 
@@ -10,6 +12,7 @@ use crate::backup::{self, BackupError};
 use crate::certificates::read_all;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
+use crate::domain::passphrase::Passphrase;
 use crate::inspection::{self, InspectError, Inspection, Surroundings};
 use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
 
@@ -24,15 +27,27 @@ pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
     }
 }
 
-/// Opens a PKCS#12 file and seals the key that is in it.
-fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Unpacked, Failure> {
+/// How many keys of one file are taken out of it at most.
+const MAXIMUM_UNPACKED: usize = 20;
+
+/// Opens a PKCS#12 file and seals the keys that are in it, each made anew of its numbers.
+fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Vec<Unpacked>, Failure> {
     let parts = file::read(&job.file.0).parts;
-    let ders = parts.iter().filter_map(|part| part.der.as_ref());
-    let pfx = ders.into_iter().find(|der| pfx::protection(der).is_ok());
-    let opened = pfx::open(pfx.map_or(&job.file.0, |pfx| pfx), job.passphrase.expose())?;
-    let identity = opened.identity().map_err(unusable)?;
-    let sealed = encrypted_private_key::encrypt(&identity.key.private_key_info, job.passphrase.expose(), rng)?;
-    Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
+    let mut ders = parts.iter().filter_map(|part| part.der.as_ref());
+    let pfx = ders.find(|der| pfx::protection(der).is_ok());
+    let key_passphrase = job.key_passphrase.as_ref().map(Passphrase::expose);
+    let bytes = pfx.map_or(&job.file.0, |pfx| pfx);
+    let opened = pfx::open_with(bytes, job.passphrase.expose(), key_passphrase, &mut Budget::default())?;
+    let identities = opened.identities().map_err(|error| match error {
+        IdentityError::KeyLocked => Failure::KeyLocked,
+        other => unusable(other),
+    })?;
+    let seal = |identity: &Identity<'_>| {
+        let private_key_info = identity.key_pair.to_private_key_info()?;
+        let sealed = encrypted_private_key::encrypt(&private_key_info, job.passphrase.expose(), rng)?;
+        Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
+    };
+    identities.iter().take(MAXIMUM_UNPACKED).map(seal).collect()
 }
 
 /// Tells what is in a file: what is public about it, whatever the passphrase opens.
@@ -99,7 +114,7 @@ pub(super) mod tests {
         let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
             panic!("there is no file");
         };
-        Unpack { file: Zeroizing::new(file), passphrase: passphrase() }
+        Unpack { file: Zeroizing::new(file), passphrase: passphrase(), key_passphrase: None }
     }
 
     pub(in crate::custody) fn inspect_job(file: &[u8], passphrase: Option<Passphrase>) -> Inspect {

@@ -174,7 +174,7 @@ impl Reader<'_> {
 
     fn add_pfx(&mut self, bytes: &[u8], protection: pfx::Protection) -> bool {
         let passphrase = if protection.takes_passphrase() { self.passphrase } else { Some("") };
-        let opened = passphrase.map(|passphrase| pfx::open_with(bytes, passphrase, &mut self.budget));
+        let opened = passphrase.map(|passphrase| pfx::open_with(bytes, passphrase, None, &mut self.budget));
         let lock = match &opened {
             Some(Ok(_)) if !protection.takes_passphrase() => Lock::Clear,
             Some(outcome) => self.lock_after(outcome.as_ref().err()),
@@ -190,6 +190,19 @@ impl Reader<'_> {
                 Found::PrivateKey(InspectedPrivateKey { encoding, lock, friendly_name: key.friendly_name, ..described })
             });
             self.push(described.unwrap_or_else(|| Found::Unreadable("PRIVATE KEY".into())));
+        }
+        for _ in 0..opened.locked_private_keys {
+            self.push(Found::PrivateKey(InspectedPrivateKey {
+                encoding: KeyEncoding::Pfx,
+                lock: Lock::Locked,
+                encryption: None,
+                friendly_name: None,
+                public_key: None,
+                kind: None,
+            }));
+        }
+        if opened.others > 0 {
+            self.push(Found::Others(opened.others));
         }
         for found in opened.certificates {
             match Certificate::from_der(&found.der) {

@@ -228,7 +228,7 @@ impl KeyWorker for MemoryWorker {
         }
     }
 
-    async fn unpack(&self, job: Unpack) -> Result<Unpacked, WorkerError> {
+    async fn unpack(&self, job: Unpack) -> Result<Vec<Unpacked>, WorkerError> {
         self.open(&FileJob::Unpack(job))
     }
 

@@ -13,7 +13,7 @@ use crate::domain::enrollment::{Application, Enrollment};
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
 use crate::ports::{Clock, KeyStore, KeyWorker, WorkerError};
-use crate::protocol::{Failure, Generated, Renew, Renewed, Stage, Unpack};
+use crate::protocol::{Failure, Generated, Renew, Renewed, Stage, Unpack, Unpacked};
 use crate::service::enroll::EnrollError;
 
 /// A certificate with its sealed key: one that this browser holds, or one that came in a file.
@@ -125,6 +125,9 @@ pub enum UnpackError {
     /// The passphrase does not open the file.
     #[error("the passphrase does not open the file")]
     WrongPassphrase,
+    /// The passphrase opens the file, and its keys have another one.
+    #[error("the key in the file has a passphrase of its own")]
+    KeyLocked,
     /// There is no certificate with its key in it; what is the matter.
     #[error("{0}")]
     Unusable(String),
@@ -137,21 +140,31 @@ impl From<WorkerError> for UnpackError {
     fn from(error: WorkerError) -> Self {
         match error {
             WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
+            WorkerError::Failed(Failure::KeyLocked) => Self::KeyLocked,
             WorkerError::Failed(Failure::Unusable(reason)) => Self::Unusable(reason),
             other => Self::Worker(other),
         }
     }
 }
 
-/// Takes the certificate to be renewed out of a PKCS#12 file. Nothing is saved.
-pub async fn unpack(worker: &impl KeyWorker, file: &[u8], passphrase: Passphrase) -> Result<Current, UnpackError> {
+/// Takes the certificates that can be renewed out of a PKCS#12 file, what ends last first. Nothing is saved. `key_passphrase` is what the keys open
+/// with, if that is another passphrase than the file's.
+pub async fn unpack(
+    worker: &impl KeyWorker,
+    file: &[u8],
+    passphrase: Passphrase,
+    key_passphrase: Option<Passphrase>,
+) -> Result<Vec<Current>, UnpackError> {
     let file = Zeroizing::new(Base64Bytes(file.to_vec()));
-    let unpacked = worker.unpack(Unpack { file, passphrase }).await?;
-    Ok(Current {
-        certificate: Certificate::from_der(&unpacked.certificate.0)
-            .map_err(|error| UnpackError::Unusable(error.to_string()))?,
-        encrypted_private_key: unpacked.encrypted_private_key.0,
-    })
+    let unpacked = worker.unpack(Unpack { file, passphrase, key_passphrase }).await?;
+    let current = |unpacked: Unpacked| {
+        Ok(Current {
+            certificate: Certificate::from_der(&unpacked.certificate.0)
+                .map_err(|error| UnpackError::Unusable(error.to_string()))?,
+            encrypted_private_key: unpacked.encrypted_private_key.0,
+        })
+    };
+    unpacked.into_iter().map(current).collect()
 }
 
 /// What a renewal is made with.
@@ -378,13 +391,13 @@ mod tests {
         let passphrase = || Passphrase::new(PASSPHRASE.into());
         let got = collect::collect(&worker, &store, &authority, &clock, &id, passphrase(), pkcs12());
         let file = block_on(got).unwrap().file;
-        let unpacked = block_on(unpack(&worker, &file, passphrase())).unwrap();
+        let unpacked = block_on(unpack(&worker, &file, passphrase(), None)).unwrap().remove(0);
         assert_eq!(unpacked.certificate, current().certificate);
         let due = renewable(unpacked, &configuration(), in_the_window()).unwrap();
         assert!(block_on(generate(&worker, &due, wanted(None), |_| ())).is_ok());
-        let wrong = block_on(unpack(&worker, &file, Passphrase::new("wrong".into())));
+        let wrong = block_on(unpack(&worker, &file, Passphrase::new("wrong".into()), None));
         assert_eq!(wrong, Err(UnpackError::WrongPassphrase));
-        let none = block_on(unpack(&worker, b"nonsense", passphrase()));
+        let none = block_on(unpack(&worker, b"nonsense", passphrase(), None));
         assert!(matches!(none, Err(UnpackError::Unusable(_))));
     }
 

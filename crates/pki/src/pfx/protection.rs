@@ -11,6 +11,8 @@ use crate::encrypted_private_key;
 use crate::error::Error;
 use crate::password_based_encryption::{self as pbe, Derivation, Encryption, HashFunction};
 
+/// The most iterations that Windows works through, by the words in its own log.
+const MOST_ITERATIONS_OF_WINDOWS: u32 = 600_000;
 /// The most iterations that Java works through.
 const MOST_ITERATIONS_OF_JAVA: u32 = 5_000_000;
 
@@ -156,6 +158,8 @@ pub enum Caveat {
     NoMac,
     /// scrypt is not known to Java and GnuTLS.
     Scrypt,
+    /// Windows refuses so many iterations.
+    TooManyIterationsForWindows,
     /// Java refuses so many iterations.
     TooManyIterationsForJava,
     /// A private key lies in the clear: whoever has the file has the key.
@@ -194,11 +198,13 @@ impl Protection {
             matches!(encryption, Encryption::Pbes2 { derivation: Derivation::Scrypt { .. }, .. })
         };
         let iterations = self.encryptions().map(Encryption::iterations).chain(self.mac.as_ref().map(Mac::iterations));
+        let most = iterations.max().unwrap_or_default();
         let caveats = [
             (any(&is_broken), Caveat::BrokenCipher),
             (self.mac.is_none(), Caveat::NoMac),
             (any(&takes_scrypt), Caveat::Scrypt),
-            (iterations.max().is_some_and(|most| most > MOST_ITERATIONS_OF_JAVA), Caveat::TooManyIterationsForJava),
+            (most > MOST_ITERATIONS_OF_WINDOWS, Caveat::TooManyIterationsForWindows),
+            (most > MOST_ITERATIONS_OF_JAVA, Caveat::TooManyIterationsForJava),
             (self.clear_private_keys > 0, Caveat::KeyInTheClear),
         ];
         Verdict {
@@ -288,7 +294,7 @@ mod tests {
         assert_eq!(protection.verdict(), Verdict { audience: All, caveats: vec![] });
         let mac = hmac(HashFunction::Sha1, 6_000_000, 8);
         let costly = Protection { mac, ..protection.clone() };
-        assert_eq!(costly.verdict().caveats, [Caveat::TooManyIterationsForJava]);
+        assert_eq!(costly.verdict().caveats, [Caveat::TooManyIterationsForWindows, Caveat::TooManyIterationsForJava]);
         let derivation = Derivation::Scrypt { memory: 1 << 24 };
         let scrypt = vec![Encryption::Pbes2 { derivation, cipher: Cipher::Aes256Cbc }];
         assert_eq!(Protection { parts: scrypt, ..protection.clone() }.verdict().caveats, [Caveat::Scrypt]);

@@ -26,7 +26,7 @@ use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::key_pair::KeyPair;
 use crate::password_based_encryption::{self, Budget, HashFunction, Secret};
-use crate::{ber, encrypted_private_key};
+use crate::{ber, encrypted_private_key, name};
 
 const SAFE_CONTENTS: &str = "SafeContents";
 
@@ -36,12 +36,16 @@ pub const MAXIMUM_SIZE: usize = 1024 * 1024;
 const MAXIMUM_DEPTH: usize = 4;
 
 /// What was in a PFX, in the file's order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Opened {
     /// The private keys.
     pub private_keys: Vec<OpenedKey>,
     /// The certificates.
     pub certificates: Vec<OpenedCertificate>,
+    /// How many private keys have another passphrase than the file, and stayed closed.
+    pub locked_private_keys: usize,
+    /// How many secrets of other kinds and CRLs there are, which were not looked into.
+    pub others: usize,
 }
 
 /// A private key in a PFX. It is not printed.
@@ -84,15 +88,15 @@ pub struct Identity<'a> {
     pub chain: Vec<Certificate>,
 }
 
-/// Why a PFX does not stand for one person.
+/// Why there is no key with its certificate in a PFX.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// There is no private key in it.
     #[error("there is no private key in the file")]
     NoKey,
-    /// There is more than one private key in it.
-    #[error("there is more than one private key in the file")]
-    SeveralKeys,
+    /// The private keys in it have another passphrase than the file.
+    #[error("the private key has another passphrase than the file")]
+    KeyLocked,
     /// There is no certificate of the private key in it.
     #[error("there is no certificate of the private key in the file")]
     NoCertificate,
@@ -102,16 +106,28 @@ pub enum IdentityError {
 }
 
 impl Opened {
-    /// The one key, its certificate, and the other certificates.
+    /// Each key with its certificate and the other certificates; what ends last comes first.
     ///
-    /// The certificate is found by its public key: names and localKeyIDs may say anything. Of several, the one that ends last is taken.
-    /// Certificates that cannot be read are passed over.
-    pub fn identity(&self) -> Result<Identity<'_>, IdentityError> {
-        let key = match self.private_keys.as_slice() {
-            [] => return Err(IdentityError::NoKey),
-            [key] => key,
-            _ => return Err(IdentityError::SeveralKeys),
-        };
+    /// The certificate is found by its public key: names and localKeyIDs may say anything. Of several for one key, the one that ends last is
+    /// taken. Keys and certificates that cannot be worked with are passed over.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn identities(&self) -> Result<Vec<Identity<'_>>, IdentityError> {
+        let mut identities: Vec<Identity<'_>> = Vec::new();
+        let mut error = if self.locked_private_keys > 0 { IdentityError::KeyLocked } else { IdentityError::NoKey };
+        for key in &self.private_keys {
+            match self.identity(key) {
+                Ok(identity) if identities.iter().any(|other| other.leaf == identity.leaf) => {}
+                Ok(identity) => identities.push(identity),
+                Err(why) => error = why,
+            }
+        }
+        identities.sort_by_key(|identity| core::cmp::Reverse(identity.leaf.validity().1));
+        if identities.is_empty() { Err(error) } else { Ok(identities) }
+    }
+
+    fn identity<'a>(&self, key: &'a OpenedKey) -> Result<Identity<'a>, IdentityError> {
         let key_pair = KeyPair::from_private_key_info(&key.private_key_info).map_err(IdentityError::UnusableKey)?;
         let public_key = key_pair.to_subject_public_key_info().map_err(IdentityError::UnusableKey)?;
         let readable = self.certificates.iter().filter_map(|found| Certificate::from_der(&found.der).ok());
@@ -131,15 +147,21 @@ impl Opened {
 ///
 /// The MAC is verified first: [`Error::WrongPassphrase`] if it does not fit. A file without one is believed when it can be decrypted.
 pub fn open(bytes: &[u8], passphrase: &str) -> Result<Opened, Error> {
-    open_with(bytes, passphrase, &mut Budget::default())
+    open_with(bytes, passphrase, None, &mut Budget::default())
 }
 
-/// Opens a PFX within a budget that it shares with others.
-pub fn open_with(bytes: &[u8], passphrase: &str, budget: &mut Budget) -> Result<Opened, Error> {
+/// Opens a PFX within a budget that it shares with others, with another passphrase for its keys if they have one of their own.
+pub fn open_with(
+    bytes: &[u8],
+    passphrase: &str,
+    key_passphrase: Option<&str>,
+    budget: &mut Budget,
+) -> Result<Opened, Error> {
     let pfx = Parts::read(bytes)?;
     let mut outcome = Err(Error::WrongPassphrase);
     for secret in Secret::all(passphrase) {
-        outcome = pfx.open(&secret, budget);
+        let key_secret = key_passphrase.map(Secret::new);
+        outcome = pfx.open(&secret, key_secret.as_ref(), budget);
         if !matches!(outcome, Err(Error::WrongPassphrase)) {
             break;
         }
@@ -184,26 +206,29 @@ impl Parts {
         Ok(Self { mac_data: pfx.mac_data, authenticated_safe, contents })
     }
 
-    fn open(&self, secret: &Secret, budget: &mut Budget) -> Result<Opened, Error> {
+    fn open(&self, secret: &Secret, key_secret: Option<&Secret>, budget: &mut Budget) -> Result<Opened, Error> {
         if let Some(mac_data) = &self.mac_data {
             verify_mac(mac_data, &self.authenticated_safe, secret, budget)?;
         }
-        let mut opened = Opened { private_keys: Vec::new(), certificates: Vec::new() };
+        let mut opened = Opened::default();
+        // Whether the passphrase is known to be the file's.
+        let mut is_proved = self.mac_data.is_some();
         for content in &self.contents {
             match content {
-                Content::Clear(safe_contents) => opened.add(safe_contents, secret, budget)?,
+                Content::Clear(safe_contents) => opened.add(safe_contents, secret, key_secret, budget)?,
                 Content::Encrypted(data) => {
                     let info = &data.enc_content_info;
                     let encrypted = info.encrypted_content.as_ref().map(OctetString::as_bytes).unwrap_or_default();
                     let clear = password_based_encryption::decrypt(&info.content_enc_alg, encrypted, secret, budget)?;
                     // One wrong passphrase in about 256 leaves padding that looks right.
                     let safe_contents = ber::to_der(&clear).map_err(|_| Error::WrongPassphrase)?;
-                    opened.add(&safe_contents, secret, budget)?;
+                    opened.add(&safe_contents, secret, key_secret, budget)?;
+                    is_proved = true;
                 }
                 Content::Other(content_type) => return Err(Error::UnsupportedAlgorithm(*content_type)),
             }
         }
-        Ok(opened)
+        if opened.locked_private_keys > 0 && !is_proved { Err(Error::WrongPassphrase) } else { Ok(opened) }
     }
 }
 
@@ -299,12 +324,20 @@ impl<'a> Bag<'a> {
         attribute.values.get(0)
     }
 
-    /// The friendlyName, whatever half characters there are in it.
+    /// The friendlyName, whatever half characters there are in it. Some programs write other encodings than the BMPString's.
     fn friendly_name(&self) -> Option<String> {
-        let name = self.attribute(FRIENDLY_NAME)?;
-        let (pairs, _) = name.value().as_chunks();
-        let units: Vec<u16> = pairs.iter().copied().map(u16::from_be_bytes).collect();
-        Some(String::from_utf16_lossy(&units)).filter(|name| !name.is_empty())
+        let bytes = self.attribute(FRIENDLY_NAME)?.value();
+        let (pairs, rest) = bytes.as_chunks();
+        // In UTF-16 Latin letters have zeros between them, and three characters of other scripts are hardly ever all bytes of Latin letters.
+        let is_in_name =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'@' | 0x80..);
+        let is_of_bytes = !rest.is_empty() || (bytes.len() >= 6 && bytes.iter().all(is_in_name));
+        let name = match core::str::from_utf8(bytes) {
+            Ok(text) if is_of_bytes => text.to_owned(),
+            Err(_) if !rest.is_empty() => name::latin_1(bytes),
+            _ => String::from_utf16_lossy(&pairs.iter().copied().map(u16::from_be_bytes).collect::<Vec<u16>>()),
+        };
+        Some(name).filter(|name| !name.is_empty())
     }
 
     fn local_key_id(&self) -> Option<Vec<u8>> {
@@ -337,7 +370,13 @@ fn descend(
 }
 
 impl Opened {
-    fn add(&mut self, safe_contents: &[u8], secret: &Secret, budget: &mut Budget) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        safe_contents: &[u8],
+        secret: &Secret,
+        key_secret: Option<&Secret>,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
         let malformed = Error::malformed(SAFE_CONTENTS);
         for_each_bag(safe_contents, &mut |bag| {
             let (friendly_name, local_key_id) = (bag.friendly_name(), bag.local_key_id());
@@ -348,15 +387,25 @@ impl Opened {
                     self.private_keys.push(OpenedKey { private_key_info, friendly_name, local_key_id });
                 }
                 BagValue::ShroudedKey(info) => {
-                    let private_key_info = encrypted_private_key::decrypt_with(info, secret, budget)?;
-                    self.private_keys.push(OpenedKey { private_key_info, friendly_name, local_key_id });
+                    let mut clear = encrypted_private_key::decrypt_with(info, secret, budget);
+                    if let (Err(Error::WrongPassphrase), Some(own)) = (&clear, key_secret) {
+                        clear = encrypted_private_key::decrypt_with(info, own, budget);
+                    }
+                    match clear {
+                        Ok(private_key_info) => {
+                            self.private_keys.push(OpenedKey { private_key_info, friendly_name, local_key_id });
+                        }
+                        Err(Error::WrongPassphrase) => self.locked_private_keys += 1,
+                        Err(error) => return Err(error),
+                    }
                 }
                 BagValue::Certificate(bag) => {
                     if let Some(der) = certificate(bag).map_err(&malformed)? {
                         self.certificates.push(OpenedCertificate { der, friendly_name, local_key_id });
                     }
                 }
-                BagValue::SafeContents(_) | BagValue::Other => (),
+                BagValue::SafeContents(_) => (),
+                BagValue::Other => self.others += 1,
             }
             Ok(())
         })
@@ -392,7 +441,7 @@ mod tests {
     fn what_other_programs_wrote_is_opened() {
         for (name, bytes, correct) in VECTORS {
             let opened = open(bytes, correct).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let identity = opened.identity().unwrap();
+            let identity = opened.identities().unwrap().remove(0);
             assert_eq!(identity.key_pair.to_subject_public_key_info().unwrap(), PUBLIC_KEY, "{name}");
             assert_eq!(identity.leaf.der(), LEAF, "{name}");
             let chain: Vec<_> = identity.chain.iter().map(Certificate::der).collect();
@@ -545,6 +594,7 @@ mod tests {
         Opened {
             private_keys: (0..keys).map(key).collect(),
             certificates: certificates.iter().map(certificate).collect(),
+            ..Opened::default()
         }
     }
 
@@ -554,17 +604,18 @@ mod tests {
         let certify = |until| authority().certify("CN=Ada Example".parse().unwrap(), spki_of(&key_pair()), NOW, until);
         let (old, new) = (certify(NOW + YEAR), certify(NOW + 2 * YEAR));
         let file = opened(1, &[ROOT, b"nonsense", &old, &new]);
-        let identity = file.identity().unwrap();
+        let identity = file.identities().unwrap().remove(0);
         assert_eq!(identity.leaf.der(), new);
         let chain: Vec<_> = identity.chain.iter().map(Certificate::der).collect();
         assert_eq!(chain, [ROOT, old.as_slice()]);
         for (file, expected) in [
             (opened(0, &[&new]), IdentityError::NoKey),
-            (opened(2, &[&new]), IdentityError::SeveralKeys),
+            (Opened { locked_private_keys: 1, ..opened(0, &[&new]) }, IdentityError::KeyLocked),
             (opened(1, &[ROOT, LEAF]), IdentityError::NoCertificate),
         ] {
-            assert_eq!(file.identity().map(drop), Err(expected));
+            assert_eq!(file.identities().map(drop), Err(expected));
         }
+        assert_eq!(opened(2, &[&new]).identities().unwrap().len(), 1, "the same, twice");
     }
 
     #[test]
