@@ -1,7 +1,10 @@
 //! The registration authority over HTTP.
 
+use std::cell::Cell;
+
 use gloo_net::http::{Request, RequestBuilder, Response};
-use js_sys::Promise;
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Date, Promise};
 use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN,
     PKCS7_CMC_REQUEST, PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path, revocation_path,
@@ -19,6 +22,14 @@ use super::{kept_configuration, words};
 
 /// How long to wait for an answer, in milliseconds.
 const TIMEOUT: u32 = 20_000;
+
+/// The longest time that the registration authority can ask for between two questions, in seconds.
+const LONGEST_WAIT: f64 = 60.0;
+
+thread_local! {
+    /// When the registration authority may be asked again, in milliseconds since 1970-01-01T00:00:00Z.
+    static NOT_BEFORE: Cell<f64> = const { Cell::new(0.0) };
+}
 
 /// A gateway, reached with `fetch`.
 #[derive(Clone, Debug)]
@@ -43,9 +54,26 @@ impl HttpRegistrationAuthority {
     }
 
     async fn get(&self, path: &str) -> Result<String, RaError> {
-        let request = limited(Request::get(&self.url(path)).header("Accept", "application/json"));
-        text(request.send().await.map_err(unreachable)?).await
+        text(send(limited(Request::get(&self.url(path)).header("Accept", "application/json")).build()).await?).await
     }
+}
+
+/// Sends a request, once the registration authority wants to be asked again.
+async fn send(request: Result<Request, gloo_net::Error>) -> Result<Response, RaError> {
+    let request = request.map_err(unexpected)?;
+    let wait = NOT_BEFORE.get() - Date::now();
+    if wait > 0.0 {
+        TimeoutFuture::new(wait as u32).await;
+    }
+    let response = request.send().await.map_err(unreachable)?;
+    if !response.ok()
+        && let Some(seconds) = response.headers().get("Retry-After").and_then(|seconds| seconds.parse::<f64>().ok())
+    {
+        // Not all pages at the same moment.
+        let wait = seconds.clamp(0.0, LONGEST_WAIT) * (1.0 + js_sys::Math::random());
+        NOT_BEFORE.set(Date::now() + 1000.0 * wait);
+    }
+    Ok(response)
 }
 
 /// Never wait forever, never answer from a cache.
@@ -75,8 +103,8 @@ async fn success(response: Response) -> Result<Response, RaError> {
     {
         return Err(RaError::Problem(problem));
     }
-    // A proxy in front of a gateway that is down answers in the gateway's place.
-    if matches!(status, 502..=504) {
+    // A proxy in front of a gateway that is down, or busy, answers in the gateway's place.
+    if matches!(status, 408 | 425 | 429 | 500..) {
         return Err(RaError::Unreachable(format!("HTTP status {status}")));
     }
     Err(unexpected(format!("HTTP status {status}")))
@@ -122,16 +150,15 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
     }
 
     async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
-        let request = limited(Request::post(&self.url(REQUESTS_PATH))).json(request).map_err(unexpected)?;
-        read(&text(request.send().await.map_err(unreachable)?).await?)
+        let request = limited(Request::post(&self.url(REQUESTS_PATH))).json(request);
+        read(&text(send(request).await?).await?)
     }
 
     async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
         let request = limited(Request::post(&self.url(REQUESTS_PATH)))
             .header("Content-Type", PKCS7_CMC_REQUEST)
-            .body(js_sys::Uint8Array::from(full_pki_request))
-            .map_err(unexpected)?;
-        read(&text(request.send().await.map_err(unreachable)?).await?)
+            .body(js_sys::Uint8Array::from(full_pki_request));
+        read(&text(send(request).await?).await?)
     }
 
     async fn status(&self, id: &TransactionId) -> Result<RequestStatus, RaError> {
@@ -139,13 +166,13 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
     }
 
     async fn request_revocation(&self, id: &TransactionId, new: &NewRevocation) -> Result<RequestStatus, RaError> {
-        let request = limited(Request::post(&self.url(&revocation_path(id)))).json(new).map_err(unexpected)?;
-        read(&text(request.send().await.map_err(unreachable)?).await?)
+        let request = limited(Request::post(&self.url(&revocation_path(id)))).json(new);
+        read(&text(send(request).await?).await?)
     }
 
     async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {
         let request = limited(Request::get(&self.url(&certificate_path(id))).header("Accept", PEM_CERTIFICATE_CHAIN));
-        let response = success(request.send().await.map_err(unreachable)?).await?;
+        let response = success(send(request.build()).await?).await?;
         let chain = response.text().await.map_err(unexpected)?;
         let certificates = pem::decode_all(pem::CERTIFICATE, &chain).map_err(unexpected)?;
         Ok(certificates.into_iter().map(Base64Bytes).collect())

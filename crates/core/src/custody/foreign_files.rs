@@ -167,7 +167,7 @@ pub(super) mod tests {
         let FileAnswer::Done(unpacked) = opened(FileJob::Unpack(unpack_job())) else {
             panic!("the file was not opened");
         };
-        let unpacked: Unpacked = serde_json::from_str(unpacked.get()).unwrap();
+        let [unpacked]: [Unpacked; 1] = serde_json::from_str(unpacked.get()).unwrap();
         let leaf = Certificate::from_der(&unpacked.certificate.0).unwrap();
         assert_eq!(key_id(leaf.subject_public_key_info()), generated().key_id);
         let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, passphrase().expose()).unwrap();

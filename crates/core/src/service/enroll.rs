@@ -25,9 +25,11 @@ pub enum EnrollError {
 }
 
 impl EnrollError {
-    /// Whether the registration authority has said no, so that asking again changes nothing.
+    /// Whether the registration authority has said no, so that asking again changes nothing. A request that took too long, came too early or
+    /// was one of too many is none that was refused (RFC 9110, section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::RegistrationAuthority(RaError::Problem(problem)) if (400..500).contains(&problem.status))
+        let Self::RegistrationAuthority(RaError::Problem(problem)) = self else { return false };
+        (400..500).contains(&problem.status) && ![408, 425, 429].contains(&problem.status)
     }
 }
 
@@ -353,6 +355,10 @@ mod tests {
         let problem = |kind| EnrollError::from(RaError::Problem(Problem::new(kind, "…")));
         assert!(problem(ProblemKind::SignatureInvalid).is_refusal());
         assert!(!problem(ProblemKind::Unavailable).is_refusal());
+        for later in [408, 425, 429] {
+            let problem = Problem { status: later, ..Problem::new(ProblemKind::Unavailable, "…") };
+            assert!(!EnrollError::from(RaError::Problem(problem)).is_refusal(), "{later}");
+        }
         assert!(!EnrollError::from(RaError::Unreachable("connection refused".into())).is_refusal());
         assert!(!EnrollError::from(StoreError::Full).is_refusal());
     }
