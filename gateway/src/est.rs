@@ -82,7 +82,8 @@ pub fn decode(body: &[u8]) -> Result<Vec<u8>, Refusal> {
         })
 }
 
-/// Base64 as an answer's body, without line breaks (RFC 8951, section 3, by RFC 4648): clients that follow the letter fail on them.
+/// Base64 as an answer's body, without line breaks (RFC 8951, section 3, by RFC 4648): strongSwan's client fails on them. That of libest, which
+/// follows RFC 7030, reads lines of at most 76 characters; none of the two can be told by its request.
 pub fn encode(der: &[u8]) -> String {
     Base64::encode_string(der)
 }

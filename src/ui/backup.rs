@@ -226,6 +226,8 @@ pub fn RestorePanel(
                         type=move || if shown.get() { "text" } else { "password" }
                         autocomplete="current-password"
                         spellcheck="false"
+                        autocapitalize="off"
+                        autocorrect="off"
                         aria-describedby="restore-passphrase-hint"
                         bind:value=passphrase
                     />

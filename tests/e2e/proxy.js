@@ -48,8 +48,8 @@ export class Interceptor {
             interceptor.requests.push(`${request.method} ${request.url}`);
             const rule = interceptor.rules.map((rule) => rule(request)).find(Boolean) ?? {};
             if (rule.body) {
-                const { status = 200, type = 'application/json', body } = rule;
-                response.writeHead(status, { 'content-type': type });
+                const { status = 200, type = 'application/json', headers = {}, body } = rule;
+                response.writeHead(status, { 'content-type': type, ...headers });
                 response.end(body);
                 return;
             }

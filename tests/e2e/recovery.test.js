@@ -53,6 +53,20 @@ test('the gateway is down at Submit; the request is saved, and goes out when it 
     await state(tab, 'Waiting for approval');
 });
 
+test('the gateway has too much to do for a while: the page waits as long as it is told, and the request is ready in the end', async () => {
+    const interceptor = await intercept();
+    const tab = await browser.tab();
+    const id = await register(tab, interceptor.url, { name: 'Crowded', passphrase: PASSPHRASE });
+    tab.expectFailedRequests();
+    const problem = JSON.stringify({ type: '/problems/unavailable', title: 'The service cannot answer now', status: 429, detail: 'Too many requests.' });
+    let refused = 0;
+    interceptor.rules = [({ url }) => (url.includes('/requests/') && refused++ < 4
+        ? { status: 429, type: 'application/problem+json', headers: { 'retry-after': '1' }, body: problem } : undefined)];
+    await eventually(() => refused >= 4, () => 'the page asks again');
+    await gateway.requests('approve', id);
+    await state(tab, 'Ready to collect');
+});
+
 test('the answer to Submit is lost, and the browser dies; the same request is found again', { needs: 'restart' }, async () => {
     const interceptor = await intercept();
     let tab = await browser.tab();

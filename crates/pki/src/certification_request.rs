@@ -291,6 +291,28 @@ mod tests {
     }
 
     #[test]
+    fn names_in_the_attribute_of_microsoft_are_read() {
+        let der = build(&key_pair(), &name("CN=Ada Example"), "ada@example.com", &mut rand::rng()).unwrap();
+        let standard = oid(ID_EXTENSION_REQ);
+        let place = der.windows(standard.len()).position(|window| window == standard).unwrap();
+        let mut changed = der.clone();
+        let microsoft = oid(MICROSOFT_EXTENSION_REQUEST);
+        changed.splice(place..place + standard.len(), microsoft.iter().copied());
+        // The lengths around it: the attribute, the attributes, the CertificationRequestInfo and the whole.
+        let growth = microsoft.len() - standard.len();
+        for length in [place - 1, place - 3] {
+            changed[length] += growth as u8;
+        }
+        for length in [2, 6] {
+            let old = u16::from_be_bytes([changed[length], changed[length + 1]]);
+            changed[length..length + 2].copy_from_slice(&(old + growth as u16).to_be_bytes());
+        }
+        let request = CertificationRequest::from_der(&changed).unwrap();
+        assert_eq!(request.email_addresses().unwrap(), ["ada@example.com"]);
+        assert_eq!(request.verify(), Err(Error::SignatureInvalid), "it was made for the other attribute");
+    }
+
+    #[test]
     fn every_flipped_byte_is_noticed() {
         let good = build(&key_pair(), &name("CN=Ada Example"), "ada@example.com", &mut rand::rng()).unwrap();
         for place in 0..good.len() {

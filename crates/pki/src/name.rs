@@ -75,7 +75,12 @@ pub fn attribute_to_text(AttributeTypeAndValue { oid, value }: &AttributeTypeAnd
             '#' if place == 0 => shown.push_str("\\#"),
             ' ' if place == 0 || place == last => shown.push_str("\\ "),
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' => shown.extend(['\\', c]),
-            '\0'..='\x1F' | '\x7F' => shown.extend(["\\", &hex(&[c as u8])]),
+            // Control characters, and those that turn the direction of a text around to show another one (Unicode Standard Annex 9).
+            '\0'..='\x1F' | '\x7F' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    shown.extend(["\\", &hex(&[byte])]);
+                }
+            }
             _ => shown.push(c),
         }
     }
@@ -236,6 +241,12 @@ mod tests {
             ["CN=Ada+SERIALNUMBER=1,C=US", "SERIALNUMBER=1+CN=Ada,C=US"].map(|text| Name::from_str(text).unwrap());
         assert!(is_match(&one, &other));
         assert!(!is_match(&one, &Name::from_str("CN=Ada+SERIALNUMBER=2,C=US").unwrap()));
+    }
+
+    #[test]
+    fn what_turns_a_text_around_is_shown_as_what_it_is() {
+        let name = organization(Tag::Utf8String, "moc.elpmaxe\u{202E}\u{7}".as_bytes());
+        assert_eq!(to_text(&name), "O=moc.elpmaxe\\e2\\80\\ae\\07");
     }
 
     #[test]

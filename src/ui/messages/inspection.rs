@@ -340,7 +340,7 @@ pub fn finding(finding: &Finding, place: usize, found: &[Found]) -> (bool, Messa
             message(
                 "Something stands behind it",
                 format!(
-                    "{count} bytes follow, which do not belong to it. That does no harm, but some programs refuse such a file."
+                    "Bytes that do not belong to it: {count}. They do no harm, but some programs refuse such a file."
                 ),
             ),
         ),

@@ -223,6 +223,9 @@ fn CollectRequest(
                     id="collect-passphrase"
                     type=move || if shown.get() { "text" } else { "password" }
                     autocomplete="current-password"
+                    spellcheck="false"
+                    autocapitalize="off"
+                    autocorrect="off"
                     aria-describedby=move || {
                         if passphrase_missing.get() {
                             "collect-passphrase-error collect-passphrase-hint"
