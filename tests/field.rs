@@ -64,7 +64,7 @@ const TEXTS: [&str; 15] = [
     "csr_unsorted_RDN.der",
 ];
 
-/// What the Inspector finds in a file: the kind of each thing, in order.
+/// Files for the Inspector, each with the kinds of the things in it, in order.
 const FILES: [(&str, &[&str]); 15] = [
     ("pem04-utf16le.pem", &["certificate"]),
     ("pem04d-latin1-comment.pem", &["certificate"]),

@@ -113,7 +113,8 @@ mod pkits {
         let named = |wanted: &str| all.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
         let issuers: Vec<Certificate> = all.iter().map(|(_, issuer)| issuer.clone()).collect();
         let anchor = named("TrustAnchorRootCertificate");
-        let path = build(&named("ValidCertificatePathTest1EE"), &issuers, &[anchor.clone()], AT, Purpose::Any);
+        let path =
+            build(&named("ValidCertificatePathTest1EE"), &issuers, std::slice::from_ref(&anchor), AT, Purpose::Any);
         assert_eq!(path, Ok(vec![named("ValidCertificatePathTest1EE"), named("GoodCACert"), anchor]));
     }
 }
@@ -201,7 +202,7 @@ mod wycheproof_signatures {
                         judge(&words, test.result, &verdict);
                         judged += 1;
                     } else {
-                        // RFC 4055, section 3.1, recommends one hash function for both, and nobody is known to do otherwise.
+                        // RFC 4055, section 3.1, recommends one hash function for both, and no program is known to do otherwise.
                         assert_eq!(verdict, Err(Error::UnsupportedAlgorithm(mask_id)), "{words}");
                     }
                 }

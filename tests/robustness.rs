@@ -131,7 +131,7 @@ fn pfx_files() {
         batter(name, &good, |bytes| {
             let _ = pfx::protection(bytes).map(|protection| protection.verdict());
             if !is_costly {
-                let _ = pfx::open(bytes, passphrase).map(|opened| opened.identity().map(drop));
+                let _ = pfx::open(bytes, passphrase).map(|opened| opened.identities().map(drop));
             }
         });
     }

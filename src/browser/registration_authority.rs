@@ -24,7 +24,7 @@ use super::{kept_configuration, words};
 const TIMEOUT: u32 = 20_000;
 
 /// The longest time that the registration authority can ask for between two questions, in seconds.
-const LONGEST_WAIT: u16 = 60;
+const LONGEST_WAIT: f64 = 60.0;
 
 thread_local! {
     /// When the registration authority may be asked again, in milliseconds since 1970-01-01T00:00:00Z.
@@ -67,10 +67,10 @@ async fn send(request: Result<Request, gloo_net::Error>) -> Result<Response, RaE
     }
     let response = request.send().await.map_err(unreachable)?;
     if !response.ok()
-        && let Some(seconds) = response.headers().get("Retry-After").and_then(|seconds| seconds.parse::<u16>().ok())
+        && let Some(seconds) = response.headers().get("Retry-After")
     {
-        // Not all pages at the same moment.
-        let wait = f64::from(seconds.min(LONGEST_WAIT)) * (1.0 + js_sys::Math::random());
+        // A date in place of a number is not waited for. Not all pages ask again at the same moment.
+        let wait = js_sys::parse_int(&seconds, 10).clamp(0.0, LONGEST_WAIT) * (1.0 + js_sys::Math::random());
         NOT_BEFORE.set(Date::now() + 1000.0 * wait);
     }
     Ok(response)

@@ -227,7 +227,6 @@ pub fn RestorePanel(
                         autocomplete="current-password"
                         spellcheck="false"
                         autocapitalize="off"
-                        autocorrect="off"
                         aria-describedby="restore-passphrase-hint"
                         bind:value=passphrase
                     />

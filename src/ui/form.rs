@@ -109,7 +109,6 @@ pub fn TextField(
                 autocomplete=autocomplete
                 spellcheck="false"
                 autocapitalize=is_secret.then_some("off")
-                autocorrect=is_secret.then_some("off")
                 aria-describedby=described_by
                 aria-invalid=move || fault.with(Option::is_some).then_some("true")
                 bind:value=value

@@ -454,20 +454,16 @@ pub fn collect(error: &CollectError) -> Message {
         CollectError::Refused(why) => message(
             "The certificate cannot be used",
             format!(
-                "It comes from the expected certification authority, but {why}. No file was made. Tell your User Access Administrator, and quote the transaction ID."
+                "It comes from the expected certification authority, but {why}. No file was made. Tell your User Access Administrator."
             ),
         ),
         CollectError::NotChecked(why) => message(
             "The certificate cannot be checked here",
-            format!(
-                "This does not mean that something is wrong with it: {why}. No file was made. Send this text to your User Access Administrator."
-            ),
+            format!("Nothing may be wrong with it: {why}. No file was made. Tell your User Access Administrator."),
         ),
         CollectError::SubjectMismatch(subject) => message(
             "The certificate has another name than your request",
-            format!(
-                "It was issued for {subject}, so no file was made. Tell your User Access Administrator, and quote the transaction ID."
-            ),
+            format!("It was issued for {subject}. No file was made. Tell your User Access Administrator."),
         ),
         CollectError::NotYetValid(from) => message(
             "The certificate is not valid yet",

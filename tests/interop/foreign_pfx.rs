@@ -12,7 +12,7 @@ use crate::tool::{Folder, keytool, python, run};
 fn assert_opens(bundle: &Bundle, bytes: &[u8], passphrase: &str) {
     let open = |passphrase: &str| pfx::open(bytes, passphrase);
     let opened = open(passphrase).unwrap();
-    let identity = opened.identity().unwrap();
+    let identity = opened.identities().unwrap().remove(0);
     assert_eq!(key_id(&identity.key_pair.to_subject_public_key_info().unwrap()), bundle.key_id);
     assert_eq!(identity.leaf.der(), bundle.leaf());
     let mut chain: Vec<_> = identity.chain.iter().map(Certificate::der).collect();

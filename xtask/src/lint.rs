@@ -67,7 +67,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
         taplo(),
         prose::check(),
         program("typos", "--format brief"),
-        cargo("shear --offline"),
+        cargo("fetch --locked").and_then(|()| cargo("shear --offline")),
         oldest_browsers::check_itself(toolbox),
         oldest_browsers::check(toolbox),
         cargo("deny --workspace check --hide-inclusion-graph bans licenses sources"),

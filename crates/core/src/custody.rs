@@ -125,8 +125,8 @@ async fn renew(
     Ok(Renewed { generated, full_pki_request: signed.into() })
 }
 
-/// Unseals a key that was sealed here, and makes sure that nothing of it was changed: encryption in CBC mode does not notice that. What leaves
-/// the worker is made of the key pair, and not of what was decrypted.
+/// Unseals a key that was sealed here, and makes sure that nothing of it was changed: encryption in CBC mode does not notice that. A file
+/// is made of the key pair, and not of the decrypted bytes.
 fn unseal(sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
     let decrypted = encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?;
     let key_pair = KeyPair::from_private_key_info(&decrypted)?;

@@ -272,14 +272,14 @@ pub enum Finding {
     PathRefused {
         /// The certificate.
         item: usize,
-        /// Which rule, as a clause.
+        /// The rule, as a clause.
         why: String,
     },
-    /// Whether the certificate leads anywhere cannot be told here.
+    /// The certificate may lead somewhere or not: that cannot be told here.
     PathNotChecked {
         /// The certificate.
         item: usize,
-        /// Why, as a clause.
+        /// The reason, as a clause.
         why: String,
     },
     /// The certificate has signed itself, and is not the configured CA's.
@@ -321,9 +321,9 @@ pub enum Finding {
     },
     /// Bytes follow the structure; how many.
     BytesFollow {
-        /// What they follow.
+        /// The structure that they follow.
         item: usize,
-        /// How many they are.
+        /// Their number.
         count: usize,
     },
     /// The request is not as its standard has it.

@@ -142,9 +142,9 @@ pub struct Renew {
 pub struct Unpack {
     /// The PFX, DER or BER; there may be a private key in the clear in it.
     pub file: Zeroizing<Base64Bytes>,
-    /// What the file opens with, and what the keys will be sealed under.
+    /// The passphrase that the file opens with, and that the keys will be sealed under.
     pub passphrase: Passphrase,
-    /// What the keys in it open with, where that is another passphrase.
+    /// The passphrase of the keys in it, where that is another one.
     pub key_passphrase: Option<Passphrase>,
 }
 

@@ -34,7 +34,7 @@ pub(super) fn to_der(ber: &[u8]) -> der::Result<Zeroizing<Vec<u8>>> {
     if rest.is_empty() { Ok(der) } else { Err(ErrorKind::Overlength.into()) }
 }
 
-/// What comes after the first element.
+/// The bytes after the first element.
 ///
 /// # Errors
 /// There is no whole element at the start.

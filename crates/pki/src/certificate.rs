@@ -18,13 +18,13 @@ use crate::extensions::Extensions;
 use crate::general_name::GeneralName;
 
 const STRUCTURE: &str = "Certificate";
-/// The tag of the `[3]` that the extensions stand in, constructed.
+/// The tag of the `[3]` around the extensions, constructed.
 const CONTEXT_3: u8 = 0xA3;
 
 /// A certificate, with the bytes it was read from.
 ///
-/// What the field writes is read: versions and default values written out, dates before 1970, SETs in any order, object identifiers of any
-/// size. What is signed is the bytes that came, so that reading loosely changes no verdict on a signature.
+/// It reads what the programs of the field write: versions and default values written out, dates before 1970, SETs in any order, object identifiers of any
+/// size. A signature is over the bytes that came, so that reading loosely changes no verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
@@ -35,7 +35,7 @@ pub struct Certificate {
     subject_public_key_info: Range<usize>,
     serial_number: Range<usize>,
     extensions: Extensions,
-    /// Whether it is of version 1, which has no extensions.
+    /// True for version 1, which has no extensions.
     is_version_1: bool,
 }
 
@@ -140,22 +140,22 @@ impl Certificate {
         self.is_version_1
     }
 
-    /// Whether it says that it is a CA's (RFC 5280, section 4.2.1.9).
+    /// True if it says that it is a CA's (RFC 5280, section 4.2.1.9).
     pub fn is_ca(&self) -> bool {
         matches!(self.extensions.basic_constraints(), Ok(Some(constraints)) if constraints.is_ca)
     }
 
-    /// Whether it may sign certificates (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
+    /// True if it may sign certificates (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
     pub fn may_issue(&self) -> bool {
         self.is_ca() && self.allows_key_usage("keyCertSign")
     }
 
-    /// Whether the key may be used for this, a name of [`KEY_USAGES`](crate::extensions::KEY_USAGES): keyUsage says so, or is absent.
+    /// True if the key may be used for this, a name of [`KEY_USAGES`](crate::extensions::KEY_USAGES): keyUsage says so, or is absent.
     pub fn allows_key_usage(&self, usage: &str) -> bool {
         self.extensions.key_usage().is_ok_and(|usages| usages.is_none_or(|usages| usages.allows(usage)))
     }
 
-    /// Whether extKeyUsage does not speak against client authentication (RFC 5280, section 4.2.1.12).
+    /// True if extKeyUsage does not speak against client authentication (RFC 5280, section 4.2.1.12).
     pub(crate) fn has_purpose_of_client(&self) -> bool {
         let good = [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE];
         self.extensions.extended_key_usages().is_ok_and(|purposes| {

@@ -9,16 +9,16 @@ use crate::element::{BIT_STRING, Elements, GENERALIZED_TIME, INTEGER, SEQUENCE, 
 
 const STRUCTURE: &str = "CertificateList";
 
-/// What a CRL says of itself.
+/// A CRL's own particulars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateList {
-    /// Who issued it.
+    /// The issuer's name.
     pub issuer: Name,
     /// When it was made, in seconds since 1970-01-01T00:00:00Z.
     pub this_update: i64,
     /// When the next one comes at the latest, in seconds since 1970-01-01T00:00:00Z.
     pub next_update: Option<i64>,
-    /// How many certificates are revoked by it.
+    /// The number of certificates that it revokes.
     pub revoked: usize,
 }
 

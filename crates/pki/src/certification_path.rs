@@ -31,10 +31,10 @@ mod policies;
 /// The longest path: leaf, intermediates and trust anchor.
 const MAXIMUM_LENGTH: usize = 16;
 
-/// How many signatures are verified at most for one [`Search`]: many CAs that certify each other under one name make a maze.
+/// The most signatures that are verified for one [`Search`]: many CAs that certify each other under one name make a maze.
 const MAXIMUM_VERIFICATIONS: usize = 100;
 
-/// How many issuers are tried at most for one path.
+/// The most issuers that are tried for one path.
 const MAXIMUM_STEPS: usize = 2_000;
 
 /// The smallest RSA key that is trusted, in bits (NIST SP 800-131A).
@@ -76,12 +76,12 @@ pub enum PathError {
     /// A chain of valid signatures leads there, but a rule of RFC 5280 is broken; which, as a clause.
     #[error("the certificate is not acceptable: {0}")]
     Refused(String),
-    /// Whether it leads there cannot be told here; why, as a clause.
+    /// It may lead there or not: that cannot be told here; the reason, as a clause.
     #[error("the certificate cannot be checked here: {0}")]
     NotChecked(String),
 }
 
-/// What the certificate at the end of a path is for.
+/// The purpose of the certificate at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Anything.
@@ -90,7 +90,7 @@ pub enum Purpose {
     ClientAuthentication,
 }
 
-/// What verifying one signature came to.
+/// The result of verifying one signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     Valid,
@@ -115,7 +115,7 @@ type NameKey = Vec<Vec<Vec<u8>>>;
 struct Way<'a> {
     /// Leaf first, trust anchor last.
     certificates: Vec<&'a Certificate>,
-    /// Why it cannot be told whether it holds together, if so.
+    /// The reason if it cannot be told that it holds together.
     obstacle: Option<String>,
     /// A signature on it that proves nothing, if there is one.
     worthless: Option<String>,
@@ -377,7 +377,7 @@ fn check_issuer(
         return refused(format!("the certificate of its CA “{}” has expired", text()));
     }
     // A trust anchor of version 1 has no way to say that it is a CA's; that it is configured says so.
-    if !(is_anchor && issuer.is_version_1()) && !issuer.is_ca() {
+    if !(issuer.is_ca() || is_anchor && issuer.is_version_1()) {
         return refused(format!("“{}”, which has signed, is not a CA by its certificate (basicConstraints)", text()));
     }
     if !issuer.allows_key_usage("keyCertSign") {
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(build_now(&leaf(), &[], &vectors!["root"]), Err(PathError::NoTrustAnchor));
     }
 
-    /// Why there is no path, if the rules of RFC 5280 are the reason.
+    /// The rule of RFC 5280 that there is no path because of.
     fn rule_broken(path: Result<Vec<Certificate>, PathError>) -> String {
         match path {
             Err(PathError::Refused(why)) => why,

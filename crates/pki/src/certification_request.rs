@@ -87,7 +87,7 @@ pub struct RsaParameters {
     pub has_usual_exponent: bool,
 }
 
-/// What a CertificationRequest has that RFC 2986 does not let it have, and that is read all the same.
+/// A deviation from RFC 2986 that is read all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Oddity {
     /// Its version is not 0, the only one there is.
@@ -174,7 +174,7 @@ impl CertificationRequest {
         signature::verify_signed(STRUCTURE, &self.der, self.subject_public_key_info())
     }
 
-    /// The same for an RSA key alone; with another it is [`Error::UnsupportedAlgorithm`].
+    /// The same for RSA keys only; with another it is [`Error::UnsupportedAlgorithm`].
     pub fn verify_with_rsa(&self) -> Result<(), Error> {
         signature::verify_signed_with_rsa(STRUCTURE, &self.der, self.subject_public_key_info())
     }
@@ -226,7 +226,7 @@ impl CertificationRequest {
         self.has_challenge_password
     }
 
-    /// What it has that RFC 2986 does not let it have.
+    /// Its deviations from RFC 2986.
     pub fn oddities(&self) -> &[Oddity] {
         &self.oddities
     }

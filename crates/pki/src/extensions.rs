@@ -17,7 +17,7 @@ const BOOLEAN: u8 = 0x01;
 pub struct Extension {
     /// The contents of its object identifier.
     pub id: Vec<u8>,
-    /// Whether software that does not know it must refuse the certificate.
+    /// True if software that does not know it must refuse the certificate.
     pub is_critical: bool,
     /// Its value, DER.
     pub value: Vec<u8>,
@@ -30,9 +30,9 @@ pub struct Extensions(Vec<Extension>);
 /// BasicConstraints (RFC 5280, section 4.2.1.9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BasicConstraints {
-    /// Whether it is the certificate of a CA.
+    /// True for the certificate of a CA.
     pub is_ca: bool,
-    /// How many CAs may stand between it and a leaf, if that is limited.
+    /// The most CAs between it and a leaf, if that is limited.
     pub path_length: Option<u32>,
 }
 
@@ -68,7 +68,7 @@ pub const KEY_USAGES: [&str; 9] = [
 pub struct KeyUsage(u16);
 
 impl KeyUsage {
-    /// Whether the key may be used for this, which is a name of [`KEY_USAGES`].
+    /// True if the key may be used for this, which is a name of [`KEY_USAGES`].
     pub fn allows(self, usage: &str) -> bool {
         KEY_USAGES.iter().position(|known| *known == usage).is_some_and(|bit| self.0 & (0x8000 >> bit) != 0)
     }
@@ -88,7 +88,7 @@ impl Extensions {
         self.0.iter()
     }
 
-    /// Whether one extension is there twice, which none may be (RFC 5280, section 4.2).
+    /// True if one extension is there twice, which none may be (RFC 5280, section 4.2).
     pub(crate) fn has_duplicates(&self) -> bool {
         self.0.iter().enumerate().any(|(place, one)| self.0.iter().skip(place + 1).any(|other| one.id == other.id))
     }

@@ -1,4 +1,4 @@
-//! What a person picks, drops or pastes: the structures in a file or a text, whatever stands around them.
+//! The structures in a file or a text that a person picks, drops or pastes, with whatever is around them.
 //!
 //! RFC 7468 says how PEM is written; here it is read as it arrives. Exchange Server and PowerShell write UTF-16, KeyStore Explorer and .NET lines
 //! of 76 characters; mail programs quote and indent, Word makes dashes long, programs that pass PEM through JSON leave `\n` in it, GnuTLS and Azure
@@ -16,7 +16,7 @@ use crate::element::SEQUENCE;
 const SHORTEST_RUN: usize = 64;
 /// The longest label, in characters: those in use have at most 26.
 const LONGEST_LABEL: usize = 80;
-/// How many structures are looked for in one file.
+/// The most structures that are looked for in one file.
 const MAXIMUM_PARTS: usize = 1000;
 
 /// A file or a text, taken apart.
@@ -29,14 +29,14 @@ pub struct File {
 
 /// A structure in a file.
 pub struct Part {
-    /// What its lines say that it is: the label of PEM, as RFC 7468 has it. None around DER, or base64 alone.
+    /// The label of PEM (RFC 7468, section 2). None around DER, and around base64 without such lines.
     pub label: Option<String>,
     /// The headers above the base64 (RFC 1421, section 4.6), which OpenSSL's old format of encrypted keys has.
     pub headers: String,
     /// Its bytes, up to the end of the first element of BER or DER; all of them where they do not begin with one. None if they are not
     /// base64. Wiped when dropped.
     pub der: Option<Zeroizing<Vec<u8>>>,
-    /// How many bytes follow the element.
+    /// The number of bytes after the element.
     pub trailing: usize,
 }
 
@@ -147,7 +147,7 @@ fn boundary(text: &str, place: usize, is_begin: bool) -> Option<Boundary<'_>> {
     is_boundary.then_some(Boundary { is_begin, label: label.trim(), start, end })
 }
 
-/// Every block of PEM in a text, in order; what stands between the blocks is passed over. What its lines say decides nothing: the label is
+/// Every block of PEM in a text, in order; what stands between the blocks is passed over. The label decides nothing: it is
 /// kept, and the one at the end may be another.
 fn pem_blocks(text: &str) -> Vec<Part> {
     let words = text.match_indices("BEGIN ").map(|(place, _)| (place, true));
@@ -281,7 +281,7 @@ mod tests {
             utf_16(u16::to_le_bytes),
             utf_16(u16::to_be_bytes),
         ] {
-            assert_eq!(found(&input), [expected.clone()], "{:?}", String::from_utf8_lossy(&input));
+            assert_eq!(found(&input), std::slice::from_ref(&expected), "{:?}", String::from_utf8_lossy(&input));
         }
     }
 

@@ -102,7 +102,7 @@ fn signed_attributes(digest: &[u8]) -> Vec<u8> {
     ])
 }
 
-/// Whether `wanted` names this certificate (RFC 5652, section 10.2.4).
+/// True if `wanted` names this certificate (RFC 5652, section 10.2.4).
 fn is_named_by(certificate: &Certificate, wanted: &IssuerAndSerialNumber) -> bool {
     let serial_number = wanted.serial_number.as_bytes();
     let serial_number = serial_number.strip_prefix(&[0]).unwrap_or(serial_number);

@@ -11,7 +11,7 @@ use crate::name;
 /// A GeneralName. Its texts are IA5Strings, which some software fills with other characters: they are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GeneralName {
-    /// A name of a kind that somebody made up; the contents of its object identifier.
+    /// A name of a kind that RFC 5280 does not have; the contents of its object identifier.
     Other(Vec<u8>),
     /// An e-mail address.
     Rfc822(Vec<u8>),

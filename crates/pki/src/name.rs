@@ -130,12 +130,12 @@ pub fn is_match(one: &Name, other: &Name) -> bool {
         && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| prepared(one) == prepared(other))
 }
 
-/// What two names have in common exactly if they match.
+/// A key that two names share exactly if they match.
 pub(crate) fn key_of(name: &Name) -> Vec<Vec<Vec<u8>>> {
     name.iter_rdn().map(prepared).collect()
 }
 
-/// True if `name` stands in the subtree below `base`: it begins with the parts of `base` (RFC 5280, section 4.2.1.10).
+/// True if `name` is in the subtree below `base`: it begins with the parts of `base` (RFC 5280, section 4.2.1.10).
 pub(crate) fn is_within(name: &Name, base: &Name) -> bool {
     name.iter_rdn().count() >= base.iter_rdn().count()
         && base.iter_rdn().zip(name.iter_rdn()).all(|(base, name)| prepared(base) == prepared(name))

@@ -191,7 +191,7 @@ impl HashFunction {
         }
     }
 
-    /// What it puts out, in bytes.
+    /// The size of its output in bytes.
     pub(super) fn size(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -202,7 +202,7 @@ impl HashFunction {
         }
     }
 
-    /// What one application costs, in such of SHA-256, rounded up: measured in WebAssembly, where 64 bits at a time are no faster.
+    /// The cost of one application, in such of SHA-256, rounded up: measured in WebAssembly, where 64 bits at a time are no faster.
     fn cost(self) -> u64 {
         match self {
             Self::Sha1 | Self::Sha224 | Self::Sha256 => 1,

@@ -1,4 +1,4 @@
-//! Signatures as they stand in X.509 structures, verified over the bytes that came: RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017, section 8),
+//! Signatures of X.509 structures, verified over the bytes that came: RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017, section 8),
 //! ECDSA (RFC 5758, section 3.2) and Ed25519 (RFC 8410).
 
 use der::Tag;
@@ -36,7 +36,7 @@ enum HashFunction {
     Sha512,
 }
 
-/// How a signature is made.
+/// A signature scheme with its parameters.
 enum Scheme {
     Pkcs1(HashFunction),
     Pss(HashFunction, usize),
@@ -143,7 +143,7 @@ pub(super) fn verify_signed(structure: &'static str, der: &[u8], subject_public_
     verify_signed_by(verify, structure, der, subject_public_key_info)
 }
 
-/// The same with RSA alone, where other signatures are [`Error::UnsupportedAlgorithm`]: a page that takes RSA alone does not load the curves,
+/// The same with RSA only, where other signatures are [`Error::UnsupportedAlgorithm`]: a page that takes RSA only does not load the curves,
 /// which take 42 kB (brotli).
 pub(super) fn verify_signed_with_rsa(
     structure: &'static str,
@@ -153,8 +153,11 @@ pub(super) fn verify_signed_with_rsa(
     verify_signed_by(verify_with_rsa, structure, der, subject_public_key_info)
 }
 
+/// [`verify`], or the same for fewer algorithms.
+type Verify = fn(&[u8], &[u8], &[u8], &[u8]) -> Result<(), Error>;
+
 fn verify_signed_by(
-    verify: fn(&[u8], &[u8], &[u8], &[u8]) -> Result<(), Error>,
+    verify: Verify,
     structure: &'static str,
     der: &[u8],
     subject_public_key_info: &[u8],
@@ -224,7 +227,7 @@ fn scheme(algorithm: &[u8]) -> Result<Scheme, Error> {
 }
 
 /// The scheme that RSASSA-PSS-params name (RFC 4055, section 3.1): hash function, mask generation function with the same hash function, and
-/// the salt's length in octets. What is absent is the default, which has SHA-1.
+/// the salt's length in octets. The default, where something is absent, has SHA-1.
 fn pss_scheme(parameters: &[u8]) -> Result<Scheme, Error> {
     let read = || {
         let mut parameters = Elements::within(SEQUENCE, parameters)?;
@@ -328,17 +331,17 @@ fn verify_ecdsa(key: &PublicKeyInfo<'_>, digest: &[u8], signature: &[u8]) -> Res
     let parameters = key.algorithm.parameters.unwrap_or_default();
     let curve = Elements::of(parameters).next_oid().map_err(|_| Error::UnsupportedAlgorithm(ID_EC_PUBLIC_KEY))?;
     macro_rules! verify_on {
-        ($curve:ident) => {{
-            let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes(key.key)
+        ($key:ty, $signature:ty) => {{
+            let key = <$key>::from_sec1_bytes(key.key)
                 .map_err(|_| Error::UnusableKey("its point is not on its curve".into()))?;
-            let signature = $curve::ecdsa::DerSignature::try_from(signature).map_err(|_| Error::SignatureInvalid)?;
+            let signature = <$signature>::try_from(signature).map_err(|_| Error::SignatureInvalid)?;
             key.verify_prehash(digest, &signature).map_err(|_| Error::SignatureInvalid)
         }};
     }
     match curve {
-        SECP_256_R_1 => verify_on!(p256),
-        SECP_384_R_1 => verify_on!(p384),
-        SECP_521_R_1 => verify_on!(p521),
+        SECP_256_R_1 => verify_on!(p256::ecdsa::VerifyingKey, p256::ecdsa::DerSignature),
+        SECP_384_R_1 => verify_on!(p384::ecdsa::VerifyingKey, p384::ecdsa::DerSignature),
+        SECP_521_R_1 => verify_on!(p521::ecdsa::VerifyingKey, p521::ecdsa::DerSignature),
         other => Err(Error::UnsupportedAlgorithm(other)),
     }
 }

@@ -47,7 +47,7 @@ pub fn title(found: &Found) -> String {
     }
 }
 
-/// What a file is that is not opened here, and what to do with it.
+/// The name of a file that is not opened here, and the way to convert it.
 pub fn foreign_kind(kind: ForeignKind) -> (&'static str, &'static str) {
     match kind {
         ForeignKind::Jks => (
@@ -107,7 +107,7 @@ pub fn foreign_kind(kind: ForeignKind) -> (&'static str, &'static str) {
             "Web page",
             "The page was saved in place of the file that it links to: often it says that one must log in first. Open it in a browser, and download the file itself.",
         ),
-        ForeignKind::Pdf => ("Document (PDF)", "Ask whoever sent it for the certificate's own file."),
+        ForeignKind::Pdf => ("Document (PDF)", "Ask its sender for the certificate's own file."),
         ForeignKind::Ole => (
             "Mail of Outlook, or an old document of Word",
             "Open it in its program, and save the attachment or the text by itself.",

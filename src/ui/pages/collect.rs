@@ -225,7 +225,6 @@ fn CollectRequest(
                     autocomplete="current-password"
                     spellcheck="false"
                     autocapitalize="off"
-                    autocorrect="off"
                     aria-describedby=move || {
                         if passphrase_missing.get() {
                             "collect-passphrase-error collect-passphrase-hint"

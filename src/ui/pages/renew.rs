@@ -83,7 +83,7 @@ enum Opening {
     Idle,
     Busy,
     Failed(Message),
-    /// What can be renewed, what ends last first.
+    /// The certificates that can be renewed; the one that ends last comes first.
     Opened(Vec<Current>),
 }
 
@@ -220,7 +220,7 @@ pub fn RenewFromFile() -> impl IntoView {
 /// The renewal of one of several certificates of a file.
 #[component]
 fn RenewalOfOne(
-    /// What can be renewed, what ends last first.
+    /// The certificates that can be renewed; the one that ends last comes first.
     current: Vec<Current>,
     configuration: Configuration,
     /// Which of them.

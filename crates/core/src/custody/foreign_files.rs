@@ -27,10 +27,10 @@ pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
     }
 }
 
-/// How many keys of one file are taken out of it at most.
+/// The most keys that are taken out of one file.
 const MAXIMUM_UNPACKED: usize = 20;
 
-/// Opens a PKCS#12 file and seals the keys that are in it, each made anew of its numbers.
+/// Opens a PKCS#12 file and seals the keys that are in it, each encoded again from its numbers.
 fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Vec<Unpacked>, Failure> {
     let parts = file::read(&job.file.0).parts;
     let mut ders = parts.iter().filter_map(|part| part.der.as_ref());

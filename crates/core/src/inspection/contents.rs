@@ -251,7 +251,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether it is a SignedPublicKeyAndChallenge: a public key and a text, signed.
+/// True if it is a SignedPublicKeyAndChallenge: a public key and a text, signed.
 fn is_spkac(der: &[u8]) -> bool {
     let read = || {
         let mut signed = Elements::within(SEQUENCE, der)?;

@@ -55,7 +55,7 @@ pub enum CollectError {
     /// The certificate leads to the configured CA, but breaks a rule; which, as a clause.
     #[error("the certificate cannot be used: {0}")]
     Refused(String),
-    /// Whether the certificate leads to the configured CA cannot be told here; why, as a clause.
+    /// It cannot be told here if the certificate leads to the configured CA; the reason, as a clause.
     #[error("the certificate cannot be checked here: {0}")]
     NotChecked(String),
     /// The certificate has another subject than the one that was asked for; which.

@@ -1,4 +1,4 @@
-//! Whether the names of a certificate are in the subtrees that a CA above it is limited to (RFC 5280, section 4.2.1.10).
+//! Name constraints (RFC 5280, section 4.2.1.10): the subtrees that a CA is limited to, and the names of the certificates below it.
 
 use core::net::Ipv4Addr;
 
@@ -9,10 +9,10 @@ use crate::extensions::NameConstraints;
 use crate::general_name::GeneralName;
 use crate::name;
 
-/// How many comparisons of a name with a subtree are made at most for one certificate.
+/// The most comparisons of a name with a subtree that are made for one certificate.
 const MAXIMUM_COMPARISONS: usize = 50_000;
 
-/// Why the names do not pass.
+/// A reason for which names do not pass.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// This name is excluded, or not among those that are permitted.
@@ -73,7 +73,7 @@ fn is_same_kind(one: &GeneralName, other: &GeneralName) -> bool {
     core::mem::discriminant(one) == core::mem::discriminant(other)
 }
 
-/// Whether a name is in a subtree of its kind. A host name with a wildcard is in one that is excluded if any name that it stands for is.
+/// True if a name is in a subtree of its kind. A host name with a wildcard is in one that is excluded if any name that it stands for is.
 fn is_within(name: &GeneralName, subtree: &GeneralName, is_excluded: bool) -> Result<bool, Fault> {
     match (name, subtree) {
         (GeneralName::Directory(name), GeneralName::Directory(base)) => Ok(name::is_within(name, base)),
@@ -111,7 +111,7 @@ fn is_host_within(host: &str, base: &str) -> bool {
     base.is_empty() || host.eq_ignore_ascii_case(base) || is_host_below(host, base)
 }
 
-/// Whether `host` is `base` with labels before it.
+/// True if `host` is `base` with labels before it.
 fn is_host_below(host: &str, base: &str) -> bool {
     let base = base.strip_prefix('.').unwrap_or(base);
     let Some((labels, end)) = host.len().checked_sub(base.len()).and_then(|start| host.split_at_checked(start)) else {

@@ -15,7 +15,7 @@ type Policy<'a> = &'a [u8];
 /// The policies that are valid for the path so far, each with its expected_policy_set.
 type Level<'a> = BTreeMap<Policy<'a>, BTreeSet<Policy<'a>>>;
 
-/// Whether the policies of a path are in order. `path` goes from the certificate below the trust anchor to the leaf.
+/// True if the policies of a path are in order. `path` goes from the certificate below the trust anchor to the leaf.
 ///
 /// # Errors
 /// An extension cannot be read.

@@ -42,9 +42,9 @@ pub struct Opened {
     pub private_keys: Vec<OpenedKey>,
     /// The certificates.
     pub certificates: Vec<OpenedCertificate>,
-    /// How many private keys have another passphrase than the file, and stayed closed.
+    /// The number of private keys with another passphrase than the file, which stayed closed.
     pub locked_private_keys: usize,
-    /// How many secrets of other kinds and CRLs there are, which were not looked into.
+    /// The number of secrets of other kinds and of CRLs, which were not looked into.
     pub others: usize,
 }
 
@@ -88,7 +88,7 @@ pub struct Identity<'a> {
     pub chain: Vec<Certificate>,
 }
 
-/// Why there is no key with its certificate in a PFX.
+/// A reason for which a PFX has no key with its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// There is no private key in it.
@@ -211,7 +211,7 @@ impl Parts {
             verify_mac(mac_data, &self.authenticated_safe, secret, budget)?;
         }
         let mut opened = Opened::default();
-        // Whether the passphrase is known to be the file's.
+        // True once the passphrase is known to be the file's.
         let mut is_proved = self.mac_data.is_some();
         for content in &self.contents {
             match content {
