@@ -1,6 +1,6 @@
 //! Test suites that others made public. Each deviation from what a suite expects is listed with its reason.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
 /// PKITS (<https://csrc.nist.gov/projects/pki-testing>): certification paths by RFC 5280.
 mod pkits {
@@ -116,6 +116,75 @@ mod pkits {
         let path =
             build(&named("ValidCertificatePathTest1EE"), &issuers, std::slice::from_ref(&anchor), AT, Purpose::Any);
         assert_eq!(path, Ok(vec![named("ValidCertificatePathTest1EE"), named("GoodCACert"), anchor]));
+    }
+}
+
+/// x509-limbo (<https://github.com/C2SP/x509-limbo>): certification paths that are made to be taken wrongly.
+mod x509_limbo {
+    use base64ct::{Base64, Encoding};
+    use keyside_pki::certificate::Certificate;
+    use keyside_pki::certification_path::{Purpose, build};
+    use serde_json::Value;
+
+    /// 2024-01-01T00:00:00Z, for the cases that name no time.
+    const AT: u64 = 1_704_067_200;
+
+    fn outcome(case: &Value) -> Result<(), String> {
+        let certificates = |value: &Value| -> Result<Vec<Certificate>, String> {
+            let texts = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            let read = |text: &Value| Certificate::from_der(&Base64::decode_vec(text.as_str().unwrap()).unwrap());
+            texts.iter().map(|text| read(text).map_err(|error| error.to_string())).collect()
+        };
+        let leaf = certificates(&case["leaf"])?.remove(0);
+        let (intermediates, anchors) = (certificates(&case["intermediates"])?, certificates(&case["trusted"])?);
+        let at = case["at"].as_u64().unwrap_or(AT);
+        build(&leaf, &intermediates, &anchors, at, Purpose::Any).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Accepted, though the suite expects a refusal, each with the reason.
+    const ACCEPTED: [(&str, &str); 27] = [
+        // RFC 5280 has these rules for the CA that issues, and has validation (section 6.1) not look at them. A user could not mend it.
+        ("rfc5280::aki::critical-aki", "a rule for issuing"),
+        ("rfc5280::aki::cross-signed-root-missing-aki", "a rule for issuing"),
+        ("rfc5280::aki::intermediate-missing-aki", "a rule for issuing"),
+        ("rfc5280::aki::leaf-missing-aki", "a rule for issuing"),
+        ("rfc5280::ca-empty-subject", "a rule for issuing"),
+        ("rfc5280::ee-critical-aia-invalid", "a rule for issuing"),
+        ("rfc5280::leaf-ku-keycertsign", "a rule for issuing"),
+        ("rfc5280::nc::not-allowed-in-ee-critical", "a rule for issuing"),
+        ("rfc5280::nc::not-allowed-in-ee-noncritical", "a rule for issuing"),
+        ("rfc5280::nc::permitted-dns-match-noncritical", "a rule for issuing"),
+        ("rfc5280::pc::ica-noncritical-pc", "a rule for issuing"),
+        ("rfc5280::root-non-critical-basic-constraints", "a rule for issuing"),
+        ("rfc5280::san::ip-in-dns", "a rule for issuing"),
+        ("rfc5280::san::malformed", "a rule for issuing"),
+        ("rfc5280::san::noncritical-with-empty-subject", "a rule for issuing"),
+        ("rfc5280::san::underscore-dns", "a rule for issuing"),
+        ("rfc5280::serial::too-long", "a rule for issuing"),
+        ("rfc5280::serial::zero", "a rule for issuing"),
+        ("rfc5280::ski::critical-ski", "a rule for issuing"),
+        ("rfc5280::ski::intermediate-missing-ski", "a rule for issuing"),
+        ("rfc5280::ski::root-missing-ski", "a rule for issuing"),
+        // OpenSSL and NSS take it for all names below, and so do the CAs that write it.
+        ("rfc5280::nc::invalid-dnsname-leading-period", "read as the field reads it"),
+        // The case is about something that is not asked for here: the name of a server, its purpose, or a limit that the caller sets.
+        ("pathlen::max-chain-depth-0-exhausted", "not asked for"),
+        ("pathlen::max-chain-depth-1-exhausted", "not asked for"),
+        ("rfc5280::ca-as-leaf-wrong-san", "not asked for"),
+        ("rfc5280::eku::ee-eku-empty", "not asked for"),
+        ("rfc5280::eku::ee-wrong-eku", "not asked for"),
+    ];
+
+    #[test]
+    fn every_path_is_judged_as_the_suite_expects() {
+        let cases: Vec<Value> = serde_json::from_str(include_str!("vectors/x509_limbo/cases.json")).unwrap();
+        assert_eq!(cases.len(), 127);
+        for case in &cases {
+            let (id, is_valid) = (case["id"].as_str().unwrap(), case["valid"].as_bool().unwrap());
+            let outcome = outcome(case);
+            let deviates = ACCEPTED.iter().any(|(accepted, _)| *accepted == id);
+            assert_eq!(outcome.is_ok(), is_valid != deviates, "{id}: {outcome:?}");
+        }
     }
 }
 

@@ -98,7 +98,7 @@ fn text(bytes: &[u8]) -> Result<&str, Fault> {
 
 /// A mailbox, all mailboxes at a host, or, after a dot, all mailboxes in a domain.
 fn is_address_within(address: &str, base: &str) -> Result<bool, Fault> {
-    let (local, host) = address.rsplit_once('@').ok_or(Fault::Unreadable)?;
+    let (local, host) = address.rsplit_once('@').filter(|(local, _)| !local.contains('@')).ok_or(Fault::Unreadable)?;
     Ok(match base.rsplit_once('@') {
         Some((base_local, base_host)) => local == base_local && host.eq_ignore_ascii_case(base_host),
         None if base.starts_with('.') => is_host_below(host, base),
@@ -164,7 +164,9 @@ mod tests {
         ] {
             assert_eq!(is_address_within(address, base), Ok(is_in), "{address} {base}");
         }
-        assert_eq!(is_address_within("ada", "example.com"), Err(Fault::Unreadable));
+        for odd in ["ada", "ada@other.example@example.com"] {
+            assert_eq!(is_address_within(odd, "example.com"), Err(Fault::Unreadable), "{odd}");
+        }
     }
 
     #[test]
