@@ -320,3 +320,94 @@ mod wycheproof_signatures {
         }
     }
 }
+
+/// The PKCS#12 and PKCS#8 files of PyPI's `cryptography-vectors`.
+mod cryptography {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use keyside_core::domain::passphrase::Passphrase;
+    use keyside_core::inspection::{self, Found, Lock, Surroundings};
+    use keyside_pki::pfx;
+
+    fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/cryptography").join(folder);
+        let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+            .into_iter()
+            .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn every_pkcs_12_file_opens() {
+        let files = files("pkcs12");
+        assert_eq!(files.len(), 31);
+        for (name, bytes) in files {
+            let passphrase = match &*name {
+                "java-truststore.p12" | "no-password.p12" => "",
+                name if name.ends_with("-no-pwd.p12") => "",
+                name if name.ends_with("-pwd.p12") => "password",
+                _ => "cryptography",
+            };
+            let keys_and_certificates = match &*name {
+                "cert-aes256cbc-no-key.p12" => (0, 1),
+                "java-truststore.p12" => (0, 2),
+                "no-cert-key-aes256cbc.p12" => (1, 0),
+                name if name.starts_with("no-cert-") => (0, 2),
+                name if name.starts_with("name-") || name.starts_with("no-name-") => (1, 3),
+                _ => (1, 1),
+            };
+            let opened = pfx::open(&bytes, passphrase).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((opened.private_keys.len(), opened.certificates.len()), keys_and_certificates, "{name}");
+            assert_eq!((opened.locked_private_keys, opened.others), (0, 0), "{name}");
+        }
+    }
+
+    /// Encrypted private keys that open, each with its passphrase.
+    const OPENED: [(&str, &str); 21] = [
+        ("ec_private_key_encrypted.pem", "123456"),
+        ("ed25519-scrypt.pem", "hunter42"),
+        ("enc-rsa-3des.pem", "password"),
+        ("enc-rsa-pkcs8.pem", "foobar"),
+        ("enc2-rsa-pkcs8.pem", "baz"),
+        ("pkcs12_s2k_pem-X_9607.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9671.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9925.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9926.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9927.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9928.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9929.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9930.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9931.pem", "123456"),
+        ("pkcs12_s2k_pem-X_9932.pem", "123456"),
+        ("rsa-40bitrc2.pem", "baz"),
+        ("rsa-aes-192-cbc.pem", "PolarSSLTest"),
+        ("rsa-pbe-3des-long-salt.pem", "password"),
+        ("rsa_pkcs8_pbes2_pbkdf2_2048_3des_sha224.pem", "PolarSSLTest"),
+        ("rsa_pkcs8_pbes2_pbkdf2_2048_3des_sha384.pem", "PolarSSLTest"),
+        ("rsa_pkcs8_pbes2_pbkdf2_2048_3des_sha512.pem", "PolarSSLTest"),
+    ];
+
+    #[test]
+    fn every_private_key_opens_or_is_told_why_not() {
+        let surroundings = Surroundings { trust_anchors: &[], intermediates: &[], at: 0 };
+        let files = files("pkcs8");
+        for (name, passphrase) in OPENED {
+            let (_, bytes) = files.iter().find(|(found, _)| found == name).unwrap();
+            let passphrase = Passphrase::new(passphrase.into());
+            let inspection = inspection::inspect(bytes, Some(&passphrase), &surroundings).unwrap();
+            let is_opened = matches!(&inspection.found[..], [Found::PrivateKey(key)] if key.lock == Lock::Opened);
+            assert!(is_opened, "{name}: {:?}", inspection.found);
+        }
+        // RC2 and RC4 in PBES2, MD5 with DES, and what was made up for the suite, such as PBKDF2 without iterations.
+        for (name, bytes) in &files {
+            if OPENED.iter().any(|(opened, _)| opened == name) || !name.contains("enc") && !name.contains("rc2") {
+                continue;
+            }
+            let found = inspection::inspect(bytes, None, &surroundings).map(|inspection| inspection.found);
+            assert!(matches!(&found, Ok(found) if found.len() == 1), "{name}: {found:?}");
+        }
+    }
+}
