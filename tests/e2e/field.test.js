@@ -26,12 +26,13 @@ test('the Inspector reads each file, or names it with the command that converts 
         ['csr01-no-attributes.pem', 'The request leaves its attributes out.', ['Certificate request']],
         ['csr21-pss.pem', 'RSASSA-PSS; fits the key', ['Certificate request']],
         ['csr33-san-utf8-dns.pem', 'rig-1.example.com', ['Certificate request']],
-        ['pfx02-base64.txt', 'PKCS#12', ['PKCS#12 file']],
+        ['pfx02-base64.txt', 'Part of it is locked', ['PKCS#12 file']],
         ['pfx15-1M-mac.p12', 'Windows opens files with at most 600,000 of them.', ['PKCS#12 file']],
         ['t02.jks', 'keytool -importkeystore', ['Java keystore (JKS)']],
         ['key01-openssh.key', 'ssh-keygen -p -m PKCS8', ['Private key of OpenSSH']],
     ]) {
         await pick(tab, at(name));
+        await tab.text(`In “${name}”`);
         await tab.text(text);
         assert.deepEqual(await found(tab), headings, name);
     }
