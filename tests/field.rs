@@ -6,11 +6,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use der::oid::db::rfc5912::RSA_ENCRYPTION;
 use keyside_core::inspection::{self, Finding, Found, Surroundings};
 use keyside_core::service::device;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{self, Purpose};
 use keyside_pki::certification_request::{CertificationRequest, Oddity};
+use keyside_pki::element::{BIT_STRING, Elements, INTEGER, NULL, SEQUENCE, element, oid};
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
 use keyside_pki::pfx::{self, Caveat};
@@ -306,6 +308,33 @@ fn a_path_leads_where_it_was_signed_to_lead() {
         });
         assert_eq!(matches!(path, Ok(Ok(_))), leads, "{folder}: {path:?}");
     }
+}
+
+/// A self-issued certificate whose RSA key has 8192 bits; `number` makes it another one.
+fn with_a_large_key(number: u8) -> Vec<u8> {
+    let root = file("paths/leaf_critical_false/root.der");
+    let mut whole = Elements::within(SEQUENCE, &root).unwrap();
+    let mut tbs_certificate = whole.next_sequence().unwrap();
+    let (algorithm, signature) = (whole.next_whole().unwrap(), whole.next_whole().unwrap());
+    let before: Vec<&[u8]> = (0..6).map(|_| tbs_certificate.next_whole().unwrap()).collect();
+    tbs_certificate.next_whole().unwrap();
+    let extensions = tbs_certificate.next_whole().unwrap();
+    let modulus = element(INTEGER, &[&[0, 0xFF, number], &[0xFF; 1021], &[1]]);
+    let key = element(BIT_STRING, &[&[0], &element(SEQUENCE, &[&modulus, &element(INTEGER, &[&[1, 0, 1]])])]);
+    let info = element(SEQUENCE, &[&element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]), &key]);
+    let tbs_certificate = element(SEQUENCE, &[&before.concat(), &info, extensions]);
+    element(SEQUENCE, &[&tbs_certificate, algorithm, signature])
+}
+
+#[test]
+fn a_hundred_namesakes_with_large_keys_are_no_work() {
+    let text: String =
+        (0..100).map(|number| pem::encode(pem::CERTIFICATE, &with_a_large_key(number)).unwrap()).collect();
+    let surroundings = Surroundings { trust_anchors: &[], intermediates: &[], at: AT };
+    let inspection = inspection::inspect(text.as_bytes(), None, &surroundings).unwrap();
+    assert_eq!(inspection.found.len(), 100);
+    let unchecked = inspection.findings.iter().filter(|finding| matches!(finding, Finding::PathNotChecked { .. }));
+    assert_eq!(unchecked.count(), 100, "their signatures are not verified: {:?}", inspection.findings.first());
 }
 
 #[test]

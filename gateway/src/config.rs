@@ -17,7 +17,7 @@ use keyside_core::domain::distinguished_name::SubjectTemplate;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::{MAXIMUM_LENGTH, Passphrase, PassphrasePolicy, SHORTEST_MINIMUM};
 use keyside_pki::certificate::Certificate;
-use keyside_pki::pem;
+use keyside_pki::file;
 use lettre::Address;
 use lettre::message::Mailbox;
 use serde::Deserialize;
@@ -508,12 +508,12 @@ fn date_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Str
     }
 }
 
-/// Reads the certificate in the PEM file that is named.
+/// Reads the certificate in the file that is named.
 fn certificate<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Certificate>, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
-    let text = read(&path).map_err(serde::de::Error::custom)?;
-    let certificate = match pem::decode_all(pem::CERTIFICATE, &text).as_deref() {
-        Ok([der]) => Certificate::from_der(der).map_err(|error| error.to_string()),
+    let bytes = fs::read(&path).map_err(|source| ConfigError::Read { path: path.clone(), source });
+    let certificate = match file::certificates(&bytes.map_err(serde::de::Error::custom)?).as_deref() {
+        Ok([certificate]) => Ok(certificate.clone()),
         Ok(several) => Err(format!("it holds {} certificates instead of one", several.len())),
         Err(error) => Err(error.to_string()),
     };
@@ -822,6 +822,8 @@ fn is_https_origin(text: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+    use keyside_pki::pem;
+
     use super::*;
 
     /// The fault found in the example after `from` was replaced by `to`.
@@ -962,9 +964,13 @@ mod tests {
         let der = include_bytes!("../../tests/vectors/certification_path/root.der");
         let good = pem::encode(pem::CERTIFICATE, der).unwrap();
 
-        fs::write(&path, &good).unwrap();
-        let config: Config = toml::from_str(&EXAMPLE.replacen(RETIRED_NAME, &line, 1)).unwrap();
-        assert_eq!(config.trust.retired_to_api().remove(0).certificate, Some(der.to_vec().into()));
+        // As PowerShell and other programs write it.
+        let utf_16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for contents in [good.as_bytes(), der, &utf_16] {
+            fs::write(&path, contents).unwrap();
+            let config: Config = toml::from_str(&EXAMPLE.replacen(RETIRED_NAME, &line, 1)).unwrap();
+            assert_eq!(config.trust.retired_to_api().remove(0).certificate, Some(der.to_vec().into()));
+        }
 
         for (contents, expected) in [
             (good.repeat(2), "2 certificates"),

@@ -13,6 +13,7 @@ use axum::http::Uri;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::key_generation;
 use keyside_pki::certificate::Certificate;
+use keyside_pki::file;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -209,14 +210,10 @@ pub fn read(files: &ServerCertificate) -> Result<Arc<CertifiedKey>, TlsError> {
     let read = |path: &Path| fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source });
     let contents = |path: &Path, fault: &str| TlsError::Contents { path: path.to_owned(), fault: fault.into() };
     let (certificate, key) = (files.certificate.as_path(), files.key.as_path());
-    let text = read(certificate)?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().unwrap_or_default();
-    if chain.is_empty() {
-        return Err(contents(
-            certificate,
-            "it must hold the server's certificate and then its chain, as PEM blocks CERTIFICATE",
-        ));
-    }
+    let chain = file::certificates(&read(certificate)?).map_err(|_| {
+        contents(certificate, "it must hold the server's certificate and then its chain, as PEM blocks CERTIFICATE")
+    })?;
+    let chain: Vec<_> = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
     let text = zeroize::Zeroizing::new(read(key)?);
     let private_key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| contents(key, "it must hold the private key, not encrypted, as a PEM block PRIVATE KEY"))?;

@@ -264,8 +264,8 @@ impl KeyWorker for WebWorkers {
         read::<Base64Bytes>(ask(INSPECTOR, FileJob::CertsOnly(certificates)).await?.get()).map(|file| file.0)
     }
 
-    async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
-        read(ask(INSPECTOR, FileJob::ReadBackup(text)).await?.get())
+    async fn read_backup(&self, file: Base64Bytes) -> Result<Enrollment, WorkerError> {
+        read(ask(INSPECTOR, FileJob::ReadBackup(file)).await?.get())
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {

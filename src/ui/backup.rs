@@ -5,7 +5,6 @@ use keyside_core::domain::enrollment::{Enrollment, Standing};
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::service::back_up::back_up;
 use keyside_core::service::restore::{self, Backup, Outcome, Restored, SealedOtherwise, UnusableBackup};
-use keyside_pki::file;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
@@ -171,9 +170,9 @@ pub fn RestorePanel(
     let picked = Callback::new(move |file: File| {
         progress.set(Progress::Reading { pressed: false });
         spawn_local(async move {
-            let read = match text_of(&file).await {
+            let read = match read_file(&file).await {
                 Err(message) => Progress::Failed(None, message),
-                Ok(text) => match restore::read(&context.workers, text).await {
+                Ok(bytes) => match restore::read(&context.workers, bytes).await {
                     Ok(backup) => Progress::Read(backup),
                     Err(error) => Progress::Failed(None, messages::backup(&error)),
                 },
@@ -299,12 +298,10 @@ fn Said(progress: Progress) -> impl IntoView {
     }
 }
 
-/// The text of a file that can be a backup.
-async fn text_of(file: &File) -> Result<String, Message> {
+/// The bytes of a file that can be a backup.
+async fn read_file(file: &File) -> Result<Vec<u8>, Message> {
     if file.size() > MAXIMUM_SIZE as f64 {
         return Err(messages::backup(&UnusableBackup::NotABackup));
     }
-    let bytes = bytes_of(file, MAXIMUM_SIZE).await?;
-    let text = file::text_of(&bytes).ok_or_else(|| messages::backup(&UnusableBackup::NotABackup))?;
-    Ok(text.to_string())
+    Ok(bytes_of(file, MAXIMUM_SIZE).await?.to_vec())
 }

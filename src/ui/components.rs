@@ -19,7 +19,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlElement;
 
 use super::context::Context;
-use super::format::{date_and_time, pairs};
+use super::format::{date_and_time, early_date_and_time, pairs};
 use super::messages::{self, Message};
 use crate::browser::{download, storage};
 
@@ -262,7 +262,7 @@ pub fn CertificateParticulars(
             <dt>"Serial number"</dt>
             <dd class="code">{pairs(&certificate.serial_number)}</dd>
             <dt>"Valid from"</dt>
-            <dd>{date_and_time(certificate.not_before)}</dd>
+            <dd>{early_date_and_time(certificate.not_before)}</dd>
             <dt>"Valid until"</dt>
             <dd>{date_and_time(certificate.not_after)}</dd>
             <dt>"SHA-256 fingerprint"</dt>

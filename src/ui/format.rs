@@ -5,12 +5,17 @@ use wasm_bindgen::JsValue;
 pub use keyside_core::domain::hexadecimal::pairs;
 
 /// A date and time in the user's own language and time zone, by its seconds since 1970-01-01T00:00:00Z.
-pub fn date_and_time(seconds: impl TryInto<i64>) -> String {
-    in_own_words(seconds.try_into().unwrap_or(i64::MAX))
+pub fn date_and_time(seconds: u64) -> String {
+    in_own_words(seconds as f64)
 }
 
-fn in_own_words(seconds: i64) -> String {
-    let date = js_sys::Date::new(&JsValue::from_f64(seconds as f64 * 1000.0));
+/// The same for a time that may be before.
+pub fn early_date_and_time(seconds: i64) -> String {
+    in_own_words(seconds as f64)
+}
+
+fn in_own_words(seconds: f64) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(seconds * 1000.0));
     let options = js_sys::Object::new();
     for (key, value) in [("dateStyle", "long"), ("timeStyle", "short")] {
         // A plain object always takes a property.

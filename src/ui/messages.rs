@@ -451,19 +451,9 @@ pub fn collect(error: &CollectError) -> Message {
             "The certificate does not lead to the expected certification authority",
             "Its chain does not end at a root that this site names, so no file was made. Do not use the certificate; tell your User Access Administrator, and quote the transaction ID.",
         ),
-        CollectError::Refused(why) => message(
-            "The certificate cannot be used",
-            format!(
-                "It comes from the expected certification authority, but {why}. No file was made. Tell your User Access Administrator."
-            ),
-        ),
-        CollectError::NotChecked(why) => message(
-            "The certificate cannot be checked here",
-            format!("Nothing may be wrong with it: {why}. No file was made. Tell your User Access Administrator."),
-        ),
-        CollectError::SubjectMismatch(subject) => message(
-            "The certificate has another name than your request",
-            format!("It was issued for {subject}. No file was made. Tell your User Access Administrator."),
+        CollectError::NotPacked(why) => message(
+            "No file was made of this certificate",
+            format!("{why}. Tell your User Access Administrator, and quote the transaction ID."),
         ),
         CollectError::NotYetValid(from) => message(
             "The certificate is not valid yet",

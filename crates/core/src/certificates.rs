@@ -31,7 +31,10 @@ fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
                 return Err(Failure::KeyMismatch);
             }
             if !name::is_match(leaf.subject(), request.subject()) {
-                return Err(Failure::SubjectMismatch(name::to_text(leaf.subject())));
+                let subject = name::to_text(leaf.subject());
+                return Err(Failure::SubjectMismatch(format!(
+                    "It was issued for {subject}, which is not the name in the request"
+                )));
             }
         }
         AskedFor::CommonName(name) if common_name_of(leaf.subject()).as_ref() != Some(name) => {
@@ -40,9 +43,19 @@ fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
         AskedFor::CommonName(_) => (),
     }
     let path = certification_path::build(leaf, others, &trust_anchors, job.at, Purpose::ClientAuthentication);
-    Ok(path.map(|path| Checked {
+    let path = path.map(|path| Checked {
         certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
         certificate: leaf.summary(),
+    });
+    // Sentences, so that the page does not load the words around them.
+    Ok(path.map_err(|error| match error {
+        PathError::Refused(why) => {
+            PathError::Refused(format!("It comes from the expected certification authority, but {why}"))
+        }
+        PathError::NotChecked(why) => PathError::NotChecked(format!(
+            "This does not mean that something is wrong with it, but it cannot be checked here: {why}"
+        )),
+        other => other,
     }))
 }
 

@@ -144,7 +144,7 @@ pub trait KeyWorker {
     /// Makes a certs-only SignedData, DER, of certificates.
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError>;
     /// Reads a backup.
-    async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError>;
+    async fn read_backup(&self, file: Base64Bytes) -> Result<Enrollment, WorkerError>;
     /// Writes a backup, and sees that it can be read.
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError>;
 }

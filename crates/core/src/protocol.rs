@@ -59,7 +59,7 @@ pub enum FileJob {
     /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER: its DER, [`Base64Bytes`].
     CertsOnly(Vec<Base64Bytes>),
     /// Read a [`backup`](crate::backup): the [`Enrollment`]. Nothing is proved of the passphrase yet.
-    ReadBackup(String),
+    ReadBackup(Base64Bytes),
     /// Write a backup of an enrollment, and see that it can be read: the text, a [`String`].
     WriteBackup(Box<Enrollment>),
 }
@@ -317,8 +317,8 @@ pub enum Failure {
     /// The certificate, the request or the name is another public key's.
     #[error("this is another key's")]
     KeyMismatch,
-    /// The certificate has another subject than the one that was asked for; which.
-    #[error("the certificate has another subject: {0}")]
+    /// The certificate has another subject than the one that was asked for; which, as a sentence.
+    #[error("{0}")]
     SubjectMismatch(String),
     /// The file is of no kind that can be inspected.
     #[error("the file is none of the kinds that can be inspected")]

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use base64ct::{Base64Unpadded, Encoding};
 use zeroize::Zeroizing;
 
-use super::ber;
+use super::certificate::Certificate;
+use super::error::Error;
+use super::{ber, pem};
 use crate::element::SEQUENCE;
 
 /// The shortest run of base64 without lines around it that is looked into, in characters.
@@ -69,6 +71,24 @@ pub fn read(bytes: &[u8]) -> File {
         parts = parts_of(inner);
     }
     File { text: Some(text), parts }
+}
+
+/// The certificates in a file, in order; other structures are passed over.
+///
+/// # Errors
+/// A block that says that it is a certificate cannot be read, or there is no certificate.
+pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, Error> {
+    let mut certificates = Vec::new();
+    for part in read(bytes).parts {
+        let says_so = part.label.as_deref().is_some_and(|label| label.ends_with("CERTIFICATE"));
+        match part.der.map(|der| Certificate::from_der(&der)) {
+            Some(Ok(certificate)) => certificates.push(certificate),
+            Some(Err(error)) if says_so => return Err(error),
+            None if says_so => return Err(Error::MalformedPem(pem::CERTIFICATE)),
+            _ => {}
+        }
+    }
+    if certificates.is_empty() { Err(Error::MalformedPem(pem::CERTIFICATE)) } else { Ok(certificates) }
 }
 
 /// Every structure that is looked for is a SEQUENCE.
@@ -233,7 +253,6 @@ mod tests {
 
     use super::*;
     use crate::element::{OCTET_STRING, element};
-    use crate::pem;
 
     /// A structure of 100 octets and a bit.
     fn der() -> Vec<u8> {
@@ -340,6 +359,21 @@ mod tests {
             ]
         );
         assert_eq!(file.parts[1].headers, "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n");
+    }
+
+    #[test]
+    fn certificates_are_found_among_other_structures() {
+        let der = include_bytes!("../../../tests/vectors/certification_path/root.der").as_slice();
+        let certificate = pem::encode(pem::CERTIFICATE, der).unwrap();
+        let key = pem::encode(pem::ENCRYPTED_PRIVATE_KEY, &[7; 100]).unwrap();
+        for input in [der, certificate.as_bytes(), format!("{key}{certificate}").as_bytes()] {
+            let found = certificates(input).unwrap();
+            assert_eq!(found.iter().map(Certificate::der).collect::<Vec<_>>(), [der]);
+        }
+        assert_eq!(certificates(certificate.repeat(2).as_bytes()).unwrap().len(), 2);
+        for bad in ["", "nonsense", &key, &format!("{certificate}{}", text()), &certificate.replace("MII", "M*I")] {
+            assert!(certificates(bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 
     #[test]

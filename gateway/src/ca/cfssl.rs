@@ -20,7 +20,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::{name, pem};
+use keyside_pki::{file, name, pem};
 use reqwest::header::CONTENT_TYPE;
 use rsa::BoxedUint;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,6 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use x509_cert::crl::CertificateList;
 use x509_cert::name::Name;
@@ -49,8 +48,6 @@ const CSR_ERRORS: std::ops::Range<u32> = 9000..10_000;
 const UNMATCHED_WHITELIST: u32 = 5500;
 /// The attributes of a subject that CFSSL keeps, in the order in which it writes them.
 const SUBJECT_ORDER: [ObjectIdentifier; 6] = [C, ST, L, O, OU, CN];
-/// The PEM label of a CRL (RFC 7468, section 6).
-const X509_CRL: &str = "X509 CRL";
 
 /// Whether CFSSL keeps subjects of this template (RFC 4514) as they are: it takes them apart and writes them anew.
 pub fn keeps_subject(template: &str) -> bool {
@@ -292,10 +289,8 @@ impl CfsslCa {
         };
         let bytes = fs::read(path).map_err(file_error(path))?;
         let fault = |fault: String| CaError::Contents { path: path.to_owned(), fault };
-        let der = match std::str::from_utf8(&bytes).ok().and_then(|text| pem::decode_all(X509_CRL, text).ok()) {
-            Some(blocks) => blocks.into_iter().next().unwrap_or_default(),
-            None => bytes,
-        };
+        let parts = file::read(&bytes).parts;
+        let der = parts.into_iter().find_map(|part| part.der).ok_or_else(|| fault("it is not a CRL".into()))?.to_vec();
         let crl: CertificateList =
             Decode::from_der(&der).map_err(|error| fault(format!("it is not a CRL: {error}")))?;
         // CFSSL encodes names in its own way.
@@ -372,13 +367,13 @@ fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CaError> {
     Ok(key)
 }
 
-/// The certificates in a PEM file, to be trusted.
+/// The certificates in a file, to be trusted.
 fn trusted(path: &Path) -> Result<RootCertStore, CaError> {
-    let text = fs::read(path).map_err(file_error(path))?;
+    let bytes = fs::read(path).map_err(file_error(path))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text).flatten() {
+    for der in file::read(&bytes).parts.into_iter().filter_map(|part| part.der) {
         // One that cannot be used is missed below, or when CFSSL is called.
-        let _ = roots.add(certificate);
+        let _ = roots.add(CertificateDer::from(der.to_vec()));
     }
     if roots.is_empty() {
         let fault = "it must hold the CA of CFSSL's TLS certificate, as a PEM block CERTIFICATE".into();

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyside_pki::file;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -108,11 +109,14 @@ impl Delivery {
 fn tls(config: &Smtp) -> Result<TlsParameters, DeliveryError> {
     let mut parameters = TlsParameters::builder(config.host.clone());
     if let Some(path) = &config.ca_file {
-        let text = fs::read(path).map_err(file_error(path))?;
-        let certificate = Certificate::from_pem(&text).map_err(|_| DeliveryError::Contents {
+        let bytes = fs::read(path).map_err(file_error(path))?;
+        let fault = || DeliveryError::Contents {
             path: path.clone(),
             fault: "it must hold the CA of the mail server's certificate, as a PEM block CERTIFICATE".into(),
-        })?;
+        };
+        let certificates = file::certificates(&bytes).map_err(|_| fault())?;
+        let certificate = certificates.first().ok_or_else(fault)?;
+        let certificate = Certificate::from_der(certificate.der().to_vec()).map_err(|_| fault())?;
         parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
     parameters.build().map_err(DeliveryError::Tls)

@@ -20,7 +20,7 @@ use crate::ui::components::{CertificateParticulars, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{Fault, TextField};
-use crate::ui::format::{date_and_time, pairs, validity};
+use crate::ui::format::{date_and_time, early_date_and_time, pairs, validity};
 use crate::ui::key_making::Stoppable;
 use crate::ui::links::Link;
 use crate::ui::messages::Message;
@@ -376,8 +376,8 @@ fn Crl(crl: InspectedCrl) -> impl IntoView {
             <dt>"Issuer"</dt>
             <dd>{crl.issuer}</dd>
             <dt>"Made on"</dt>
-            <dd>{date_and_time(crl.this_update)}</dd>
-            <Values term="The next one by" values=crl.next_update.map(date_and_time).into_iter().collect()/>
+            <dd>{early_date_and_time(crl.this_update)}</dd>
+            <Values term="The next one by" values=crl.next_update.map(early_date_and_time).into_iter().collect()/>
             <dt>"Revoked certificates"</dt>
             <dd>{crl.revoked}</dd>
         </dl>

@@ -22,7 +22,7 @@ pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
         FileJob::Unpack(job) => FileAnswer::of(unpack(&job, rng)),
         FileJob::Inspect(job) => FileAnswer::of(inspect(&job)),
         FileJob::CertsOnly(certificates) => FileAnswer::of(certs_only(&certificates)),
-        FileJob::ReadBackup(text) => FileAnswer::of(backup::decode(&text).map_err(Failure::from)),
+        FileJob::ReadBackup(file) => FileAnswer::of(read_backup(&file)),
         FileJob::WriteBackup(enrollment) => FileAnswer::of(write_backup(&enrollment)),
     }
 }
@@ -65,6 +65,12 @@ fn inspect(job: &Inspect) -> Result<Inspection, Failure> {
 fn certs_only(certificates: &[Base64Bytes]) -> Result<Base64Bytes, Failure> {
     let certificates: Vec<&[u8]> = certificates.iter().map(|der| der.0.as_slice()).collect();
     Ok(certs_only::encode(&certificates)?.into())
+}
+
+/// Reads a backup, in whatever encoding of text.
+fn read_backup(Base64Bytes(file): &Base64Bytes) -> Result<Enrollment, Failure> {
+    let text = file::text_of(file).ok_or(Failure::NotABackup)?;
+    Ok(backup::decode(&text)?)
 }
 
 /// Writes a backup. One that cannot be restored is worse than none, and this is the last moment to notice.

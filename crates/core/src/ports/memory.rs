@@ -255,8 +255,8 @@ impl KeyWorker for MemoryWorker {
         self.open::<Base64Bytes>(&FileJob::CertsOnly(certificates)).map(|file| file.0)
     }
 
-    async fn read_backup(&self, text: String) -> Result<Enrollment, WorkerError> {
-        self.open(&FileJob::ReadBackup(text))
+    async fn read_backup(&self, file: Base64Bytes) -> Result<Enrollment, WorkerError> {
+        self.open(&FileJob::ReadBackup(file))
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {

@@ -52,15 +52,9 @@ pub enum CollectError {
     /// The certificate does not lead to the configured CA.
     #[error("the certificate does not lead to the configured certification authority")]
     NoTrustAnchor,
-    /// The certificate leads to the configured CA, but breaks a rule; which, as a clause.
-    #[error("the certificate cannot be used: {0}")]
-    Refused(String),
-    /// It cannot be told here if the certificate leads to the configured CA; the reason, as a clause.
-    #[error("the certificate cannot be checked here: {0}")]
-    NotChecked(String),
-    /// The certificate has another subject than the one that was asked for; which.
-    #[error("the certificate has another subject: {0}")]
-    SubjectMismatch(String),
+    /// The certificate breaks a rule, has another subject than the request, or cannot be checked here; the reason, as a sentence.
+    #[error("{0}")]
+    NotPacked(String),
     /// The certificate is not valid yet; from when, in seconds since 1970-01-01T00:00:00Z.
     #[error("the certificate is not valid yet")]
     NotYetValid(u64),
@@ -98,7 +92,7 @@ impl From<WorkerError> for CollectError {
         match error {
             WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
             WorkerError::Failed(Failure::KeyMismatch) => Self::KeyMismatch,
-            WorkerError::Failed(Failure::SubjectMismatch(subject)) => Self::SubjectMismatch(subject),
+            WorkerError::Failed(Failure::SubjectMismatch(why)) => Self::NotPacked(why),
             other => Self::Worker(other),
         }
     }
@@ -110,8 +104,7 @@ impl From<PathError> for CollectError {
             PathError::NotYetValid(from) => Self::NotYetValid(from),
             PathError::Expired(at) => Self::Expired(at),
             PathError::NoTrustAnchor => Self::NoTrustAnchor,
-            PathError::Refused(why) => Self::Refused(why),
-            PathError::NotChecked(why) => Self::NotChecked(why),
+            PathError::Refused(why) | PathError::NotChecked(why) => Self::NotPacked(why),
         }
     }
 }

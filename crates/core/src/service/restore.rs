@@ -112,8 +112,8 @@ impl From<WorkerError> for UnusableBackup {
 }
 
 /// Reads a backup. Nothing is saved.
-pub async fn read(worker: &impl KeyWorker, text: String) -> Result<Backup, UnusableBackup> {
-    Ok(Backup(worker.read_backup(text).await?))
+pub async fn read(worker: &impl KeyWorker, file: Vec<u8>) -> Result<Backup, UnusableBackup> {
+    Ok(Backup(worker.read_backup(file.into()).await?))
 }
 
 /// Brings a backup into this browser, once `passphrase` has opened its key.
@@ -230,7 +230,7 @@ mod tests {
     const OTHER_PASSPHRASE: &str = "Wrong-5-donkey";
 
     fn read_it(text: &str) -> Result<Backup, UnusableBackup> {
-        block_on(read(&MemoryWorker::default(), text.into()))
+        block_on(read(&MemoryWorker::default(), text.as_bytes().to_vec()))
     }
 
     /// A browser to restore into.
@@ -526,6 +526,9 @@ mod tests {
         assert_eq!(read_it(cut), Err(UnusableBackup::Damaged(Damage::Checksum.to_string())));
         let stopped = MemoryWorker::default();
         stopped.stopped.set(true);
-        assert!(matches!(block_on(read(&stopped, text)), Err(UnusableBackup::Worker(WorkerError::Stopped(_)))));
+        assert!(matches!(
+            block_on(read(&stopped, text.into_bytes())),
+            Err(UnusableBackup::Worker(WorkerError::Stopped(_)))
+        ));
     }
 }
