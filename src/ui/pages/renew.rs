@@ -231,22 +231,24 @@ fn RenewalOfOne(
         let options = current.iter().enumerate().map(|(place, one)| {
             let summary = one.certificate.summary();
             view! {
-                <label>
+                <label class="choice">
                     <input
                         type="radio"
                         name="certificate"
                         prop:checked=move || chosen.get() == place
                         on:change=move |_| chosen.set(place)
                     />
-                    " " {summary.subject} ", valid until " {date_and_time(summary.not_after)}
+                    {format!("{}, valid until {}", summary.subject, date_and_time(summary.not_after))}
                 </label>
             }
         });
         view! {
-            <fieldset class="card">
-                <legend>"Which certificate do you want to renew?"</legend>
-                {options.collect_view()}
-            </fieldset>
+            <div class="card">
+                <fieldset class="field">
+                    <legend>"Which certificate do you want to renew?"</legend>
+                    {options.collect_view()}
+                </fieldset>
+            </div>
         }
     });
     let current = StoredValue::new_local(current);
