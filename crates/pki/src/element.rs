@@ -224,8 +224,8 @@ pub fn u32_of(contents: &[u8]) -> der::Result<u32> {
     Ok(digits.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
 }
 
-/// An object identifier with these contents, in numbers and dots (X.690, section 8.19). Its numbers may be as large as 2^128 - 1, which is
-/// what an identifier made of a UUID has (X.667, section 7); where one is larger, or is cut, the contents are shown in hexadecimal.
+/// An object identifier with these contents, in numbers and dots (X.690, section 8.19). Its numbers may be as large as 2^128 - 1, as
+/// in an identifier made of a UUID (X.667, section 7); where one is larger, or is cut, the contents are shown in hexadecimal.
 pub fn oid_to_text(contents: &[u8]) -> String {
     let arcs: Option<Vec<u128>> = contents
         .split_inclusive(|octet| octet & 0x80 == 0)

@@ -37,7 +37,7 @@ const MAXIMUM_SCRYPT_MEMORY: u128 = 256 * 1024 * 1024;
 const SCRYPT_WORK_OF_AN_ITERATION: u128 = 256;
 
 /// The work that the derivations for one file may take together, in applications of HMAC-SHA-256: a file from elsewhere names its own, and
-/// what it names should not bring a browser down. Firefox exports nine years of certificates in one file that takes 11.4 million.
+/// must not bring a browser down. Firefox exports nine years of certificates in one file that takes 11.4 million.
 pub struct Budget(u64);
 
 impl Default for Budget {

@@ -72,7 +72,7 @@ impl PublicKey {
 }
 
 impl PublicKeyKind {
-    /// What an AlgorithmIdentifier, DER, alone tells of a key.
+    /// The kind of a key by its AlgorithmIdentifier, DER, without the key itself.
     pub fn of_algorithm(algorithm: &[u8]) -> der::Result<Self> {
         let mut algorithm = Elements::within(SEQUENCE, algorithm)?;
         Ok(match algorithm.next_oid()? {

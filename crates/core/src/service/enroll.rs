@@ -25,7 +25,7 @@ pub enum EnrollError {
 }
 
 impl EnrollError {
-    /// Whether the registration authority has said no, so that asking again changes nothing. A request that took too long, came too early or
+    /// True if the registration authority has said no, so that asking again changes nothing. A request that took too long, came too early or
     /// was one of too many is none that was refused (RFC 9110, section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
     pub fn is_refusal(&self) -> bool {
         let Self::RegistrationAuthority(RaError::Problem(problem)) = self else { return false };
