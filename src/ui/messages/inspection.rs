@@ -336,7 +336,7 @@ pub fn finding(finding: &Finding, place: usize, found: &[Found]) -> (bool, Messa
             ),
         ),
         Finding::BytesFollow { count, .. } => (
-            true,
+            false,
             message(
                 "Something stands behind it",
                 format!(
@@ -345,14 +345,14 @@ pub fn finding(finding: &Finding, place: usize, found: &[Found]) -> (bool, Messa
             ),
         ),
         Finding::NotStandard { oddity: Oddity::NoAttributes, .. } => (
-            true,
+            false,
             message(
                 "Not quite as the standard has it",
                 "The request leaves its attributes out. Most CAs take it; some refuse it.",
             ),
         ),
         Finding::NotStandard { oddity: Oddity::Version, .. } => (
-            true,
+            false,
             message(
                 "Not quite as the standard has it",
                 "The request's version is not 0, the only one there is. Some CAs refuse it.",
