@@ -7,6 +7,18 @@ const show = (id) => {
     }
 };
 
+/** The URLs that a script may be loaded from: those that the document names in its head, and the service worker's. */
+const scripts = new Set([
+    ...[...document.querySelectorAll('head > link[rel=program], head > link[rel=worker]')].map(({ href }) => href),
+    new URL('service-worker.js', document.baseURI).href,
+]);
+// The one policy by which text becomes a script or markup, where the browser asks for one (Trusted Types). Markup is what the program makes of its
+// own constant texts: no script, no attribute that runs one.
+globalThis.trustedTypes?.createPolicy('default', {
+    createScriptURL: (url) => scripts.has(new URL(url, document.baseURI).href) ? url : null,
+    createHTML: (html) => /<(script|iframe|object|embed|base|link|meta)|\son\w+\s*=|javascript:|srcdoc/i.test(html) ? null : html,
+});
+
 /** Marks the navigation's link to the page that is shown, or to the one above it. The program calls it whenever it shows another page. */
 const markCurrent = (path) => {
     for (const link of document.querySelectorAll('nav a')) {

@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 /// Everything comes from this origin, and WebAssembly may be compiled. Forms are handled in script, so that none is ever sent
-/// (`form-action`).
+/// (`form-action`). Text becomes a script or markup only by the page's one policy (Trusted Types, in `public/start.js`).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
     img-src 'self'; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'none'; \
-    base-uri 'self'; frame-ancestors 'none'";
+    base-uri 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default";
 
 /// The connection check's page: a style sheet and an icon, and no script at all.
 const CONNECTION_CHECK_POLICY: &str =

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
+use crate::page::Site;
 use crate::process::Filter;
 use crate::test::{Suite, Word};
 use crate::tool::Tool;
@@ -47,8 +48,11 @@ enum Command {
     /// Build the page (into dist/, compressed ahead of time) and the gateway, both in release mode.
     Build {
         /// The path at which the page will be: `/`, or one that begins and ends with it.
-        #[arg(long, default_value = page::ROOT, value_name = "PATH")]
+        #[arg(long, default_value = Site::DEFAULT.public_url, value_name = "PATH")]
         public_url: String,
+        /// The gateway's origin, such as `https://ra.example.org`, when the page is hosted elsewhere.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "ORIGIN")]
+        gateway: String,
         #[command(flatten)]
         installing: Installing,
     },
@@ -101,7 +105,9 @@ impl Installing {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(options) => serve::run(&options),
-        Command::Build { public_url, installing } => build(&public_url, installing),
+        Command::Build { public_url, gateway, installing } => {
+            build(Site { public_url: &public_url, gateway: &gateway }, installing)
+        }
         Command::Test { words, filter, installing } => test::run(&words, Filter(filter), installing),
         Command::Lint { installing } => test::run(&[Word::Suite(Suite::Lint)], Filter(None), installing),
         Command::Prose { lower: true } => prose::lower(),
@@ -117,10 +123,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn build(public_url: &str, installing: Installing) -> Result<()> {
+fn build(site: Site<'_>, installing: Installing) -> Result<()> {
+    site.check()?;
     let toolbox = installing.toolbox(page::TOOLS)?;
     toolbox.require(page::TOOLS)?;
-    let built = page::build(&toolbox, public_url)?;
+    let built = page::build(&toolbox, site)?;
     println!("The page is in {}, the gateway is {}.", built.page.display(), built.gateway.display());
     Ok(())
 }

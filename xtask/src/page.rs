@@ -19,8 +19,33 @@ use crate::{folders, process, repository};
 /// The tools that building needs.
 pub(crate) const TOOLS: &[Tool] = &[Tool::WasmToolchain, Tool::Node, Tool::WasmOpt, Tool::Esbuild];
 
-/// Where the page is when nothing else is asked for.
-pub(crate) const ROOT: &str = "/";
+/// Where the page will be, and whom it talks to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    /// The path that the page has, which begins and ends with a slash.
+    pub(crate) public_url: &'a str,
+    /// The gateway's origin; empty for the page's own.
+    pub(crate) gateway: &'a str,
+}
+
+impl Site<'_> {
+    /// At the root of the gateway's own origin.
+    pub(crate) const DEFAULT: Self = Self { public_url: "/", gateway: "" };
+
+    /// Fails when the origin is not one that a policy and a URL can be made of.
+    pub(crate) fn check(&self) -> Result<()> {
+        let host = self.gateway.strip_prefix("https://").or_else(|| self.gateway.strip_prefix("http://"));
+        let is_host = |host: &str| {
+            !host.is_empty()
+                && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'))
+        };
+        if self.gateway.is_empty() || host.is_some_and(is_host) {
+            return Ok(());
+        }
+        Err(Error::new(format!("{} is not an origin", self.gateway))
+            .way_out("Give the scheme, the host and, if it is not the usual one, the port: https://ra.example.org."))
+    }
+}
 
 /// Where the built parts are.
 pub(crate) struct Built {
@@ -30,13 +55,13 @@ pub(crate) struct Built {
     pub(crate) gateway: PathBuf,
 }
 
-/// Builds the page, for a site where it has the path `public_url`, and the gateway, both in release mode.
-pub(crate) fn build(toolbox: &Toolbox, public_url: &str) -> Result<Built> {
+/// Builds the page and the gateway, both in release mode.
+pub(crate) fn build(toolbox: &Toolbox, site: Site<'_>) -> Result<Built> {
     let page = repository().join("dist");
     let list = target_folder().join("embedded-page.rs");
     {
         let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
-        build_page(toolbox, public_url, &page)?;
+        build_page(toolbox, site, &page)?;
     }
     list_files(&page, &list)?;
     let mut cargo = toolbox.command("cargo")?;
@@ -60,7 +85,7 @@ fn list_files(page: &Path, list: &Path) -> Result<()> {
 }
 
 /// Builds the page into `page`, unless the one that is there was built from the same.
-fn build_page(toolbox: &Toolbox, public_url: &str, page: &Path) -> Result<()> {
+fn build_page(toolbox: &Toolbox, site: Site<'_>, page: &Path) -> Result<()> {
     let compiled = programs::compile(toolbox)?;
     let work = target_folder().join("page");
     let inputs = files::digest(
@@ -71,7 +96,7 @@ fn build_page(toolbox: &Toolbox, public_url: &str, page: &Path) -> Result<()> {
             .chain([this_program()?.as_path()]),
     )?;
     let record = work.join("built");
-    let is_built = |inputs: &str| Ok::<_, Error>(format!("{public_url} {inputs} {}", files::digest([page])?));
+    let is_built = |inputs: &str| Ok::<_, Error>(format!("{site:?} {inputs} {}", files::digest([page])?));
     if page.exists() && fs::read_to_string(&record).is_ok_and(|built| is_built(&inputs).is_ok_and(|now| now == built)) {
         println!("The page in {} is up to date.", page.display());
         return Ok(());
@@ -81,7 +106,7 @@ fn build_page(toolbox: &Toolbox, public_url: &str, page: &Path) -> Result<()> {
     folders::remove_unfinished(&repository())?;
     let programs = programs::finish(toolbox, &compiled, &work)?;
     folders::fill_whole(page, |unfinished| {
-        document::assemble(toolbox, public_url, programs, &work, unfinished)?;
+        document::assemble(toolbox, site, programs, &work, unfinished)?;
         compressed::add_all(unfinished)
     })?;
     files::write(&record, is_built(&inputs)?.as_bytes())

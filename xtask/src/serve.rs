@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let config = config.transpose()?;
     let toolbox = Toolbox::installed(page::TOOLS)?;
     toolbox.require(page::TOOLS)?;
-    let built = page::build(&toolbox, page::ROOT)?;
+    let built = page::build(&toolbox, page::Site::DEFAULT)?;
     let data = repository().join("data");
     folders::create(&data)?;
     let mut gateway = toolbox.command(&built.gateway)?;

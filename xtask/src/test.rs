@@ -240,7 +240,7 @@ impl Shared {
             return Ok(built);
         }
         let started = Instant::now();
-        let built = prebuilt().map_or_else(|| page::build(&self.toolbox, page::ROOT), Ok);
+        let built = prebuilt().map_or_else(|| page::build(&self.toolbox, page::Site::DEFAULT), Ok);
         self.building.set(self.building.get() + started.elapsed());
         let built = built?;
         Ok(self.built.get_or_init(|| built))

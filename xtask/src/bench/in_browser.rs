@@ -14,7 +14,7 @@ pub(crate) const TOOLS: &[Tool] =
 
 /// A command that runs Node.js in tests/bench, once all is built and installed that the programs there use.
 pub(crate) fn node(toolbox: &Toolbox) -> Result<Command> {
-    let built = page::build(toolbox, page::ROOT)?;
+    let built = page::build(toolbox, page::Site::DEFAULT)?;
     let scratch = target_folder().join("bench");
     rsa_worker(toolbox, &scratch.join("rsa-worker"))?;
     let folder = repository().join("tests/bench");

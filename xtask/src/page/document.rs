@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::Site;
 use super::files::{self, NamedFile};
 use super::programs::{Programs, WORKERS};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ pub(super) const SOURCES: [&str; 3] = ["index.html", "style", "public"];
 /// Makes the page of `programs` in `page`, with what is made on the way in `work`.
 pub(super) fn assemble(
     toolbox: &Toolbox,
-    public_url: &str,
+    Site { public_url, gateway }: Site<'_>,
     programs: Programs,
     work: &Path,
     page: &Path,
@@ -71,6 +72,9 @@ pub(super) fn assemble(
                 vec![link("icon", public_url, &name(Path::new(icon))?, "")]
             }
             (Some("css"), true) => vec![link("stylesheet", public_url, &name(&bundled.join("main.css"))?, "")],
+            (None, false) if attribute("name") == Some("keyside-gateway") => {
+                vec![format!("<meta name=\"keyside-gateway\" content=\"{gateway}\">"), policy(gateway)]
+            }
             (None, true) if line.contains("<base ") => vec![format!("<base href=\"{public_url}\">")],
             (None, true) if line.contains("<script ") => {
                 let NamedFile { name, integrity } = name(&bundled.join("start.js"))?;
@@ -88,6 +92,17 @@ pub(super) fn assemble(
         }
     }
     files::write(&page.join("index.html"), html.as_bytes())
+}
+
+/// The Content Security Policy, for a web server that sends none. The gateway sends the same in a header, and forbids frames besides, which a document
+/// cannot (CSP Level 3, section 3.3). Trunk's document has none: Trunk puts a script into it.
+fn policy(gateway: &str) -> String {
+    let gateway = if gateway.is_empty() { String::new() } else { format!(" {gateway}") };
+    format!(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+         img-src 'self'; font-src 'self'; connect-src 'self'{gateway}; worker-src 'self'; manifest-src 'self'; form-action 'none'; \
+         base-uri 'self'; require-trusted-types-for 'script'; trusted-types default\">"
+    )
 }
 
 fn unknown(line: &str) -> Error {

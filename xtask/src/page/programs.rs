@@ -1,5 +1,6 @@
 //! The page's programs: compiled, the page's own one split, joined to JavaScript, and made smaller.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -66,10 +67,25 @@ pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
     for worker in WORKERS {
         cargo.args(["--bin", worker.name]);
     }
+    cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags={:?}", short_paths()?));
     process::run(&mut cargo)?;
     let folder = target_folder().join("wasm/wasm32-unknown-unknown/page");
     let names = std::iter::once(APP).chain(WORKERS.map(|worker| worker.name));
     Ok(names.map(|name| folder.join(name).with_extension("wasm")).collect())
+}
+
+/// What has rustc name the sources of dependencies without the folders of this machine: where a program stops, it tells the file. The programs are
+/// smaller by it, and the same on each machine.
+fn short_paths() -> Result<Vec<String>> {
+    let home = match std::env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => std::env::home_dir().ok_or_else(|| Error::new("there is no home folder"))?.join(".cargo"),
+    };
+    let sources = home.join("registry/src");
+    let entries = fs::read_dir(&sources).map_err(|error| Error::file("read", &sources, &error))?;
+    let mut folders: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    folders.sort();
+    Ok(folders.iter().map(|folder| format!("--remap-path-prefix={}/=", folder.display())).collect())
 }
 
 /// The finished programs' files.
