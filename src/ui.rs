@@ -2,7 +2,7 @@
 //!
 //! Pages call the use cases in [`keyside_core::service`]; the adapters reach them through [`context::Context`].
 
-pub mod backup;
+pub mod back_up;
 pub mod components;
 pub mod context;
 pub mod device_fields;
@@ -17,6 +17,7 @@ pub mod other_pages;
 pub mod pages;
 pub mod release_notice;
 pub mod request_list;
+pub mod restore;
 
 use core::time::Duration;
 

@@ -167,19 +167,21 @@ pub(super) fn read_write<'a>(database: &'a Database, store: &str) -> Result<Tran
 
 /// Writes a record, reads it back, and deletes it.
 pub(super) async fn try_out() -> Result<(), StoreError> {
-    const KEY: &str = "try-out";
+    // One for each tab that tries at the same time, so that none deletes what another one has written.
+    let key = format!("try-out {}", (js_sys::Math::random() * f64::from(u32::MAX)) as u32);
+    let key = key.as_str();
     with_connection(async |database| {
         let transaction = read_write(database, DRAFTS)?;
         let store = transaction.object_store(DRAFTS)?;
-        store.put(KEY).with_key(KEY).without_key_type().await?;
+        store.put(key).with_key(key).without_key_type().await?;
         transaction.commit().await?;
         let transaction = read_write(database, DRAFTS)?;
         let store = transaction.object_store(DRAFTS)?;
-        let read: Option<String> = store.get(KEY).await?;
-        store.delete(KEY).build()?.await?;
+        let read: Option<String> = store.get(key).await?;
+        store.delete(key).build()?.await?;
         transaction.commit().await?;
         match read.as_deref() {
-            Some(KEY) => Ok(()),
+            Some(read) if read == key => Ok(()),
             _ => Err(StoreError::Unusable("what was written is gone".into()).into()),
         }
     })

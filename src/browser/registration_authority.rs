@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use gloo_net::http::{Request, RequestBuilder, Response};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Date, Promise};
+use js_sys::{Date, Promise, Uint8Array};
 use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, CaCertificates, Configuration, NewRequest, NewRevocation, PEM_CERTIFICATE_CHAIN,
     PKCS7_CMC_REQUEST, PROBLEM_JSON, REQUESTS_PATH, RequestStatus, certificate_path, request_path, revocation_path,
@@ -14,9 +14,9 @@ use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::ports::{RaError, RegistrationAuthority};
 use keyside_pki::pem;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::AbortSignal;
+use web_sys::{AbortSignal, ReadableStreamDefaultReader, ReadableStreamReadResult};
 
 use super::{kept_configuration, words};
 
@@ -25,6 +25,9 @@ const TIMEOUT: u32 = 20_000;
 
 /// The longest time that the registration authority can ask for between two questions, in seconds.
 const LONGEST_WAIT: f64 = 60.0;
+
+/// The largest answer that is read, in bytes: many times what a CA with all its documents takes.
+const MAXIMUM_SIZE: usize = 1024 * 1024;
 
 thread_local! {
     /// When the registration authority may be asked again, in milliseconds since 1970-01-01T00:00:00Z.
@@ -98,7 +101,7 @@ async fn success(response: Response) -> Result<Response, RaError> {
     let described =
         response.headers().get("Content-Type").is_some_and(|media_type| media_type.starts_with(PROBLEM_JSON));
     if described
-        && let Ok(text) = response.text().await
+        && let Ok(text) = text_of(&response).await
         && let Ok(problem) = read(&text)
     {
         return Err(RaError::Problem(problem));
@@ -112,7 +115,28 @@ async fn success(response: Response) -> Result<Response, RaError> {
 
 /// The text of the response, if it is a success.
 async fn text(response: Response) -> Result<String, RaError> {
-    success(response).await?.text().await.map_err(unexpected)
+    text_of(&success(response).await?).await
+}
+
+/// The text of an answer that has at most [`MAXIMUM_SIZE`] bytes.
+pub(super) async fn text_of(response: &Response) -> Result<String, RaError> {
+    let cut = |error: JsValue| RaError::Unreachable(words(&error));
+    let Some(body) = response.body() else { return Ok(String::new()) };
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+    let mut bytes = Vec::new();
+    loop {
+        let chunk: ReadableStreamReadResult = JsFuture::from(reader.read()).await.map_err(cut)?.unchecked_into();
+        if chunk.get_done().unwrap_or(true) {
+            break;
+        }
+        let chunk: Uint8Array = chunk.get_value().unchecked_into();
+        if bytes.len() + chunk.length() as usize > MAXIMUM_SIZE {
+            drop(reader.cancel());
+            return Err(unexpected(format!("it has more than {} kB", MAXIMUM_SIZE / 1024)));
+        }
+        bytes.extend(chunk.to_vec());
+    }
+    String::from_utf8(bytes).map_err(unexpected)
 }
 
 /// What a text of JSON says.
@@ -157,7 +181,7 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
     async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
         let request = limited(Request::post(&self.url(REQUESTS_PATH)))
             .header("Content-Type", PKCS7_CMC_REQUEST)
-            .body(js_sys::Uint8Array::from(full_pki_request));
+            .body(Uint8Array::from(full_pki_request));
         read(&text(send(request).await?).await?)
     }
 
@@ -173,7 +197,7 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
     async fn certificate(&self, id: &TransactionId) -> Result<Vec<Base64Bytes>, RaError> {
         let request = limited(Request::get(&self.url(&certificate_path(id))).header("Accept", PEM_CERTIFICATE_CHAIN));
         let response = success(send(request.build()).await?).await?;
-        let chain = response.text().await.map_err(unexpected)?;
+        let chain = text_of(&response).await?;
         let certificates = pem::decode_all(pem::CERTIFICATE, &chain).map_err(unexpected)?;
         Ok(certificates.into_iter().map(Base64Bytes).collect())
     }

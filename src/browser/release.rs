@@ -8,6 +8,8 @@ use keyside_core::ports::WorkerError;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlLinkElement, RequestCache};
 
+use super::registration_authority;
+
 /// The links in the document's head to the programs, the workers' included. `index.html` and the build write them.
 const PROGRAMS: &str = "head > link[rel=program], head > link[rel=worker]";
 
@@ -46,7 +48,7 @@ pub async fn is_superseded() -> bool {
     let Some(document) = web_sys::window().and_then(|window| window.document()) else { return false };
     let Ok(Some(base)) = document.base_uri() else { return false };
     let Ok(answer) = Request::get(&base).cache(RequestCache::NoStore).send().await else { return false };
-    match answer.text().await {
+    match registration_authority::text_of(&answer).await {
         Ok(html) if answer.ok() && html.contains("name=\"keyside-gateway\"") => {
             links().iter().filter_map(|link| link.get_attribute("href")).any(|file| !html.contains(&file))
         }

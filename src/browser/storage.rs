@@ -28,6 +28,13 @@ pub async fn make_persistent() -> Option<bool> {
     JsFuture::from(asked).await.ok()?.as_bool()
 }
 
+/// The same without waiting for the answer. Browsers that ask the user do so only in the task of a click.
+pub fn ask_for_persistence() {
+    if let Some(manager) = manager() {
+        let _ = manager.persist();
+    }
+}
+
 /// How many bytes may still be stored.
 async fn free_bytes() -> Option<u64> {
     let asked = manager()?.estimate().ok()?;

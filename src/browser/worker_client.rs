@@ -15,7 +15,7 @@ use keyside_core::inspection::Inspection;
 use keyside_core::ports::{KeyWorker, WorkerError};
 use keyside_core::protocol::{
     Answer, BUILD, CertificateJob, ChangePassphrase, Check, Checked, Export, FileAnswer, FileJob, Generate, Generated,
-    Inspect, Job, KEY_MAKER, Prove, Ready, Renew, Renewed, Stage, Unpack, Unpacked,
+    Inspect, Job, KEY_MAKER, OpenBackup, Ready, Renew, Renewed, Sealed, Stage, Unpack, Unpacked,
 };
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_path::PathError;
@@ -223,7 +223,7 @@ impl KeyWorker for WebWorkers {
         }
     }
 
-    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError> {
+    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Sealed, WorkerError> {
         match run(Job::ChangePassphrase(job)).await? {
             Answer::PassphraseChanged(sealed) => Ok(sealed),
             _ => Err(WorkerError::Stale),
@@ -239,13 +239,6 @@ impl KeyWorker for WebWorkers {
 
     async fn unpack(&self, job: Unpack) -> Result<Vec<Unpacked>, WorkerError> {
         read(ask(INSPECTOR, FileJob::Unpack(job)).await?.get())
-    }
-
-    async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
-        match run(Job::Prove(job)).await? {
-            Answer::Proved => Ok(()),
-            _ => Err(WorkerError::Stale),
-        }
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
@@ -266,6 +259,10 @@ impl KeyWorker for WebWorkers {
 
     async fn read_backup(&self, file: Base64Bytes) -> Result<Enrollment, WorkerError> {
         read(ask(INSPECTOR, FileJob::ReadBackup(file)).await?.get())
+    }
+
+    async fn open_backup(&self, job: OpenBackup) -> Result<Enrollment, WorkerError> {
+        read(ask(INSPECTOR, FileJob::OpenBackup(job)).await?.get())
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {

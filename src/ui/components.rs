@@ -9,6 +9,7 @@ use keyside_core::domain::enrollment::Standing;
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::preflight::{self, Finding};
 use keyside_core::ports::RaError;
+use keyside_core::service::collect::NotCompared;
 use keyside_pki::certificate::CertificateSummary;
 use leptos::ev::MouseEvent;
 use leptos::html;
@@ -241,6 +242,21 @@ pub fn Preflight(
                 }
             }}
         </div>
+    }
+}
+
+/// Says that a certificate was not compared with the site's CA, and what to compare.
+#[component]
+pub fn NotComparedNote(
+    /// What it leads to.
+    not_compared: NotCompared,
+) -> impl IntoView {
+    view! {
+        <p class="note">
+            "Not compared: this site's certification authority cannot be reached now. The certificate leads to the root certificate with this SHA-256 fingerprint: "
+            <span class="code">{pairs(&not_compared.0)}</span>
+            ". Compare it with one that you trust, or collect again when you are online."
+        </p>
     }
 }
 

@@ -1,6 +1,9 @@
 //! Parts of forms: fields of one line, the summary of wrong entries, and the passphrase's rules.
 
+use keyside_core::domain::guessable_passphrase::{Guess, guess};
 use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy, PassphraseRule};
+use leptos::attr::Attribute;
+use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 
 use super::components::{ShowPassphrase, focus};
@@ -10,11 +13,11 @@ use super::messages;
 /// A wrong entry: the id of its field, and what is wrong.
 pub type Fault = (&'static str, String);
 
-/// What is wrong with a new passphrase and its confirmation, each given with the id of its field.
+/// What is wrong with a new passphrase and its confirmation, each given with the id of its field. `about` is what others know of its owner.
 pub fn passphrase_faults(
     policy: PassphrasePolicy,
-    (field, passphrase): (&'static str, &str),
-    (confirmation_field, confirmation): (&'static str, &str),
+    about: &[String],
+    [(field, passphrase), (confirmation_field, confirmation)]: [(&'static str, &str); 2],
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     let unmet = policy.unmet(passphrase);
@@ -23,11 +26,18 @@ pub fn passphrase_faults(
     } else if !unmet.is_empty() {
         let unmet: Vec<String> = unmet.into_iter().map(|rule| messages::rule(rule, policy)).collect();
         faults.push((field, format!("The pickup passphrase needs {}.", unmet.join("; "))));
+    } else if let Some(guess) = guess(passphrase, about) {
+        faults.push((field, messages::guess(guess).into()));
     }
     if confirmation != passphrase {
         faults.push((confirmation_field, "The confirmation is not the same as the pickup passphrase.".into()));
     }
     faults
+}
+
+/// `autocorrect="off"`, which Safari asks for and leptos does not know.
+fn no_autocorrection() -> impl Attribute {
+    custom_attribute("autocorrect", "off")
 }
 
 /// Every wrong entry, each a link to its field.
@@ -109,6 +119,7 @@ pub fn TextField(
                 autocomplete=autocomplete
                 spellcheck="false"
                 autocapitalize=is_secret.then_some("off")
+                {..no_autocorrection()}
                 aria-describedby=described_by
                 aria-invalid=move || fault.with(Option::is_some).then_some("true")
                 bind:value=value
@@ -158,6 +169,8 @@ pub struct AnotherPassphrase {
     passphrase: RwSignal<String>,
     confirmation: RwSignal<String>,
     attempted: RwSignal<bool>,
+    /// What others know of the owner: name and address.
+    about: [RwSignal<String>; 2],
     policy: Memo<PassphrasePolicy>,
     /// What is wrong with it, once the form was sent.
     pub faults: Memo<Vec<Fault>>,
@@ -181,7 +194,8 @@ impl AnotherPassphrase {
     pub fn new() -> Self {
         let context = Context::here();
         let [wanted, attempted] = [(); 2].map(|()| RwSignal::new(false));
-        let [passphrase, confirmation] = [(); 2].map(|()| RwSignal::new(String::new()));
+        let [passphrase, confirmation, name, email_address] = [(); 4].map(|()| RwSignal::new(String::new()));
+        let about = [name, email_address];
         let policy = Memo::new(move |_| {
             context.configuration().map(|configuration| configuration.passphrase_policy).unwrap_or_default()
         });
@@ -189,16 +203,28 @@ impl AnotherPassphrase {
             if !(wanted.get() && attempted.get()) {
                 return Vec::new();
             }
-            let (passphrase, confirmation) = (passphrase.get(), confirmation.get());
-            passphrase_faults(policy.get(), (ANOTHER_PASSPHRASE, &passphrase), (ANOTHER_CONFIRMATION, &confirmation))
+            let [passphrase, confirmation] = [passphrase, confirmation].map(|text| text.get());
+            let typed = [(ANOTHER_PASSPHRASE, &*passphrase), (ANOTHER_CONFIRMATION, &*confirmation)];
+            passphrase_faults(policy.get(), &about.map(|known| known.get()), typed)
         });
-        Self { wanted, passphrase, confirmation, attempted, policy, faults }
+        Self { wanted, passphrase, confirmation, attempted, about, policy, faults }
     }
 
-    /// The form is sent: from now on what is wrong is named. Returns whether nothing is.
-    pub fn attempt(self) -> bool {
+    /// Tells what others know of the owner: name and address.
+    pub fn is_about(self, name: &str, email_address: &str) {
+        for (known, text) in self.about.iter().zip([name, email_address]) {
+            known.set(text.to_owned());
+        }
+    }
+
+    /// Why `passphrase` is easily guessed, if it is.
+    pub fn guess(self, passphrase: &str) -> Option<Guess> {
+        guess(passphrase, &self.about.map(|known| known.get()))
+    }
+
+    /// The form is sent: from now on what is wrong is named.
+    pub fn attempt(self) {
         self.attempted.set(true);
-        self.faults.with_untracked(Vec::is_empty)
     }
 
     /// Whether one is wanted.

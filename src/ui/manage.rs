@@ -41,12 +41,14 @@ pub fn ChangePassphrasePanel(
     let policy =
         untrack(|| context.configuration()).map(|configuration| configuration.passphrase_policy).unwrap_or_default();
     let attempted = RwSignal::new(false);
+    let about = RwSignal::new(common_name.clone());
     let faults = Memo::new(move |_| -> Vec<Fault> {
         if !attempted.get() {
             return Vec::new();
         }
         let missing = present.with(String::is_empty).then(|| (PRESENT, "Enter the present passphrase.".to_owned()));
-        let new_ones = form::passphrase_faults(policy, (NEW, &new.get()), (CONFIRMATION, &confirmation.get()));
+        let typed = [(NEW, &*new.get()), (CONFIRMATION, &*confirmation.get())];
+        let new_ones = form::passphrase_faults(policy, &[about.get()], typed);
         missing.into_iter().chain(new_ones).collect()
     });
     let progress = RwSignal::new(Progress::Idle);

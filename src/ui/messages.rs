@@ -5,6 +5,7 @@ pub mod inspection;
 use keyside_core::domain::distinguished_name::{CommonNameFault, SubjectDifference};
 use keyside_core::domain::email_address::EmailAddressFault;
 use keyside_core::domain::enrollment::Standing;
+use keyside_core::domain::guessable_passphrase::Guess;
 use keyside_core::domain::passphrase::{MAXIMUM_LENGTH, PassphrasePolicy, PassphraseRule};
 use keyside_core::domain::preflight::Finding;
 use keyside_core::domain::revocation::RevocationReason;
@@ -18,7 +19,7 @@ use keyside_core::service::device::{DeviceCollectError, ReadError, RequestFault}
 use keyside_core::service::enroll::EnrollError;
 use keyside_core::service::lost::LostError;
 use keyside_core::service::renew::{NotRenewable, RenewError, UnpackError};
-use keyside_core::service::restore::{Outcome, RestoreError, Restored, UnusableBackup};
+use keyside_core::service::restore::{Certificates, Outcome, RestoreError, Restored, UnusableBackup};
 
 use crate::ui::format::{self, date_and_time};
 
@@ -54,6 +55,27 @@ pub fn rule(rule: PassphraseRule, policy: PassphrasePolicy) -> String {
             "only plain characters: no accents, no tabs, so that every program can open the file".into()
         }
     }
+}
+
+/// Why a passphrase is refused that meets all rules.
+pub fn guess(guess: Guess) -> &'static str {
+    match guess {
+        Guess::Common => {
+            "This passphrase is one of the first that an attacker tries. Choose another one, such as four words that have nothing to do with each other, with a digit and a hyphen."
+        }
+        Guess::NameOrAddress => {
+            "This passphrase is made of the name or the e-mail address, which others know. Choose another one, such as four words that have nothing to do with each other, with a digit and a hyphen."
+        }
+    }
+}
+
+/// Why the passphrase of a current certificate is not taken for a new key.
+pub fn guess_at_present_passphrase(guess: Guess) -> String {
+    let why = match guess {
+        Guess::Common => "it is one of the first that an attacker tries",
+        Guess::NameOrAddress => "it is made of the name or the e-mail address, which others know",
+    };
+    format!("For the new key this passphrase would be too weak: {why}. Tick “Give the new key another passphrase”.")
 }
 
 /// What is wrong with a Common Name.
@@ -387,6 +409,7 @@ pub fn restore(error: &RestoreError) -> Message {
             "The backup's key is not the one of its request",
             "Nothing was restored. Try another copy of the file.",
         ),
+        RestoreError::Damaged(damage) => backup(&UnusableBackup::Damaged(damage.clone())),
         RestoreError::Worker(error) => worker(error),
         RestoreError::Store(error) => store(error),
     }
@@ -394,10 +417,11 @@ pub fn restore(error: &RestoreError) -> Message {
 
 /// What a restore did.
 pub fn restored(restored: &Restored) -> Message {
-    let certificates = if restored.certificates_left_out {
-        " The certificate in the backup could not be used; collect it again."
-    } else {
-        ""
+    let certificates = match restored.certificates {
+        Certificates::LeftOut => {
+            " The certificate in the backup was left out: it does not lead to this site's certification authority, or is damaged. Collect it again."
+        }
+        Certificates::Good | Certificates::NotCompared(_) => "",
     };
     let (title, way_out) = match restored.outcome {
         Outcome::Inserted => ("Restored", "The request and its key are in this browser now."),

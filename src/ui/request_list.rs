@@ -9,11 +9,11 @@ use keyside_core::service::{complete, enroll};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 
-use super::backup::RestorePanel;
 use super::components::{MessageBox, StandingMark};
 use super::context::Context;
 use super::format::{date_and_time, pairs, validity};
 use super::messages;
+use super::restore::RestorePanel;
 use crate::ui::links::Link;
 
 /// How often the requests that wait are asked about, in milliseconds.

@@ -8,18 +8,22 @@
 //! …more headers…
 //! -----BEGIN ENCRYPTED PRIVATE KEY-----
 //! …, the CERTIFICATE REQUEST, for a renewal the CMS that was sent and, once collected, each CERTIFICATE, leaf first…
-//! SHA-256: …of every line above it, each ended by one line feed, in lowercase hexadecimal…
+//! HMAC-SHA-256: …of every line above it, each ended by one line feed, in lowercase hexadecimal…
+//! SHA-256: …of every line above it, in the same way…
 //! ```
 //!
-//! OpenSSL passes over the text around PEM blocks, so it reads the file as it is. The checksum tells of damage, not of
-//! intent: whoever changes a backup can compute it anew. What must hold is therefore checked when a backup is read, and
-//! the passphrase is what opens the key. In every version the first line, the version's header and the checksum stay as they are.
+//! OpenSSL passes over the text around PEM blocks, so it reads the file as it is. The checksum tells of damage, not of intent: anybody can
+//! compute it again. The HMAC (RFC 2104) tells of intent. Its key is derived of the passphrase, beside the key that encrypts the private key
+//! ([`encrypted_private_key`](keyside_pki::encrypted_private_key)). A backup from before there was one has no such line: the key in it is as
+//! safe as in any other, but its certificates prove nothing until they are compared with the site's CA.
+//! In every version the first line, the version's header and the checksum stay as they are.
 
 use core::fmt::Display;
 use core::str::FromStr;
 use core::time::Duration;
 
 use der::DateTime;
+use hmac::{Hmac, KeyInit, Mac};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::error::Error;
@@ -86,6 +90,7 @@ const REPLACES: &str = "Replaces";
 const DEVICE_TYPE: &str = "Device Type";
 const WANTED_FILE_FORMAT: &str = "Wanted File Format";
 const CREATED_AT: &str = "Created At";
+const AUTHENTICATION_CODE: &str = "HMAC-SHA-256";
 const CHECKSUM: &str = "SHA-256";
 
 const PENDING: &str = "pending";
@@ -129,6 +134,9 @@ pub enum Damage {
     /// The first certificate is not for the request's public key.
     #[error("the certificate is for another key than the request")]
     KeyMismatch,
+    /// It was changed since it was saved, by intent: its checksum was computed again.
+    #[error("it was changed after it had been saved")]
+    NotAuthentic,
 }
 
 impl From<Damage> for BackupError {
@@ -156,7 +164,11 @@ pub fn encode(enrollment: &Enrollment) -> Result<String, Error> {
         lines.push(String::new());
         lines.push(pem::encode(label, &der.0)?.trim_end().to_owned());
     }
-    let contents = without_line_ends(&lines.join("\n")) + "\n";
+    let mut contents = without_line_ends(&lines.join("\n")) + "\n";
+    if let Some(key) = &enrollment.authentication_key {
+        let code = base16ct::lower::encode_string(&hmac(&key.0, &contents)?.finalize().into_bytes());
+        contents.push_str(&format!("{AUTHENTICATION_CODE}: {code}\n"));
+    }
     let text = format!("{contents}{CHECKSUM}: {}\n", checksum(&contents));
     if text.len() > MAXIMUM_SIZE {
         return Err(Error::encoding(STRUCTURE)(format!("it would be {} bytes long", text.len())));
@@ -211,11 +223,32 @@ fn in_one_line(value: &str) -> String {
     value.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
 }
 
+/// Makes sure that a backup was not changed since it was saved, as far as it can tell: one from before backups were authenticated cannot.
+pub fn authenticate(text: &str, authentication_key: &[u8]) -> Result<(), BackupError> {
+    let text = canonical(text).ok_or(BackupError::NotABackup)?;
+    let mut last_lines = text.rsplitn(3, '\n').skip(1);
+    let (Some(last), Some(contents)) = (last_lines.next(), last_lines.next()) else {
+        return Err(Damage::Incomplete.into());
+    };
+    let Ok(code) = value(last, AUTHENTICATION_CODE) else { return Ok(()) };
+    let code = base16ct::lower::decode_vec(code).map_err(|_| Damage::NotAuthentic)?;
+    let hmac = hmac(authentication_key, &format!("{contents}\n")).map_err(|_| Damage::NotAuthentic)?;
+    Ok(hmac.verify_slice(&code).map_err(|_| Damage::NotAuthentic)?)
+}
+
+/// The HMAC-SHA-256 of `contents`, under a key that has been derived.
+fn hmac(key: &[u8], contents: &str) -> Result<Hmac<Sha256>, Error> {
+    let mut hmac = Hmac::<Sha256>::new_from_slice(key).map_err(Error::encoding(STRUCTURE))?;
+    hmac.update(contents.as_bytes());
+    Ok(hmac)
+}
+
 /// Reads a backup.
 ///
 /// Line ends of either kind, a byte order mark, words around the text, quotation marks before its lines and white space at their ends do
 /// not matter. The key ID is computed from the request, whose signature is verified; the first certificate is for its public key.
-/// Whether the certificates form a path is left to [`certification_path`](keyside_pki::certification_path).
+/// Whether the certificates form a path is left to [`certification_path`](keyside_pki::certification_path), and whether somebody has changed it to
+/// [`authenticate`]. The authentication key itself is not in it.
 pub fn decode(text: &str) -> Result<Enrollment, BackupError> {
     if text.len() > MAXIMUM_SIZE {
         return Err(BackupError::NotABackup);
@@ -259,6 +292,7 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         created_at: seconds(headers, CREATED_AT)?,
         application,
         encrypted_private_key: encrypted_private_key.into(),
+        authentication_key: None,
         renewal: read_renewal(blocks, &certification_request)?,
         certification_request: certification_request.into(),
         submission: read_submission(headers)?,
@@ -438,9 +472,11 @@ mod tests {
                         replaces: None,
                         device: None,
                     },
-                    encrypted_private_key: encrypted_private_key::encrypt(&clear, passphrase.expose(), rng)
+                    encrypted_private_key: encrypted_private_key::seal(&clear, passphrase.expose(), rng)
                         .unwrap()
+                        .0
                         .into(),
+                    authentication_key: None,
                     certification_request: certification_request::build(&key_pair(), &subject, "zoe@example.com", rng)
                         .unwrap()
                         .into(),

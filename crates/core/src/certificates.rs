@@ -46,6 +46,7 @@ fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
     let path = path.map(|path| Checked {
         certification_path: path.iter().map(|certificate| certificate.der().to_vec().into()).collect(),
         certificate: leaf.summary(),
+        trust_anchor_fingerprint: path.last().map(|root| root.summary().sha256_fingerprint).unwrap_or_default(),
     });
     // Sentences, so that the page does not load the words around them.
     Ok(path.map_err(|error| match error {

@@ -4,6 +4,7 @@
 //! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
 
 use keyside_pki::certificate::TbsCertificate;
+use keyside_pki::encrypted_private_key::AuthenticationKey;
 use keyside_pki::error::Error;
 use keyside_pki::key_pair::{KeyPair, key_id};
 use keyside_pki::public_key::is_same;
@@ -17,7 +18,7 @@ use crate::domain::passphrase::Passphrase;
 use crate::key_generation::KeyPairInTheMaking;
 use crate::key_generation::prime::{PUBLIC_PRIMES, Prime, prime_size};
 use crate::protocol::{
-    Answer, ChangePassphrase, Export, Failure, Generate, Generated, Job, Prove, Renew, Renewed, Searching, Stage,
+    Answer, ChangePassphrase, Export, Failure, Generate, Generated, Job, Renew, Renewed, Sealed, Searching, Stage,
 };
 
 pub mod foreign_files;
@@ -37,7 +38,6 @@ pub async fn handle(
         Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
         Job::Renew(renew_job) => renew(&renew_job, rng, primes, progress).await.map(Answer::Renewed),
-        Job::Prove(prove_job) => prove(&prove_job).map(|()| Answer::Proved),
     }
     .unwrap_or_else(Answer::Failed)
 }
@@ -96,12 +96,18 @@ fn request_and_seal(
     progress(Stage::SigningRequest);
     let request = certification_request::build(key_pair, subject, email_address, rng)?;
     progress(Stage::EncryptingKey);
-    let sealed = encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, passphrase.expose(), rng)?;
     Ok(Generated {
         key_id: key_id(&key_pair.to_subject_public_key_info()?),
-        encrypted_private_key: sealed.into(),
+        sealed: seal(key_pair, passphrase, rng)?,
         certification_request: request.into(),
     })
+}
+
+/// Seals a key under a passphrase.
+fn seal(key_pair: &KeyPair, passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<Sealed, Failure> {
+    let (sealed, authentication_key) =
+        encrypted_private_key::seal(&key_pair.to_private_key_info()?, passphrase.expose(), rng)?;
+    Ok(Sealed { encrypted_private_key: sealed.into(), authentication_key: authentication_key.to_vec().into() })
 }
 
 /// Unseals the current key, makes a new one unless the same is wanted, requests and seals it, and signs the request as the
@@ -127,11 +133,11 @@ async fn renew(
 
 /// Unseals a key that was sealed here, and makes sure that nothing of it was changed: encryption in CBC mode does not notice that. A file
 /// is made of the key pair, and not of the decrypted bytes.
-fn unseal(sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
-    let decrypted = encrypted_private_key::decrypt(&sealed.0, passphrase.expose())?;
+fn unseal(sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<(KeyPair, AuthenticationKey), Failure> {
+    let (decrypted, authentication_key) = encrypted_private_key::open(&sealed.0, passphrase.expose())?;
     let key_pair = KeyPair::from_private_key_info(&decrypted)?;
     if *key_pair.to_private_key_info()? == *decrypted {
-        Ok(key_pair)
+        Ok((key_pair, authentication_key))
     } else {
         Err(unusable("the private key was changed"))
     }
@@ -139,7 +145,7 @@ fn unseal(sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Fail
 
 /// Unseals the key of `certificate`.
 fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
-    let key_pair = unseal(sealed, passphrase)?;
+    let (key_pair, _) = unseal(sealed, passphrase)?;
     let certified = TbsCertificate::of(&certificate.0)?.subject_public_key_info;
     if is_same(&key_pair.to_subject_public_key_info()?, certified) { Ok(key_pair) } else { Err(Failure::KeyMismatch) }
 }
@@ -148,7 +154,7 @@ fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passph
 fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
     let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
     let leaf = TbsCertificate::of(&leaf.0)?;
-    let key_pair = unseal(&job.encrypted_private_key, &job.passphrase)?;
+    let (key_pair, _) = unseal(&job.encrypted_private_key, &job.passphrase)?;
     if !is_same(&key_pair.to_subject_public_key_info()?, leaf.subject_public_key_info) {
         return Err(Failure::KeyMismatch);
     }
@@ -178,25 +184,18 @@ fn pem_text(contents: &pfx::Contents<'_>, passphrase: &Passphrase, rng: &mut imp
 }
 
 /// Unseals the key and seals it anew, under another passphrase.
-fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
+fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result<Sealed, Failure> {
     // The result takes the place of the only copy: better to keep the old one than to seal a key that is damaged or another's.
-    let key_pair = unseal(&job.encrypted_private_key, &job.passphrase)?;
+    let (key_pair, _) = unseal(&job.encrypted_private_key, &job.passphrase)?;
     if key_id(&key_pair.to_subject_public_key_info()?) != job.key_id {
         return Err(Failure::KeyMismatch);
     }
     check_portable(&job.new_passphrase)?;
-    Ok(encrypted_private_key::encrypt(&key_pair.to_private_key_info()?, job.new_passphrase.expose(), rng)?.into())
+    seal(&key_pair, &job.new_passphrase, rng)
 }
 
 fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
     if passphrase.is_portable() { Ok(()) } else { Err(Failure::PassphraseNotPortable) }
-}
-
-/// Unseals the key and compares it with the request.
-fn prove(job: &Prove) -> Result<(), Failure> {
-    let requested = certification_request::subject_public_key_info(&job.certification_request.0)?;
-    let key_pair = unseal(&job.encrypted_private_key, &job.passphrase)?;
-    if is_same(&key_pair.to_subject_public_key_info()?, requested) { Ok(()) } else { Err(Failure::KeyMismatch) }
 }
 
 fn unusable(reason: impl ToString) -> Failure {
@@ -220,9 +219,9 @@ mod tests {
     use rsa::traits::{PrivateKeyParts, PublicKeyParts};
     use serde::Serialize;
 
-    use super::foreign_files::tests::{inspect_job, opened, unpack_job};
+    use super::foreign_files::tests::{inspect_job, open_backup_job, opened, unpack_job};
     use super::*;
-    use crate::protocol::{FileJob, Unpack};
+    use crate::protocol::{FileJob, OpenBackup, Unpack};
 
     const PASSPHRASE: &str = "Correct-4-horse";
     const NEW_PASSPHRASE: &str = "Battery=staple 9";
@@ -273,7 +272,7 @@ mod tests {
         let certification_path = [issued(), vec![authority().root.clone().into()]].concat();
         Export {
             format,
-            encrypted_private_key: generated().encrypted_private_key,
+            encrypted_private_key: generated().sealed.encrypted_private_key,
             certification_path,
             friendly_name: "Ada Example".into(),
             passphrase: passphrase(),
@@ -284,7 +283,7 @@ mod tests {
     fn change_job() -> ChangePassphrase {
         ChangePassphrase {
             key_id: generated().key_id,
-            encrypted_private_key: generated().encrypted_private_key,
+            encrypted_private_key: generated().sealed.encrypted_private_key,
             passphrase: passphrase(),
             new_passphrase: new_passphrase(),
         }
@@ -295,21 +294,16 @@ mod tests {
             certificate: issued().remove(0),
             subject: name("CN=Ada Example,O=Example,C=US").into(),
             email_address: "ada@example.com".into(),
-            encrypted_private_key: generated().encrypted_private_key,
+            encrypted_private_key: generated().sealed.encrypted_private_key,
             passphrase: passphrase(),
             new_key,
             new_passphrase: Some(new_passphrase()),
         }
     }
 
-    fn prove_job() -> Prove {
-        let Generated { encrypted_private_key, certification_request, .. } = generated();
-        Prove { encrypted_private_key, certification_request, passphrase: passphrase() }
-    }
-
     /// Files with the generated key, each way in which it can be written.
     pub(super) fn files_with_the_key() -> Vec<Vec<u8>> {
-        let sealed = generated().encrypted_private_key.0;
+        let sealed = generated().sealed.encrypted_private_key.0;
         let clear = encrypted_private_key::decrypt(&sealed, passphrase().expose()).unwrap();
         let pkcs1 = RsaPrivateKey::from_pkcs8_der(&clear).unwrap().to_pkcs1_der().unwrap();
         let mut files = vec![
@@ -338,7 +332,7 @@ mod tests {
     /// Every number that gives the private key away, and the private key itself.
     fn secrets() -> Vec<Vec<u8>> {
         let clear =
-            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+            encrypted_private_key::decrypt(&generated().sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
         let key = RsaPrivateKey::from_pkcs8_der(&clear).unwrap();
         let mut secrets = vec![key.d().to_be_bytes().to_vec()];
         secrets.extend(key.primes().iter().map(|prime| prime.to_be_bytes().to_vec()));
@@ -402,8 +396,6 @@ mod tests {
         let not_portable = || Passphrase::new(format!("{NEW_PASSPHRASE}\u{7}"));
         let mut answers = vec![
             Answer::Generated(generated()),
-            handled(Job::Prove(prove_job())),
-            handled(Job::Prove(Prove { passphrase: Passphrase::new("wrong".into()), ..prove_job() })),
             handled(Job::Generate(Generate { subject: b"nonsense".to_vec().into(), ..generate_job() })),
             handled(Job::Renew(renew_job(None))),
             handled(Job::Renew(Renew { passphrase: wrong(), ..renew_job(None) })),
@@ -423,6 +415,8 @@ mod tests {
         let mut file_answers = vec![
             opened(FileJob::Unpack(unpack_job())),
             opened(FileJob::Unpack(Unpack { passphrase: wrong(), ..unpack_job() })),
+            opened(FileJob::OpenBackup(open_backup_job())),
+            opened(FileJob::OpenBackup(OpenBackup { passphrase: wrong(), ..open_backup_job() })),
         ];
         for file in files_with_the_key() {
             // Damage, so that errors have something to quote.
@@ -444,7 +438,7 @@ mod tests {
     fn a_leak_would_be_noticed() {
         let secrets = secrets();
         let clear =
-            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+            encrypted_private_key::decrypt(&generated().sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
         let backwards = secrets[1].iter().rev().copied().collect::<Vec<_>>();
         let pem = pem::encode("PRIVATE KEY", &clear).unwrap().into_bytes();
         for leak in [clear.to_vec(), pem, secrets[1].clone(), backwards, PASSPHRASE.into(), NEW_PASSPHRASE.into()] {
@@ -463,7 +457,7 @@ mod tests {
             format!("{:?}", Job::Export(export)),
             format!("{:?}", Job::ChangePassphrase(change_job())),
             format!("{:?}", Job::Renew(renew_job(None))),
-            format!("{:?}", Job::Prove(prove_job())),
+            format!("{:?}", FileJob::OpenBackup(open_backup_job())),
             format!("{:?}", FileJob::Unpack(unpack_job())),
             format!("{:?}", FileJob::Inspect(inspect_job(b"nonsense", Some(passphrase())))),
         ] {
@@ -478,7 +472,8 @@ mod tests {
         assert_eq!(request.verify(), Ok(()));
         assert_eq!(request.email_addresses().unwrap(), ["ada@example.com"]);
         assert_eq!(request.subject().to_string(), "CN=Ada Example,O=Example,C=US");
-        let clear = encrypted_private_key::decrypt(&generated.encrypted_private_key.0, passphrase().expose()).unwrap();
+        let clear =
+            encrypted_private_key::decrypt(&generated.sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
         let public = KeyPair::from_private_key_info(&clear).unwrap().to_subject_public_key_info().unwrap();
         assert_eq!(request.subject_public_key_info(), public);
         assert_eq!(generated.key_id, key_id(&public));
@@ -508,7 +503,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_exported_is_named() {
-        let cut = Base64Bytes(generated().encrypted_private_key.0[..20].to_vec());
+        let cut = Base64Bytes(generated().sealed.encrypted_private_key.0[..20].to_vec());
         for job in [
             Export { certification_path: Vec::new(), ..export_job(ExportFormat::Pem) },
             Export { certification_path: vec![Base64Bytes(b"nonsense".to_vec())], ..export_job(ExportFormat::Pem) },
@@ -535,7 +530,7 @@ mod tests {
     #[test]
     fn the_pem_text_is_the_key_and_its_certification_path() {
         let clear =
-            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+            encrypted_private_key::decrypt(&generated().sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
         for (export_passphrase, opens) in [(None, passphrase()), (Some(new_passphrase()), new_passphrase())] {
             let job = Export { export_passphrase, ..export_job(ExportFormat::Pem) };
             let path: Vec<Vec<u8>> = job.certification_path.iter().map(|der| der.0.clone()).collect();
@@ -577,9 +572,15 @@ mod tests {
             panic!("the passphrase was not changed");
         };
         let clear =
-            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
-        assert_eq!(encrypted_private_key::decrypt(&changed.0, new_passphrase().expose()).unwrap(), clear);
-        assert_eq!(encrypted_private_key::decrypt(&changed.0, passphrase().expose()), Err(Error::WrongPassphrase));
+            encrypted_private_key::decrypt(&generated().sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
+        assert_eq!(
+            encrypted_private_key::decrypt(&changed.encrypted_private_key.0, new_passphrase().expose()).unwrap(),
+            clear
+        );
+        assert_eq!(
+            encrypted_private_key::decrypt(&changed.encrypted_private_key.0, passphrase().expose()),
+            Err(Error::WrongPassphrase)
+        );
     }
 
     #[test]
@@ -593,37 +594,11 @@ mod tests {
     #[test]
     fn another_key_is_not_sealed_in_its_place() {
         let other = key_pair().to_private_key_info().unwrap();
-        let sealed = encrypted_private_key::encrypt(&other, passphrase().expose(), &mut rand::rng()).unwrap();
+        let sealed = encrypted_private_key::seal(&other, passphrase().expose(), &mut rand::rng()).unwrap().0;
         let job = ChangePassphrase { encrypted_private_key: sealed.into(), ..change_job() };
         assert_eq!(failure(Job::ChangePassphrase(job)), Failure::KeyMismatch);
-        let cut = Base64Bytes(generated().encrypted_private_key.0[..20].to_vec());
+        let cut = Base64Bytes(generated().sealed.encrypted_private_key.0[..20].to_vec());
         let failure = failure(Job::ChangePassphrase(ChangePassphrase { encrypted_private_key: cut, ..change_job() }));
         assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
-    }
-
-    #[test]
-    fn a_passphrase_is_proved_on_its_own_key_alone() {
-        assert!(matches!(handled(Job::Prove(prove_job())), Answer::Proved));
-        for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
-            let passphrase = Passphrase::new(wrong.into());
-            assert_eq!(failure(Job::Prove(Prove { passphrase, ..prove_job() })), Failure::WrongPassphrase);
-        }
-        let rng = &mut rand::rng();
-        let subject = name("CN=Ada Example,O=Example,C=US");
-        let other = certification_request::build(&key_pair(), &subject, "ada@example.com", rng).unwrap();
-        let other = Prove { certification_request: other.into(), ..prove_job() };
-        assert_eq!(failure(Job::Prove(other)), Failure::KeyMismatch);
-    }
-
-    #[test]
-    fn what_cannot_be_proved_is_named() {
-        let nonsense = || Base64Bytes(b"nonsense".to_vec());
-        for job in [
-            Prove { encrypted_private_key: nonsense(), ..prove_job() },
-            Prove { certification_request: nonsense(), ..prove_job() },
-        ] {
-            let failure = failure(Job::Prove(job));
-            assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
-        }
     }
 }

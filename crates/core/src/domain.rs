@@ -8,6 +8,7 @@ pub mod email_address;
 pub mod enrollment;
 pub mod file_format;
 pub mod file_name;
+pub mod guessable_passphrase;
 pub mod hexadecimal;
 pub mod key_size;
 pub mod passphrase;

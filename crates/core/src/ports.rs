@@ -13,8 +13,8 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
 use crate::inspection::Inspection;
 use crate::protocol::{
-    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, Prove, Renew, Renewed, Stage,
-    Unpack, Unpacked,
+    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, OpenBackup, Renew, Renewed,
+    Sealed, Stage, Unpack, Unpacked,
 };
 
 #[cfg(test)]
@@ -127,14 +127,12 @@ pub trait KeyWorker {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError>;
     /// Makes a file of key and certificate; returns its bytes.
     async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError>;
-    /// Seals a key under another passphrase; returns the EncryptedPrivateKeyInfo, DER.
-    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError>;
+    /// Seals a key under another passphrase.
+    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Sealed, WorkerError>;
     /// Makes a request for a renewal.
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError>;
     /// Takes keys and certificates out of a file, what ends last first; at least one.
     async fn unpack(&self, job: Unpack) -> Result<Vec<Unpacked>, WorkerError>;
-    /// Proves that a passphrase opens a key, and that the key is a request's.
-    async fn prove(&self, job: Prove) -> Result<(), WorkerError>;
     /// Tells what is in a file.
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError>;
     /// Checks a certificate that was issued; the inner error tells that there is no path from it.
@@ -143,8 +141,10 @@ pub trait KeyWorker {
     async fn summarize(&self, certificate: Base64Bytes) -> Result<CertificateSummary, WorkerError>;
     /// Makes a certs-only SignedData, DER, of certificates.
     async fn certs_only(&self, certificates: Vec<Base64Bytes>) -> Result<Vec<u8>, WorkerError>;
-    /// Reads a backup.
+    /// Reads a backup, without its passphrase.
     async fn read_backup(&self, file: Base64Bytes) -> Result<Enrollment, WorkerError>;
+    /// Opens the key in a backup, and makes sure that the backup is as it was saved.
+    async fn open_backup(&self, job: OpenBackup) -> Result<Enrollment, WorkerError>;
     /// Writes a backup, and sees that it can be read.
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError>;
 }

@@ -45,8 +45,6 @@ pub enum Job {
     ChangePassphrase(ChangePassphrase),
     /// Make a request for a renewal.
     Renew(Renew),
-    /// Prove that a passphrase opens a key.
-    Prove(Prove),
 }
 
 /// What the page asks of the inspector.
@@ -58,8 +56,10 @@ pub enum FileJob {
     Inspect(Inspect),
     /// Make a certs-only SignedData (RFC 8551, section 3.8) of these certificates, each DER: its DER, [`Base64Bytes`].
     CertsOnly(Vec<Base64Bytes>),
-    /// Read a [`backup`](crate::backup): the [`Enrollment`]. Nothing is proved of the passphrase yet.
+    /// Read a [`backup`](crate::backup): the [`Enrollment`]. Nothing is proved of it yet.
     ReadBackup(Base64Bytes),
+    /// Open the key in a backup, which proves the passphrase, and authenticate the rest: the [`Enrollment`].
+    OpenBackup(OpenBackup),
     /// Write a backup of an enrollment, and see that it can be read: the text, a [`String`].
     WriteBackup(Box<Enrollment>),
 }
@@ -148,13 +148,11 @@ pub struct Unpack {
     pub key_passphrase: Option<Passphrase>,
 }
 
-/// Unseal the private key and compare it with the request: proof that the passphrase opens it, and that it is the request's.
+/// Unseal the private key in a backup, and make sure that it is the request's and that nobody has changed the backup.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Prove {
-    /// The sealed private key, DER.
-    pub encrypted_private_key: Base64Bytes,
-    /// The CertificationRequest whose key it should be, DER.
-    pub certification_request: Base64Bytes,
+pub struct OpenBackup {
+    /// The backup.
+    pub file: Base64Bytes,
     /// What the key should be sealed under.
     pub passphrase: Passphrase,
 }
@@ -236,12 +234,10 @@ pub enum Answer {
     Generated(Generated),
     /// [`Job::Export`] is done: the file's bytes.
     Exported(Base64Bytes),
-    /// [`Job::ChangePassphrase`] is done: the PKCS#8 EncryptedPrivateKeyInfo under the new passphrase, DER.
-    PassphraseChanged(Base64Bytes),
+    /// [`Job::ChangePassphrase`] is done: the key under the new passphrase.
+    PassphraseChanged(Sealed),
     /// [`Job::Renew`] is done.
     Renewed(Renewed),
-    /// [`Job::Prove`] is done: the passphrase opens the key, and the key is the request's.
-    Proved,
     /// The job cannot be done.
     Failed(Failure),
 }
@@ -271,6 +267,17 @@ pub struct Checked {
     pub certification_path: Vec<Base64Bytes>,
     /// The leaf's particulars.
     pub certificate: CertificateSummary,
+    /// The SHA-256 of the trust anchor, in lowercase hexadecimal.
+    pub trust_anchor_fingerprint: String,
+}
+
+/// A sealed private key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// PKCS#8 EncryptedPrivateKeyInfo, DER.
+    pub encrypted_private_key: Base64Bytes,
+    /// See [`Enrollment::authentication_key`](crate::domain::enrollment::Enrollment::authentication_key).
+    pub authentication_key: Base64Bytes,
 }
 
 /// A sealed key pair and its request.
@@ -278,8 +285,8 @@ pub struct Checked {
 pub struct Generated {
     /// See [`Enrollment::key_id`](crate::domain::enrollment::Enrollment::key_id).
     pub key_id: String,
-    /// PKCS#8 EncryptedPrivateKeyInfo, DER.
-    pub encrypted_private_key: Base64Bytes,
+    /// The private half.
+    pub sealed: Sealed,
     /// PKCS#10 CertificationRequest, DER.
     pub certification_request: Base64Bytes,
 }
@@ -298,7 +305,7 @@ pub struct Renewed {
 pub struct Unpacked {
     /// The certificate, DER.
     pub certificate: Base64Bytes,
-    /// PKCS#8 EncryptedPrivateKeyInfo, DER.
+    /// PKCS#8 EncryptedPrivateKeyInfo, DER. The key moves on at once, into a record of its own.
     pub encrypted_private_key: Base64Bytes,
 }
 

@@ -71,7 +71,7 @@ mod tests {
 }
 
 #[cfg(test)]
-mod testing {
+pub(crate) mod testing {
     //! What the tests of several use cases share.
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
@@ -99,7 +99,7 @@ mod testing {
         Wanted { format: ExportFormat::Pkcs12(Profile::Modern), passphrase: None }
     }
 
-    pub(super) fn application() -> Application {
+    pub(crate) fn application() -> Application {
         Application {
             certificate_type: certificate_type().id,
             certificate_type_name: certificate_type().name,

@@ -3,6 +3,9 @@
 //! PBES2 (RFC 8018, section 6.2) with scrypt (RFC 7914) and AES-256 in CBC mode. N = 2^14, r = 8, p = 5 is the strongest of
 //! OWASP's equals that `openssl pkcs8` still reads, so that nobody is locked in. Java and GnuTLS know no scrypt: a key that
 //! leaves for other programs is encrypted with PBKDF2 instead.
+//!
+//! scrypt gives as many bytes as one likes: those after the key of AES-256 are a second key, of HMAC-SHA-256. It authenticates what is kept with
+//! the private key, and says nothing about the first.
 
 use der::Decode;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
@@ -11,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::password_based_encryption::{self, Budget, Encryption, Secret};
-use super::pbes2::{Derivation, Scheme};
+use super::pbes2::{Derivation, KEY_SIZE, Scheme};
 use crate::element::{Elements, OCTET_STRING, SEQUENCE, element};
 
 const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
@@ -21,9 +24,31 @@ const SCRYPT: Derivation = Derivation::Scrypt { n: 1 << 14, r: 8, p: 5 };
 /// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
 
-/// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER.
-pub fn encrypt(private_key_info: &[u8], passphrase: &str, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
-    encrypt_with(&Scheme::new(SCRYPT, rng), private_key_info, passphrase)
+/// What authenticates the things that are kept with a private key: a key of HMAC-SHA-256, wiped when dropped.
+pub type AuthenticationKey = Zeroizing<[u8; KEY_SIZE]>;
+
+/// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER, and the key that was derived beside the encrypting one.
+pub fn seal(
+    private_key_info: &[u8],
+    passphrase: &str,
+    rng: &mut impl CryptoRng,
+) -> Result<(Vec<u8>, AuthenticationKey), Error> {
+    let scheme = Scheme::new(SCRYPT, rng);
+    let (key, authentication_key) = two_keys(&scheme, passphrase)?;
+    Ok((encode(&scheme, &scheme.encrypt_with(&key, private_key_info)), authentication_key))
+}
+
+/// Derives the key that encrypts, and the one that authenticates.
+fn two_keys(scheme: &Scheme, passphrase: &str) -> Result<(Zeroizing<[u8; KEY_SIZE]>, AuthenticationKey), Error> {
+    let mut keys = Zeroizing::new([[0; KEY_SIZE]; 2]);
+    scheme.derive(passphrase.as_bytes(), keys.as_flattened_mut())?;
+    let [key, authentication_key] = &*keys;
+    Ok((Zeroizing::new(*key), Zeroizing::new(*authentication_key)))
+}
+
+/// The EncryptedPrivateKeyInfo, DER.
+fn encode(scheme: &Scheme, encrypted: &[u8]) -> Vec<u8> {
+    element(SEQUENCE, &[&scheme.encode(), &element(OCTET_STRING, &[encrypted])])
 }
 
 /// Encrypts a PrivateKeyInfo under a passphrase, for other programs: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode. Returns DER.
@@ -39,20 +64,30 @@ pub fn encrypt_for_export(
 
 /// Encrypts a PrivateKeyInfo with `scheme`. Returns DER.
 fn encrypt_with(scheme: &Scheme, private_key_info: &[u8], passphrase: &str) -> Result<Vec<u8>, Error> {
-    let encrypted = scheme.encrypt(passphrase.as_bytes(), private_key_info)?;
-    Ok(element(SEQUENCE, &[&scheme.encode(), &element(OCTET_STRING, &[&encrypted])]))
+    Ok(encode(scheme, &scheme.encrypt(passphrase.as_bytes(), private_key_info)?))
 }
 
-/// Decrypts an EncryptedPrivateKeyInfo that was encrypted here. Returns the PrivateKeyInfo in the clear, wiped when dropped.
+/// Decrypts an EncryptedPrivateKeyInfo that was encrypted here. Returns the PrivateKeyInfo in the clear, wiped when dropped, and the key that
+/// was derived beside the encrypting one.
 ///
 /// Its costs are bounded: it may have come back in a backup, which anybody can have changed.
-pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn open(
+    encrypted_private_key_info: &[u8],
+    passphrase: &str,
+) -> Result<(Zeroizing<Vec<u8>>, AuthenticationKey), Error> {
     let malformed = Error::malformed(STRUCTURE);
     let mut info = Elements::within(SEQUENCE, encrypted_private_key_info).map_err(&malformed)?;
     let algorithm = info.next_sequence().map_err(&malformed)?;
     let encrypted = info.next(OCTET_STRING).map_err(&malformed)?;
     info.finish().map_err(&malformed)?;
-    check_private_key_info(Scheme::decode(algorithm)?.decrypt(passphrase.as_bytes(), encrypted)?)
+    let scheme = Scheme::decode(algorithm)?;
+    let (key, authentication_key) = two_keys(&scheme, passphrase)?;
+    Ok((check_private_key_info(scheme.decrypt_with(&key, encrypted)?)?, authentication_key))
+}
+
+/// The same without the key that authenticates.
+pub fn decrypt(encrypted_private_key_info: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    open(encrypted_private_key_info, passphrase).map(|(clear, _)| clear)
 }
 
 /// Decrypts an EncryptedPrivateKeyInfo from elsewhere, within a budget that it shares with others.
@@ -100,7 +135,7 @@ mod tests {
     #[test]
     fn a_key_comes_back_under_its_passphrase_alone() {
         let clear = key_pair().to_private_key_info().unwrap();
-        let sealed = encrypt(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let sealed = seal(&clear, PASSPHRASE, &mut rand::rng()).unwrap().0;
         assert_eq!(decrypt(&sealed, PASSPHRASE).unwrap(), clear);
         for wrong in ["correct-4-horse", "Correct-4-horse ", ""] {
             assert_eq!(decrypt(&sealed, wrong), Err(Error::WrongPassphrase));
@@ -108,10 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn the_key_that_authenticates_comes_back_under_the_passphrase() {
+        let clear = key_pair().to_private_key_info().unwrap();
+        let (sealed, authentication_key) = seal(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        assert_eq!(open(&sealed, PASSPHRASE).unwrap(), (clear, authentication_key.clone()));
+        let info = EncryptedPrivateKeyInfoOwned::from_der(&sealed).unwrap();
+        let Kdf::Scrypt(costs) = &info.encryption_algorithm.pbes2().unwrap().kdf else { unreachable!() };
+        let params = scrypt::Params::new(14, 8, 5).unwrap();
+        let mut keys = [0; 64];
+        scrypt::scrypt(PASSPHRASE.as_bytes(), costs.salt.as_bytes(), &params, &mut keys).unwrap();
+        assert_eq!(keys[32..], authentication_key[..], "it is the second half of what scrypt gives");
+    }
+
+    #[test]
     fn the_same_key_never_looks_the_same() {
         let clear = key_pair().to_private_key_info().unwrap();
-        let seal = || encrypt(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
-        assert_ne!(seal(), seal());
+        let sealed = || seal(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let (one, other) = (sealed(), sealed());
+        assert!(one.0 != other.0 && one.1 != other.1);
         let export = || encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
         assert_ne!(export(), export());
     }
@@ -150,7 +199,7 @@ mod tests {
     #[test]
     fn damaged_bytes_are_an_error() {
         let clear = key_pair().to_private_key_info().unwrap();
-        let sealed = encrypt(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let sealed = seal(&clear, PASSPHRASE, &mut rand::rng()).unwrap().0;
         for length in [0, 1, 20, sealed.len() - 1] {
             assert!(decrypt(&sealed[..length], PASSPHRASE).is_err());
         }

@@ -26,8 +26,8 @@ pub(super) const SCRYPT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.
 pub(super) const HMAC_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
 pub(super) const HMAC_WITH_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 pub(super) const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
-/// A key of AES-256 in bytes.
-const KEY_SIZE: usize = 32;
+/// A key of AES-256, and one of HMAC-SHA-256, in bytes.
+pub(super) const KEY_SIZE: usize = 32;
 /// A block of AES in bytes.
 const IV_SIZE: usize = 16;
 /// Salt in bytes.
@@ -140,34 +140,38 @@ impl Scheme {
 
     /// Encrypts `clear` under `passphrase`.
     pub(super) fn encrypt(&self, passphrase: &[u8], clear: &[u8]) -> Result<Vec<u8>, Error> {
-        let key = self.key(passphrase)?;
-        Ok(cbc::Encryptor::<Aes256Enc>::new(&(*key).into(), &self.iv.into()).encrypt_padded_vec::<Pkcs7>(clear))
+        let mut key = Zeroizing::new([0; KEY_SIZE]);
+        self.derive(passphrase, &mut *key)?;
+        Ok(self.encrypt_with(&key, clear))
     }
 
-    /// Decrypts. Ciphertext whose padding is wrong is [`Error::WrongPassphrase`].
-    pub(super) fn decrypt(&self, passphrase: &[u8], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let key = self.key(passphrase)?;
-        cbc::Decryptor::<Aes256Dec>::new(&(*key).into(), &self.iv.into())
+    /// Encrypts `clear` with a key that [`Self::derive`] gave.
+    pub(super) fn encrypt_with(&self, key: &[u8; KEY_SIZE], clear: &[u8]) -> Vec<u8> {
+        cbc::Encryptor::<Aes256Enc>::new(key.into(), &self.iv.into()).encrypt_padded_vec::<Pkcs7>(clear)
+    }
+
+    /// Decrypts with a key that [`Self::derive`] gave. Ciphertext whose padding is wrong is [`Error::WrongPassphrase`].
+    pub(super) fn decrypt_with(&self, key: &[u8; KEY_SIZE], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        cbc::Decryptor::<Aes256Dec>::new(key.into(), &self.iv.into())
             .decrypt_padded_vec::<Pkcs7>(encrypted)
             .map(Zeroizing::new)
             .map_err(|_| Error::WrongPassphrase)
     }
 
-    /// Derives the key, within bounds.
-    fn key(&self, passphrase: &[u8]) -> Result<Zeroizing<[u8; KEY_SIZE]>, Error> {
-        let mut key = Zeroizing::new([0; KEY_SIZE]);
+    /// Fills `keys` with what is derived of `passphrase`, within bounds. The first [`KEY_SIZE`] bytes are the same for each length.
+    pub(super) fn derive(&self, passphrase: &[u8], keys: &mut [u8]) -> Result<(), Error> {
         let mut budget = Budget::default();
         match self.derivation {
             Derivation::Scrypt { n, r, p } => {
                 budget.spend_on_scrypt(n.into(), r.into(), p.into())?;
-                scrypt(passphrase, &self.salt, n, r, p, &mut *key)?;
+                scrypt(passphrase, &self.salt, n, r, p, keys)
             }
             Derivation::Pbkdf2 { iterations } => {
-                budget.spend(iterations.into())?;
-                pbkdf2_hmac::<Sha256>(passphrase, &self.salt, iterations, &mut *key);
+                budget.spend(u64::from(iterations) * keys.len().div_ceil(KEY_SIZE) as u64)?;
+                pbkdf2_hmac::<Sha256>(passphrase, &self.salt, iterations, keys);
+                Ok(())
             }
         }
-        Ok(key)
     }
 }
 
@@ -204,8 +208,13 @@ mod tests {
             let other = EncryptionScheme::from_der(&scheme.encode()).unwrap();
             assert_eq!(other.decrypt("Correct-4-horse", &encrypted).unwrap(), CLEAR);
             assert_eq!(other.to_der().unwrap(), scheme.encode());
-            assert_eq!(*decode(&scheme.encode()).unwrap().decrypt(b"Correct-4-horse", &encrypted).unwrap(), CLEAR);
-            assert_eq!(scheme.decrypt(b"wrong", &encrypted), Err(Error::WrongPassphrase));
+            let decrypted = |passphrase| {
+                let (scheme, mut key) = (decode(&scheme.encode()).unwrap(), [0; KEY_SIZE]);
+                scheme.derive(passphrase, &mut key).unwrap();
+                scheme.decrypt_with(&key, &encrypted)
+            };
+            assert_eq!(*decrypted(b"Correct-4-horse").unwrap(), CLEAR);
+            assert_eq!(decrypted(b"wrong"), Err(Error::WrongPassphrase));
         }
     }
 

@@ -60,21 +60,25 @@ pub struct CertificationAuthority {
 /// The certification authority, made once for all tests of a run.
 pub fn authority() -> &'static CertificationAuthority {
     static AUTHORITY: OnceLock<CertificationAuthority> = OnceLock::new();
-    AUTHORITY.get_or_init(|| {
+    AUTHORITY.get_or_init(CertificationAuthority::new)
+}
+
+impl CertificationAuthority {
+    /// A new one, with the names of [`authority`] and keys of its own.
+    #[allow(clippy::new_without_default, reason = "two are never the same")]
+    pub fn new() -> Self {
         let root_key = new_key_pair();
         let issuing_key = new_key_pair();
         let root_profile = Profile { subject: root_name(), issuer: root_name(), is_ca: true };
         let issuing_profile = Profile { subject: issuing_name(), issuer: root_name(), is_ca: true };
         let (from, until) = (NOW - YEAR, NOW + 20 * YEAR);
-        CertificationAuthority {
+        Self {
             root: sign(root_profile, &root_key, &spki_of(&root_key), from, until),
             issuing: sign(issuing_profile, &root_key, &spki_of(&issuing_key), from, until),
             issuing_key,
         }
-    })
-}
+    }
 
-impl CertificationAuthority {
     /// A user's certificate, DER. `spki` is a SubjectPublicKeyInfo, DER.
     pub fn certify(&self, subject: Name, spki: impl AsRef<[u8]>, not_before: u64, not_after: u64) -> Vec<u8> {
         let profile = Profile { subject, issuer: issuing_name(), is_ca: false };

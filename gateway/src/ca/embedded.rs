@@ -543,7 +543,7 @@ fn encode_key(key: &KeyPair, passphrase: Option<&Passphrase>) -> Result<Zeroizin
     let clear = key.to_private_key_info()?;
     let text = match passphrase {
         Some(passphrase) => {
-            let encrypted = encrypted_private_key::encrypt(&clear, passphrase.expose(), &mut rand::rng())?;
+            let (encrypted, _) = encrypted_private_key::seal(&clear, passphrase.expose(), &mut rand::rng())?;
             pem::encode(ENCRYPTED_PRIVATE_KEY, &encrypted)?
         }
         None => pem::encode(PRIVATE_KEY, &clear)?,

@@ -8,19 +8,27 @@ use keyside_core::domain::user_agent::takes_aes;
 use keyside_core::ports::{Clock, KeyStore};
 use keyside_core::service::collect::{self, CollectError, Collected, Wanted};
 use keyside_pki::pfx::Profile;
-use leptos::ev::SubmitEvent;
-use leptos::html;
+use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_query_map;
 
-use crate::ui::backup::{BackUp, RestorePanel};
-use crate::ui::components::{self, CertificateParticulars, MessageBox, PageHeading, ShowPassphrase, focus_soon};
+use crate::ui::back_up::BackUp;
+use crate::ui::components::{
+    self, CertificateParticulars, MessageBox, NotComparedNote, PageHeading, focus, focus_soon,
+};
 use crate::ui::context::Context;
-use crate::ui::form::{AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary};
+use crate::ui::form::{
+    AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary, Fault, TextField,
+};
 use crate::ui::format::date_and_time;
+use crate::ui::key_making::Stoppable;
 use crate::ui::links::Link;
 use crate::ui::messages::{self, Message};
+use crate::ui::restore::RestorePanel;
+
+/// The passphrase's field, by the id of its element.
+const PASSPHRASE: &str = "collect-passphrase";
 
 /// How collecting goes.
 #[derive(Clone)]
@@ -50,10 +58,12 @@ fn CollectRequest(
     let passphrase = RwSignal::new(String::new());
     let passphrase_missing = RwSignal::new(false);
     let progress = RwSignal::new(Progress::Idle);
-    let passphrase_field: NodeRef<html::Input> = NodeRef::new();
-    let shown = RwSignal::new(false);
     let format = RwSignal::new(ExportFormat::Pkcs12(recommended()));
     let another = AnotherPassphrase::new();
+    let faults = Memo::new(move |_| {
+        let missing = passphrase_missing.get().then(|| (PASSPHRASE, "Enter the pickup passphrase.".to_owned()));
+        missing.into_iter().chain(another.faults.get()).collect::<Vec<Fault>>()
+    });
     let held: RwSignal<Vec<Enrollment>> = RwSignal::default();
     // Whoever has begun to type an ID does not have another one put into it.
     let id_touched = RwSignal::new(false);
@@ -82,35 +92,42 @@ fn CollectRequest(
         held.with(|held| held.iter().find(|enrollment| enrollment.has_transaction_id(id)).cloned())
     });
 
+    let collecting = Stoppable::new();
+    let cancel = move |_: MouseEvent| {
+        collecting.stop();
+        progress.set(Progress::Idle);
+    };
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if matches!(progress.get_untracked(), Progress::Busy) {
             return;
         }
-        let another_is_right = another.attempt();
-        passphrase_missing.set(passphrase.with_untracked(String::is_empty));
-        if passphrase_missing.get_untracked() {
-            if let Some(field) = passphrase_field.get_untracked() {
-                let _ = field.focus();
-            }
-            return;
+        if let Some(Enrollment { application, .. }) = whose.get_untracked() {
+            another.is_about(&application.common_name, &application.email_address);
         }
-        if !another_is_right {
-            focus_soon("error-summary");
+        another.attempt();
+        passphrase_missing.set(passphrase.with_untracked(String::is_empty));
+        if !faults.with_untracked(Vec::is_empty) {
+            if passphrase_missing.get_untracked() {
+                focus(PASSPHRASE);
+            } else {
+                focus_soon("error-summary");
+            }
             return;
         }
         progress.set(Progress::Busy);
         spawn_local(async move {
-            let outcome = collect::collect(
+            let (authority, id) = (context.authority(), transaction_id.get_untracked());
+            let collecting_it = collect::collect(
                 &context.workers,
                 &context.store,
-                &context.authority(),
+                &authority,
                 &context.clock,
-                &transaction_id.get_untracked(),
+                &id,
                 Passphrase::new(passphrase.get_untracked()),
                 Wanted { format: format.get_untracked(), passphrase: another.typed() },
-            )
-            .await;
+            );
+            let Some(outcome) = collecting.run(collecting_it).await else { return };
             let _ = progress.try_set(match outcome {
                 Ok(collected) => {
                     passphrase.try_set(String::new());
@@ -140,6 +157,9 @@ fn CollectRequest(
                     <div class="message wait" role="status">
                         <p>"Fetching the certificate, checking it, and packing it with your key…"</p>
                         <progress aria-label="Collecting"></progress>
+                        <p class="actions">
+                            <button type="button" class="secondary" on:click=cancel>"Cancel"</button>
+                        </p>
                     </div>
                 }
                     .into_any()
@@ -170,7 +190,7 @@ fn CollectRequest(
             }
             Progress::Done(collected) => view! { <Done collected=*collected/> }.into_any(),
         }}
-        <ErrorSummary faults=another.faults/>
+        <ErrorSummary faults/>
         <form on:submit=submit novalidate class="card">
             <div class="field">
                 <label for="collect-id">"Transaction ID"</label>
@@ -203,41 +223,15 @@ fn CollectRequest(
                     }}
                 </p>
             </div>
-            <div class="field">
-                <label for="collect-passphrase">"Pickup Passphrase"</label>
-                <p class="hint" id="collect-passphrase-hint">
-                    "The one that you chose when you registered. It stays in this browser, and it will also open the file."
-                </p>
-                {move || {
-                    passphrase_missing
-                        .get()
-                        .then(|| {
-                            view! {
-                                <p class="field-error" id="collect-passphrase-error">
-                                    "Enter the pickup passphrase."
-                                </p>
-                            }
-                        })
-                }}
-                <input
-                    id="collect-passphrase"
-                    type=move || if shown.get() { "text" } else { "password" }
-                    autocomplete="current-password"
-                    spellcheck="false"
-                    autocapitalize="off"
-                    aria-describedby=move || {
-                        if passphrase_missing.get() {
-                            "collect-passphrase-error collect-passphrase-hint"
-                        } else {
-                            "collect-passphrase-hint"
-                        }
-                    }
-                    aria-invalid=move || passphrase_missing.get().then_some("true")
-                    node_ref=passphrase_field
-                    bind:value=passphrase
-                />
-                <ShowPassphrase of="Pickup Passphrase" shown/>
-            </div>
+            <TextField
+                id=PASSPHRASE
+                label="Pickup Passphrase"
+                hint="The one that you chose when you registered. It stays in this browser, and it will also open the file."
+                input_type="password"
+                autocomplete="current-password"
+                value=passphrase
+                faults
+            />
             <Formats chosen=format/>
             <AnotherPassphraseFields another words=FILE_PASSPHRASE/>
             <p class="actions">
@@ -320,8 +314,12 @@ fn Done(collected: Collected) -> impl IntoView {
     let file_name = collected.file_name(badge.as_deref());
     let message = Message {
         title: "Your certificate is ready".into(),
-        way_out: "It belongs to your key and leads to the configured certification authority. Download the file, then import it where you need it; it opens with the passphrase that you gave it, which is your pickup passphrase unless you chose another.".into(),
+        way_out: format!(
+            "It belongs to your key{}. Download the file, then import it where you need it; it opens with the passphrase that you gave it, which is your pickup passphrase unless you chose another.",
+            if collected.not_compared.is_none() { " and leads to the configured certification authority" } else { "" },
+        ),
     };
+    let not_compared = collected.not_compared.clone().map(|not_compared| view! { <NotComparedNote not_compared/> });
     let outcome = RwSignal::new("");
     let name = file_name.clone();
     let (media_type, kind) = (collected.format.media_type(), collected.format.abbreviation());
@@ -344,6 +342,7 @@ fn Done(collected: Collected) -> impl IntoView {
     };
     view! {
         <MessageBox message kind="done">
+            {not_compared}
             <p class="actions">
                 <button type="button" on:click=save>"Download " {kind}</button>
                 <span class="quiet">{file_name}</span>

@@ -1,6 +1,6 @@
 //! Help: what each step means, what is stored where, and what to do when something is lost.
 
-use crate::ui::links::Link;
+use crate::ui::links::{Link, OutwardLink};
 use leptos::prelude::*;
 
 use crate::ui::components::PageHeading;
@@ -131,7 +131,7 @@ pub fn Help() -> impl IntoView {
                                     .links
                                     .into_iter()
                                     .map(|link| {
-                                        view! { <li><a href=link.url rel="noopener">{link.text}</a></li> }
+                                        view! { <li><OutwardLink href=link.url text=link.text/></li> }
                                     })
                                     .collect_view()}
                             </ul>

@@ -12,7 +12,7 @@ use leptos_router::hooks::use_query_map;
 use crate::ui::components::{Copyable, PageHeading};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};
-use crate::ui::links::Link;
+use crate::ui::links::{Link, is_outward};
 use crate::ui::messages;
 
 /// The page.
@@ -399,7 +399,7 @@ fn Proof(check: Memo<Option<String>>) -> impl IntoView {
     view! {
         <section aria-labelledby="proof">
             <h2 id="proof">"Prove that it works"</h2>
-            {move || match check.get() {
+            {move || match check.get().filter(|url| is_outward(url)) {
                 Some(url) => {
                     view! {
                         <p>

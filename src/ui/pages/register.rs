@@ -19,6 +19,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::browser::draft::{self, Draft};
+use crate::browser::storage;
 use crate::browser::worker_client::Prepared;
 use crate::ui::components::{MessageBox, PageHeading, Preflight, Step, StepTrail, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
@@ -218,7 +219,9 @@ impl Form {
             faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
         }
         let (passphrase, confirmation) = (self.passphrase.get(), self.confirmation.get());
-        faults.extend(form::passphrase_faults(policy, (PASSPHRASE, &passphrase), (CONFIRMATION, &confirmation)));
+        let about = [self.common_name.get(), self.email_address.get()];
+        let typed = [(PASSPHRASE, &*passphrase), (CONFIRMATION, &*confirmation)];
+        faults.extend(form::passphrase_faults(policy, &about, typed));
         faults
     }
 }
@@ -288,6 +291,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         let navigate = navigate.clone();
         stage.set(Stage::GeneratingKeyPair(Searching::default()));
         progress.set(Progress::Preparing);
+        storage::ask_for_persistence();
         spawn_local(async move {
             // Before the long part: whatever happens to the browser in it, what was typed is there afterwards.
             let _ = draft::save(&untrack(|| form.draft())).await;

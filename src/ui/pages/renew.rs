@@ -17,6 +17,7 @@ use leptos_router::hooks::use_params_map;
 use web_sys::File;
 use zeroize::Zeroizing;
 
+use crate::browser::storage;
 use crate::browser::worker_client::Prepared;
 use crate::ui::components::{MessageBox, PageHeading, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
@@ -298,6 +299,7 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
     let key_size = RwSignal::new(KeySize::default());
     let same_key = RwSignal::new(false);
     let another = AnotherPassphrase::new();
+    another.is_about(&renewable.common_name, &renewable.email_address);
     let attempted = RwSignal::new(false);
     let present_faults = Memo::new(move |_| -> Vec<Fault> {
         if !attempted.get() || another.is_wanted() {
@@ -308,7 +310,11 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
         let unmet: Vec<String> =
             passphrase.with(|text| policy.unmet(text)).into_iter().map(|rule| messages::rule(rule, policy)).collect();
         match unmet.as_slice() {
-            [] => Vec::new(),
+            [] => passphrase
+                .with(|text| another.guess(text))
+                .map(|guess| (PASSPHRASE, messages::guess_at_present_passphrase(guess)))
+                .into_iter()
+                .collect(),
             _ if passphrase.with(String::is_empty) => {
                 vec![(PASSPHRASE, "Enter the passphrase of the current certificate.".into())]
             }
@@ -347,6 +353,7 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
             new_key: (!same_key.get_untracked()).then(|| key_size.get_untracked()),
             new_passphrase: another.typed(),
         };
+        storage::ask_for_persistence();
         let (renewable, go) = (renewable.clone(), go.clone());
         stage.set(Stage::GeneratingKeyPair(Searching::default()));
         progress.set(Progress::Working);

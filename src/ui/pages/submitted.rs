@@ -10,7 +10,7 @@ use leptos::task::spawn_local_scoped_with_cancellation;
 use leptos_router::hooks::use_params_map;
 
 use crate::browser::file_url;
-use crate::ui::backup::BackUp;
+use crate::ui::back_up::BackUp;
 use crate::ui::components::{self, MessageBox, PageHeading, StandingMark, Step, StepTrail};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};

@@ -9,6 +9,7 @@ use leptos::task::spawn_local;
 
 use crate::ui::components::{self, AnswerMissing, CertificateParticulars, PageHeading};
 use crate::ui::context::Context;
+use crate::ui::links::OutwardLink;
 
 /// The trust page.
 #[component]
@@ -162,7 +163,7 @@ fn Documents(documents: Vec<Document>) -> impl IntoView {
                         .map(|document| {
                             view! {
                                 <li>
-                                    <a href=document.url rel="noopener">{document.title}</a>
+                                    <OutwardLink href=document.url text=document.title/>
                                     <span class="quiet">{document.kind.map(kind)}</span>
                                 </li>
                             }

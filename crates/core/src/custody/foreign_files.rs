@@ -4,17 +4,19 @@
 
 use keyside_pki::password_based_encryption::Budget;
 use keyside_pki::pfx::{Identity, IdentityError};
-use keyside_pki::{certs_only, encrypted_private_key, file, pfx};
+use keyside_pki::public_key::is_same;
+use keyside_pki::{certification_request, certs_only, encrypted_private_key, file, pfx};
 use rand::CryptoRng;
+use zeroize::Zeroizing;
 
-use super::unusable;
+use super::{unseal, unusable};
 use crate::backup::{self, BackupError};
 use crate::certificates::read_all;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::passphrase::Passphrase;
 use crate::inspection::{self, InspectError, Inspection, Surroundings};
-use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, Unpack, Unpacked};
+use crate::protocol::{Failure, FileAnswer, FileJob, Inspect, OpenBackup, Unpack, Unpacked};
 
 /// Does a job and gives the answer.
 pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
@@ -22,7 +24,8 @@ pub fn handle(job: FileJob, rng: &mut impl CryptoRng) -> FileAnswer {
         FileJob::Unpack(job) => FileAnswer::of(unpack(&job, rng)),
         FileJob::Inspect(job) => FileAnswer::of(inspect(&job)),
         FileJob::CertsOnly(certificates) => FileAnswer::of(certs_only(&certificates)),
-        FileJob::ReadBackup(file) => FileAnswer::of(read_backup(&file)),
+        FileJob::ReadBackup(file) => FileAnswer::of(read_backup(&file).map(|(_, enrollment)| enrollment)),
+        FileJob::OpenBackup(job) => FileAnswer::of(open_backup(&job)),
         FileJob::WriteBackup(enrollment) => FileAnswer::of(write_backup(&enrollment)),
     }
 }
@@ -44,7 +47,7 @@ fn unpack(job: &Unpack, rng: &mut impl CryptoRng) -> Result<Vec<Unpacked>, Failu
     })?;
     let seal = |identity: &Identity<'_>| {
         let private_key_info = identity.key_pair.to_private_key_info()?;
-        let sealed = encrypted_private_key::encrypt(&private_key_info, job.passphrase.expose(), rng)?;
+        let (sealed, _) = encrypted_private_key::seal(&private_key_info, job.passphrase.expose(), rng)?;
         Ok(Unpacked { certificate: identity.leaf.der().to_vec().into(), encrypted_private_key: sealed.into() })
     };
     identities.iter().take(MAXIMUM_UNPACKED).map(seal).collect()
@@ -67,10 +70,24 @@ fn certs_only(certificates: &[Base64Bytes]) -> Result<Base64Bytes, Failure> {
     Ok(certs_only::encode(&certificates)?.into())
 }
 
-/// Reads a backup, in whatever encoding of text.
-fn read_backup(Base64Bytes(file): &Base64Bytes) -> Result<Enrollment, Failure> {
+/// Reads a backup, in whatever encoding of text; gives the text as well.
+fn read_backup(Base64Bytes(file): &Base64Bytes) -> Result<(Zeroizing<String>, Enrollment), Failure> {
     let text = file::text_of(file).ok_or(Failure::NotABackup)?;
-    Ok(backup::decode(&text)?)
+    let enrollment = backup::decode(&text)?;
+    Ok((text, enrollment))
+}
+
+/// Unseals the key in a backup, compares it with the request, and authenticates the whole.
+fn open_backup(job: &OpenBackup) -> Result<Enrollment, Failure> {
+    let (text, mut enrollment) = read_backup(&job.file)?;
+    let (key_pair, authentication_key) = unseal(&enrollment.encrypted_private_key, &job.passphrase)?;
+    let requested = certification_request::subject_public_key_info(&enrollment.certification_request.0)?;
+    if !is_same(&key_pair.to_subject_public_key_info()?, requested) {
+        return Err(Failure::KeyMismatch);
+    }
+    backup::authenticate(&text, &*authentication_key)?;
+    enrollment.authentication_key = Some(authentication_key.to_vec().into());
+    Ok(enrollment)
 }
 
 /// Writes a backup. One that cannot be restored is worse than none, and this is the last moment to notice.
@@ -114,13 +131,33 @@ pub(super) mod tests {
     use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
     use crate::domain::file_format::ExportFormat;
     use crate::domain::passphrase::Passphrase;
-    use crate::protocol::{Answer, Job};
+    use crate::protocol::{Answer, Generated, Job};
+    use crate::service::testing::application;
 
     pub(in crate::custody) fn unpack_job() -> Unpack {
         let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
             panic!("there is no file");
         };
         Unpack { file: Zeroizing::new(file), passphrase: passphrase(), key_passphrase: None }
+    }
+
+    pub(in crate::custody) fn open_backup_job() -> OpenBackup {
+        let Generated { key_id, sealed, certification_request } = generated();
+        let enrollment = Enrollment {
+            key_id,
+            created_at: NOW,
+            application: application(),
+            encrypted_private_key: sealed.encrypted_private_key,
+            authentication_key: Some(sealed.authentication_key),
+            certification_request,
+            renewal: None,
+            submission: None,
+            former_transaction_ids: Vec::new(),
+            certification_path: None,
+            certificate: None,
+            downloads: Vec::new(),
+        };
+        OpenBackup { file: backup::encode(&enrollment).unwrap().into_bytes().into(), passphrase: passphrase() }
     }
 
     pub(in crate::custody) fn inspect_job(file: &[u8], passphrase: Option<Passphrase>) -> Inspect {
@@ -164,7 +201,7 @@ pub(super) mod tests {
         let inspect = |file: &[u8], passphrase| failure(FileJob::Inspect(inspect_job(file, passphrase)));
         assert_eq!(inspect(b"nonsense", None), Failure::NotRecognized);
         assert_eq!(inspect(&vec![b'A'; inspection::MAXIMUM_SIZE + 1], None), Failure::TooLarge);
-        let sealed = generated().encrypted_private_key.0;
+        let sealed = generated().sealed.encrypted_private_key.0;
         assert_eq!(inspect(&sealed, Some(new_passphrase())), Failure::WrongPassphrase);
     }
 
@@ -178,7 +215,7 @@ pub(super) mod tests {
         assert_eq!(key_id(leaf.subject_public_key_info()), generated().key_id);
         let clear = encrypted_private_key::decrypt(&unpacked.encrypted_private_key.0, passphrase().expose()).unwrap();
         let packed =
-            encrypted_private_key::decrypt(&generated().encrypted_private_key.0, passphrase().expose()).unwrap();
+            encrypted_private_key::decrypt(&generated().sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
         assert_eq!(clear, packed);
         let wrong = Unpack { passphrase: new_passphrase(), ..unpack_job() };
         assert_eq!(failure(FileJob::Unpack(wrong)), Failure::WrongPassphrase);

@@ -110,6 +110,10 @@ pub struct Enrollment {
     pub application: Application,
     /// The private key: PKCS#8 EncryptedPrivateKeyInfo, DER.
     pub encrypted_private_key: Base64Bytes,
+    /// The key of HMAC-SHA-256 that authenticates a backup, 32 bytes. It is derived of the passphrase, beside the key that encrypts the private
+    /// key, and opens nothing. Absent in a record from before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication_key: Option<Base64Bytes>,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Base64Bytes,
     /// The certificate that this one renews, where it renews one.
@@ -205,6 +209,7 @@ mod tests {
                 device: None,
             },
             encrypted_private_key: Base64Bytes(vec![1]),
+            authentication_key: None,
             certification_request: Base64Bytes(vec![2]),
             renewal: None,
             submission: state.map(|state| Submission {

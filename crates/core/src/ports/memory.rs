@@ -34,7 +34,7 @@ use crate::domain::transaction_id::TransactionId;
 use crate::inspection::Inspection;
 use crate::protocol::{
     Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate,
-    Generated, Inspect, Job, Prove, Renew, Renewed, Stage, Unpack, Unpacked,
+    Generated, Inspect, Job, OpenBackup, Renew, Renewed, Sealed, Stage, Unpack, Unpacked,
 };
 use crate::{certificates, custody};
 
@@ -214,7 +214,7 @@ impl KeyWorker for MemoryWorker {
         }
     }
 
-    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Base64Bytes, WorkerError> {
+    async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Sealed, WorkerError> {
         match self.work(&Job::ChangePassphrase(job), |_| ()).await? {
             Answer::PassphraseChanged(sealed) => Ok(sealed),
             other => Err(unexpected(&other)),
@@ -230,13 +230,6 @@ impl KeyWorker for MemoryWorker {
 
     async fn unpack(&self, job: Unpack) -> Result<Vec<Unpacked>, WorkerError> {
         self.open(&FileJob::Unpack(job))
-    }
-
-    async fn prove(&self, job: Prove) -> Result<(), WorkerError> {
-        match self.work(&Job::Prove(job), |_| ()).await? {
-            Answer::Proved => Ok(()),
-            other => Err(unexpected(&other)),
-        }
     }
 
     async fn inspect(&self, job: Inspect) -> Result<Inspection, WorkerError> {
@@ -257,6 +250,10 @@ impl KeyWorker for MemoryWorker {
 
     async fn read_backup(&self, file: Base64Bytes) -> Result<Enrollment, WorkerError> {
         self.open(&FileJob::ReadBackup(file))
+    }
+
+    async fn open_backup(&self, job: OpenBackup) -> Result<Enrollment, WorkerError> {
+        self.open(&FileJob::OpenBackup(job))
     }
 
     async fn write_backup(&self, enrollment: Enrollment) -> Result<String, WorkerError> {

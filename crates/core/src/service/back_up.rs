@@ -83,8 +83,11 @@ mod tests {
     fn a_backup_has_all_that_is_held() {
         for enrollment in [enrollment(), collected()] {
             let backed_up = backed_up(&enrollment).unwrap();
-            // The certificate's particulars are told from the certificate again.
-            assert_eq!(backup::decode(&backed_up.text), Ok(Enrollment { certificate: None, ..enrollment }));
+            let authentication_key = enrollment.authentication_key.clone().unwrap();
+            assert_eq!(backup::authenticate(&backed_up.text, &authentication_key.0), Ok(()));
+            // The certificate's particulars are told from the certificate again, and the key from the passphrase.
+            let expected = Enrollment { certificate: None, authentication_key: None, ..enrollment };
+            assert_eq!(backup::decode(&backed_up.text), Ok(expected));
         }
     }
 

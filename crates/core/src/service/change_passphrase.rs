@@ -51,11 +51,16 @@ pub async fn change_passphrase(
     let kept = store
         .update(&enrollment.id(), |kept| {
             if kept.encrypted_private_key == *opened {
-                kept.encrypted_private_key = sealed.clone();
+                kept.encrypted_private_key = sealed.encrypted_private_key.clone();
+                kept.authentication_key = Some(sealed.authentication_key.clone());
             }
         })
         .await?;
-    if kept.encrypted_private_key == sealed { Ok(kept) } else { Err(ChangePassphraseError::ChangedElsewhere) }
+    if kept.encrypted_private_key == sealed.encrypted_private_key {
+        Ok(kept)
+    } else {
+        Err(ChangePassphraseError::ChangedElsewhere)
+    }
 }
 
 #[cfg(test)]
@@ -98,8 +103,10 @@ mod tests {
         let changed = change(&store, &enrollment(), PASSPHRASE, NEW).unwrap();
         assert!(opens(&changed, NEW) && !opens(&changed, PASSPHRASE));
         assert_eq!(block_on(store.get(&changed.key_id)).unwrap(), Some(changed.clone()));
-        let sealed = changed.encrypted_private_key.clone();
-        assert_eq!(changed, Enrollment { encrypted_private_key: sealed, ..enrollment() }, "nothing else is changed");
+        assert_ne!(changed.authentication_key, enrollment().authentication_key);
+        let Enrollment { encrypted_private_key, authentication_key, .. } = changed.clone();
+        let expected = Enrollment { encrypted_private_key, authentication_key, ..enrollment() };
+        assert_eq!(changed, expected, "nothing else is changed");
     }
 
     #[test]

@@ -130,6 +130,42 @@ pub struct Collected {
     pub format: ExportFormat,
     /// The file's bytes.
     pub file: Vec<u8>,
+    /// What the path leads to where the registration authority cannot be asked for the site's CA: see [`KeptPath`].
+    pub not_compared: Option<NotCompared>,
+}
+
+/// The trust anchor of a path that was not compared with the site's CA, which cannot be asked now: its SHA-256, in lowercase hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCompared(pub String);
+
+/// A certification path that is in this browser or in a backup, and what it must lead to: the site's CA where that can be asked, or else the
+/// trust anchor that the path itself has.
+pub(super) struct KeptPath {
+    /// Leaf first, then others that may lead on from it.
+    pub(super) certificates: Vec<Base64Bytes>,
+    pub(super) trust_anchors: Vec<Base64Bytes>,
+    /// Whether the trust anchors are the site's.
+    pub(super) is_compared: bool,
+}
+
+impl KeptPath {
+    pub(super) async fn new(authority: &impl RegistrationAuthority, path: &[Base64Bytes]) -> Self {
+        match authority.ca_certificates().await {
+            Ok(ca) => {
+                let certificates = path.iter().cloned().chain(ca.intermediates).collect();
+                Self { certificates, trust_anchors: ca.trust_anchors, is_compared: true }
+            }
+            Err(_) => Self {
+                certificates: path.to_vec(),
+                trust_anchors: path.last().cloned().into_iter().collect(),
+                is_compared: false,
+            },
+        }
+    }
+
+    pub(super) fn not_compared(&self, checked: &Checked) -> Option<NotCompared> {
+        (!self.is_compared).then(|| NotCompared(checked.trust_anchor_fingerprint.clone()))
+    }
 }
 
 impl Collected {
@@ -154,7 +190,8 @@ pub struct Wanted {
     pub passphrase: Option<Passphrase>,
 }
 
-/// Collects the certificate of `transaction_id` into a file. Where it was fetched before, no network is needed.
+/// Collects the certificate of `transaction_id` into a file. Where it was fetched before, no network is needed; with one, its path is compared
+/// with the site's CA once more.
 pub async fn collect(
     worker: &impl KeyWorker,
     store: &impl KeyStore,
@@ -174,7 +211,7 @@ pub async fn collect(
             Err(error) => error.into(),
         });
     };
-    let (enrollment, certificate) = fetch_and_check(worker, store, authority, clock, enrollment).await?;
+    let (enrollment, certificate, not_compared) = fetch_and_check(worker, store, authority, clock, enrollment).await?;
     let format = wanted.format;
     let file = worker
         .export(Export {
@@ -186,7 +223,7 @@ pub async fn collect(
             export_passphrase: wanted.passphrase,
         })
         .await?;
-    Ok(Collected { enrollment, certificate, format, file })
+    Ok(Collected { enrollment, certificate, format, file, not_compared })
 }
 
 /// The name that keystores show: the Common Name, with the last day where it renews another certificate of that name.
@@ -226,15 +263,30 @@ async fn fetch_and_check(
     authority: &impl RegistrationAuthority,
     clock: &impl Clock,
     enrollment: Enrollment,
-) -> Result<(Enrollment, CertificateSummary), CollectError> {
-    let (certificates, trust_anchors) = match &enrollment.certification_path {
-        // The path was checked when it was stored; its last certificate is the trust anchor of that time.
-        Some(path) => (path.clone(), path.last().cloned().into_iter().collect()),
-        None => fetch(store, authority, &enrollment).await?,
+) -> Result<(Enrollment, CertificateSummary, Option<NotCompared>), CollectError> {
+    let check = async |certificates, trust_anchors| {
+        let asked_for = AskedFor::Request(enrollment.certification_request.clone());
+        checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await
     };
-    let asked_for = AskedFor::Request(enrollment.certification_request.clone());
-    let Checked { certification_path, certificate } =
-        checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await?;
+    let kept = match &enrollment.certification_path {
+        Some(path) => {
+            let kept = KeptPath::new(authority, path).await;
+            match check(kept.certificates.clone(), kept.trust_anchors.clone()).await {
+                Ok(checked) => Some((kept.not_compared(&checked), checked)),
+                // It was restored while the CA could not be asked, or the CA has changed: there may be another path.
+                Err(CollectError::NoTrustAnchor | CollectError::NotPacked(_)) if kept.is_compared => None,
+                Err(error) => return Err(error),
+            }
+        }
+        None => None,
+    };
+    let (not_compared, Checked { certification_path, certificate, .. }) = match kept {
+        Some(kept) => kept,
+        None => {
+            let (certificates, trust_anchors) = fetch(store, authority, &enrollment).await?;
+            (None, check(certificates, trust_anchors).await?)
+        }
+    };
     let summary = certificate.clone();
     let enrollment = store
         .update(&enrollment.id(), |kept| {
@@ -242,7 +294,7 @@ async fn fetch_and_check(
             kept.certificate = Some(summary);
         })
         .await?;
-    Ok((enrollment, certificate))
+    Ok((enrollment, certificate, not_compared))
 }
 
 /// Asks the registration authority for the certificate, its chain and the trust anchors.
@@ -283,8 +335,9 @@ pub(super) async fn checked(worker: &impl KeyWorker, job: Check) -> Result<Check
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
-    use keyside_pki::certification_request;
-    use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
+    use keyside_pki::certificate::Certificate;
+    use keyside_pki::certification_request::{self, CertificationRequest};
+    use keyside_pki::testing::{CertificationAuthority, NOW, YEAR, authority, key_pair, name, spki_of};
     use pollster::block_on;
 
     use super::*;
@@ -379,7 +432,9 @@ mod tests {
         }
         site.authority.take_calls();
         let again = site.collect().unwrap();
-        assert_eq!(site.authority.take_calls(), []);
+        assert_eq!(site.authority.take_calls(), [Call::CaCertificates], "it is asked for the CA, and missed");
+        let root = Certificate::from_der(&authority().root).unwrap().summary().sha256_fingerprint;
+        assert_eq!((first.not_compared, again.not_compared), (None, Some(NotCompared(root))));
         assert_eq!(again.enrollment, first.enrollment);
         assert_eq!(again.certificate, first.certificate);
         assert_ne!(again.file, first.file, "salts are fresh each time");
@@ -457,8 +512,33 @@ mod tests {
         }
         assert_eq!(site.standing(), Standing::Collected, "the certificate is kept all the same");
         site.authority.take_calls();
-        assert!(site.collect().is_ok());
-        assert_eq!(site.authority.take_calls(), []);
+        assert_eq!(site.collect().unwrap().not_compared, None);
+        assert_eq!(site.authority.take_calls(), [Call::CaCertificates], "it is compared once more, not fetched");
+    }
+
+    #[test]
+    fn a_kept_path_that_leads_elsewhere_is_replaced_by_the_right_one() {
+        let site = Site::issued();
+        let right = site.collect().unwrap().enrollment.certification_path;
+        let unrelated: Base64Bytes =
+            include_bytes!("../../../../tests/vectors/certification_path/unrelated_root.der").to_vec().into();
+        // The path that is kept is right; it is the site's CA that is another one.
+        let anchors =
+            std::mem::replace(&mut site.authority.ca_certificates.borrow_mut().trust_anchors, vec![unrelated]);
+        assert_eq!(site.collect(), Err(CollectError::NoTrustAnchor));
+        site.authority.ca_certificates.borrow_mut().trust_anchors = anchors;
+        // The path that is kept is of another root, for the same key.
+        let foreign = CertificationAuthority::new();
+        let request = CertificationRequest::from_der(&enrollment().certification_request.0).unwrap();
+        let leaf = foreign.certify(request.subject().clone(), request.subject_public_key_info(), NOW, NOW + YEAR);
+        let path = [leaf, foreign.issuing.clone(), foreign.root.clone()].map(Base64Bytes);
+        block_on(site.store.update(&enrollment().id(), |kept| kept.certification_path = Some(path.into()))).unwrap();
+        site.authority.fail(Call::CaCertificates, Fault::Unreachable);
+        let root = Certificate::from_der(&foreign.root).unwrap().summary().sha256_fingerprint;
+        assert_eq!(site.collect().unwrap().not_compared, Some(NotCompared(root)), "nobody is told that it is good");
+        site.authority.recover();
+        let collected = site.collect().unwrap();
+        assert_eq!((collected.enrollment.certification_path, collected.not_compared), (right, None));
     }
 
     #[test]

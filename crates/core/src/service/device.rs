@@ -389,7 +389,7 @@ pub async fn collect(
     let status = ask(store, authority, &request).await?;
     let (certificates, trust_anchors) = fetch_issued(authority, status).await?;
     let asked_for = AskedFor::Request(request.certification_request);
-    let Checked { certification_path, certificate } =
+    let Checked { certification_path, certificate, .. } =
         checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await?;
     let path = certification_path.clone();
     let kept = store.update(id, |kept| kept.certification_path = Some(path)).await?;
@@ -414,7 +414,7 @@ pub async fn collect_by_transaction_id(
     let device = status.device.clone().ok_or(DeviceCollectError::NotADevice)?;
     let (certificates, trust_anchors) = fetch_issued(authority, status).await?;
     let asked_for = AskedFor::CommonName(device.name.clone());
-    let Checked { certification_path, certificate } =
+    let Checked { certification_path, certificate, .. } =
         checked(worker, Check { certificates, trust_anchors, asked_for, at: clock.now() }).await?;
     Ok(DeviceCertificate { device, certificate, certification_path })
 }

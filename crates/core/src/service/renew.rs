@@ -1,15 +1,14 @@
 //! Renewing: the holder of a certificate that is about to end asks for the next one, for the same names.
 
 use der::Encode;
-use keyside_pki::certificate::Certificate;
+use keyside_pki::certificate::{Certificate, CertificateSummary};
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
-use keyside_pki::full_pki_request::FullPkiRequest;
 use zeroize::Zeroizing;
 
 use crate::api::{CertificateType, Configuration, RenewalPolicy};
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::distinguished_name::SubjectTemplate;
-use crate::domain::enrollment::{Application, Enrollment};
+use crate::domain::enrollment::{Application, Enrollment, Renewal};
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::Passphrase;
 use crate::ports::{Clock, KeyStore, KeyWorker, WorkerError};
@@ -235,14 +234,21 @@ pub async fn save(
     renewed: Renewed,
 ) -> Result<Enrollment, EnrollError> {
     let unusable = |reason: String| EnrollError::Worker(WorkerError::Failed(Failure::Unusable(reason)));
-    let request = FullPkiRequest::from_der(&renewed.full_pki_request.0).map_err(|error| unusable(error.to_string()))?;
-    let renewal = (&request).try_into().map_err(|error: keyside_pki::error::Error| unusable(error.to_string()))?;
-    let Generated { key_id, encrypted_private_key, certification_request } = renewed.generated;
-    let requested =
-        CertificationRequest::from_der(&certification_request.0).and_then(|request| request.rsa_parameters());
-    let RsaParameters { bits, .. } = requested.map_err(|error| unusable(error.to_string()))?;
+    let Generated { key_id, sealed, certification_request } = renewed.generated;
+    let request =
+        CertificationRequest::from_der(&certification_request.0).map_err(|error| unusable(error.to_string()))?;
+    let RsaParameters { bits, .. } = request.rsa_parameters().map_err(|error| unusable(error.to_string()))?;
     let key_size = u16::try_from(bits).ok().and_then(|bits| KeySize::try_from(bits).ok());
     let key_size = key_size.ok_or_else(|| unusable(format!("a key of {bits} bits is not on offer")))?;
+    let current = renewable.certificate();
+    let CertificateSummary { serial_number, not_after, .. } = current.summary();
+    // The page has no reader for the full PKI request itself: what it says is what the worker was asked to make.
+    let renewal = Renewal {
+        full_pki_request: renewed.full_pki_request,
+        serial_number,
+        not_after,
+        same_key: current.certifies(request.subject_public_key_info()),
+    };
     let enrollment = Enrollment {
         key_id,
         created_at: clock.now(),
@@ -256,7 +262,8 @@ pub async fn save(
             // A type for devices has no renewal.
             device: None,
         },
-        encrypted_private_key,
+        encrypted_private_key: sealed.encrypted_private_key,
+        authentication_key: Some(sealed.authentication_key),
         certification_request,
         renewal: Some(renewal),
         submission: None,
@@ -273,6 +280,7 @@ pub async fn save(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+    use keyside_pki::full_pki_request::FullPkiRequest;
     use keyside_pki::testing::{NOW, YEAR};
     use pollster::block_on;
 
@@ -330,6 +338,9 @@ mod tests {
         assert_eq!(requested.subject(), due.certificate().subject());
         assert_eq!(requested.email_addresses().unwrap(), ["ada@example.com"]);
         assert_ne!(renewed.generated.key_id, collected().key_id);
+        let told = Renewal::try_from(&request).unwrap();
+        let saved = block_on(save(&store(), &MemoryClock::default(), &due, renewed)).unwrap();
+        assert_eq!(saved.renewal, Some(told), "what is kept is what the request says");
     }
 
     #[test]
@@ -414,7 +425,7 @@ mod tests {
 
     #[test]
     fn the_key_of_another_certificate_is_refused() {
-        let other = made(Some(KeySize::Rsa2048)).generated.encrypted_private_key.0;
+        let other = made(Some(KeySize::Rsa2048)).generated.sealed.encrypted_private_key.0;
         let mixed = Current { encrypted_private_key: other, ..current() };
         let mixed = renewable(mixed, &configuration(), in_the_window()).unwrap();
         let outcome = block_on(generate(&MemoryWorker::default(), &mixed, wanted(None), |_| ()));
@@ -430,12 +441,8 @@ mod tests {
         let worker = MemoryWorker::default();
         let renewed = block_on(generate(&worker, &due(), wanted, |_| ())).unwrap();
         let opens = |passphrase: &str| {
-            let prove = crate::protocol::Prove {
-                encrypted_private_key: renewed.generated.encrypted_private_key.clone(),
-                certification_request: renewed.generated.certification_request.clone(),
-                passphrase: Passphrase::new(passphrase.into()),
-            };
-            block_on(worker.prove(prove)).is_ok()
+            keyside_pki::encrypted_private_key::open(&renewed.generated.sealed.encrypted_private_key.0, passphrase)
+                .is_ok()
         };
         assert!(opens("Another-5-donkeys") && !opens(PASSPHRASE));
     }

@@ -2,19 +2,24 @@
 
 use keyside_pki::certification_path::PathError;
 
+use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::enrollment::Enrollment;
 use crate::domain::passphrase::Passphrase;
-use crate::ports::{Clock, KeyStore, KeyWorker, StoreError, WorkerError};
-use crate::protocol::{AskedFor, Check, Checked, Failure, Prove};
+use crate::ports::{Clock, KeyStore, KeyWorker, RegistrationAuthority, StoreError, WorkerError};
+use crate::protocol::{AskedFor, Check, Failure, OpenBackup};
+use crate::service::collect::{KeptPath, NotCompared};
 
 /// A backup that was read: whole, and consistent in itself. Its passphrase is still to be proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backup(Enrollment);
+pub struct Backup {
+    file: Base64Bytes,
+    enrollment: Enrollment,
+}
 
 impl Backup {
     /// What it holds.
     pub fn enrollment(&self) -> &Enrollment {
-        &self.0
+        &self.enrollment
     }
 }
 
@@ -51,9 +56,19 @@ pub struct Restored {
     pub enrollment: Enrollment,
     /// What was done.
     pub outcome: Outcome,
-    /// Whether the backup's certificates were left out, because they do not form a certification path. The certificate can be
-    /// collected again.
-    pub certificates_left_out: bool,
+    /// How the backup's certificates were found.
+    pub certificates: Certificates,
+}
+
+/// How the certificates in a backup were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// They lead to the site's CA, or there are none.
+    Good,
+    /// They form a path, and the site's CA could not be asked whether it is its own.
+    NotCompared(NotCompared),
+    /// They do not lead to the site's CA, or form no path; they were left out. The certificate can be collected again.
+    LeftOut,
 }
 
 /// Why nothing was restored. Nothing was changed.
@@ -65,6 +80,9 @@ pub enum RestoreError {
     /// The backup's key is not the one of its request.
     #[error("the private key does not belong to the request")]
     KeyMismatch,
+    /// Somebody has changed the backup; what is wrong with it.
+    #[error("the backup is damaged: {0}")]
+    Damaged(String),
     /// The worker could not prove the passphrase.
     #[error(transparent)]
     Worker(WorkerError),
@@ -78,6 +96,7 @@ impl From<WorkerError> for RestoreError {
         match error {
             WorkerError::Failed(Failure::WrongPassphrase) => Self::WrongPassphrase,
             WorkerError::Failed(Failure::KeyMismatch) => Self::KeyMismatch,
+            WorkerError::Failed(Failure::BackupDamaged(damage)) => Self::Damaged(damage),
             other => Self::Worker(other),
         }
     }
@@ -113,31 +132,23 @@ impl From<WorkerError> for UnusableBackup {
 
 /// Reads a backup. Nothing is saved.
 pub async fn read(worker: &impl KeyWorker, file: Vec<u8>) -> Result<Backup, UnusableBackup> {
-    Ok(Backup(worker.read_backup(file.into()).await?))
+    let file = Base64Bytes(file);
+    Ok(Backup { enrollment: worker.read_backup(file.clone()).await?, file })
 }
 
 /// Brings a backup into this browser, once `passphrase` has opened its key.
 pub async fn restore(
     worker: &impl KeyWorker,
     store: &impl KeyStore,
+    authority: &impl RegistrationAuthority,
     clock: &impl Clock,
     backup: Backup,
     passphrase: Passphrase,
     sealed_otherwise: SealedOtherwise,
 ) -> Result<Restored, RestoreError> {
-    let Backup(mut backup) = backup;
-    worker
-        .prove(Prove {
-            encrypted_private_key: backup.encrypted_private_key.clone(),
-            certification_request: backup.certification_request.clone(),
-            passphrase,
-        })
-        .await?;
-    let checked = checked(worker, &backup, clock.now()).await?;
-    let certificates_left_out = backup.certification_path.is_some() && checked.is_none();
-    (backup.certification_path, backup.certificate) =
-        checked.map(|Checked { certification_path, certificate }| (certification_path, certificate)).unzip();
-    let restored = |enrollment, outcome| Restored { enrollment, outcome, certificates_left_out };
+    let mut backup = worker.open_backup(OpenBackup { file: backup.file, passphrase }).await?;
+    let certificates = check(worker, authority, &mut backup, clock.now()).await?;
+    let restored = |enrollment, outcome| Restored { enrollment, outcome, certificates: certificates.clone() };
 
     match store.insert(&backup).await {
         Ok(()) => return Ok(restored(backup, Outcome::Inserted)),
@@ -165,6 +176,11 @@ fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwi
         submission: kept.submission.clone().or_else(|| backup.submission.clone()),
         certification_path: collected.certification_path.clone(),
         certificate: collected.certificate.clone(),
+        // The key here may be from before there was one.
+        authentication_key: kept.authentication_key.clone().or_else(|| {
+            let is_the_same = kept.encrypted_private_key == backup.encrypted_private_key;
+            backup.authentication_key.clone().filter(|_| is_the_same)
+        }),
         ..kept.clone()
     };
     let outcome = if kept.encrypted_private_key != backup.encrypted_private_key {
@@ -172,6 +188,7 @@ fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwi
             SealedOtherwise::Keep => Outcome::KeptSealedOtherwise,
             SealedOtherwise::Replace => {
                 merged.encrypted_private_key = backup.encrypted_private_key.clone();
+                merged.authentication_key = backup.authentication_key.clone();
                 Outcome::Replaced
             }
         }
@@ -183,16 +200,22 @@ fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwi
     (merged, outcome)
 }
 
-/// The certification path that the backup's certificates form, with the last one as trust anchor: the one that was trusted when they
-/// were collected. `now` is in seconds since 1970-01-01T00:00:00Z.
-async fn checked(worker: &impl KeyWorker, backup: &Enrollment, now: u64) -> Result<Option<Checked>, WorkerError> {
-    let Some([certificates @ .., trust_anchor]) = backup.certification_path.as_deref() else {
-        return Ok(None);
+/// Checks the certificates of `backup`, at `now`, in seconds since 1970-01-01T00:00:00Z. What does not lead to the site's CA, or where that cannot
+/// be asked to the trust anchor in the backup, is taken out of it.
+async fn check(
+    worker: &impl KeyWorker,
+    authority: &impl RegistrationAuthority,
+    backup: &mut Enrollment,
+    now: u64,
+) -> Result<Certificates, WorkerError> {
+    let Some(path) = backup.certification_path.take() else {
+        return Ok(Certificates::Good);
     };
+    let kept = KeptPath::new(authority, &path).await;
     let check_at = async |at| {
         let job = Check {
-            certificates: certificates.to_vec(),
-            trust_anchors: vec![trust_anchor.clone()],
+            certificates: kept.certificates.clone(),
+            trust_anchors: kept.trust_anchors.clone(),
             asked_for: AskedFor::Request(backup.certification_request.clone()),
             at,
         };
@@ -206,24 +229,29 @@ async fn checked(worker: &impl KeyWorker, backup: &Enrollment, now: u64) -> Resu
         Err(PathError::NotYetValid(at) | PathError::Expired(at)) => check_at(at).await?,
         verdict => verdict,
     };
-    Ok(verdict.ok())
+    let Ok(checked) = verdict else { return Ok(Certificates::LeftOut) };
+    let not_compared = kept.not_compared(&checked);
+    backup.certification_path = Some(checked.certification_path);
+    backup.certificate = Some(checked.certificate);
+    Ok(not_compared.map_or(Certificates::Good, Certificates::NotCompared))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+    use keyside_pki::certificate::Certificate;
     use keyside_pki::certification_request::{self, CertificationRequest};
     use keyside_pki::encrypted_private_key;
-    use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name};
+    use keyside_pki::testing::{CertificationAuthority, NOW, YEAR, authority, key_pair, name};
     use pollster::block_on;
+    use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::backup::{self, Damage};
-    use crate::domain::base64_bytes::Base64Bytes;
     use crate::domain::enrollment::{RequestState, Standing, Submission};
     use crate::ports::Held;
-    use crate::ports::memory::{MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
+    use crate::ports::memory::{Call, Fault, MemoryAuthority, MemoryClock, MemoryKeyStore, MemoryWorker};
     use crate::service::collect::collect;
     use crate::service::testing::{PASSPHRASE, collected, enrollment, wanted};
 
@@ -238,6 +266,7 @@ mod tests {
     struct Site {
         worker: MemoryWorker,
         store: MemoryKeyStore,
+        authority: MemoryAuthority,
         clock: MemoryClock,
     }
 
@@ -254,9 +283,18 @@ mod tests {
             passphrase: &str,
             sealed_otherwise: SealedOtherwise,
         ) -> Result<Restored, RestoreError> {
-            let backup = read_it(&backup::encode(enrollment).unwrap()).unwrap();
-            let passphrase = Passphrase::new(passphrase.into());
-            block_on(restore(&self.worker, &self.store, &self.clock, backup, passphrase, sealed_otherwise))
+            self.restore_text(&backup::encode(enrollment).unwrap(), passphrase, sealed_otherwise)
+        }
+
+        fn restore_text(
+            &self,
+            text: &str,
+            passphrase: &str,
+            sealed_otherwise: SealedOtherwise,
+        ) -> Result<Restored, RestoreError> {
+            let Self { worker, store, authority, clock } = self;
+            let (backup, passphrase) = (read_it(text).unwrap(), Passphrase::new(passphrase.into()));
+            block_on(restore(worker, store, authority, clock, backup, passphrase, sealed_otherwise))
         }
 
         fn restore(&self, enrollment: &Enrollment) -> Result<Restored, RestoreError> {
@@ -282,8 +320,10 @@ mod tests {
     /// The same under [`OTHER_PASSPHRASE`].
     fn sealed_otherwise(enrollment: Enrollment) -> Enrollment {
         let clear = encrypted_private_key::decrypt(&enrollment.encrypted_private_key.0, PASSPHRASE).unwrap();
-        let sealed = encrypted_private_key::encrypt(&clear, OTHER_PASSPHRASE, &mut rand::rng()).unwrap();
-        Enrollment { encrypted_private_key: sealed.into(), ..enrollment }
+        let (sealed, authentication_key) =
+            encrypted_private_key::seal(&clear, OTHER_PASSPHRASE, &mut rand::rng()).unwrap();
+        let authentication_key = Some(authentication_key.to_vec().into());
+        Enrollment { encrypted_private_key: sealed.into(), authentication_key, ..enrollment }
     }
 
     /// [`collected`] with another certificate for the same key.
@@ -301,7 +341,7 @@ mod tests {
             let site = Site::default();
             let restored = site.restore(&enrollment).unwrap();
             assert_eq!(restored.outcome, Outcome::Inserted);
-            assert!(!restored.certificates_left_out);
+            assert_eq!(restored.certificates, Certificates::Good);
             assert_eq!(restored.enrollment, enrollment);
             assert_eq!(site.kept(), Some(enrollment));
         }
@@ -310,12 +350,12 @@ mod tests {
     #[test]
     fn a_restored_certificate_is_collected_without_a_network() {
         let site = Site::default();
+        site.authority.fail(Call::CaCertificates, Fault::Unreachable);
         let id = site.restore(&collected()).unwrap().enrollment.transaction_id().unwrap().to_string();
-        let (authority, passphrase) = (MemoryAuthority::default(), Passphrase::new(PASSPHRASE.into()));
-        assert!(
-            block_on(collect(&site.worker, &site.store, &authority, &site.clock, &id, passphrase, wanted())).is_ok()
-        );
-        assert_eq!(authority.take_calls(), []);
+        let passphrase = Passphrase::new(PASSPHRASE.into());
+        let Site { worker, store, authority, clock } = &site;
+        let collected = block_on(collect(worker, store, authority, clock, &id, passphrase, wanted())).unwrap();
+        assert!(collected.not_compared.is_some());
     }
 
     #[test]
@@ -409,7 +449,8 @@ mod tests {
 
         let restored = site.restore(&collected()).unwrap();
         assert_eq!(restored.outcome, Outcome::KeptSealedOtherwise);
-        let completed = Enrollment { encrypted_private_key: kept.encrypted_private_key, ..collected() };
+        let Enrollment { encrypted_private_key, authentication_key, .. } = kept;
+        let completed = Enrollment { encrypted_private_key, authentication_key, ..collected() };
         assert_eq!(site.kept(), Some(completed), "what was missing is added all the same");
 
         let restored = site.restore_with(&enrollment(), PASSPHRASE, SealedOtherwise::Replace).unwrap();
@@ -448,10 +489,11 @@ mod tests {
 
     #[test]
     fn what_another_tab_did_in_between_is_not_overwritten() {
-        let Site { worker, store, clock } = Site::holding(&collected());
-        let store = ReadTooEarly { store: &store, read: enrollment() };
-        let (backup, passphrase) = (Backup(pending()), Passphrase::new(PASSPHRASE.into()));
-        let restored = block_on(restore(&worker, &store, &clock, backup, passphrase, SealedOtherwise::Keep)).unwrap();
+        let Site { worker, store, authority, clock } = &Site::holding(&collected());
+        let store = &ReadTooEarly { store, read: enrollment() };
+        let backup = read_it(&backup::encode(&pending()).unwrap()).unwrap();
+        let (passphrase, keep) = (Passphrase::new(PASSPHRASE.into()), SealedOtherwise::Keep);
+        let restored = block_on(restore(worker, store, authority, clock, backup, passphrase, keep)).unwrap();
         assert_eq!((restored.outcome, restored.enrollment), (Outcome::AlreadyThere, collected()));
     }
 
@@ -470,18 +512,91 @@ mod tests {
         ] {
             let bad = Enrollment { certification_path: Some(certificates), ..collected() };
             let site = Site::default();
+            site.authority.fail(Call::CaCertificates, Fault::Unreachable);
             let restored = site.restore(&bad).unwrap();
             assert_eq!(restored.outcome, Outcome::Inserted);
-            assert!(restored.certificates_left_out);
+            assert_eq!(restored.certificates, Certificates::LeftOut);
             assert_eq!(restored.enrollment.standing(), Standing::Issued, "it can be collected again");
             assert_eq!(site.kept(), Some(restored.enrollment));
 
             let restored = Site::holding(&collected()).restore(&bad).unwrap();
             assert_eq!((restored.outcome, restored.enrollment), (Outcome::AlreadyThere, collected()));
         }
+        let completed = Enrollment { certification_path: Some(vec![leaf.clone()]), ..collected() };
+        assert_eq!(Site::default().restore(&completed).unwrap().enrollment, collected(), "the site has the rest");
         let unordered = vec![leaf, authority().root.clone().into(), issuing, root];
         let unordered = Enrollment { certification_path: Some(unordered), ..collected() };
         assert_eq!(Site::default().restore(&unordered).unwrap().enrollment, collected(), "the path alone is kept");
+    }
+
+    /// [`collected`] with a path to another root, for the same key and the same subject.
+    fn swapped() -> (Enrollment, CertificationAuthority) {
+        let foreign = CertificationAuthority::new();
+        let request = CertificationRequest::from_der(&enrollment().certification_request.0).unwrap();
+        let leaf = foreign.certify(request.subject().clone(), request.subject_public_key_info(), NOW, NOW + YEAR);
+        let path = [leaf, foreign.issuing.clone(), foreign.root.clone()].map(Base64Bytes);
+        (Enrollment { certification_path: Some(path.into()), ..collected() }, foreign)
+    }
+
+    #[test]
+    fn certificates_of_another_root_are_never_good() {
+        let (swapped, foreign) = swapped();
+        // Somebody who does not know the passphrase cannot write the code; without one a backup looks like an older one.
+        let as_older = Enrollment { authentication_key: None, ..swapped.clone() };
+        let restored = Site::default().restore(&as_older).unwrap();
+        assert_eq!(restored.certificates, Certificates::LeftOut);
+        assert_eq!(restored.enrollment.certification_path, None);
+
+        let offline = Site::default();
+        offline.authority.fail(Call::CaCertificates, Fault::Unreachable);
+        let root = Certificate::from_der(&foreign.root).unwrap().summary().sha256_fingerprint;
+        let restored = offline.restore(&as_older).unwrap();
+        assert_eq!(restored.certificates, Certificates::NotCompared(NotCompared(root)));
+
+        // Nor can he keep the code of the right one.
+        let [right, wrong] = [&collected(), &swapped].map(|enrollment| backup::encode(enrollment).unwrap());
+        let code = |text: &str| text.lines().find(|line| line.starts_with("HMAC-SHA-256: ")).unwrap().to_owned();
+        let mended = with_checksum(&wrong.replace(&code(&wrong), &code(&right)));
+        for site in [Site::default(), offline] {
+            let restored = site.restore_text(&mended, PASSPHRASE, SealedOtherwise::Keep);
+            assert_eq!(restored, Err(RestoreError::Damaged(Damage::NotAuthentic.to_string())));
+        }
+    }
+
+    /// `text` with the checksum that fits it.
+    fn with_checksum(text: &str) -> String {
+        let (contents, _) = text.split_at(text.rfind("SHA-256: ").unwrap());
+        format!("{contents}SHA-256: {}\n", base16ct::lower::encode_string(&Sha256::digest(contents)))
+    }
+
+    #[test]
+    fn whatever_is_changed_in_a_backup_is_noticed() {
+        let text = backup::encode(&collected()).unwrap();
+        let site = Site::default();
+        for (from, to) in [
+            ("Common Name: Ada Example", "Common Name: Eve Example"),
+            ("State: issued", "State: pending"),
+            ("Email Address: ada@", "Email Address: eve@"),
+            ("To restore it, open Keyside in any browser", "To restore it, send us your passphrase"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            let changed = with_checksum(&text.replace(from, to));
+            let restored = site.restore_text(&changed, PASSPHRASE, SealedOtherwise::Keep);
+            assert_eq!(restored, Err(RestoreError::Damaged(Damage::NotAuthentic.to_string())), "{to}");
+        }
+        assert_eq!(site.kept(), None);
+    }
+
+    #[test]
+    fn an_older_backup_is_restored_and_the_next_one_is_authenticated() {
+        let older = Enrollment { authentication_key: None, ..collected() };
+        let site = Site::default();
+        let restored = site.restore(&older).unwrap();
+        assert_eq!((restored.certificates, restored.enrollment), (Certificates::Good, collected()));
+        // A record from before there was a key for it gets one as well.
+        let site = Site::holding(&older);
+        assert_eq!(site.restore(&older).unwrap().outcome, Outcome::Completed);
+        assert_eq!(site.kept(), Some(collected()));
     }
 
     #[test]
@@ -491,7 +606,7 @@ mod tests {
             site.clock.0.set(now);
             let restored = site.restore(&collected()).unwrap();
             assert_eq!(restored.enrollment, collected());
-            assert!(!restored.certificates_left_out);
+            assert_eq!(restored.certificates, Certificates::Good);
         }
     }
 
@@ -519,7 +634,7 @@ mod tests {
     #[test]
     fn other_texts_are_not_read() {
         let text = backup::encode(&collected()).unwrap();
-        let without_particulars = Enrollment { certificate: None, ..collected() };
+        let without_particulars = Enrollment { certificate: None, authentication_key: None, ..collected() };
         assert_eq!(read_it(&text).unwrap().enrollment(), &without_particulars);
         assert_eq!(read_it("nonsense"), Err(UnusableBackup::NotABackup));
         let cut = text.trim_end_matches(|c| c != ':');
