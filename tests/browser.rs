@@ -59,6 +59,7 @@ fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
             device: None,
         },
         encrypted_private_key: vec![0, 1, 254, 255].into(),
+        authentication_key: Some(vec![7; 32].into()),
         certification_request: vec![48].into(),
         renewal: None,
         submission: None,
@@ -74,8 +75,7 @@ async fn custody_makes_a_sealed_key_and_its_request() {
     let mut stages = Vec::new();
     let mut primes = LocalSearch::new(rand::rng());
     let answer = custody::handle(Job::Generate(job()), &mut rand::rng(), &mut primes, |stage| stages.push(stage)).await;
-    let Answer::Generated(Generated { key_id: id, encrypted_private_key: sealed, certification_request }) = answer
-    else {
+    let Answer::Generated(Generated { key_id: id, sealed, certification_request }) = answer else {
         panic!("{answer:?}");
     };
     stages.retain(|stage| !matches!(stage, Stage::GeneratingKeyPair(_)));
@@ -83,7 +83,7 @@ async fn custody_makes_a_sealed_key_and_its_request() {
     let request = CertificationRequest::from_der(&certification_request.0).unwrap();
     assert_eq!(request.verify(), Ok(()));
     assert_eq!(request.email_addresses().unwrap(), ["zoe@example.com"]);
-    let clear = encrypted_private_key::decrypt(&sealed.0, PASSPHRASE).unwrap();
+    let clear = encrypted_private_key::decrypt(&sealed.encrypted_private_key.0, PASSPHRASE).unwrap();
     let key_pair = KeyPair::from_private_key_info(&clear).unwrap();
     assert_eq!(key_id(&key_pair.to_subject_public_key_info().unwrap()), id);
 }

@@ -194,7 +194,7 @@ fn texts() {
     });
     batter(
         "job",
-        br#"{"Prove":{"certification_request":"MIIB","encrypted_private_key":"MIIB","passphrase":"x"}}"#,
+        br#"{"ChangePassphrase":{"key_id":"7f","encrypted_private_key":"MIIB","passphrase":"x","new_passphrase":"y"}}"#,
         |bytes| serde_json::from_slice::<Job>(bytes),
     );
     batter("file job", br#"{"Unpack":{"file":"MIIB","passphrase":"x"}}"#, |bytes| {

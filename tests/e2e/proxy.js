@@ -47,6 +47,7 @@ export class Interceptor {
             for await (const chunk of request) chunks.push(chunk);
             interceptor.requests.push(`${request.method} ${request.url}`);
             const rule = interceptor.rules.map((rule) => rule(request)).find(Boolean) ?? {};
+            if (rule.hang) return;
             if (rule.body) {
                 const { status = 200, type = 'application/json', headers = {}, body } = rule;
                 response.writeHead(status, { 'content-type': type, ...headers });
@@ -78,8 +79,8 @@ export class Interceptor {
     /** Forgets the rules, and the requests that it has seen. */
     reset() {
         /**
-         * Each rule takes {method, url} and gives undefined, {lose: true}, {path} to ask for instead, or {body} to answer with, with its
-         * {status} and media {type}.
+         * Each rule takes {method, url} and gives undefined, {lose: true}, {hang: true} for no answer at all, {path} to ask for instead, or
+         * {body} to answer with, with its {status} and media {type}.
          */
         this.rules = [];
         /** Sees each request with its answer before that is forwarded, and may change the answer's headers. */

@@ -27,6 +27,7 @@ pub(crate) struct Bundle {
     pub(crate) passphrase: String,
     pub(crate) key_id: String,
     pub(crate) encrypted_private_key: Vec<u8>,
+    pub(crate) authentication_key: Vec<u8>,
     pub(crate) certification_request: Vec<u8>,
     /// Leaf, issuing CA, root.
     pub(crate) certification_path: Vec<Vec<u8>>,
@@ -80,7 +81,7 @@ impl Bundle {
         let export = |format, export_passphrase: Option<&str>| {
             let job = Export {
                 format,
-                encrypted_private_key: generated.encrypted_private_key.clone(),
+                encrypted_private_key: generated.sealed.encrypted_private_key.clone(),
                 certification_path: path.clone(),
                 friendly_name: common_name.into(),
                 passphrase: Passphrase::new(passphrase.into()),
@@ -95,7 +96,8 @@ impl Bundle {
             common_name: common_name.into(),
             passphrase: passphrase.into(),
             key_id: generated.key_id.clone(),
-            encrypted_private_key: generated.encrypted_private_key.0.clone(),
+            encrypted_private_key: generated.sealed.encrypted_private_key.0.clone(),
+            authentication_key: generated.sealed.authentication_key.0.clone(),
             certification_request: generated.certification_request.0.clone(),
             certification_path: path.iter().map(|der| der.0.clone()).collect(),
             modern: export(ExportFormat::Pkcs12(Profile::Modern), None),
@@ -125,6 +127,7 @@ impl Bundle {
                 device: None,
             },
             encrypted_private_key: self.encrypted_private_key.clone().into(),
+            authentication_key: Some(self.authentication_key.clone().into()),
             certification_request: self.certification_request.clone().into(),
             renewal: None,
             submission: Some(Submission {

@@ -40,8 +40,8 @@ pub fn guess(passphrase: &str, about: &[impl AsRef<str>]) -> Option<Guess> {
     }
     let known = about.iter().any(|text| {
         let words = text.as_ref().to_ascii_lowercase();
-        let joined: String = words.chars().filter(char::is_ascii_lowercase).collect();
-        is_among(&words) || is_among(&joined)
+        let mailbox = words.split('@').next().unwrap_or_default();
+        is_among(&words) || is_among(&plain_letters(&words)) || is_among(&plain_letters(mailbox))
     });
     known.then_some(Guess::NameOrAddress)
 }
@@ -125,6 +125,7 @@ mod tests {
             "Example!1",
             "A.Lovelace@grid.example1",
             "Lovelace-1815",
+            "A-Lovelace-1",
             "Lovel4ce!",
             "Ada-123!",
         ] {

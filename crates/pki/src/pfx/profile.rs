@@ -11,8 +11,13 @@ use crate::element::{NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 use crate::error::Error;
 use crate::{pbes2, pkcs12_kdf, pkcs12_pbe};
 
-/// Iterations of each derivation: the count that old readers accept (Java 11's default, and Microsoft's upper usual one).
-pub(super) const ITERATIONS: u16 = 10_000;
+/// The iterations of the MAC's key in [`Profile::Modern`]: the most that Windows takes.
+pub(super) const MODERN_MAC_ITERATIONS: i32 = 600_000;
+/// The iterations of PBKDF2 in [`Profile::Modern`]. Each hashes two blocks where the MAC's derivation hashes one, so that neither is the cheaper way to
+/// try passphrases.
+pub(super) const MODERN_ITERATIONS: u32 = 300_000;
+/// The iterations of each derivation in [`Profile::Compatible`]: the count that old readers accept.
+pub(super) const COMPATIBLE_ITERATIONS: u16 = 10_000;
 /// The MAC's salt in bytes: some versions of macOS refuse 16.
 pub(super) const MAC_SALT_SIZE: usize = 8;
 
@@ -39,10 +44,12 @@ impl Profile {
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
         match self {
             Self::Modern => {
-                let scheme = pbes2::Scheme::pbkdf2(ITERATIONS.into(), rng);
+                let scheme = pbes2::Scheme::pbkdf2(MODERN_ITERATIONS, rng);
                 Ok((scheme.encode(), scheme.encrypt(passphrase.as_bytes(), clear)?))
             }
-            Self::Compatible => pkcs12_pbe::encrypt(clear, &pkcs12_kdf::password(passphrase), ITERATIONS, rng),
+            Self::Compatible => {
+                pkcs12_pbe::encrypt(clear, &pkcs12_kdf::password(passphrase), COMPATIBLE_ITERATIONS, rng)
+            }
         }
     }
 
@@ -56,12 +63,16 @@ impl Profile {
         let mut salt = [0; MAC_SALT_SIZE];
         rng.fill_bytes(&mut salt);
         let password = pkcs12_kdf::password(passphrase);
+        let iterations = match self {
+            Self::Modern => MODERN_MAC_ITERATIONS,
+            Self::Compatible => COMPATIBLE_ITERATIONS.into(),
+        };
         let (hash, digest) = match self {
-            Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
-            Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, &password, &salt, ITERATIONS.into())?),
+            Self::Modern => (ID_SHA_256, mac::<Sha256>(authenticated_safe, &password, &salt, iterations)?),
+            Self::Compatible => (ID_SHA_1, mac::<Sha1>(authenticated_safe, &password, &salt, iterations)?),
         };
         let algorithm = element(SEQUENCE, &[&oid(hash), NULL]);
         let digest_info = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&digest])]);
-        Ok(element(SEQUENCE, &[&digest_info, &element(OCTET_STRING, &[&salt]), &integer(ITERATIONS.into())]))
+        Ok(element(SEQUENCE, &[&digest_info, &element(OCTET_STRING, &[&salt]), &integer(iterations.unsigned_abs())]))
     }
 }
