@@ -164,9 +164,38 @@ pub fn MessageBox(
         <section class=format!("message {kind}") tabindex="-1" aria-labelledby="message-title" node_ref=element>
             <h2 id="message-title">{message.title}</h2>
             <p>{message.way_out}</p>
+            <Details text=message.details/>
             {children.map(|children| children())}
         </section>
     }
+}
+
+/// A message that stands beside what it is about.
+#[component]
+pub fn Trouble(
+    /// The message.
+    message: Message,
+) -> impl IntoView {
+    view! {
+        <p class="trouble"><strong>{message.title} ". "</strong> {message.way_out}</p>
+        <Details text=message.details/>
+    }
+}
+
+/// The words of the browser or of a library, folded up.
+#[component]
+fn Details(
+    /// The words, or nothing.
+    text: String,
+) -> impl IntoView {
+    (!text.is_empty()).then(|| {
+        view! {
+            <details class="details">
+                <summary>"Details"</summary>
+                <p class="code">{text}</p>
+            </details>
+        }
+    })
 }
 
 /// What to show when the registration authority gives no answer that helps: the message, and a button to try again.
@@ -234,6 +263,7 @@ pub fn Preflight(
                                 <div class=class>
                                     <p><strong>{message.title} "."</strong></p>
                                     <p>{message.way_out}</p>
+                                    <Details text=message.details/>
                                 </div>
                             }
                         })

@@ -59,11 +59,13 @@ pub async fn bytes_of(file: &File, maximum_size: usize) -> Result<Zeroizing<Vec<
         return Err(Message {
             title: "This file is too large".into(),
             way_out: format!("It may have at most {} kB. Pick another one.", maximum_size / 1024),
+            ..Message::default()
         });
     }
     let buffer = JsFuture::from(file.array_buffer()).await.map_err(|_| Message {
         title: "The file cannot be read".into(),
         way_out: "Copy it to this computer, then pick it again.".into(),
+        ..Message::default()
     })?;
     let array = Uint8Array::new(&buffer);
     let bytes = Zeroizing::new(array.to_vec());

@@ -8,7 +8,7 @@ use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::components::{focus, focus_soon};
+use super::components::{Trouble, focus, focus_soon};
 use super::context::Context;
 use super::form::{self, ErrorSummary, Fault, Rules, TextField};
 use super::links::use_go;
@@ -93,7 +93,7 @@ pub fn ChangePassphrasePanel(
             }
             .into_any()
         }
-        Progress::Failed(message) => view! { <p class="trouble">{message.in_one_line()}</p> }.into_any(),
+        Progress::Failed(message) => view! { <Trouble message/> }.into_any(),
         Progress::Done => {
             view! { <p>"The passphrase is changed. Save a new backup: the ones that you have open with the old one."</p> }
                 .into_any()
@@ -219,7 +219,7 @@ pub fn RemovePanel(
                     })
             }}
             <div role="status">
-                {move || failure.get().map(|message| view! { <p class="trouble">{message.in_one_line()}</p> })}
+                {move || failure.get().map(|message| view! { <Trouble message/> })}
             </div>
         </details>
     }

@@ -2,6 +2,8 @@
 
 pub mod inspection;
 
+use core::fmt::Display;
+
 use keyside_core::domain::distinguished_name::{CommonNameFault, SubjectDifference};
 use keyside_core::domain::email_address::EmailAddressFault;
 use keyside_core::domain::enrollment::Standing;
@@ -24,12 +26,14 @@ use keyside_core::service::restore::{Certificates, Outcome, RestoreError, Restor
 use crate::ui::format::{self, date_and_time};
 
 /// A message: what happened, and the way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// What happened, in a few words.
     pub title: String,
     /// Why, and what to do next.
     pub way_out: String,
+    /// The words of the browser, or of a library, for a support; often none.
+    pub details: String,
 }
 
 impl Message {
@@ -40,7 +44,12 @@ impl Message {
 }
 
 fn message(title: &str, way_out: impl Into<String>) -> Message {
-    Message { title: title.into(), way_out: way_out.into() }
+    Message { title: title.into(), way_out: way_out.into(), details: String::new() }
+}
+
+/// The same with the words of the browser, or of a library.
+fn with_details(title: &str, way_out: &str, details: impl Display) -> Message {
+    Message { details: details.to_string(), ..message(title, way_out) }
 }
 
 /// A passphrase rule as a list item.
@@ -149,9 +158,10 @@ pub fn registration_authority(error: &RaError) -> Message {
             "Check your network connection, then try again. Nothing that is saved in this browser is lost.",
         ),
         RaError::Problem(problem) => message(&problem.title, problem.detail.clone()),
-        RaError::Unexpected(detail) => message(
+        RaError::Unexpected(detail) => with_details(
             "The registration authority gave an answer that this page does not understand",
-            format!("Reload the page and try again. If it happens again, tell your support: {detail}."),
+            "Reload the page and try again. If it happens again, tell your support what the details say.",
+            detail,
         ),
     }
 }
@@ -174,17 +184,15 @@ pub fn store(error: &StoreError) -> Message {
             "A newer version of this page has been used in this browser",
             "Reload the page. Your requests are still there.",
         ),
-        StoreError::Unreadable(detail) => message(
+        StoreError::Unreadable(detail) => with_details(
             "What is saved of this request cannot be read",
-            format!(
-                "It is damaged, or another version of this page wrote it. It is left as it is. Reload the page; if that does not help, tell your support: {detail}."
-            ),
+            "It is damaged, or another version of this page wrote it. It is left as it is. Reload the page; if that does not help, tell your support what the details say.",
+            detail,
         ),
-        StoreError::Unusable(detail) => message(
+        StoreError::Unusable(detail) => with_details(
             "This browser does not let the page store anything",
-            format!(
-                "Allow storage for this site in the browser's settings, and if this is a private window, use another one; then reload. The browser says: {detail}."
-            ),
+            "Allow storage for this site in the browser's settings, and if this is a private window, use another one; then reload.",
+            detail,
         ),
     }
 }
@@ -192,15 +200,15 @@ pub fn store(error: &StoreError) -> Message {
 /// Why the worker did not do its job.
 pub fn worker(error: &WorkerError) -> Message {
     match error {
-        WorkerError::Failed(failure) => message(
+        WorkerError::Failed(failure) => with_details(
             "The request cannot be worked on",
-            format!("{failure}. Nothing was lost; tell your support what this page says."),
+            "Nothing was lost. Tell your support what the details say.",
+            failure,
         ),
-        WorkerError::Stopped(detail) => message(
+        WorkerError::Stopped(detail) => with_details(
             "The background worker stopped",
-            format!(
-                "Check your network connection, then try again; if that does not help, reload the page. What is saved in this browser is still there. The browser says: {detail}."
-            ),
+            "Check your network connection, then try again; if that does not help, reload the page. What is saved in this browser is still there.",
+            detail,
         ),
         WorkerError::Stale => message(
             "This page has been updated in the meantime",
@@ -244,11 +252,10 @@ pub fn unpack(error: &UnpackError) -> Message {
             "The file opens, but its key has a passphrase of its own",
             "Enter it in the second field, which is there now, and open the file again.",
         ),
-        UnpackError::Unusable(reason) => message(
+        UnpackError::Unusable(reason) => with_details(
             "There is no certificate to renew in this file",
-            format!(
-                "Pick the .p12 or .pfx file that holds your certificate and its key. What is the matter: {reason}."
-            ),
+            "Pick the .p12 or .pfx file that holds your certificate and its key.",
+            reason,
         ),
         UnpackError::Worker(error) => worker(error),
     }
@@ -329,17 +336,15 @@ pub fn finding(finding: &Finding) -> Message {
             "Browsers then withhold what is needed to make a key. Open its address with https:// in front, or ask your support for it.",
         ),
         Finding::Superseded => worker(&WorkerError::Stale),
-        Finding::NoWorker(detail) => message(
+        Finding::NoWorker(detail) => with_details(
             "This browser does not start the background worker that makes the key",
-            format!(
-                "Reload the page. If that does not help, use a current version of Chrome, Edge, Firefox or Safari, or allow scripts and WebAssembly for this site. The browser says: {detail}."
-            ),
+            "Reload the page. If that does not help, use a current version of Chrome, Edge, Firefox or Safari, or allow scripts and WebAssembly for this site.",
+            detail,
         ),
-        Finding::NoStorage(detail) => message(
+        Finding::NoStorage(detail) => with_details(
             "This browser does not let the page store anything",
-            format!(
-                "Your key would be lost. Allow storage for this site in the browser's settings, and if this is a private window, use another one; then reload. The browser says: {detail}."
-            ),
+            "Your key would be lost. Allow storage for this site in the browser's settings, and if this is a private window, use another one; then reload.",
+            detail,
         ),
         Finding::LittleStorage(free) => message(
             "This browser has little storage left",
@@ -369,12 +374,12 @@ pub fn back_up(error: &BackUpError) -> Message {
     match error {
         BackUpError::Store(error) => store(error),
         BackUpError::CannotBeWritten(detail) => {
-            message("The backup cannot be written", format!("Tell your support: {detail}."))
+            with_details("The backup cannot be written", "Tell your support what the details say.", detail)
         }
         BackUpError::Worker(error) => worker(error),
         BackUpError::Damaged(detail) => message(
             "What is saved here is damaged, so a backup of it could not be restored",
-            format!("Tell your support: {detail}."),
+            format!("Tell your support that {detail}."),
         ),
     }
 }
@@ -591,7 +596,7 @@ pub fn request_fault(fault: &RequestFault) -> String {
         RequestFault::Names(fault) => {
             format!("In the subject alternative names {fault}. They may have the host names and IP addresses of this one device.")
         }
-        RequestFault::Unreadable(detail) => format!("A part of the certificate request cannot be read: {detail}."),
+        RequestFault::Unreadable(detail) => format!("A part of the certificate request cannot be read. Make a new one on the device. (For your support: {detail}.)"),
     }
 }
 

@@ -15,7 +15,7 @@ use leptos::wasm_split::SplitLoaderError;
 use leptos::wasm_split::wasm_split;
 use web_sys::File;
 
-use super::components::NotComparedNote;
+use super::components::{NotComparedNote, Trouble};
 use super::context::Context;
 use super::file_field::{FileField, bytes_of};
 use super::form::TextField;
@@ -121,7 +121,7 @@ fn RestoreForm(
             _ => (),
         }
         let Some(backup) = progress.with_untracked(Progress::backup) else {
-            let message = Message { title: "Pick the backup file first".into(), way_out: String::new() };
+            let message = Message { title: "Pick the backup file first".into(), ..Message::default() };
             progress.set(Progress::Failed(None, message));
             return;
         };
@@ -262,9 +262,7 @@ fn Said(progress: Progress) -> impl IntoView {
             <progress aria-label="Restoring"></progress>
         }
         .into_any(),
-        Progress::Failed(_, message) => {
-            view! { <p class="trouble"><strong>{message.title} ". "</strong> {message.way_out}</p> }.into_any()
-        }
+        Progress::Failed(_, message) => view! { <Trouble message/> }.into_any(),
         Progress::Done(_, restored) => {
             let message = messages::restored(&restored);
             let not_compared = match restored.certificates {

@@ -318,6 +318,7 @@ fn Done(collected: Collected) -> impl IntoView {
             "It belongs to your key{}. Download the file, then import it where you need it; it opens with the passphrase that you gave it, which is your pickup passphrase unless you chose another.",
             if collected.not_compared.is_none() { " and leads to the configured certification authority" } else { "" },
         ),
+        ..Message::default()
     };
     let not_compared = collected.not_compared.clone().map(|not_compared| view! { <NotComparedNote not_compared/> });
     let outcome = RwSignal::new("");

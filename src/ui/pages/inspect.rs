@@ -16,7 +16,7 @@ use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use web_sys::File;
 use zeroize::Zeroizing;
 
-use crate::ui::components::{CertificateParticulars, PageHeading};
+use crate::ui::components::{CertificateParticulars, PageHeading, Trouble};
 use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, bytes_of};
 use crate::ui::form::{Fault, TextField};
@@ -155,7 +155,7 @@ pub fn Inspector() -> impl IntoView {
                             .into_any()
                     }
                     Progress::Failed(message) => {
-                        view! { <p class="trouble"><strong>{message.title} ". "</strong> {message.way_out}</p> }.into_any()
+                        view! { <Trouble message/> }.into_any()
                     }
                     Progress::Done => {
                         let name = picked.get().map(|picked| picked.name).unwrap_or_default();

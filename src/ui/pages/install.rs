@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local_scoped_with_cancellation;
 use leptos_router::hooks::use_query_map;
 
-use crate::ui::components::{Copyable, PageHeading};
+use crate::ui::components::{Copyable, PageHeading, Trouble};
 use crate::ui::context::Context;
 use crate::ui::format::{date_and_time, pairs};
 use crate::ui::links::{Link, is_outward};
@@ -65,7 +65,7 @@ fn Whose(
 ) -> impl IntoView {
     let others = move || match held.get() {
         None => view! { <p>"Looking for your certificates…"</p> }.into_any(),
-        Some(Err(error)) => view! { <p class="trouble">{messages::store(&error).in_one_line()}</p> }.into_any(),
+        Some(Err(error)) => view! { <Trouble message=messages::store(&error)/> }.into_any(),
         Some(Ok(held)) => {
             let collected: Vec<_> = held
                 .enrollments

@@ -104,11 +104,13 @@ fn Ask() -> impl IntoView {
                     Some(revocation) if revocation.state == RevocationState::Revoked => Message {
                         title: "The certificate is revoked".into(),
                         way_out: format!("It was revoked on {}.", date_and_time(revocation.since)),
+                        ..Message::default()
                     },
                     _ => Message {
                         title: "The revocation is asked for".into(),
                         way_out: "An officer decides about it. Tell your UAA too, who can confirm that it is you."
                             .into(),
+                        ..Message::default()
                     },
                 }),
                 Err(error) => Progress::Failed(error),
@@ -140,8 +142,7 @@ fn Ask() -> impl IntoView {
             Progress::NoReason => {
                 let message = Message {
                     title: "Choose a reason first".into(),
-                    way_out: "A revocation cannot be undone, so an officer wants to know why.".into(),
-                };
+                    way_out: "A revocation cannot be undone, so an officer wants to know why.".into(), ..Message::default() };
                 view! { <MessageBox message/> }.into_any()
             }
             Progress::Failed(error) => view! { <MessageBox message=messages::lost(&error)/> }.into_any(),

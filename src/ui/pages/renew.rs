@@ -129,6 +129,7 @@ pub fn RenewFromFile() -> impl IntoView {
             opening.set(Opening::Failed(Message {
                 title: "Pick the file first".into(),
                 way_out: "The .p12 or .pfx file that holds your certificate and its key.".into(),
+                ..Message::default()
             }));
             return;
         };

@@ -122,6 +122,7 @@ fn Done(certificate: DeviceCertificate) -> impl IntoView {
             "It is for {} and leads to the configured certification authority. It is of use on the device that has the key alone.",
             certificate.device.name
         ),
+        ..Message::default()
     };
     let (particulars, device) = (certificate.certificate.clone(), certificate.device.clone());
     let save = Callback::new(move |format: FileFormat| {

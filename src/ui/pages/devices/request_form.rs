@@ -434,20 +434,21 @@ fn Outcome(progress: Progress) -> impl IntoView {
         .into_any(),
         Progress::NotSaved(error) => view! { <MessageBox message=messages::store(&error)/> }.into_any(),
         Progress::Saved(request, error) if error.is_refusal() => {
-            let Message { title, way_out } = messages::enroll(&error);
+            let Message { title, way_out, details } = messages::enroll(&error);
             let way_out = format!(
                 "{title}. {way_out} Change what is wrong and submit again. The request of {} stays in the list below until you remove it.",
                 request.device.name
             );
-            view! { <MessageBox message=Message { title: "The request was refused".into(), way_out }/> }.into_any()
+            view! { <MessageBox message=Message { title: "The request was refused".into(), way_out, details }/> }
+                .into_any()
         }
         Progress::Saved(request, error) => {
-            let Message { title, .. } = messages::enroll(&error);
+            let Message { title, details, .. } = messages::enroll(&error);
             let way_out = format!(
                 "{title}. The request of {} is in the list below. This page keeps trying to send it; you may also close it, and open it later.",
                 request.device.name
             );
-            view! { <MessageBox message=Message { title: "The request is saved, and not sent yet".into(), way_out } kind="wait"/> }
+            view! { <MessageBox message=Message { title: "The request is saved, and not sent yet".into(), way_out, details } kind="wait"/> }
                 .into_any()
         }
         Progress::Sent { request, before } => {
@@ -463,6 +464,7 @@ fn Outcome(progress: Progress) -> impl IntoView {
                     "Note the transaction ID of the request of {} for later certificate retrieval:",
                     request.device.name
                 ),
+                ..Message::default()
             };
             let shown = id.clone();
             view! {
