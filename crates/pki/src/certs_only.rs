@@ -1,18 +1,18 @@
 //! Certs-only CMS SignedData (RFC 5652, section 5; RFC 8551, section 3.8): a chain as a `.p7c` or `.p7b` file.
 
-use cms::content_info::ContentInfo;
 use der::oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
-use der::{AnyRef, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 use super::ber;
 use super::error::Error;
 use crate::certificate::Certificate;
-use crate::element::{CONTEXT_0, SEQUENCE, SET, element, integer, oid};
+use crate::element::{CONTEXT_0, Elements, INTEGER, SEQUENCE, SET, element, integer, oid};
 
 const STRUCTURE: &str = "certs-only SignedData";
 
 /// The version of a SignedData that holds certificates alone (RFC 5652, section 5.1).
 const VERSION: u32 = 1;
+/// The tag of a constructed `[1]`: the CRLs.
+const CONTEXT_1: u8 = 0xA1;
 
 /// Encodes `certificates`, each DER. They go in as the bytes that they are: encoded once more, some would no longer be what was signed. The
 /// set's order is DER's, not the chain's.
@@ -47,40 +47,41 @@ pub struct Contents {
 }
 
 /// Reads the certificates and CRLs of a SignedData, DER or BER. Whether something is signed by it besides does not matter.
+///
+/// They come out as the bytes that they are, unless a length around them is indefinite: only then is the file made DER.
 pub fn decode(bytes: &[u8]) -> Result<Contents, Error> {
-    ber::to_der(bytes).and_then(|der| read(&der)).map_err(Error::malformed(STRUCTURE))
+    let made_der = |_| ber::to_der(bytes).and_then(|der| read(&der));
+    read(bytes).or_else(made_der).map_err(Error::malformed(STRUCTURE))
 }
 
-fn read(der: &[u8]) -> der::Result<Contents> {
-    let info = ContentInfo::from_der(der)?;
-    if info.content_type != ID_SIGNED_DATA {
-        return Err(der::ErrorKind::OidUnknown { oid: info.content_type }.into());
+fn read(bytes: &[u8]) -> der::Result<Contents> {
+    let mut info = Elements::within(SEQUENCE, bytes)?;
+    let content_type = info.next_oid()?;
+    if content_type != ID_SIGNED_DATA {
+        return Err(der::ErrorKind::OidUnknown { oid: content_type }.into());
     }
-    info.content.sequence(|reader| {
-        let _version: u8 = reader.decode()?;
-        let _digest_algorithms: AnyRef<'_> = reader.decode()?;
-        let _encapsulated_content: AnyRef<'_> = reader.decode()?;
-        let mut contents = Contents::default();
-        while !reader.is_finished() {
-            let part: AnyRef<'_> = reader.decode()?;
-            match part.tag() {
-                Tag::ContextSpecific { number: TagNumber(0), .. } => contents.certificates = elements(part.value())?,
-                Tag::ContextSpecific { number: TagNumber(1), .. } => contents.crls = elements(part.value())?,
-                _ => (),
-            }
+    let mut signed_data = Elements::within(SEQUENCE, info.next(CONTEXT_0)?)?;
+    info.finish()?;
+    // version, digestAlgorithms, encapContentInfo
+    signed_data.next(INTEGER)?;
+    signed_data.next(SET)?;
+    signed_data.next(SEQUENCE)?;
+    let mut contents = Contents::default();
+    for part in signed_data {
+        let part = part?;
+        match part.tag {
+            CONTEXT_0 => contents.certificates = each(part.contents)?,
+            CONTEXT_1 => contents.crls = each(part.contents)?,
+            // signerInfos
+            _ => {}
         }
-        Ok(contents)
-    })
+    }
+    Ok(contents)
 }
 
-/// The elements that stand one after the other in `der`, each with its header.
-fn elements(der: &[u8]) -> der::Result<Vec<Vec<u8>>> {
-    let mut reader = SliceReader::new(der)?;
-    let mut elements = Vec::new();
-    while !reader.is_finished() {
-        elements.push(reader.tlv_bytes()?.to_vec());
-    }
-    Ok(elements)
+/// The elements that `contents` are, each whole.
+fn each(contents: &[u8]) -> der::Result<Vec<Vec<u8>>> {
+    Elements::of(contents).map(|element| Ok(element?.whole.to_vec())).collect()
 }
 
 #[cfg(test)]
@@ -88,8 +89,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
     use cms::cert::CertificateChoices;
+    use cms::content_info::ContentInfo;
     use cms::signed_data::SignedData;
-    use der::Encode;
+    use der::{Decode, Encode};
 
     use super::*;
 
@@ -138,5 +140,16 @@ mod tests {
         for other in [leaf, b"", include_bytes!("../../../tests/vectors/pfx/openssl.p12")] {
             assert!(matches!(decode(other), Err(Error::Malformed { structure: STRUCTURE, .. })));
         }
+    }
+    /// A signature is over the bytes that came: a certificate that was changed on the way would pass for a forged one.
+    #[test]
+    fn a_certificate_with_a_length_that_is_not_der_comes_out_as_it_went_in() {
+        let leaf = include_bytes!("../../../tests/vectors/certification_path/leaf.der");
+        let mut parts = Elements::within(SEQUENCE, leaf).unwrap();
+        let signed = parts.next(SEQUENCE).unwrap();
+        let length = u32::try_from(signed.len()).unwrap().to_be_bytes();
+        let signed = [&[SEQUENCE, 0x84], &length[..], signed].concat();
+        let odd = element(SEQUENCE, &[&signed, parts.next_whole().unwrap(), parts.next_whole().unwrap()]);
+        assert_eq!(decode(&encode(&[&odd]).unwrap()).unwrap().certificates, [odd]);
     }
 }
