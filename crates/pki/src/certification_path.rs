@@ -333,11 +333,14 @@ fn refused<T>(why: impl Into<String>) -> Result<T, PathError> {
     Err(PathError::Refused(why.into()))
 }
 
-/// Every critical extension is understood, and none is there twice.
+/// Every critical extension is understood and can be read, and none is there twice.
 fn check_extensions(certificate: &Certificate) -> Result<(), PathError> {
     let text = || name::to_text(certificate.subject());
     if certificate.extensions().has_duplicates() {
         return refused(format!("“{}” has an extension twice", text()));
+    }
+    if let Some(id) = certificate.extensions().unreadable_critical() {
+        return refused(format!("“{}” has a critical extension that cannot be read ({})", text(), oid_to_text(id)));
     }
     let is_unknown = |id: &[u8]| !UNDERSTOOD.iter().any(|known| known.as_bytes() == id);
     let unknown = certificate.extensions().iter().find(|extension| extension.is_critical && is_unknown(&extension.id));
@@ -547,6 +550,17 @@ mod tests {
         assert!(obstacle(build_now(&leaf(), &issuing, &vectors!["root"])).contains("critical extension"));
         let leaf = vector(vectors!["leaf_with_unknown_critical_extension"]);
         assert!(obstacle(build_now(&leaf, &vectors!["issuing"], &vectors!["root"])).contains("critical extension"));
+    }
+
+    #[test]
+    fn a_critical_extension_that_cannot_be_read_ends_the_path() {
+        let mut der = leaf().der().to_vec();
+        // keyUsage as an OCTET STRING.
+        let place = der.windows(4).position(|window| window == [3, 2, 7, 0x80]).unwrap();
+        der[place] = 4;
+        let path = check_extensions(&Certificate::from_der(&der).unwrap()).map(|()| Vec::new());
+        assert!(rule_broken(path).contains("critical extension that cannot be read (2.5.29.15)"));
+        assert_eq!(check_extensions(&leaf()), Ok(()));
     }
 
     #[test]

@@ -93,6 +93,25 @@ impl Extensions {
         self.0.iter().enumerate().any(|(place, one)| self.0.iter().skip(place + 1).any(|other| one.id == other.id))
     }
 
+    /// The contents of the object identifier of a critical extension that is known here and cannot be read. A certificate with one has to be
+    /// refused (RFC 5280, section 4.2).
+    pub(crate) fn unreadable_critical(&self) -> Option<&[u8]> {
+        let is_unreadable = |extension: &&Extension| {
+            let is = |id: ObjectIdentifier| extension.id == id.as_bytes();
+            extension.is_critical
+                && (is(ID_CE_BASIC_CONSTRAINTS) && self.basic_constraints().is_err()
+                    || is(ID_CE_KEY_USAGE) && self.key_usage().is_err()
+                    || is(ID_CE_EXT_KEY_USAGE) && self.extended_key_usages().is_err()
+                    || is(ID_CE_SUBJECT_ALT_NAME) && self.subject_alt_names().is_err()
+                    || is(ID_CE_NAME_CONSTRAINTS) && self.name_constraints().is_err()
+                    || is(ID_CE_CERTIFICATE_POLICIES) && self.certificate_policies().is_err()
+                    || is(ID_CE_POLICY_MAPPINGS) && self.policy_mappings().is_err()
+                    || is(ID_CE_POLICY_CONSTRAINTS) && self.policy_constraints().is_err()
+                    || is(ID_CE_INHIBIT_ANY_POLICY) && self.inhibit_any_policy().is_err())
+        };
+        self.0.iter().find(is_unreadable).map(|extension| &*extension.id)
+    }
+
     /// The extension's value, if it is there.
     pub fn get(&self, id: ObjectIdentifier) -> Option<&[u8]> {
         self.0.iter().find(|extension| extension.id == id.as_bytes()).map(|extension| &*extension.value)
@@ -162,7 +181,9 @@ impl Extensions {
             let mut mappings = Elements::within(SEQUENCE, value)?;
             read_each(&mut mappings, |mappings| {
                 let mut mapping = mappings.next_sequence()?;
-                Ok((mapping.next(OBJECT_IDENTIFIER)?, mapping.next(OBJECT_IDENTIFIER)?))
+                let policies = (mapping.next(OBJECT_IDENTIFIER)?, mapping.next(OBJECT_IDENTIFIER)?);
+                mapping.finish()?;
+                Ok(policies)
             })
         })?;
         Ok(mappings.unwrap_or_default())
