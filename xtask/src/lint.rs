@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::error::{Error, Result};
 use crate::tool::Tool;
 use crate::toolbox::Toolbox;
-use crate::{install, oldest_browsers, process, prose, repository};
+use crate::{fuzz, install, oldest_browsers, process, prose, repository};
 
 /// The tools that linting takes.
 pub(crate) const TOOLS: &[Tool] = &[
@@ -18,6 +18,8 @@ pub(crate) const TOOLS: &[Tool] = &[
     Tool::Taplo,
     Tool::Node,
     Tool::Esbuild,
+    Tool::CxxCompiler,
+    Tool::OpenSslLibrary,
 ];
 
 /// The packages that run in a browser.
@@ -61,17 +63,29 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
         cargo.args(["clippy", "--lib", "--bins", "--tests"]).args(for_wasm());
         process::run(cargo.args(["--", "-D", "warnings"]))
     };
+    // The fuzz targets are a workspace of their own.
+    let fuzz = |arguments: &str| {
+        let mut cargo = toolbox.command("cargo")?;
+        cargo.args(arguments.split(' ')).current_dir(repository().join("fuzz"));
+        process::run(cargo.env("CARGO_TARGET_DIR", fuzz::folder().join("lint")))
+    };
     // Those that take seconds first.
     let checks = [
         cargo("fmt --all --check"),
+        fuzz("fmt --check"),
         taplo(),
         prose::check(),
         program("typos", "--format brief"),
         cargo("fetch --locked").and_then(|()| cargo("shear --offline")),
+        fuzz("fetch --locked").and_then(|()| fuzz("shear --offline")),
         oldest_browsers::check_itself(toolbox),
         oldest_browsers::check(toolbox),
         cargo("deny --workspace check --hide-inclusion-graph bans licenses sources"),
+        fuzz(
+            "deny check --hide-inclusion-graph --allow duplicate --allow license-not-encountered bans licenses sources",
+        ),
         cargo("clippy --workspace --all-targets -- -D warnings"),
+        fuzz("clippy --all-targets -- -D warnings"),
         clippy_for_wasm(),
         documentation(),
         documentation_for_wasm(),
@@ -87,5 +101,6 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
                 .to_owned(),
         ));
     }
-    cargo("deny --workspace --offline check advisories").map(|()| None)
+    cargo("deny --workspace --offline check advisories")?;
+    fuzz("deny --offline check advisories").map(|()| None)
 }

@@ -1,4 +1,4 @@
-//! Keyside's developer commands: `cargo xtask serve|build|test|lint|bench`.
+//! Keyside's developer commands: `cargo xtask serve|build|test|lint|fuzz|bench`.
 //!
 //! Each command first sees to it that the tools it needs are there ([`toolbox`], [`tool`]), then runs them ([`process`]).
 
@@ -7,6 +7,7 @@ mod browser;
 mod display;
 mod error;
 mod folders;
+mod fuzz;
 mod install;
 mod lint;
 mod node_modules;
@@ -78,6 +79,13 @@ enum Command {
         #[arg(long)]
         lower: bool,
     },
+    /// Run the fuzz targets for long, each with what earlier runs found in target/fuzz/corpus.
+    Fuzz {
+        #[command(flatten)]
+        options: fuzz::Options,
+        #[command(flatten)]
+        installing: Installing,
+    },
     /// Measure the release build: see docs/benchmarks.md.
     Bench {
         #[command(subcommand)]
@@ -112,6 +120,7 @@ fn main() -> ExitCode {
         Command::Lint { installing } => test::run(&[Word::Suite(Suite::Lint)], Filter(None), installing),
         Command::Prose { lower: true } => prose::lower(),
         Command::Prose { lower: false } => prose::check(),
+        Command::Fuzz { options, installing } => fuzz::run(&options, installing),
         Command::Bench { bench, installing } => bench::run(&bench, installing),
     };
     match outcome {

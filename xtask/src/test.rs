@@ -21,7 +21,7 @@ use crate::process::{self, Filter, Tally};
 use crate::progress::elapsed;
 use crate::tool::Tool;
 use crate::toolbox::{Toolbox, target_folder};
-use crate::{Installing, bench, folders, lint, node_modules, page, repository};
+use crate::{Installing, bench, folders, fuzz, lint, node_modules, page, repository};
 
 /// The programs that judge what Keyside writes.
 const JUDGES: &[Tool] = &[Tool::OpenSsl, Tool::NssTools, Tool::GnuTls, Tool::Java, Tool::Curl, Tool::Python];
@@ -62,6 +62,8 @@ pub(crate) enum Suite {
     Lint,
     /// Unit, integration and documentation tests on this machine; those of the gateway on SQLite and on PostgreSQL.
     Native,
+    /// Every fuzz target for a short time.
+    Fuzz,
     /// What Keyside writes, read by OpenSSL, NSS, GnuTLS, Java, Python and curl.
     Interop,
     /// wasm-bindgen tests inside the browsers.
@@ -94,6 +96,7 @@ impl ValueEnum for Word {
         &[
             Self::Suite(Suite::Lint),
             Self::Suite(Suite::Native),
+            Self::Suite(Suite::Fuzz),
             Self::Suite(Suite::Interop),
             Self::Suite(Suite::Browser),
             Self::Suite(Suite::E2e),
@@ -160,6 +163,7 @@ impl Part {
         match self.suite {
             Suite::Lint => lint::TOOLS.to_vec(),
             Suite::Native => NEIGHBOURS.to_vec(),
+            Suite::Fuzz => fuzz::TOOLS.to_vec(),
             Suite::Interop => JUDGES.to_vec(),
             Suite::Browser => [Tool::WasmToolchain, Tool::WasmBindgen]
                 .into_iter()
@@ -196,6 +200,7 @@ impl Part {
             (Suite::Browser | Suite::E2e, None) => return Err(Error::new("no browser is named")),
             (Suite::Lint, _) => return lint::run(toolbox),
             (Suite::Native, _) => native(toolbox, filter, tally)?,
+            (Suite::Fuzz, _) => fuzz::suite(toolbox, filter, tally)?,
             (Suite::Interop, _) => {
                 let mut cargo = toolbox.command("cargo")?;
                 cargo
@@ -498,7 +503,8 @@ mod tests {
         assert_eq!(named(&[firefox, Word::Suite(Suite::E2e)], None), ["e2e firefox"]);
         assert_eq!(named(&[firefox], None), ["browser firefox", "e2e firefox"]);
         assert_eq!(named(&[firefox, Word::Suite(Suite::Native)], None), ["native"]);
-        assert_eq!(named(&[], None).len(), 5 + 2 * 3);
+        assert_eq!(named(&[Word::Suite(Suite::Fuzz), firefox], None), ["fuzz"]);
+        assert_eq!(named(&[], None).len(), 6 + 2 * 3);
         assert!(!named(&[], Some("wrong passphrase")).contains(&"lint".to_owned()));
     }
 

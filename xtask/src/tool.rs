@@ -41,6 +41,8 @@ pub(crate) enum Tool {
     WebKitDriver,
     Xvfb,
     OpenSsl,
+    OpenSslLibrary,
+    CxxCompiler,
     NssTools,
     GnuTls,
     Java,
@@ -297,6 +299,28 @@ impl Tool {
                 version_arguments: &["version"],
                 wanted: AtLeast("3.0.0"),
                 source: System { packages: &["openssl"], elsewhere: "install OpenSSL 3 (Homebrew: openssl@3)" },
+            },
+            Self::OpenSslLibrary => Description {
+                name: "OpenSSL's library with its headers",
+                purpose: "judges signatures and certification paths in the fuzz targets",
+                programs: &["pkg-config"],
+                version_arguments: &["--modversion", "openssl"],
+                wanted: AtLeast("3.0.0"),
+                source: System {
+                    packages: &["libssl-dev", "pkg-config"],
+                    elsewhere: "install OpenSSL 3 with its headers, and pkg-config (Homebrew: openssl@3 pkgconf; Fedora: openssl-devel pkgconf)",
+                },
+            },
+            Self::CxxCompiler => Description {
+                name: "a C++ compiler",
+                purpose: "compiles libFuzzer for the fuzz targets",
+                programs: &["c++"],
+                version_arguments: &["--version"],
+                wanted: Any,
+                source: System {
+                    packages: &["g++"],
+                    elsewhere: "install a C++ compiler (macOS: xcode-select --install)",
+                },
             },
             Self::NssTools => Description {
                 name: "NSS's pk12util and certutil",
