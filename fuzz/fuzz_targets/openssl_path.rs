@@ -4,6 +4,8 @@
 //! that the fuzzer reaches the rules behind the signatures. OpenSSL is given the path that Keyside found, and nothing else.
 #![no_main]
 
+use std::cmp::Ordering;
+
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CRL_DISTRIBUTION_POINTS, ID_CE_EXT_KEY_USAGE,
@@ -56,7 +58,8 @@ const NO_SAY: [ObjectIdentifier; 9] = [
     ID_PE_SUBJECT_INFO_ACCESS,
 ];
 
-/// The path without the extensions that have no say, and with policies without qualifiers, as OpenSSL reads it. `chain` was signed here, so that it can be signed again.
+/// The path without the extensions that have no say, and with policies without qualifiers, as OpenSSL reads it. `chain` was signed here, so it can be
+/// signed again.
 fn bare(path: &[Certificate], chain: &[Certificate]) -> Option<Vec<X509>> {
     let has_name_constraints =
         |certificate: &Certificate| certificate.extensions().get(ID_CE_NAME_CONSTRAINTS).is_some();
@@ -74,7 +77,7 @@ fn bare(path: &[Certificate], chain: &[Certificate]) -> Option<Vec<X509>> {
         if place == 0 {
             let of_cas = [ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE, ID_CE_POLICY_MAPPINGS, ID_CE_INHIBIT_ANY_POLICY];
             ids.extend(of_cas.iter().filter(|id| !is_critical(id)));
-            // OpenSSL does not take one without a bit.
+            // OpenSSL refuses one without a bit.
             ids.extend(certificate.extensions().key_usage().is_ok().then_some(ID_CE_KEY_USAGE));
         }
         ids.retain(|id| *id != ID_CE_EXT_KEY_USAGE || !is_critical(id));
@@ -97,16 +100,16 @@ mod error {
     pub(super) const SELF_SIGNED_CERT_IN_CHAIN: i32 = 19;
     pub(super) const UNABLE_TO_GET_ISSUER_CERT_LOCALLY: i32 = 20;
     pub(super) const UNABLE_TO_VERIFY_LEAF_SIGNATURE: i32 = 21;
-    pub(super) const INVALID_CA: i32 = 24;
     pub(super) const SUBJECT_ISSUER_MISMATCH: i32 = 29;
+    pub(super) const AKID_SKID_MISMATCH: i32 = 30;
+    pub(super) const AKID_ISSUER_SERIAL_MISMATCH: i32 = 31;
     pub(super) const UNHANDLED_CRITICAL_EXTENSION: i32 = 34;
+    pub(super) const INVALID_POLICY_EXTENSION: i32 = 42;
+    pub(super) const NO_EXPLICIT_POLICY: i32 = 43;
     pub(super) const PERMITTED_VIOLATION: i32 = 47;
     pub(super) const EXCLUDED_VIOLATION: i32 = 48;
     pub(super) const UNSUPPORTED_NAME_SYNTAX: i32 = 53;
-    pub(super) const INVALID_POLICY_EXTENSION: i32 = 42;
-    pub(super) const NO_EXPLICIT_POLICY: i32 = 43;
-    pub(super) const AKID_SKID_MISMATCH: i32 = 30;
-    pub(super) const AKID_ISSUER_SERIAL_MISMATCH: i32 = 31;
+    pub(super) const INVALID_CA: i32 = 79;
 }
 
 /// The tags of the subtrees in a certificate's nameConstraints (RFC 5280, section 4.2.1.10).
@@ -135,15 +138,16 @@ fn has_common_name_as_host(path: &[Certificate]) -> bool {
 fn reason(refusal: &Refusal, path: &[Certificate], read: &[X509], at: u64, is_signed: bool) -> Option<&'static str> {
     let pairs = || read.windows(2).map(|pair| pair[1].issued(&pair[0]).as_raw());
     let has_namesakes = || {
-        let is_namesake = |(place, one): (usize, &Certificate)| {
-            path.iter().skip(place + 1).any(|other| name::is_match(one.subject(), other.subject()))
-        };
-        path.iter().enumerate().any(is_namesake)
+        let mut pairs = (0..path.len()).flat_map(|one| (one + 1..path.len()).map(move |other| (one, other)));
+        pairs.any(|(one, other)| {
+            let is_same = read[one].subject_name().try_cmp(read[other].subject_name()).is_ok_and(Ordering::is_eq);
+            is_same || name::is_match(path[one].subject(), path[other].subject())
+        })
     };
     if !refusal.is_of_path && has_namesakes() {
         return Some("OpenSSL takes the first issuer of a name, or ends at one that names itself as its issuer");
     }
-    // Such as a distinguished name with a value that is not a text.
+    // An example is a distinguished name with a value that is not a text.
     let has_unread_names = || {
         path.iter().zip(read).any(|(certificate, read)| {
             certificate.extensions().get(ID_CE_SUBJECT_ALT_NAME).is_some() && read.subject_alt_names().is_none()
@@ -161,14 +165,13 @@ fn reason(refusal: &Refusal, path: &[Certificate], read: &[X509], at: u64, is_si
             error::UNSPECIFIED if !is_signed || has_unread_names() => {
                 Some("OpenSSL takes no issuer for a certificate with an extension that it cannot read")
             }
-            error::SUBJECT_ISSUER_MISMATCH => {
-                Some("OpenSSL compares letters beyond ASCII by case, and characters that cannot be seen")
-            }
+            error::SUBJECT_ISSUER_MISMATCH => Some(
+                "RFC 4518 passes over characters that cannot be seen, and over case beyond ASCII. OpenSSL does not",
+            ),
             _ => None,
         }),
-        // OpenSSL calls the last second too late. RFC 5280, section 4.1.2.5, includes it.
         error::CERT_HAS_EXPIRED if path.iter().any(|certificate| certificate.validity().1 == at) => {
-            Some("OpenSSL calls the last second of the validity too late")
+            Some("RFC 5280, section 4.1.2.5, includes the last second. OpenSSL calls it too late")
         }
         error::ERROR_IN_CERT_NOT_BEFORE_FIELD | error::ERROR_IN_CERT_NOT_AFTER_FIELD => {
             Some("Keyside reads times that are not DER and can be read in one way only")
@@ -187,9 +190,9 @@ fn reason(refusal: &Refusal, path: &[Certificate], read: &[X509], at: u64, is_si
             Some("OpenSSL takes a Common Name for a dNSName")
         }
         error::INVALID_POLICY_EXTENSION if !is_signed => Some("OpenSSL reads the qualifiers of policies as well"),
-        // PKITS, which has these policies, judges Keyside's.
+        // PKITS judges Keyside's policies.
         error::NO_EXPLICIT_POLICY => {
-            Some("OpenSSL wants to be told that any policy is good enough, and the binding cannot")
+            Some("OpenSSL needs the policies of its user, which its safe interface cannot set")
         }
         error::UNHANDLED_CRITICAL_EXTENSION if !is_signed => {
             let mut extensions = path.get(refusal.depth as usize)?.extensions().iter();
