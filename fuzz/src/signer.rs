@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::ID_CE_CERTIFICATE_POLICIES;
-use keyside_pki::element::{BIT_STRING, CONTEXT_0, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element};
+use keyside_pki::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element};
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::hash::MessageDigest;
@@ -153,6 +153,20 @@ fn on_curve(curve: Nid) -> PKey<Private> {
 /// # Errors
 /// It is not a certificate.
 pub fn certify_again(der: &[u8], subject: Kind, signer: Kind, issuer: Option<&[u8]>) -> der::Result<Vec<u8>> {
+    certify_with_algorithms(der, subject, signer, issuer, [signer.algorithm(); 2])
+}
+
+/// The same with these AlgorithmIdentifiers: the one in the signed part, and the one beside it.
+///
+/// # Errors
+/// It is not a certificate.
+pub fn certify_with_algorithms(
+    der: &[u8],
+    subject: Kind,
+    signer: Kind,
+    issuer: Option<&[u8]>,
+    [inside, outside]: [&[u8]; 2],
+) -> der::Result<Vec<u8>> {
     let mut tbs = Elements::within(SEQUENCE, der)?.next_sequence()?;
     let version = tbs.next_if(CONTEXT_0)?.map_or(&[][..], |version| version.whole);
     let serial_number = tbs.next_whole()?;
@@ -161,13 +175,22 @@ pub fn certify_again(der: &[u8], subject: Kind, signer: Kind, issuer: Option<&[u
     let (validity, name) = (tbs.next_whole()?, tbs.next_whole()?);
     tbs.next(SEQUENCE)?;
     let key = subject.subject_public_key_info();
-    let mut parts =
-        vec![version, serial_number, signer.algorithm(), issuer.unwrap_or(own_issuer), validity, name, key.as_slice()];
+    let mut parts = vec![version, serial_number, inside, issuer.unwrap_or(own_issuer), validity, name, key.as_slice()];
     while !tbs.is_finished() {
         parts.push(tbs.next_whole()?);
     }
     let signed = element(SEQUENCE, &parts);
-    Ok(signed_structure(&signed, signer.algorithm(), &signer.sign(&signed)))
+    Ok(signed_structure(&signed, outside, &signer.sign(&signed)))
+}
+
+/// An AlgorithmIdentifier with NULL as its parameters where it has none, and without parameters where it has them.
+///
+/// # Errors
+/// It is not an AlgorithmIdentifier.
+pub fn with_other_parameters(algorithm: &[u8]) -> der::Result<Vec<u8>> {
+    let mut parts = Elements::within(SEQUENCE, algorithm)?;
+    let id = parts.next_whole()?;
+    Ok(if parts.is_finished() { element(SEQUENCE, &[id, NULL]) } else { element(SEQUENCE, &[id]) })
 }
 
 /// The policies of certificatePolicies, DER, each once and without its qualifiers.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64ct::{Base64, Encoding};
 use der::Encode;
 use keyside_fuzz::input::join;
-use keyside_fuzz::signer::{Kind, certify_again};
+use keyside_fuzz::signer::{Kind, certify_with_algorithms, with_other_parameters};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate_list::CertificateList;
 use keyside_pki::certification_request::CertificationRequest;
@@ -62,7 +62,7 @@ impl Seeds {
             self.add_name(certificate.subject(), certificate.issuer());
             let key = certificate.subject_public_key_info();
             self.add("public_key", &join(&[key, key]));
-            self.add("openssl_signature", &join(&[der, der]));
+            self.add("openssl_signature", der);
         } else if let Ok(request) = CertificationRequest::from_der(der) {
             self.add("certification_request", der);
             self.add("openssl_signature", der);
@@ -90,9 +90,6 @@ impl Seeds {
         for flags in [0, 1, 3, 7, 11] {
             let flags: &[u8] = &[flags];
             self.add("openssl_path", &join(&[&[flags], chain].concat()));
-        }
-        for pair in chain.windows(2) {
-            self.add("openssl_signature", &join(pair));
         }
     }
 }
@@ -141,12 +138,15 @@ fn small_key() -> Vec<u8> {
     element(SEQUENCE, &numbers.each_ref().map(Vec::as_slice))
 }
 
-/// A certificate of each way to sign, to be signed again after a change.
+/// Certificates of each way to sign, to be signed again after a change. The parameters of their two algorithms may differ.
 fn add_signed_again(seeds: &mut Seeds, leaf: &[u8]) {
     for (number, kind) in Kind::ALL.into_iter().enumerate() {
-        let certificate = certify_again(leaf, kind, kind, None).unwrap();
-        seeds.add("openssl_signature", &join(&[&certificate[..], &certificate, &[number as u8]]));
-        seeds.add("certificate", &certificate);
+        let (usual, other) = (kind.algorithm(), with_other_parameters(kind.algorithm()).unwrap());
+        for algorithms in [[usual, usual], [&other, usual], [usual, &other], [&other, &other]] {
+            let certificate = certify_with_algorithms(leaf, kind, kind, None, algorithms).unwrap();
+            seeds.add("openssl_signature", &join(&[&certificate[..], &certificate, &[number as u8]]));
+            seeds.add("certificate", &certificate);
+        }
     }
 }
 
@@ -172,6 +172,11 @@ fn main() {
     }
     let vector = |name: &str| fs::read(vectors.join(name)).unwrap();
     let of_path = |name: &str| vector(&format!("certification_path/{name}.der"));
+    for [subject, issuer] in
+        [["leaf", "issuing"], ["leaf_by_ecdsa", "ecdsa_root"], ["self_signed_leaf", "self_signed_leaf"]]
+    {
+        seeds.add("openssl_signature", &join(&[of_path(subject), of_path(issuer)]));
+    }
     let names = ["leaf", "issuing", "root"].map(of_path);
     seeds.add_chain(&names.each_ref().map(Vec::as_slice));
     let names = ["leaf_below_limited", "below_limited", "limited", "root"].map(of_path);
