@@ -128,8 +128,10 @@ fn run_target(built: &Built, target: &str, corpus: &Path, limits: Limits) -> Res
         program.status().map_err(|error| Error::new(format!("cannot run the fuzz target {target}: {error}")))?;
     let text =
         String::from_utf8_lossy(&fs::read(&log).map_err(|error| Error::file("read", &log, &error))?).into_owned();
-    if status.success() {
-        return Ok(told(executions(&text), started.elapsed()));
+    match executions(&text) {
+        0 if status.success() => return Err(Error::new(format!("the fuzz target {target} ran without an execution"))),
+        executions if status.success() => return Ok(told(executions, started.elapsed())),
+        _ => {}
     }
     let mut end: VecDeque<&str> = text.lines().collect();
     end.drain(..end.len().saturating_sub(LOG_LINES_SHOWN));
