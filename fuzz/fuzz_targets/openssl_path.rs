@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 
+use der::Decode;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CRL_DISTRIBUTION_POINTS, ID_CE_EXT_KEY_USAGE,
@@ -16,13 +17,14 @@ use der::oid::db::rfc5280::{
 use keyside_core::domain::distinguished_name::common_name_of;
 use keyside_fuzz::openssl_verdict::{self, Refusal};
 use keyside_fuzz::signer::{self, ED_25519_KEYS, Kind};
-use keyside_fuzz::{input, vectors};
+use keyside_fuzz::{input, policy_tree, vectors};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{Purpose, build};
 use keyside_pki::element::{Elements, SEQUENCE};
 use keyside_pki::general_name::GeneralName;
 use keyside_pki::name;
 use openssl::x509::X509;
+use x509_cert::name::Name;
 
 /// The certificates get keys and signatures that fit.
 const SIGN: u8 = 1;
@@ -58,9 +60,8 @@ const NO_SAY: [ObjectIdentifier; 9] = [
     ID_PE_SUBJECT_INFO_ACCESS,
 ];
 
-/// The path without the extensions that have no say, and with policies without qualifiers, as OpenSSL reads it. `chain` was signed here, so it can be
-/// signed again.
-fn bare(path: &[Certificate], chain: &[Certificate]) -> Option<Vec<X509>> {
+/// The path without the extensions that have no say, as OpenSSL reads it. `chain` was signed here, so it can be signed again.
+fn without_extensions(path: &[Certificate], chain: &[Certificate]) -> Option<Vec<X509>> {
     let has_name_constraints =
         |certificate: &Certificate| certificate.extensions().get(ID_CE_NAME_CONSTRAINTS).is_some();
     let last = chain.len() - 1;
@@ -83,7 +84,7 @@ fn bare(path: &[Certificate], chain: &[Certificate]) -> Option<Vec<X509>> {
         ids.retain(|id| *id != ID_CE_EXT_KEY_USAGE || !is_critical(id));
         let place = chain.iter().position(|other| other == certificate)?;
         let above = Kind::Ed25519((place + 1).min(last) as u8);
-        signer::bare(certificate.der(), above, &ids).ok()
+        signer::without_extensions(certificate.der(), above, &ids).ok()
     };
     let ders = path.iter().enumerate().map(certify).collect::<Option<Vec<_>>>()?;
     openssl_verdict::read(&ders.iter().map(Vec::as_slice).collect::<Vec<_>>())
@@ -112,21 +113,37 @@ mod error {
     pub(super) const INVALID_CA: i32 = 79;
 }
 
-/// The tags of the subtrees in a certificate's nameConstraints (RFC 5280, section 4.2.1.10).
-fn constrained_kinds(certificate: &Certificate) -> der::Result<Vec<u8>> {
-    let mut kinds = Vec::new();
+/// The names in a certificate's nameConstraints (RFC 5280, section 4.2.1.10): the tag and the contents of each.
+fn constrained_names(certificate: &Certificate) -> der::Result<Vec<(u8, Vec<u8>)>> {
+    let mut names = Vec::new();
     if let Some(value) = certificate.extensions().get(ID_CE_NAME_CONSTRAINTS) {
         for subtrees in Elements::within(SEQUENCE, value)? {
             for subtree in Elements::of(subtrees?.contents) {
-                kinds.push(Elements::within(SEQUENCE, subtree?.whole)?.next_element()?.tag);
+                let name = Elements::within(SEQUENCE, subtree?.whole)?.next_element()?;
+                names.push((name.tag, name.contents.to_vec()));
             }
         }
     }
-    Ok(kinds)
+    Ok(names)
 }
 
+/// True if a name constraint is a distinguished name with a value that is not a text. OpenSSL does not read those.
+fn has_odd_constraint(certificate: &Certificate) -> bool {
+    let is_odd = |(tag, contents): &(u8, Vec<u8>)| {
+        let name = Name::from_der(contents).ok().filter(|_| *tag == DIRECTORY_NAME);
+        name.is_some_and(|name| name.iter().any(|attribute| name::text_of(&attribute.value).is_none()))
+    };
+    constrained_names(certificate).is_ok_and(|names| names.iter().any(is_odd))
+}
+
+/// The tag of a directoryName in a GeneralName.
+const DIRECTORY_NAME: u8 = 0xA4;
 /// The tag of a dNSName in a GeneralName.
 const DNS_NAME: u8 = 0x82;
+
+fn has_dns_constraint(certificate: &Certificate) -> bool {
+    constrained_names(certificate).is_ok_and(|names| names.iter().any(|(tag, _)| *tag == DNS_NAME))
+}
 
 /// True if OpenSSL may compare the leaf's Common Name with nameConstraints, as if it were a dNSName.
 fn has_common_name_as_host(path: &[Certificate]) -> bool {
@@ -162,7 +179,7 @@ fn reason(refusal: &Refusal, path: &[Certificate], read: &[X509], at: u64, is_si
             error::AKID_SKID_MISMATCH | error::AKID_ISSUER_SERIAL_MISMATCH if !is_signed => {
                 Some("RFC 5280, section 6.1, does not look at authorityKeyIdentifier, which helps to find a path")
             }
-            error::UNSPECIFIED if !is_signed || has_unread_names() => {
+            error::UNSPECIFIED if !is_signed || has_unread_names() || path.iter().any(has_odd_constraint) => {
                 Some("OpenSSL takes no issuer for a certificate with an extension that it cannot read")
             }
             error::SUBJECT_ISSUER_MISMATCH => Some(
@@ -180,17 +197,17 @@ fn reason(refusal: &Refusal, path: &[Certificate], read: &[X509], at: u64, is_si
             Some("a trust anchor of version 1 cannot say that it is a CA's")
         }
         error::PERMITTED_VIOLATION | error::EXCLUDED_VIOLATION
-            if refusal.depth == 0
-                && has_common_name_as_host(path)
-                && path.iter().any(|ca| constrained_kinds(ca).is_ok_and(|kinds| kinds.contains(&DNS_NAME))) =>
+            if refusal.depth == 0 && has_common_name_as_host(path) && path.iter().any(has_dns_constraint) =>
         {
             Some("OpenSSL takes a Common Name for a dNSName")
         }
         error::UNSUPPORTED_NAME_SYNTAX if refusal.depth == 0 && has_common_name_as_host(path) => {
             Some("OpenSSL takes a Common Name for a dNSName")
         }
-        error::INVALID_POLICY_EXTENSION if !is_signed => Some("OpenSSL reads the qualifiers of policies as well"),
-        // PKITS judges Keyside's policies.
+        // The tree of RFC 5280 judges the policies instead.
+        error::INVALID_POLICY_EXTENSION => {
+            Some("OpenSSL refuses a policy that is there twice, its qualifiers, and constraints that say nothing")
+        }
         error::NO_EXPLICIT_POLICY => {
             Some("OpenSSL needs the policies of its user, which its safe interface cannot set")
         }
@@ -224,13 +241,16 @@ keyside_fuzz::der_target!(|bytes: &[u8]| {
         _ => vectors::AT,
     };
     let Ok(path) = build(leaf, intermediates, std::slice::from_ref(anchor), at, Purpose::Any) else { return };
+    let below_anchor: Vec<&Certificate> = path.iter().rev().skip(1).collect();
+    let has_policies = policy_tree::is_valid(&below_anchor);
+    assert!(matches!(has_policies, Ok(Some(true) | None)), "Keyside accepts the policies of a path: {has_policies:?}");
     let ders: Vec<&[u8]> = path.iter().map(Certificate::der).collect();
     // Keyside reads certificates that OpenSSL does not.
     let Some(mut read) = openssl_verdict::read(&ders) else { return };
     let mut verdict = openssl_verdict::path(&read, at);
     if verdict.is_err()
         && is_signed
-        && let Some(bare) = bare(&path, &chain)
+        && let Some(bare) = without_extensions(&path, &chain)
     {
         verdict = openssl_verdict::path(&bare, at);
         read = bare;

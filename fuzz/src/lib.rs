@@ -4,6 +4,7 @@
 pub mod input;
 pub mod mutator;
 pub mod openssl_verdict;
+pub mod policy_tree;
 pub mod signer;
 pub mod vectors;
 

@@ -5,8 +5,7 @@
 use std::sync::LazyLock;
 
 use der::oid::ObjectIdentifier;
-use der::oid::db::rfc5280::ID_CE_CERTIFICATE_POLICIES;
-use keyside_pki::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element};
+use keyside_pki::element::{BIT_STRING, CONTEXT_0, Elements, NULL, OBJECT_IDENTIFIER, SEQUENCE, element};
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::hash::MessageDigest;
@@ -20,7 +19,6 @@ use crate::vectors;
 /// The number of keys for Ed25519.
 pub const ED_25519_KEYS: u8 = 16;
 
-const BOOLEAN: u8 = 1;
 /// The tag of the `[3]` around the extensions, constructed.
 const CONTEXT_3: u8 = 0xA3;
 /// Ed25519 as an AlgorithmIdentifier (RFC 8410, section 3).
@@ -193,44 +191,11 @@ pub fn with_other_parameters(algorithm: &[u8]) -> der::Result<Vec<u8>> {
     Ok(if parts.is_finished() { element(SEQUENCE, &[id, NULL]) } else { element(SEQUENCE, &[id]) })
 }
 
-/// The policies of certificatePolicies, DER, each once and without its qualifiers.
-fn bare_policies(value: &[u8]) -> der::Result<Vec<u8>> {
-    let mut policies: Vec<Vec<u8>> = Vec::new();
-    for policy in Elements::within(SEQUENCE, value)? {
-        let id = Elements::within(SEQUENCE, policy?.whole)?.next(OBJECT_IDENTIFIER)?;
-        let policy = element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[id])]);
-        // An identifier that is cut, or has a number with a leading zero, is nothing but equal to itself.
-        let is_padded = id.split_inclusive(|octet| octet & 0x80 == 0).any(|number| number.first() == Some(&0x80));
-        let is_cut = id.last().is_none_or(|octet| octet & 0x80 != 0);
-        if !is_padded && !is_cut && !policies.contains(&policy) {
-            policies.push(policy);
-        }
-    }
-    Ok(element(SEQUENCE, &policies.iter().map(Vec::as_slice).collect::<Vec<_>>()))
-}
-
-/// An Extension as it is, or with bare policies; `None` if it is one of `ids`.
-fn bare_extension(extension: &[u8], ids: &[ObjectIdentifier]) -> der::Result<Option<Vec<u8>>> {
-    let mut parts = Elements::within(SEQUENCE, extension)?;
-    let id = parts.next_element()?;
-    if ids.iter().any(|other| other.as_bytes() == id.contents) {
-        return Ok(None);
-    }
-    if id.contents != ID_CE_CERTIFICATE_POLICIES.as_bytes() {
-        return Ok(Some(extension.to_vec()));
-    }
-    let critical = parts.next_if(BOOLEAN)?.map_or(&[][..], |critical| critical.whole);
-    // Those of a trust anchor need not be readable.
-    let value = parts.next(OCTET_STRING)?;
-    let value = bare_policies(value).unwrap_or_else(|_| value.to_vec());
-    Ok(Some(element(SEQUENCE, &[id.whole, critical, &element(OCTET_STRING, &[&value])])))
-}
-
-/// The same certificate signed with the key of `signer`, without the extensions with these object identifiers, and with bare policies.
+/// The same certificate signed with the key of `signer`, without the extensions with these object identifiers.
 ///
 /// # Errors
 /// It is not a certificate.
-pub fn bare(der: &[u8], signer: Kind, ids: &[ObjectIdentifier]) -> der::Result<Vec<u8>> {
+pub fn without_extensions(der: &[u8], signer: Kind, ids: &[ObjectIdentifier]) -> der::Result<Vec<u8>> {
     let mut tbs = Elements::within(SEQUENCE, der)?.next_sequence()?;
     let mut parts = Vec::new();
     while !tbs.is_finished() {
@@ -241,10 +206,14 @@ pub fn bare(der: &[u8], signer: Kind, ids: &[ObjectIdentifier]) -> der::Result<V
         }
         let mut kept = Vec::new();
         for extension in Elements::within(SEQUENCE, part.contents)? {
-            kept.extend(bare_extension(extension?.whole, ids)?);
+            let extension = extension?.whole;
+            let id = Elements::within(SEQUENCE, extension)?.next(OBJECT_IDENTIFIER)?;
+            if !ids.iter().any(|other| other.as_bytes() == id) {
+                kept.push(extension);
+            }
         }
         if !kept.is_empty() {
-            parts.push(element(CONTEXT_3, &[&element(SEQUENCE, &kept.iter().map(Vec::as_slice).collect::<Vec<_>>())]));
+            parts.push(element(CONTEXT_3, &[&element(SEQUENCE, &kept)]));
         }
     }
     let signed = element(SEQUENCE, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
