@@ -2,11 +2,11 @@
 
 use core::ops::Range;
 
-use der::Decode;
 use der::asn1::BitStringRef;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use der::oid::db::rfc5912::{ID_EXTENSION_REQ, SHA_256_WITH_RSA_ENCRYPTION};
+use der::{Decode, ErrorKind, Tag};
 use rand::CryptoRng;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::RsaPublicKeyRef;
@@ -212,7 +212,8 @@ impl CertificationRequest {
         }
         let malformed = Error::malformed("RSAPublicKey");
         let key = BitStringRef::from_der(key).map_err(&malformed)?;
-        let key = RsaPublicKeyRef::from_der(key.raw_bytes()).map_err(&malformed)?;
+        let key = key.as_bytes().ok_or_else(|| malformed(ErrorKind::Value { tag: Tag::BitString }.into()))?;
+        let key = RsaPublicKeyRef::from_der(key).map_err(&malformed)?;
         let modulus = key.modulus.as_bytes();
         let leading_zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
         Ok(RsaParameters {
@@ -281,6 +282,17 @@ mod tests {
         for length in 0..der.len() {
             assert!(subject_public_key_info(&der[..length]).is_err(), "{length}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_not_whole_octets_has_no_parameters() {
+        let mut der = build(&key_pair(), &name("CN=Ada Example"), "ada@example.com", &mut rand::rng()).unwrap();
+        let read = |der: &[u8]| CertificationRequest::from_der(der).unwrap().rsa_parameters();
+        assert_eq!(read(&der), Ok(RsaParameters { bits: 2048, has_usual_exponent: true }));
+        // The BIT STRING of a key of 2048 bits, up to its number of unused bits.
+        let place = der.windows(5).position(|window| window == [BIT_STRING, 0x82, 1, 15, 0]).unwrap();
+        der[place + 4] = 1;
+        assert!(matches!(read(&der), Err(Error::Malformed { structure: "RSAPublicKey", .. })));
     }
 
     #[test]
