@@ -272,7 +272,7 @@ pub fn decode(text: &str) -> Result<Enrollment, BackupError> {
 
 /// Reads the headers and blocks of version 1.
 fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
-    let text = |name| value(headers, name).map(str::to_owned);
+    let text = |name| text(headers, name);
     let application = Application {
         certificate_type: text(CERTIFICATE_TYPE)?,
         certificate_type_name: text(CERTIFICATE_TYPE_NAME)?,
@@ -310,9 +310,9 @@ fn read_device(headers: &str) -> Result<Option<Device>, Damage> {
     }
     Ok(Some(Device {
         kind: parsed::<DeviceKind>(headers, DEVICE_TYPE)?,
-        name: value(headers, COMMON_NAME)?.to_owned(),
+        name: text(headers, COMMON_NAME)?,
         file_format: parsed::<FileFormat>(headers, WANTED_FILE_FORMAT)?,
-        email_address: value(headers, EMAIL_ADDRESS)?.to_owned(),
+        email_address: text(headers, EMAIL_ADDRESS)?,
     }))
 }
 
@@ -345,7 +345,7 @@ fn read_submission(headers: &str) -> Result<Option<Submission>, Damage> {
     }
     let state = match value(headers, STATE)? {
         PENDING => RequestState::Pending,
-        REJECTED => RequestState::Rejected { reason: value(headers, REASON)?.to_owned() },
+        REJECTED => RequestState::Rejected { reason: text(headers, REASON)? },
         ISSUED => RequestState::Issued,
         _ => return Err(Damage::Header(STATE)),
     };
@@ -415,6 +415,11 @@ fn value<'a>(headers: &'a str, name: &'static str) -> Result<&'a str, Damage> {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .map(str::trim)
         .ok_or(Damage::Header(name))
+}
+
+/// The value of the header `name` as it would be written: a file from elsewhere may have control characters in it.
+fn text(headers: &str, name: &'static str) -> Result<String, Damage> {
+    value(headers, name).map(|text| in_one_line(text).trim().to_owned())
 }
 
 /// The value of the header `name`, read as a `T`.
@@ -602,6 +607,14 @@ mod tests {
         let read = decode(&text).unwrap();
         let reason = "no Transaction ID: 1  -----BEGIN CERTIFICATE-----".to_owned();
         assert_eq!(read.submission, sent(RequestState::Rejected { reason }).submission);
+    }
+
+    #[test]
+    fn control_characters_in_a_header_are_read_as_they_would_be_written() {
+        let (from, to) = ("\nCertificate Type Name: ", "\nCertificate Type Name: a\u{1}b\tc");
+        let read = decode(&changed(&encode(&collected()).unwrap(), from, to)).unwrap();
+        assert!(read.application.certificate_type_name.starts_with("a b c"));
+        assert_eq!(decode(&encode(&read).unwrap()), Ok(read));
     }
 
     #[test]
