@@ -1,5 +1,4 @@
 //! The parts that the fuzz targets share: their inputs, a mutator that knows DER, the fixed certificates around an input, and OpenSSL's verdicts.
-#![allow(clippy::missing_panics_doc, reason = "a fuzz target stops where it fails")]
 
 pub mod input;
 pub mod mutator;
