@@ -9,7 +9,7 @@ use super::context::Context;
 use super::messages;
 use crate::browser::storage;
 
-/// Why to have a backup, and the button that saves one.
+/// The reasons to have a backup, and the button that saves one.
 #[component]
 pub fn BackUp(
     /// The enrollment's ID.

@@ -278,7 +278,7 @@ pub fn Preflight(
 /// Says that a certificate was not compared with the site's CA, and what to compare.
 #[component]
 pub fn NotComparedNote(
-    /// What it leads to.
+    /// The root that it leads to.
     not_compared: NotCompared,
 ) -> impl IntoView {
     view! {

@@ -169,7 +169,7 @@ pub struct AnotherPassphrase {
     passphrase: RwSignal<String>,
     confirmation: RwSignal<String>,
     attempted: RwSignal<bool>,
-    /// What others know of the owner: name and address.
+    /// The owner's name and address, which others know.
     about: [RwSignal<String>; 2],
     policy: Memo<PassphrasePolicy>,
     /// What is wrong with it, once the form was sent.
@@ -217,7 +217,7 @@ impl AnotherPassphrase {
         }
     }
 
-    /// Why `passphrase` is easily guessed, if it is.
+    /// Returns the reason for which `passphrase` is easily guessed, if there is one.
     pub fn guess(self, passphrase: &str) -> Option<Guess> {
         guess(passphrase, &self.about.map(|known| known.get()))
     }

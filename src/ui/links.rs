@@ -18,8 +18,8 @@ pub fn Link(
     view! { <A href=format!("{}{href}", base_path())>{children()}</A> }
 }
 
-/// A link that the registration authority gives: to the web, or to an address of mail. What has another scheme, such as `javascript:`, is shown as
-/// text.
+/// A link that the registration authority gives: to the web, or to an address of mail. One with another scheme, such as `javascript:`, is shown
+/// as text.
 #[component]
 pub fn OutwardLink(
     /// The link's URL.
@@ -34,7 +34,7 @@ pub fn OutwardLink(
     }
 }
 
-/// Whether a URL leads to the web, or to an address of mail.
+/// Returns true if a URL leads to the web, or to an address of mail.
 pub fn is_outward(url: &str) -> bool {
     let scheme = web_sys::Url::new(url).map(|url| url.protocol()).unwrap_or_default();
     matches!(&*scheme, "https:" | "http:" | "mailto:")

@@ -66,7 +66,7 @@ pub fn rule(rule: PassphraseRule, policy: PassphrasePolicy) -> String {
     }
 }
 
-/// Why a passphrase is refused that meets all rules.
+/// The refusal of a passphrase that meets all rules and is easily guessed.
 pub fn guess(guess: Guess) -> &'static str {
     match guess {
         Guess::Common => {
@@ -78,7 +78,7 @@ pub fn guess(guess: Guess) -> &'static str {
     }
 }
 
-/// Why the passphrase of a current certificate is not taken for a new key.
+/// The refusal of the passphrase of a current certificate for a new key.
 pub fn guess_at_present_passphrase(guess: Guess) -> String {
     let why = match guess {
         Guess::Common => "it is one of the first that an attacker tries",

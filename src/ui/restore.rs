@@ -1,5 +1,5 @@
-//! Restoring a backup. The panel is on pages of the main job; the form in it is in the part that the other pages are in, and is loaded when somebody
-//! opens the panel.
+//! Restoring a backup. The panel is on pages of the main job; the form in it is in the part that the other pages are in, and is loaded when the
+//! panel is opened.
 
 use futures_channel::mpsc::unbounded;
 use futures_util::StreamExt;
@@ -74,7 +74,7 @@ async fn restore_form(on_restored: Callback<Enrollment>) -> Result<AnyView, Spli
 /// The passphrase's field, by the id of its element.
 const PASSPHRASE: &str = "restore-passphrase";
 
-/// How restoring goes.
+/// The progress of a restore.
 #[derive(Clone)]
 enum Progress {
     Idle,
@@ -109,7 +109,7 @@ fn RestoreForm(
     let restoring = Stoppable::new();
     let progress = RwSignal::new(Progress::Idle);
     let passphrase = RwSignal::new(String::new());
-    // What is wrong stands below the form, once.
+    // A fault is told below the form, once.
     let faults = Memo::new(|_| Vec::new());
     let start = move |sealed_otherwise: SealedOtherwise| {
         match progress.get_untracked() {
@@ -236,7 +236,7 @@ fn RestoreForm(
     }
 }
 
-/// What there is to say of a restore.
+/// The text about a restore.
 #[component]
 fn Said(progress: Progress) -> impl IntoView {
     match progress {

@@ -1,4 +1,4 @@
-// What comes from elsewhere is not believed: a backup that was changed, an answer without end, a link that runs a script, a passphrase that is guessed first.
+// Things that are not believed: a backup that was changed, an answer without end, a link that runs a script, a passphrase that is guessed first.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { fillIn, register } from './pages/register.js';
 
 const { test, gateway, browser, folder, another, intercept } = site({ gateway: { manual: true } });
 
-/** What the page says where the certificate is the configured CA's. */
+/** The page's words for a certificate of the configured CA. */
 const LEADS_THERE = 'leads to the configured certification authority';
 
 /** `text` with the checksum that fits it. */

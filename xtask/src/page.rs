@@ -19,7 +19,7 @@ use crate::{folders, process, repository};
 /// The tools that building needs.
 pub(crate) const TOOLS: &[Tool] = &[Tool::WasmToolchain, Tool::Node, Tool::WasmOpt, Tool::Esbuild];
 
-/// Where the page will be, and whom it talks to.
+/// The place of the page, and the gateway that it talks to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site<'a> {
     /// The path that the page has, which begins and ends with a slash.

@@ -148,12 +148,12 @@ pub struct Unpack {
     pub key_passphrase: Option<Passphrase>,
 }
 
-/// Unseal the private key in a backup, and make sure that it is the request's and that nobody has changed the backup.
+/// Unseal the private key in a backup, and make sure that it is the request's and that the backup is as it was saved.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OpenBackup {
     /// The backup.
     pub file: Base64Bytes,
-    /// What the key should be sealed under.
+    /// The passphrase that the key should be sealed under.
     pub passphrase: Passphrase,
 }
 

@@ -24,7 +24,7 @@ const SCRYPT: Derivation = Derivation::Scrypt { n: 1 << 14, r: 8, p: 5 };
 /// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
 
-/// What authenticates the things that are kept with a private key: a key of HMAC-SHA-256, wiped when dropped.
+/// A key of HMAC-SHA-256, which authenticates the things that are kept with a private key; wiped when dropped.
 pub type AuthenticationKey = Zeroizing<[u8; KEY_SIZE]>;
 
 /// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER, and the key that was derived beside the encrypting one.

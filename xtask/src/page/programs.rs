@@ -74,8 +74,8 @@ pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
     Ok(names.map(|name| folder.join(name).with_extension("wasm")).collect())
 }
 
-/// What has rustc name the sources of dependencies without the folders of this machine: where a program stops, it tells the file. The programs are
-/// smaller by it, and the same on each machine.
+/// The flags by which rustc names the sources of dependencies without the folders of this machine: where a program stops, it tells the file. The
+/// programs are smaller by it, and the same on each machine.
 fn short_paths() -> Result<Vec<String>> {
     let home = match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),

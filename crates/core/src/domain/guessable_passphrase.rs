@@ -1,9 +1,9 @@
 //! Passphrases that meet every rule, and are the first that an attacker tries.
 //!
-//! Whoever has a file tries the commonest passphrases, in the variants that rules for characters lead people to: a capital in front, digits
+//! An attacker who has a file tries the commonest passphrases, in the variants that rules for characters lead people to: a capital in front, digits
 //! and punctuation at the end, digits in place of letters. So the list has words, and a passphrase is compared without those.
 
-/// Why a passphrase is easily guessed.
+/// The reason for which a passphrase is easily guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guess {
     /// It is one of the commonest.
@@ -23,10 +23,10 @@ const COMMON: &str = " a aa aaa ab abc abcabc abcd abcde abcdef abcdefg access a
     password passwordpassword passwort pepper phoenix pokemon power princess private pumpkin purple q qa qaz qazwsx qazwsxedc qazxsw qqww \
     qwaszx qwe qweasd qweasdzxc qweqwe qwer qwerty qwertyui qwertyuiop ranger robert root samantha scooter secret secure security server \
     service shadow soccer sophie spider spring starwars steelers summer sunday sunshine super superman support system taylor temp temporary \
-    test tester testing testtest thomas thunder tiger tigger trustno trustnoone user username welcome whatever wine winter wizard wsx yankees \
+    test tester testing testtest thomas thunder tiger trustno trustnoone user username welcome whatever wine winter wizard wsx yankees \
     yellow zaq zaqwsx zaqxsw zxc zxcv zxcvbn zxcvbnm ";
 
-/// Why `passphrase` is easily guessed, if it is. `about` is what others know of its owner: name, address.
+/// Returns the reason for which `passphrase` is easily guessed, if there is one. `about` has what others know of its owner: name, address.
 pub fn guess(passphrase: &str, about: &[impl AsRef<str>]) -> Option<Guess> {
     let [plain, read] = [plain_letters(passphrase), with_letters_for_digits(passphrase)];
     // Between a few letters and digits in no order there is something to guess.
@@ -46,7 +46,7 @@ pub fn guess(passphrase: &str, about: &[impl AsRef<str>]) -> Option<Guess> {
     known.then_some(Guess::NameOrAddress)
 }
 
-/// Whether the digits of `text` are counted up or all the same, as far as there are any.
+/// Returns true if the digits of `text` are counted up or all the same, as far as there are any.
 fn has_digits_in_a_row(text: &str) -> bool {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     "01234567890".contains(&digits) || digits.bytes().all(|digit| digits.as_bytes().first() == Some(&digit))

@@ -130,7 +130,7 @@ pub struct Collected {
     pub format: ExportFormat,
     /// The file's bytes.
     pub file: Vec<u8>,
-    /// What the path leads to where the registration authority cannot be asked for the site's CA: see [`KeptPath`].
+    /// The trust anchor, where the registration authority cannot be asked for the site's CA.
     pub not_compared: Option<NotCompared>,
 }
 
@@ -144,7 +144,7 @@ pub(super) struct KeptPath {
     /// Leaf first, then others that may lead on from it.
     pub(super) certificates: Vec<Base64Bytes>,
     pub(super) trust_anchors: Vec<Base64Bytes>,
-    /// Whether the trust anchors are the site's.
+    /// True if the trust anchors are the site's.
     pub(super) is_compared: bool,
 }
 

@@ -56,11 +56,11 @@ pub struct Restored {
     pub enrollment: Enrollment,
     /// What was done.
     pub outcome: Outcome,
-    /// How the backup's certificates were found.
+    /// The verdict on the backup's certificates.
     pub certificates: Certificates,
 }
 
-/// How the certificates in a backup were found.
+/// The verdict on the certificates in a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificates {
     /// They lead to the site's CA, or there are none.
@@ -80,7 +80,7 @@ pub enum RestoreError {
     /// The backup's key is not the one of its request.
     #[error("the private key does not belong to the request")]
     KeyMismatch,
-    /// Somebody has changed the backup; what is wrong with it.
+    /// The backup was changed after it had been saved; the fault, in words.
     #[error("the backup is damaged: {0}")]
     Damaged(String),
     /// The worker could not prove the passphrase.
@@ -200,8 +200,8 @@ fn merge(kept: &Enrollment, backup: &Enrollment, sealed_otherwise: SealedOtherwi
     (merged, outcome)
 }
 
-/// Checks the certificates of `backup`, at `now`, in seconds since 1970-01-01T00:00:00Z. What does not lead to the site's CA, or where that cannot
-/// be asked to the trust anchor in the backup, is taken out of it.
+/// Checks the certificates of `backup`, at `now`, in seconds since 1970-01-01T00:00:00Z. They are taken out of it if they do not lead to the site's
+/// CA or, where the site cannot be asked for that, to the trust anchor in the backup.
 async fn check(
     worker: &impl KeyWorker,
     authority: &impl RegistrationAuthority,
@@ -541,7 +541,7 @@ mod tests {
     #[test]
     fn certificates_of_another_root_are_never_good() {
         let (swapped, foreign) = swapped();
-        // Somebody who does not know the passphrase cannot write the code; without one a backup looks like an older one.
+        // The code cannot be written without the passphrase; a backup that has none looks like an older one.
         let as_older = Enrollment { authentication_key: None, ..swapped.clone() };
         let restored = Site::default().restore(&as_older).unwrap();
         assert_eq!(restored.certificates, Certificates::LeftOut);
