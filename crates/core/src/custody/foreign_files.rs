@@ -222,4 +222,25 @@ pub(super) mod tests {
         let no_file = Unpack { file: Zeroizing::new(vec![1].into()), ..unpack_job() };
         assert!(matches!(failure(FileJob::Unpack(no_file)), Failure::Unusable(_)));
     }
+
+    #[test]
+    fn a_bit_that_was_flipped_in_the_key_of_a_backup_is_noticed() {
+        let enrollment = |key: Vec<u8>| {
+            let text = String::from_utf8(open_backup_job().file.0).unwrap();
+            // As from before backups were authenticated: only the key itself can tell.
+            Enrollment { encrypted_private_key: key.into(), ..backup::decode(&text).unwrap() }
+        };
+        let sealed = generated().sealed.encrypted_private_key.0;
+        let open = |key: Vec<u8>| {
+            let file = backup::encode(&enrollment(key)).unwrap().into_bytes().into();
+            opened(FileJob::OpenBackup(OpenBackup { file, ..open_backup_job() }))
+        };
+        assert!(matches!(open(sealed.clone()), FileAnswer::Done(_)));
+        // Every second block of the ciphertext: the flips of a sealed key for export have the others too.
+        for place in (sealed.len() - 1200..sealed.len()).step_by(32) {
+            let mut flipped = sealed.clone();
+            flipped[place] ^= 1;
+            assert!(matches!(open(flipped), FileAnswer::Failed(_)), "byte {place}");
+        }
+    }
 }
