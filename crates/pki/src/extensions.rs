@@ -145,10 +145,14 @@ impl Extensions {
             let mut one = Elements::of(value);
             let contents = one.next(BIT_STRING)?;
             one.finish()?;
-            match *contents {
+            match contents {
                 [0] => Ok(KeyUsage(0)),
-                [0..=7, first] => Ok(KeyUsage(u16::from_be_bytes([first, 0]))),
-                [0..=7, first, second, ..] => Ok(KeyUsage(u16::from_be_bytes([first, second]))),
+                [unused @ 0..=7, octets @ .., last] => {
+                    // Unused bits are not part of the string, whatever their values are.
+                    let mut octets = octets.iter().copied().chain([last & (0xFF << unused)]);
+                    let mut next = || octets.next().unwrap_or_default();
+                    Ok(KeyUsage(u16::from_be_bytes([next(), next()])))
+                }
                 _ => Err(ErrorKind::Value { tag: Tag::BitString }.into()),
             }
         })
@@ -262,4 +266,37 @@ fn read_each<'a, T>(
         all.push(read(elements)?);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+    use crate::element::{element, oid};
+
+    #[test]
+    fn key_usages_are_the_bits_that_are_used() {
+        let allowed = |bits: &[u8]| {
+            let value = element(OCTET_STRING, &[&element(BIT_STRING, &[bits])]);
+            let extension = element(SEQUENCE, &[&oid(ID_CE_KEY_USAGE), &value]);
+            let usages = Extensions::read(&element(SEQUENCE, &[&extension])).unwrap().key_usage().ok()??;
+            Some(KEY_USAGES.into_iter().filter(|usage| usages.allows(usage)).collect::<Vec<_>>())
+        };
+        for (bits, usages) in [
+            (&[0][..], &[][..]),
+            (&[7, 0x80], &["digitalSignature"]),
+            (&[1, 0x06], &["keyCertSign", "cRLSign"]),
+            (&[2, 0x06], &["keyCertSign"]),
+            (&[6, 0x06], &[]),
+            (&[7, 0x06, 0x80], &["keyCertSign", "cRLSign", "decipherOnly"]),
+            (&[7, 0, 0x7F], &[]),
+            (&[0, 0x80, 0, 0xFF], &["digitalSignature"]),
+        ] {
+            assert_eq!(allowed(bits).as_deref(), Some(usages), "{bits:?}");
+        }
+        for bad in [&[][..], &[1], &[8, 0x80]] {
+            assert_eq!(allowed(bad), None, "{bad:?}");
+        }
+    }
 }
