@@ -37,7 +37,7 @@ const FLAGS: &[&str] = &[
 ];
 
 /// The limits of a target in the suite.
-const OF_SUITE: Limits = Limits { runs: 20_000, seconds: 15 };
+const OF_SUITE: Limits = Limits { runs: 10_000, seconds: 6 };
 
 /// The longest time for one input, in seconds. A slower one is a fault.
 const LONGEST_INPUT: u32 = 30;

@@ -96,7 +96,7 @@ pub(crate) mod testing {
 
     /// A PKCS#12 file under the pickup passphrase.
     pub(super) fn wanted() -> Wanted {
-        Wanted { format: ExportFormat::Pkcs12(Profile::Modern), passphrase: None }
+        Wanted { format: ExportFormat::Pkcs12(Profile::Compatible), passphrase: None }
     }
 
     pub(crate) fn application() -> Application {
