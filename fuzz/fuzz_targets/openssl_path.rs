@@ -78,6 +78,8 @@ fn without_extensions(path: &[Certificate], chain: &[Certificate]) -> Option<Vec
         if place == 0 {
             let of_cas = [ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE, ID_CE_POLICY_MAPPINGS, ID_CE_INHIBIT_ANY_POLICY];
             ids.extend(of_cas.iter().filter(|id| !is_critical(id)));
+            // Nothing is below the leaf.
+            ids.push(ID_CE_NAME_CONSTRAINTS);
             // OpenSSL refuses one without a bit.
             ids.extend(certificate.extensions().key_usage().is_ok().then_some(ID_CE_KEY_USAGE));
         }
@@ -127,18 +129,25 @@ fn constrained_names(certificate: &Certificate) -> der::Result<Vec<(u8, Vec<u8>)
     Ok(names)
 }
 
-/// True if a name constraint is a distinguished name with a value that is not a text. OpenSSL does not read those.
+/// True if there is a name constraint that OpenSSL may not read: a distinguished name with a value that is not a text, or a name of a kind that
+/// Keyside does not compare, and does not look into.
 fn has_odd_constraint(certificate: &Certificate) -> bool {
     let is_odd = |(tag, contents): &(u8, Vec<u8>)| {
+        if [OTHER_NAME, X400_ADDRESS, EDI_PARTY_NAME, REGISTERED_ID].contains(tag) {
+            return true;
+        }
         let name = Name::from_der(contents).ok().filter(|_| *tag == DIRECTORY_NAME);
         name.is_some_and(|name| name.iter().any(|attribute| name::text_of(&attribute.value).is_none()))
     };
     constrained_names(certificate).is_ok_and(|names| names.iter().any(is_odd))
 }
 
-/// The tag of a directoryName in a GeneralName.
+/// Tags of a GeneralName (RFC 5280, section 4.2.1.6).
+const OTHER_NAME: u8 = 0xA0;
+const X400_ADDRESS: u8 = 0xA3;
+const EDI_PARTY_NAME: u8 = 0xA5;
+const REGISTERED_ID: u8 = 0x88;
 const DIRECTORY_NAME: u8 = 0xA4;
-/// The tag of a dNSName in a GeneralName.
 const DNS_NAME: u8 = 0x82;
 
 fn has_dns_constraint(certificate: &Certificate) -> bool {
