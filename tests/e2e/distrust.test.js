@@ -39,6 +39,14 @@ async function withOtherCertificates(path) {
     return { text: original.replace(blocks, `${leaf}\n${root}`), fingerprint };
 }
 
+/** The key in the backup at `path`, sealed with another salt, PEM. */
+async function sealedAsBefore(path) {
+    const key = join(folder, 'backup.key');
+    await run('openssl', 'pkcs8', '-in', path, '-passin', `pass:${PASSPHRASE}`, '-out', key);
+    const sealed = await run('openssl', 'pkcs8', '-topk8', '-in', key, '-passout', `pass:${PASSPHRASE}`, '-scrypt', '-scrypt_N', '16384', '-scrypt_r', '8', '-scrypt_p', '5');
+    return sealed.trim();
+}
+
 test('a backup with the certificates of another root is never called good, with the gateway or without', async () => {
     const tab = await browser.tab();
     const id = await register(tab, gateway.url, { name: 'Swapped', passphrase: PASSPHRASE });
@@ -64,8 +72,11 @@ test('a backup with the certificates of another root is never called good, with 
     await other.text('it was changed after it had been saved');
     assert.deepEqual((await other.stores()).records, []);
 
-    // Without the code it looks like a backup from before there was one.
-    const older = withChecksum(text.replace(/HMAC-SHA-256: [0-9a-f]+\n/, ''));
+    const withoutCode = text.replace(/HMAC-SHA-256: [0-9a-f]+\n/, '');
+    await restore('stripped.txt', withChecksum(withoutCode));
+    await other.text('it was changed after it had been saved');
+    // A backup from before there was a code has another salt, and nothing in it tells.
+    const older = withChecksum(withoutCode.replace(/-----BEGIN ENCRYPTED[^-]+-----[^-]+-----END[^-]+-----/, await sealedAsBefore(backup.path)));
     await restore('older.txt', older);
     await other.text('does not lead to this site\'s certification authority');
     await state(other, 'Ready to collect', 'Swapped');

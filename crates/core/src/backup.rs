@@ -26,6 +26,7 @@ use der::DateTime;
 use hmac::{Hmac, KeyInit, Mac};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::encrypted_private_key::authenticates;
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use keyside_pki::key_pair::key_id;
@@ -223,14 +224,18 @@ fn in_one_line(value: &str) -> String {
     value.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
 }
 
-/// Makes sure that a backup was not changed since it was saved, as far as it can tell: one from before backups were authenticated cannot.
+/// Makes sure that a backup was not changed since it was saved. One from before backups were authenticated cannot tell: it has no code, and the key
+/// in it does not demand one ([`authenticates`]).
 pub fn authenticate(text: &str, authentication_key: &[u8]) -> Result<(), BackupError> {
     let text = canonical(text).ok_or(BackupError::NotABackup)?;
     let mut last_lines = text.rsplitn(3, '\n').skip(1);
     let (Some(last), Some(contents)) = (last_lines.next(), last_lines.next()) else {
         return Err(Damage::Incomplete.into());
     };
-    let Ok(code) = value(last, AUTHENTICATION_CODE) else { return Ok(()) };
+    let Ok(code) = value(last, AUTHENTICATION_CODE) else {
+        let key = single(contents, pem::ENCRYPTED_PRIVATE_KEY)?;
+        return if authenticates(&key) { Err(Damage::NotAuthentic.into()) } else { Ok(()) };
+    };
     let code = base16ct::lower::decode_vec(code).map_err(|_| Damage::NotAuthentic)?;
     let hmac = hmac(authentication_key, &format!("{contents}\n")).map_err(|_| Damage::NotAuthentic)?;
     Ok(hmac.verify_slice(&code).map_err(|_| Damage::NotAuthentic)?)
@@ -477,7 +482,7 @@ mod tests {
                         replaces: None,
                         device: None,
                     },
-                    encrypted_private_key: encrypted_private_key::seal(&clear, passphrase.expose(), rng)
+                    encrypted_private_key: encrypted_private_key::seal_as_before(&clear, passphrase.expose(), rng)
                         .unwrap()
                         .0
                         .into(),

@@ -2,7 +2,6 @@
 
 use core::ops::Range;
 
-use der::Decode;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
 use serde::{Deserialize, Serialize};
@@ -71,8 +70,8 @@ impl Certificate {
         };
         Ok(Self {
             der: der.to_vec(),
-            subject: Name::from_der(tbs.subject)?,
-            issuer: Name::from_der(tbs.issuer)?,
+            subject: name::read(tbs.subject)?,
+            issuer: name::read(tbs.issuer)?,
             not_before,
             not_after,
             subject_public_key_info: range_of(tbs.subject_public_key_info),
@@ -200,7 +199,7 @@ impl Certificate {
         };
         let (inside, outside) = algorithms().map_err(Error::malformed(STRUCTURE))?;
         // RFC 5280, section 4.1.1.2: the algorithm inside the signed part is the one outside.
-        if inside != outside {
+        if !signature::is_same_algorithm(inside, outside) {
             return Err(Error::SignatureInvalid);
         }
         signature::verify_signed(STRUCTURE, &self.der, issuer.subject_public_key_info())
@@ -320,6 +319,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
     use ::signature::{SignatureEncoding, Signer};
+    use der::Decode;
     use der::Encode;
 
     use super::*;

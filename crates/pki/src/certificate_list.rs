@@ -1,10 +1,9 @@
 //! CRLs (RFC 5280, section 5) of either version, described.
 
-use der::Decode;
 use x509_cert::name::Name;
 
 use super::error::Error;
-use super::time;
+use super::{name, time};
 use crate::element::{BIT_STRING, Elements, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, unexpected};
 
 const STRUCTURE: &str = "CertificateList";
@@ -37,7 +36,7 @@ impl CertificateList {
         // Version 1 has no version.
         list.next_if(INTEGER)?;
         list.next(SEQUENCE)?;
-        let issuer = Name::from_der(list.next_whole()?)?;
+        let issuer = name::read(list.next_whole()?)?;
         let this_update = time::read(&list.next_element()?)?;
         let next_update = match list.next_if(UTC_TIME)? {
             Some(next) => Some(next),

@@ -359,7 +359,12 @@ fn check_key(certificate: &Certificate) -> Result<(), PathError> {
             "the RSA key of “{}” has only {bits} bits, and less than {SMALLEST_RSA_SIZE} are not safe",
             name::to_text(certificate.subject())
         )),
-        _ => Ok(()),
+        // A size that cannot be told is no proof that it is large enough.
+        Ok(key) if !key.is_rsa_of_unknown_size() => Ok(()),
+        _ => Err(PathError::NotChecked(format!(
+            "the public key of “{}” cannot be read",
+            name::to_text(certificate.subject())
+        ))),
     }
 }
 

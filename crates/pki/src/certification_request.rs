@@ -17,7 +17,7 @@ use super::error::Error;
 use super::extensions::Extensions;
 use super::general_name::GeneralName;
 use super::key_pair::KeyPair;
-use super::signature;
+use super::{name, signature};
 use crate::element::{
     BIT_STRING, CONTEXT_0, Element, Elements, INTEGER, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, element,
     integer, oid, set_of,
@@ -126,7 +126,7 @@ impl CertificationRequest {
         if information.next_u32()? != VERSION {
             oddities.push(Oddity::Version);
         }
-        let subject = Name::from_der(information.next_whole()?)?;
+        let subject = name::read(information.next_whole()?)?;
         let key = information.next_whole()?;
         let start = key.as_ptr() as usize - der.as_ptr() as usize;
         let mut request = Self {

@@ -5,7 +5,8 @@
 //! leaves for other programs is encrypted with PBKDF2 instead.
 //!
 //! scrypt gives as many bytes as one likes: those after the key of AES-256 are a second key, of HMAC-SHA-256. It authenticates what is kept with
-//! the private key, and says nothing about the first.
+//! the private key, and says nothing about the first. A key that was sealed since then has a salt of 24 bytes, and an older one of 16: the salt
+//! cannot be changed without the passphrase, so it tells whether what comes with the key has to be authenticated.
 
 use der::Decode;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
@@ -21,6 +22,8 @@ const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
 
 /// scrypt's costs: N = 2^14, r = 8, p = 5.
 const SCRYPT: Derivation = Derivation::Scrypt { n: 1 << 14, r: 8, p: 5 };
+/// The salt of a key that authenticates, in bytes.
+const AUTHENTICATING_SALT_SIZE: usize = 24;
 /// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
 
@@ -33,9 +36,42 @@ pub fn seal(
     passphrase: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<(Vec<u8>, AuthenticationKey), Error> {
-    let scheme = Scheme::new(SCRYPT, rng);
-    let (key, authentication_key) = two_keys(&scheme, passphrase)?;
-    Ok((encode(&scheme, &scheme.encrypt_with(&key, private_key_info)), authentication_key))
+    seal_with(&Scheme::new(SCRYPT, AUTHENTICATING_SALT_SIZE, rng), private_key_info, passphrase)
+}
+
+/// The same as it was before keys authenticated.
+#[cfg(any(test, feature = "testing"))]
+pub fn seal_as_before(
+    private_key_info: &[u8],
+    passphrase: &str,
+    rng: &mut impl CryptoRng,
+) -> Result<(Vec<u8>, AuthenticationKey), Error> {
+    seal_with(&Scheme::new(SCRYPT, super::pbes2::SALT_SIZE, rng), private_key_info, passphrase)
+}
+
+fn seal_with(
+    scheme: &Scheme,
+    private_key_info: &[u8],
+    passphrase: &str,
+) -> Result<(Vec<u8>, AuthenticationKey), Error> {
+    let (key, authentication_key) = two_keys(scheme, passphrase)?;
+    Ok((encode(scheme, &scheme.encrypt_with(&key, private_key_info)), authentication_key))
+}
+
+/// True if a sealed key, DER, demands that what is kept with it is authenticated.
+pub fn authenticates(encrypted_private_key_info: &[u8]) -> bool {
+    let scheme = parts(encrypted_private_key_info).and_then(|(algorithm, _)| Scheme::decode(algorithm));
+    scheme.is_ok_and(|scheme| scheme.salt_size() == AUTHENTICATING_SALT_SIZE)
+}
+
+/// The contents of the AlgorithmIdentifier, and the ciphertext.
+fn parts(encrypted_private_key_info: &[u8]) -> Result<(Elements<'_>, &[u8]), Error> {
+    let malformed = Error::malformed(STRUCTURE);
+    let mut info = Elements::within(SEQUENCE, encrypted_private_key_info).map_err(&malformed)?;
+    let algorithm = info.next_sequence().map_err(&malformed)?;
+    let encrypted = info.next(OCTET_STRING).map_err(&malformed)?;
+    info.finish().map_err(&malformed)?;
+    Ok((algorithm, encrypted))
 }
 
 /// Derives the key that encrypts, and the one that authenticates.
@@ -75,11 +111,7 @@ pub fn open(
     encrypted_private_key_info: &[u8],
     passphrase: &str,
 ) -> Result<(Zeroizing<Vec<u8>>, AuthenticationKey), Error> {
-    let malformed = Error::malformed(STRUCTURE);
-    let mut info = Elements::within(SEQUENCE, encrypted_private_key_info).map_err(&malformed)?;
-    let algorithm = info.next_sequence().map_err(&malformed)?;
-    let encrypted = info.next(OCTET_STRING).map_err(&malformed)?;
-    info.finish().map_err(&malformed)?;
+    let (algorithm, encrypted) = parts(encrypted_private_key_info)?;
     let scheme = Scheme::decode(algorithm)?;
     let (key, authentication_key) = two_keys(&scheme, passphrase)?;
     Ok((check_private_key_info(scheme.decrypt_with(&key, encrypted)?)?, authentication_key))
@@ -146,7 +178,11 @@ mod tests {
     fn the_key_that_authenticates_comes_back_under_the_passphrase() {
         let clear = key_pair().to_private_key_info().unwrap();
         let (sealed, authentication_key) = seal(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
-        assert_eq!(open(&sealed, PASSPHRASE).unwrap(), (clear, authentication_key.clone()));
+        assert_eq!(open(&sealed, PASSPHRASE).unwrap(), (clear.clone(), authentication_key.clone()));
+        assert!(authenticates(&sealed));
+        let (before, _) = seal_as_before(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let exported = encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        assert!(!authenticates(&before) && !authenticates(&exported) && !authenticates(b""));
         let info = EncryptedPrivateKeyInfoOwned::from_der(&sealed).unwrap();
         let Kdf::Scrypt(costs) = &info.encryption_algorithm.pbes2().unwrap().kdf else { unreachable!() };
         let params = scrypt::Params::new(14, 8, 5).unwrap();
@@ -190,7 +226,7 @@ mod tests {
             Derivation::Scrypt { n: 1 << 14, r: 0, p: 1 },
             Derivation::Pbkdf2 { iterations: 100_000_000 },
         ] {
-            let algorithm = Scheme::new(derivation, &mut rand::rng()).encode();
+            let algorithm = Scheme::new(derivation, 16, &mut rand::rng()).encode();
             let sealed = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&[0; 32]])]);
             assert_eq!(decrypt(&sealed, PASSPHRASE), Err(Error::DerivationTooCostly), "{derivation:?}");
         }

@@ -90,7 +90,9 @@ impl Extensions {
 
     /// True if one extension is there twice, which none may be (RFC 5280, section 4.2).
     pub(crate) fn has_duplicates(&self) -> bool {
-        self.0.iter().enumerate().any(|(place, one)| self.0.iter().skip(place + 1).any(|other| one.id == other.id))
+        let mut ids: Vec<_> = self.0.iter().map(|extension| &extension.id).collect();
+        ids.sort_unstable();
+        ids.windows(2).any(|pair| pair.first() == pair.get(1))
     }
 
     /// The contents of the object identifier of a critical extension that is known here and cannot be read. A certificate with one has to be

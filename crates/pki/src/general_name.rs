@@ -2,7 +2,6 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use der::Decode;
 use x509_cert::name::Name;
 
 use crate::element::{Element, Elements, OBJECT_IDENTIFIER, SEQUENCE, oid_to_text, unexpected};
@@ -40,7 +39,7 @@ impl GeneralName {
             0x81 => Self::Rfc822(contents.to_vec()),
             0x82 => Self::Dns(contents.to_vec()),
             0xA3 => Self::X400,
-            0xA4 => Self::Directory(Box::new(Name::from_der(contents)?)),
+            0xA4 => Self::Directory(Box::new(name::read(contents)?)),
             0xA5 => Self::EdiParty,
             0x86 => Self::Uri(contents.to_vec()),
             0x87 => Self::Ip(contents.to_vec()),

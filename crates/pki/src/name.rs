@@ -3,12 +3,17 @@
 use der::asn1::{Any, PrintableStringRef};
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc3280, rfc4519};
-use der::{Decode, Encode, Tag, Tagged};
+use der::{Decode, Encode, ErrorKind, Tag, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RelativeDistinguishedName};
 
-use crate::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of};
+use crate::element::{
+    self, Element, Elements, IA5_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of,
+};
 use crate::key_pair::hex;
+
+/// The tag of a UniversalString (X.680, section 8.6).
+const UNIVERSAL_STRING: u8 = 0x1C;
 
 /// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
 /// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make up a
@@ -32,6 +37,38 @@ pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
     ("serialNumber", rfc4519::SERIAL_NUMBER, PRINTABLE_STRING),
     ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
 ];
+
+/// Reads a Name. Lengths that take more octets than they need are written anew, and so are the texts of UniversalString, as UTF8String: the
+/// crate `der` knows neither. A signature is verified over the bytes that came, and not over these.
+///
+/// # Errors
+/// It is not a Name.
+pub fn read(name: &[u8]) -> der::Result<Name> {
+    let attribute = |attribute: Element<'_>| {
+        let mut attribute = Elements::of(attribute.contents);
+        let oid = attribute.next(OBJECT_IDENTIFIER)?;
+        let Element { tag, contents, .. } = attribute.next_element()?;
+        attribute.finish()?;
+        let value = match tag {
+            UNIVERSAL_STRING => element(UTF8_STRING, &[utf_32(contents)?.as_bytes()]),
+            tag => element(tag, &[contents]),
+        };
+        Ok(element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[oid]), &value]))
+    };
+    let rdn = |rdn: Element<'_>| {
+        let attributes = Elements::of(rdn.contents).map(|part| attribute(part?)).collect::<der::Result<Vec<_>>>()?;
+        Ok(element(rdn.tag, &[&attributes.concat()]))
+    };
+    let rdns = Elements::within(SEQUENCE, name)?.map(|part| rdn(part?)).collect::<der::Result<Vec<_>>>()?;
+    Name::from_der(&element(SEQUENCE, &[&rdns.concat()]))
+}
+
+/// The text of a UniversalString: four octets for each character.
+fn utf_32(octets: &[u8]) -> der::Result<String> {
+    let (characters, rest) = octets.as_chunks();
+    let text = characters.iter().map(|character| char::from_u32(u32::from_be_bytes(*character))).collect::<Option<_>>();
+    text.filter(|_| rest.is_empty()).ok_or_else(|| ErrorKind::Value { tag: Tag::Utf8String }.into())
+}
 
 /// The text that an attribute's value holds; none where it holds no text.
 ///
@@ -195,6 +232,26 @@ mod tests {
             let other = organization(tag, value);
             assert!(is_match(&utf_8, &other), "{tag:?}");
             assert_eq!(to_text(&other), "O=Müller & Söhne", "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_crate_der_does_not_know_is_read() {
+        let utf_32: Vec<u8> = "Müller".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        let with = |value: Vec<u8>| {
+            let attribute = element(SEQUENCE, &[&oid(rfc4519::O), &value]);
+            element(SEQUENCE, &[&element(SET, &[&attribute])])
+        };
+        let universal = read(&with(element(UNIVERSAL_STRING, &[&utf_32]))).unwrap();
+        assert_eq!(to_text(&universal), "O=Müller");
+        assert!(is_match(&universal, &organization(Tag::Utf8String, "müller".as_bytes())));
+        let long = read(&with([&[UTF8_STRING, 0x81, 6], &b"Muller"[..]].concat())).unwrap();
+        assert_eq!(to_text(&long), "O=Muller");
+        for bad in [&[0, 0, 0][..], &[0, 0x11, 0, 0], &[0, 0, 0xD8, 0]] {
+            assert!(read(&with(element(UNIVERSAL_STRING, &[bad]))).is_err());
+        }
+        for bad in [&b""[..], &[0x30, 1], &[0x30, 2, 0x31, 1], &[0x31, 0]] {
+            assert!(read(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -35,6 +35,8 @@ const HMAC_WITH_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 const MAXIMUM_SCRYPT_MEMORY: u128 = 256 * 1024 * 1024;
 /// scrypt's work (128·N·r·p, in bytes) that counts as one iteration of the other derivations.
 const SCRYPT_WORK_OF_AN_ITERATION: u128 = 256;
+/// The shortest block of scrypt whose bytes cost no more than a longer one's, in bytes: r = 8.
+const SHORTEST_CHEAP_BLOCK: u128 = 1024;
 
 /// The work that the derivations for one file may take together, in applications of HMAC-SHA-256: a file from elsewhere names its own, and
 /// must not bring a browser down. Firefox exports nine years of certificates in one file that takes 11.4 million.
@@ -72,7 +74,8 @@ impl Budget {
         if block * (n + p) > MAXIMUM_SCRYPT_MEMORY {
             return Err(Error::DerivationTooCostly);
         }
-        let iterations = block * n * p / SCRYPT_WORK_OF_AN_ITERATION;
+        // Short blocks cost more for each of their bytes.
+        let iterations = block.max(SHORTEST_CHEAP_BLOCK) * n * p / SCRYPT_WORK_OF_AN_ITERATION;
         self.spend(u64::try_from(iterations).map_err(|_| Error::DerivationTooCostly)?)
     }
 }

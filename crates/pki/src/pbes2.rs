@@ -31,7 +31,7 @@ pub(super) const KEY_SIZE: usize = 32;
 /// A block of AES in bytes.
 const IV_SIZE: usize = 16;
 /// Salt in bytes.
-const SALT_SIZE: usize = 16;
+pub(super) const SALT_SIZE: usize = 16;
 
 /// How something is encrypted.
 #[derive(Debug)]
@@ -63,16 +63,21 @@ pub(super) enum Derivation {
 impl Scheme {
     /// With PBKDF2, under fresh salt and IV.
     pub(super) fn pbkdf2(iterations: u32, rng: &mut impl CryptoRng) -> Self {
-        Self::new(Derivation::Pbkdf2 { iterations }, rng)
+        Self::new(Derivation::Pbkdf2 { iterations }, SALT_SIZE, rng)
     }
 
-    /// Under fresh salt and IV.
-    pub(super) fn new(derivation: Derivation, rng: &mut impl CryptoRng) -> Self {
-        let mut salt = vec![0; SALT_SIZE];
+    /// Under fresh salt and IV; `salt_size` is in bytes.
+    pub(super) fn new(derivation: Derivation, salt_size: usize, rng: &mut impl CryptoRng) -> Self {
+        let mut salt = vec![0; salt_size];
         let mut iv = [0; IV_SIZE];
         rng.fill_bytes(&mut salt);
         rng.fill_bytes(&mut iv);
         Self { derivation, salt, iv }
+    }
+
+    /// The salt's size in bytes.
+    pub(super) fn salt_size(&self) -> usize {
+        self.salt.len()
     }
 
     /// The AlgorithmIdentifier, DER.
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn the_crate_pkcs5_reads_what_is_written() {
         for derivation in DERIVATIONS {
-            let scheme = Scheme::new(derivation, &mut rand::rng());
+            let scheme = Scheme::new(derivation, SALT_SIZE, &mut rand::rng());
             let encrypted = scheme.encrypt(b"Correct-4-horse", CLEAR).unwrap();
             let other = EncryptionScheme::from_der(&scheme.encode()).unwrap();
             assert_eq!(other.decrypt("Correct-4-horse", &encrypted).unwrap(), CLEAR);

@@ -1,13 +1,13 @@
 //! Public keys (RFC 5280, section 4.1.2.7) of every kind, described: what kind of key it is, and how long.
 
-use der::Decode;
-use der::asn1::BitStringRef;
 use der::oid::ObjectIdentifier;
-use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
+use der::oid::db::rfc5912::{
+    ID_EC_PUBLIC_KEY, ID_RSASSA_PSS, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
+};
 use serde::{Deserialize, Serialize};
 
 use super::key_pair::key_id;
-use crate::element::{BIT_STRING, Elements, NULL, SEQUENCE, element, oid};
+use crate::element::{BIT_STRING, Elements, INTEGER, NULL, SEQUENCE, element, oid};
 
 /// Ed25519 (RFC 8410, section 3).
 pub const ED_25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -53,16 +53,26 @@ impl PublicKey {
     pub fn of(subject_public_key_info: &[u8]) -> der::Result<Self> {
         let mut info = Elements::within(SEQUENCE, subject_public_key_info)?;
         let algorithm = info.next_whole()?;
-        let key = info.next_whole()?;
+        let key = info.next(BIT_STRING)?;
         info.finish()?;
-        let octets = BitStringRef::from_der(key)?.as_bytes();
+        let size = key.strip_prefix(&[0]).and_then(rsa_size);
         let kind = PublicKeyKind::of_algorithm(algorithm)?;
-        if Elements::within(SEQUENCE, algorithm)?.next_oid()? != RSA_ENCRYPTION {
+        let id = Elements::within(SEQUENCE, algorithm)?.next_oid()?;
+        if id == ID_RSASSA_PSS {
+            return Ok(Self { kind: size.map_or(kind, PublicKeyKind::Rsa), key_id: key_id(subject_public_key_info) });
+        }
+        if id != RSA_ENCRYPTION {
             return Ok(Self { kind, key_id: key_id(subject_public_key_info) });
         }
         // With the NULL, under one name with the same key in an encoding that leaves it out.
-        let named = element(SEQUENCE, &[&element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]), key]);
-        Ok(Self { kind: octets.and_then(rsa_size).map_or(kind, PublicKeyKind::Rsa), key_id: key_id(&named) })
+        let named =
+            element(SEQUENCE, &[&element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]), &element(BIT_STRING, &[key])]);
+        Ok(Self { kind: size.map_or(kind, PublicKeyKind::Rsa), key_id: key_id(&named) })
+    }
+
+    /// True for an RSA key whose size cannot be told.
+    pub(crate) fn is_rsa_of_unknown_size(&self) -> bool {
+        [RSA_ENCRYPTION, ID_RSASSA_PSS].iter().any(|id| self.kind == PublicKeyKind::Other(id.to_string()))
     }
 
     /// Describes a key on an elliptic curve by its AlgorithmIdentifier, DER, and its point.
@@ -95,10 +105,54 @@ fn curve_name(curve: ObjectIdentifier) -> String {
     }
 }
 
-/// The size in bits of the modulus in an RSAPublicKey (RFC 8017, appendix A.1.1), DER, however large or small it is.
+/// The size in bits of the modulus in an RSAPublicKey (RFC 8017, appendix A.1.1), however large or small it is.
 pub(crate) fn rsa_size(key: &[u8]) -> Option<u32> {
-    let key = rsa::pkcs1::RsaPublicKeyRef::from_der(key).ok()?;
-    let modulus = key.modulus.as_bytes();
-    let first = modulus.first()?;
-    u32::try_from(modulus.len()).ok()?.checked_mul(8)?.checked_sub(first.leading_zeros())
+    let modulus = Elements::within(SEQUENCE, key).ok()?.next(INTEGER).ok()?;
+    let zeros = modulus.iter().take_while(|octet| **octet == 0).count();
+    let modulus = modulus.get(zeros..)?;
+    u32::try_from(modulus.len()).ok()?.checked_mul(8)?.checked_sub(modulus.first()?.leading_zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+    use crate::testing::{key_pair, spki_of};
+
+    /// An RSA key of this many bits.
+    fn rsa_public_key(bits: usize) -> Vec<u8> {
+        let modulus = [&[0, 0x80][..], &vec![1; bits / 8 - 1]].concat();
+        element(SEQUENCE, &[&element(INTEGER, &[&modulus]), &element(INTEGER, &[&[1, 0, 1]])])
+    }
+
+    fn kind(algorithm: ObjectIdentifier, bit_string: &[u8]) -> PublicKeyKind {
+        let algorithm = element(SEQUENCE, &[&oid(algorithm)]);
+        PublicKey::of(&element(SEQUENCE, &[&algorithm, bit_string])).unwrap().kind
+    }
+
+    #[test]
+    fn the_size_of_an_rsa_key_is_told_however_its_lengths_are_written() {
+        let key = [&[0][..], &rsa_public_key(1024)].concat();
+        let length = u32::try_from(key.len()).unwrap().to_be_bytes();
+        let long = [&[BIT_STRING, 0x84], &length[..], &key].concat();
+        for algorithm in [RSA_ENCRYPTION, ID_RSASSA_PSS] {
+            assert_eq!(kind(algorithm, &element(BIT_STRING, &[&key])), PublicKeyKind::Rsa(1024));
+            assert_eq!(kind(algorithm, &long), PublicKeyKind::Rsa(1024));
+        }
+        let usual = PublicKey::of(&spki_of(&key_pair())).unwrap();
+        assert_eq!(usual.kind, PublicKeyKind::Rsa(2048));
+        assert!(!usual.is_rsa_of_unknown_size());
+    }
+
+    #[test]
+    fn a_size_that_cannot_be_told_is_not_made_up() {
+        for key in [&[0][..], &[0, 0x30, 0], &[1, 0x30, 0x80], &[]] {
+            let bit_string = element(BIT_STRING, &[key]);
+            assert_eq!(kind(RSA_ENCRYPTION, &bit_string), PublicKeyKind::Other(RSA_ENCRYPTION.to_string()));
+            let algorithm = element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]);
+            let info = element(SEQUENCE, &[&algorithm, &bit_string]);
+            assert!(PublicKey::of(&info).unwrap().is_rsa_of_unknown_size());
+        }
+    }
 }

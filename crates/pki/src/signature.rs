@@ -55,6 +55,7 @@ impl HashFunction {
 }
 
 /// An AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
+#[derive(PartialEq)]
 struct Algorithm<'a> {
     oid: ObjectIdentifier,
     /// Its parameters, whole, if there are any.
@@ -223,7 +224,18 @@ fn scheme(algorithm: &[u8]) -> Result<Scheme, Error> {
         MD_2_WITH_RSA_ENCRYPTION => return Err(Error::WeakAlgorithm("MD2")),
         other => return Err(Error::UnsupportedAlgorithm(other)),
     };
-    if algorithm.has_no_parameters() { Ok(scheme) } else { Err(Error::SignatureInvalid) }
+    // ECDSA's parameters are absent (RFC 5758, section 3.2). Some programs write the curve there, which says nothing that the key does not say.
+    match scheme {
+        Scheme::Ecdsa(_) => Ok(scheme),
+        _ if algorithm.has_no_parameters() => Ok(scheme),
+        _ => Err(Error::UnsupportedAlgorithm(algorithm.oid)),
+    }
+}
+
+/// True if two AlgorithmIdentifiers say the same, however their lengths are written.
+pub(crate) fn is_same_algorithm(one: &[u8], other: &[u8]) -> bool {
+    let read = |der| Elements::within(SEQUENCE, der).and_then(Algorithm::read);
+    matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The scheme that RSASSA-PSS-params name (RFC 4055, section 3.1): hash function, mask generation function with the same hash function, and
@@ -259,6 +271,10 @@ fn pss_scheme(parameters: &[u8]) -> Result<Scheme, Error> {
     };
     if mask_hash != hash || trailer != 1 {
         return Err(Error::UnsupportedAlgorithm(if mask_hash == hash { ID_RSASSA_PSS } else { mask_hash }));
+    }
+    // The longest salt has less than the octets of the largest key that is verified with. More would run over where a pointer has 32 bits.
+    if salt_length > MAXIMUM_RSA_SIZE / 8 {
+        return Err(Error::SignatureInvalid);
     }
     Ok(Scheme::Pss(hash_function, salt_length as usize))
 }
@@ -362,5 +378,47 @@ fn unfitting(key: &PublicKeyInfo<'_>) -> Error {
     match key.algorithm.oid {
         RSA_ENCRYPTION | ID_RSASSA_PSS | ID_EC_PUBLIC_KEY | ED_25519 => Error::SignatureInvalid,
         other => Error::UnsupportedAlgorithm(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+    use super::*;
+    use crate::element::{INTEGER, element, oid};
+
+    #[test]
+    fn a_salt_that_no_key_is_long_enough_for_is_refused() {
+        let hash = element(SEQUENCE, &[&oid(ID_SHA_256), NULL]);
+        let mask = element(SEQUENCE, &[&oid(ID_MGF_1), &hash]);
+        let [mask_tag, salt_tag, _] = CONTEXT_1_TO_3;
+        let with_salt = |octets: &[u8]| {
+            let salt = element(salt_tag, &[&element(INTEGER, &[octets])]);
+            let parameters = element(SEQUENCE, &[&element(CONTEXT_0, &[&hash]), &element(mask_tag, &[&mask]), &salt]);
+            scheme(&element(SEQUENCE, &[&oid(ID_RSASSA_PSS), &parameters])).map(drop)
+        };
+        assert_eq!(with_salt(&[32]), Ok(()));
+        for octets in [&[0, 0xFF, 0xFF, 0xFF, 0xFF][..], &[0, 0xFF, 0xFF, 0xFF, 0xDE], &[2, 1]] {
+            assert_eq!(with_salt(octets), Err(Error::SignatureInvalid), "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn an_algorithm_is_the_same_however_its_length_is_written() {
+        let contents = [oid(SHA_256_WITH_RSA_ENCRYPTION), NULL.to_vec()].concat();
+        let short = element(SEQUENCE, &[&contents]);
+        let long = [&[SEQUENCE, 0x81, contents.len() as u8][..], &contents].concat();
+        assert!(is_same_algorithm(&short, &long));
+        assert!(!is_same_algorithm(&short, &element(SEQUENCE, &[&oid(SHA_384_WITH_RSA_ENCRYPTION), NULL])));
+        assert!(!is_same_algorithm(b"", b""));
+    }
+
+    #[test]
+    fn a_curve_beside_ecdsa_says_nothing_and_parameters_elsewhere_are_no_forgery() {
+        let with = |id, parameters: &[u8]| scheme(&element(SEQUENCE, &[&oid(id), parameters])).map(drop);
+        assert_eq!(with(ECDSA_WITH_SHA_256, &oid(ID_EC_PUBLIC_KEY)), Ok(()));
+        assert_eq!(with(ECDSA_WITH_SHA_256, b""), Ok(()));
+        assert_eq!(with(ED_25519, &element(SEQUENCE, &[])), Err(Error::UnsupportedAlgorithm(ED_25519)));
     }
 }

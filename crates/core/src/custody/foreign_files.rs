@@ -230,7 +230,10 @@ pub(super) mod tests {
             // As from before backups were authenticated: only the key itself can tell.
             Enrollment { encrypted_private_key: key.into(), ..backup::decode(&text).unwrap() }
         };
-        let sealed = generated().sealed.encrypted_private_key.0;
+        let generated = generated().sealed.encrypted_private_key.0;
+        let clear = encrypted_private_key::decrypt(&generated, passphrase().expose()).unwrap();
+        let before = encrypted_private_key::seal_as_before(&clear, passphrase().expose(), &mut rand::rng());
+        let (sealed, _) = before.unwrap();
         let open = |key: Vec<u8>| {
             let file = backup::encode(&enrollment(key)).unwrap().into_bytes().into();
             opened(FileJob::OpenBackup(OpenBackup { file, ..open_backup_job() }))

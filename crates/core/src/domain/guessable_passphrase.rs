@@ -13,23 +13,27 @@ pub enum Guess {
 }
 
 /// Words, names and rows of keys that the commonest passphrases of public lists are made of; in lowercase letters, without repetition.
-const COMMON: &str = " a aa aaa ab abc abcabc abcd abcde abcdef abcdefg access admin administrator alpha america amanda andrew angel apple asd \
-    asdf asdfasdf asdfgh asdfghjkl ashley asdqwe austin autumn baby bailey banana baseball basketball batman blink bond buster butterfly \
-    california caiso changeit changeme changemenow charlie cheese chelsea chocolate company computer cookie corvette daniel default demo \
-    diamond donald dragon eagle energy fall family ferrari flower football freedom friends fuckyou george ginger google guest hannah harley \
-    hello helloworld hockey hunter hunter iloveu iloveyou internet jackson jennifer jessica jesus jordan joshua justin keepass killer \
-    keyside letmein liverpool login london love lovely loveme maggie manager market marlboro martin master matrix matthew maverick mercedes \
-    merlin michael michelle mickey midnight monday monkey monster mustang mypassword nicole ninja orange pa pass passphrase passpass passw \
-    password passwordpassword passwort pepper phoenix pokemon power princess private pumpkin purple q qa qaz qazwsx qazwsxedc qazxsw qqww \
-    qwaszx qwe qweasd qweasdzxc qweqwe qwer qwerty qwertyui qwertyuiop ranger robert root samantha scooter secret secure security server \
+const COMMON: &str = " a aa aaa aaaa ab abc abcabc abcd abcde abcdef abcdefg abcdefgh access admin administrator alpha america amanda andrew angel apple april asd \
+    asdf asdfasdf asdfgh asdfghjkl ashley asdqwe austin august autumn baby bailey banana baseball basketball batman blink bond buster butterfly \
+    california caiso changeit changeme changemenow charlie cheese chelsea chocolate company computer cookie corvette daniel december default demo \
+    diamond donald dragon eagle energy fall family february ferrari flower football freedom friends fuckyou george ginger google guest hannah harley \
+    hello helloworld hockey hunter hunter iloveu iloveyou india internet jackson january jennifer jessica jesus jordan joshua july june justin keepass killer \
+    keyside letmein liverpool login london love lovely loveme maggie manager march market marlboro martin master matrix matthew maverick may mercedes \
+    merlin michael michelle mickey midnight monday monkey monster mustang mypassword nicole newpassword ninja november october orange pa pass passphrase passpass passw \
+    password passwordpassword passwort pepper phoenix pickup pokemon power princess private pumpkin purple q qa qaz qazwsx qazwsxedc qazqaz qazxsw qqww \
+    qwaszx qwe qweasd qweasdzxc qweqwe qwer qwert qwerty qwertyui qwertyuiop qwertz ranger robert root samantha scooter secret secure security september server \
     service shadow soccer sophie spider spring starwars steelers summer sunday sunshine super superman support system taylor temp temporary \
     test tester testing testtest thomas thunder tiger trustno trustnoone user username welcome whatever wine winter wizard wsx yankees \
     yellow zaq zaqwsx zaqxsw zxc zxcv zxcvbn zxcvbnm ";
 
 /// Returns the reason for which `passphrase` is easily guessed, if there is one. `about` has what others know of its owner: name, address.
 pub fn guess(passphrase: &str, about: &[impl AsRef<str>]) -> Option<Guess> {
+    let digits = passphrase.chars().filter(char::is_ascii_digit).count();
+    // Digits in no order are something to guess: many of them by themselves, and some beside a few letters.
+    if digits >= 8 && !has_digits_in_a_row(passphrase) {
+        return None;
+    }
     let [plain, read] = [plain_letters(passphrase), with_letters_for_digits(passphrase)];
-    // Between a few letters and digits in no order there is something to guess.
     let is_enough = |word: &str| word.len() >= 4 || !word.is_empty() && has_digits_in_a_row(passphrase);
     let is_among = |words: &str| {
         let mut words = words.split(|c: char| !c.is_ascii_lowercase());
@@ -41,7 +45,11 @@ pub fn guess(passphrase: &str, about: &[impl AsRef<str>]) -> Option<Guess> {
     let known = about.iter().any(|text| {
         let words = text.as_ref().to_ascii_lowercase();
         let mailbox = words.split('@').next().unwrap_or_default();
-        is_among(&words) || is_among(&plain_letters(&words)) || is_among(&plain_letters(mailbox))
+        // A surname may have a hyphen or an apostrophe in it.
+        let mut parts = words.split(|c: char| c.is_whitespace() || matches!(c, '.' | '@'));
+        is_among(&words)
+            || [words.as_str(), mailbox].iter().any(|part| is_among(&plain_letters(part)))
+            || parts.any(|part| is_among(&plain_letters(part)))
     });
     known.then_some(Guess::NameOrAddress)
 }
@@ -109,6 +117,10 @@ mod tests {
             "Dragon#99",
             "Pass@word1",
             "Caiso2026!",
+            "January2026!",
+            "Q1w2e3r4t5!",
+            "1qaz!QAZ",
+            "Aaaa1111!",
             "Hello-World-1",
         ] {
             assert_eq!(PassphrasePolicy::default().unmet(common), [], "{common}: the rules let it pass");
@@ -132,6 +144,13 @@ mod tests {
             assert_eq!(guess(known, &ABOUT), Some(Guess::NameOrAddress), "{known}");
         }
         assert_eq!(guess("Lovelace-1815", &["Ada Example"]), None);
+        for known in ["Smith-Jones-1", "Smithjones1!", "Jones-2026", "Z.smith-jones1"] {
+            assert_eq!(
+                guess(known, &["Zoë Smith-Jones", "z.smith-jones@grid.example"]),
+                Some(Guess::NameOrAddress),
+                "{known}"
+            );
+        }
     }
 
     #[test]
@@ -148,6 +167,7 @@ mod tests {
             "Tr0ub4dor&3",
             "aA7#94028173",
             "Ada-86041-93",
+            "Monkey#4829371650284",
         ] {
             assert_eq!(guess(good, &ABOUT), None, "{good}");
         }

@@ -529,6 +529,13 @@ mod tests {
         assert_eq!(Site::default().restore(&unordered).unwrap().enrollment, collected(), "the path alone is kept");
     }
 
+    /// The same as a browser had it before backups were authenticated.
+    fn as_before(enrollment: Enrollment) -> Enrollment {
+        let clear = encrypted_private_key::decrypt(&enrollment.encrypted_private_key.0, PASSPHRASE).unwrap();
+        let (sealed, _) = encrypted_private_key::seal_as_before(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        Enrollment { encrypted_private_key: sealed.into(), authentication_key: None, ..enrollment }
+    }
+
     /// [`collected`] with a path to another root, for the same key and the same subject.
     fn swapped() -> (Enrollment, CertificationAuthority) {
         let foreign = CertificationAuthority::new();
@@ -541,8 +548,8 @@ mod tests {
     #[test]
     fn certificates_of_another_root_are_never_good() {
         let (swapped, foreign) = swapped();
-        // The code cannot be written without the passphrase; a backup that has none looks like an older one.
-        let as_older = Enrollment { authentication_key: None, ..swapped.clone() };
+        // An older backup has no code that could tell.
+        let as_older = as_before(swapped.clone());
         let restored = Site::default().restore(&as_older).unwrap();
         assert_eq!(restored.certificates, Certificates::LeftOut);
         assert_eq!(restored.enrollment.certification_path, None);
@@ -553,13 +560,16 @@ mod tests {
         let restored = offline.restore(&as_older).unwrap();
         assert_eq!(restored.certificates, Certificates::NotCompared(NotCompared(root)));
 
-        // Nor can he keep the code of the right one.
+        // With a newer one the code of the right one does not fit, and it cannot be left out, moved or taken for another line.
         let [right, wrong] = [&collected(), &swapped].map(|enrollment| backup::encode(enrollment).unwrap());
         let code = |text: &str| text.lines().find(|line| line.starts_with("HMAC-SHA-256: ")).unwrap().to_owned();
-        let mended = with_checksum(&wrong.replace(&code(&wrong), &code(&right)));
-        for site in [Site::default(), offline] {
-            let restored = site.restore_text(&mended, PASSPHRASE, SealedOtherwise::Keep);
-            assert_eq!(restored, Err(RestoreError::Damaged(Damage::NotAuthentic.to_string())));
+        let (own, wrong_code) = (code(&wrong), code(&right));
+        for other in ["", &wrong_code, &format!("{own}\nNote: x"), &format!(" {own}"), &own.to_lowercase()] {
+            let mended = with_checksum(&wrong.replace(&own, other));
+            for site in [&Site::default(), &offline] {
+                let restored = site.restore_text(&mended, PASSPHRASE, SealedOtherwise::Keep);
+                assert_eq!(restored, Err(RestoreError::Damaged(Damage::NotAuthentic.to_string())), "{other}");
+            }
         }
     }
 
@@ -589,14 +599,18 @@ mod tests {
 
     #[test]
     fn an_older_backup_is_restored_and_the_next_one_is_authenticated() {
-        let older = Enrollment { authentication_key: None, ..collected() };
+        let older = as_before(collected());
         let site = Site::default();
         let restored = site.restore(&older).unwrap();
-        assert_eq!((restored.certificates, restored.enrollment), (Certificates::Good, collected()));
+        assert_eq!(restored.certificates, Certificates::Good);
+        let authentication_key = restored.enrollment.authentication_key.clone();
+        assert!(authentication_key.is_some());
+        let expected = Enrollment { authentication_key, ..older.clone() };
+        assert_eq!(restored.enrollment, expected);
         // A record from before there was a key for it gets one as well.
         let site = Site::holding(&older);
         assert_eq!(site.restore(&older).unwrap().outcome, Outcome::Completed);
-        assert_eq!(site.kept(), Some(collected()));
+        assert_eq!(site.kept(), Some(expected));
     }
 
     #[test]

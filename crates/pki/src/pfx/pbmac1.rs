@@ -1,6 +1,7 @@
 //! PBMAC1 (RFC 8018, section 7.1) as the MAC of a PFX (RFC 9579).
 
 use der::oid::ObjectIdentifier;
+use der::{ErrorKind, Tag};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 use spki::AlgorithmIdentifierOwned;
@@ -14,6 +15,8 @@ pub(super) const PBMAC1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 
 /// The longest key that is derived, in bytes: what HMAC-SHA-512 puts out.
 const MAXIMUM_KEY_SIZE: u32 = 64;
+/// The shortest key that is taken, in bytes: what HMAC-SHA-1 puts out.
+const MINIMUM_KEY_SIZE: u32 = 20;
 
 /// The parameters of PBMAC1: PBKDF2 and an HMAC.
 pub(super) struct Pbmac1 {
@@ -52,6 +55,10 @@ impl Pbmac1 {
     pub(super) fn mac(&self, bytes: &[u8], secret: &Secret, budget: &mut Budget) -> Result<Vec<u8>, Error> {
         if self.key_size > MAXIMUM_KEY_SIZE {
             return Err(Error::DerivationTooCostly);
+        }
+        // A key of no length would fit every passphrase.
+        if self.key_size < MINIMUM_KEY_SIZE {
+            return Err(Error::malformed("PBMAC1-params")(ErrorKind::Value { tag: Tag::Integer }.into()));
         }
         let key = self.derivation.derive(&secret.octets, self.key_size as usize, budget)?;
         match self.hash {

@@ -116,8 +116,10 @@ impl Opened {
     pub fn identities(&self) -> Result<Vec<Identity<'_>>, IdentityError> {
         let mut identities: Vec<Identity<'_>> = Vec::new();
         let mut error = if self.locked_private_keys > 0 { IdentityError::KeyLocked } else { IdentityError::NoKey };
+        let readable = self.certificates.iter().filter_map(|found| Certificate::from_der(&found.der).ok());
+        let certificates: Vec<Certificate> = readable.collect();
         for key in &self.private_keys {
-            match self.identity(key) {
+            match identity(key, &certificates) {
                 Ok(identity) if identities.iter().any(|other| other.leaf == identity.leaf) => {}
                 Ok(identity) => identities.push(identity),
                 Err(why) => error = why,
@@ -126,21 +128,25 @@ impl Opened {
         identities.sort_by_key(|identity| core::cmp::Reverse(identity.leaf.validity().1));
         if identities.is_empty() { Err(error) } else { Ok(identities) }
     }
+}
 
-    fn identity<'a>(&self, key: &'a OpenedKey) -> Result<Identity<'a>, IdentityError> {
-        let key_pair = KeyPair::from_private_key_info(&key.private_key_info).map_err(IdentityError::UnusableKey)?;
-        let public_key = key_pair.to_subject_public_key_info().map_err(IdentityError::UnusableKey)?;
-        let readable = self.certificates.iter().filter_map(|found| Certificate::from_der(&found.der).ok());
-        let mut certificates: Vec<Certificate> = readable.collect();
-        let (place, _) = certificates
-            .iter()
-            .enumerate()
-            .filter(|(_, certificate)| certificate.certifies(&public_key))
-            .max_by_key(|(_, certificate)| certificate.validity().1)
-            .ok_or(IdentityError::NoCertificate)?;
-        let leaf = certificates.remove(place);
-        Ok(Identity { key, key_pair, leaf, chain: certificates })
-    }
+/// The key with the one of `certificates` that is its own and ends last; the others are the chain.
+fn identity<'a>(key: &'a OpenedKey, certificates: &[Certificate]) -> Result<Identity<'a>, IdentityError> {
+    let key_pair = KeyPair::from_private_key_info(&key.private_key_info).map_err(IdentityError::UnusableKey)?;
+    let public_key = key_pair.to_subject_public_key_info().map_err(IdentityError::UnusableKey)?;
+    let (place, leaf) = certificates
+        .iter()
+        .enumerate()
+        .filter(|(_, certificate)| certificate.certifies(&public_key))
+        .max_by_key(|(_, certificate)| certificate.validity().1)
+        .ok_or(IdentityError::NoCertificate)?;
+    let others = certificates.iter().enumerate().filter(|(other, _)| *other != place);
+    Ok(Identity {
+        key,
+        key_pair,
+        leaf: leaf.clone(),
+        chain: others.map(|(_, certificate)| certificate.clone()).collect(),
+    })
 }
 
 /// Opens a PFX, DER or BER.
@@ -215,7 +221,7 @@ impl Parts {
         let mut is_proved = self.mac_data.is_some();
         for content in &self.contents {
             match content {
-                Content::Clear(safe_contents) => opened.add(safe_contents, secret, key_secret, budget)?,
+                Content::Clear(safe_contents) => is_proved |= opened.add(safe_contents, secret, key_secret, budget)?,
                 Content::Encrypted(data) => {
                     let info = &data.enc_content_info;
                     let encrypted = info.encrypted_content.as_ref().map(OctetString::as_bytes).unwrap_or_default();
@@ -370,14 +376,16 @@ fn descend(
 }
 
 impl Opened {
+    /// Adds what is in SafeContents. Returns true if a key among them was decrypted.
     fn add(
         &mut self,
         safe_contents: &[u8],
         secret: &Secret,
         key_secret: Option<&Secret>,
         budget: &mut Budget,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let malformed = Error::malformed(SAFE_CONTENTS);
+        let mut has_decrypted = false;
         for_each_bag(safe_contents, &mut |bag| {
             let (friendly_name, local_key_id) = (bag.friendly_name(), bag.local_key_id());
             match bag.value() {
@@ -393,6 +401,7 @@ impl Opened {
                     }
                     match clear {
                         Ok(private_key_info) => {
+                            has_decrypted = true;
                             self.private_keys.push(OpenedKey { private_key_info, friendly_name, local_key_id });
                         }
                         Err(Error::WrongPassphrase) => self.locked_private_keys += 1,
@@ -408,7 +417,8 @@ impl Opened {
                 BagValue::Other => self.others += 1,
             }
             Ok(())
-        })
+        })?;
+        Ok(has_decrypted)
     }
 }
 
