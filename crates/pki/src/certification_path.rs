@@ -34,8 +34,17 @@ const MAXIMUM_LENGTH: usize = 16;
 /// The most signatures that are verified for one [`Search`]: many CAs that certify each other under one name make a maze.
 const MAXIMUM_VERIFICATIONS: usize = 100;
 
-/// The most issuers that are tried for one path.
+/// The most issuers that are tried for one path. One of several times [`SIZE_OF_A_STEP`] counts as often.
 const MAXIMUM_STEPS: usize = 2_000;
+
+/// The most issuers that are tried for all paths of one [`Search`].
+const MAXIMUM_STEPS_OF_SEARCH: usize = 20_000;
+
+/// The size of a certificate that takes no longer to try than others, in bytes.
+const SIZE_OF_A_STEP: usize = 4 * 1024;
+
+/// The largest certificate in a path, in bytes: an extension or a name can be as large as a file, and rules compare them with each other.
+const MAXIMUM_CERTIFICATE_SIZE: usize = 64 * 1024;
 
 /// The smallest RSA key that is trusted, in bits (NIST SP 800-131A).
 const SMALLEST_RSA_SIZE: u32 = 2048;
@@ -106,6 +115,8 @@ pub struct Search<'a> {
     /// By what their subjects match by.
     intermediates: HashMap<NameKey, Vec<&'a Certificate>>,
     verdicts: HashMap<[[u8; 32]; 2], Verdict>,
+    /// The issuers that may still be tried.
+    steps: usize,
 }
 
 /// See [`name::key_of`].
@@ -141,7 +152,7 @@ impl<'a> Search<'a> {
         for intermediate in intermediates {
             by_subject.entry(name::key_of(intermediate.subject())).or_default().push(intermediate);
         }
-        Self { intermediates: by_subject, verdicts: HashMap::new() }
+        Self { intermediates: by_subject, verdicts: HashMap::new(), steps: MAXIMUM_STEPS_OF_SEARCH }
     }
 
     /// Builds a path at the time `at` (seconds since 1970-01-01T00:00:00Z). Returns it leaf first, trust anchor last.
@@ -160,7 +171,8 @@ impl<'a> Search<'a> {
             return Err(PathError::Expired(not_after));
         }
         let mut outcome = PathError::NoTrustAnchor;
-        let mut steps = MAXIMUM_STEPS;
+        let allowed = MAXIMUM_STEPS.min(self.steps);
+        let mut steps = allowed;
         let mut way = Way { certificates: vec![leaf], obstacle: None, worthless: None };
         let found = self.extend(&mut way, trust_anchors, &mut steps, &mut |way| {
             let error = match way.check(at, purpose) {
@@ -173,6 +185,7 @@ impl<'a> Search<'a> {
             }
             false
         });
+        self.steps -= allowed - steps;
         if found {
             return Ok(way.certificates.into_iter().cloned().collect());
         }
@@ -203,10 +216,10 @@ impl<'a> Search<'a> {
         for (issuer, is_anchor) in anchors.chain(intermediates.into_iter().map(|issuer| (issuer, false))) {
             // RFC 4158, section 2.4.2: a name with the same key twice is a loop.
             let is_loop = || way.certificates.iter().any(|certificate| certificate.has_name_and_key_of(issuer));
-            let Some(left) = steps.checked_sub(1) else {
+            *steps = steps.saturating_sub(1 + issuer.der().len() / SIZE_OF_A_STEP);
+            if *steps == 0 {
                 return false;
-            };
-            *steps = left;
+            }
             if !is_anchor && (way.certificates.len() + 1 >= MAXIMUM_LENGTH || is_loop()) {
                 continue;
             }
@@ -267,6 +280,10 @@ impl Way<'_> {
         }
         if let Some(why) = &self.worthless {
             return Err(PathError::Refused(why.clone()));
+        }
+        if self.certificates.iter().any(|certificate| certificate.der().len() > MAXIMUM_CERTIFICATE_SIZE) {
+            let most = MAXIMUM_CERTIFICATE_SIZE / 1024;
+            return Err(PathError::NotChecked(format!("a certificate on its path has more than {most} kB")));
         }
         for certificate in &self.certificates {
             check_extensions(certificate)?;
