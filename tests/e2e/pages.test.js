@@ -7,7 +7,7 @@ import { run } from './judges.js';
 import { READY } from './pages/collect.js';
 import { entry, faults, faultsBesideFields, faultsLeft, state } from './pages/components.js';
 import { clearStores, hasNoWebAssembly } from './pages/document.js';
-import { register, rulesMet, TYPE } from './pages/register.js';
+import { fillIn, register, rulesMet, TYPE } from './pages/register.js';
 import { transactionIdLabel } from './pages/submitted.js';
 import { buttonsBesideRetired, certificates, documents } from './pages/trust.js';
 
@@ -137,9 +137,12 @@ test('the browser is tried out before anything is asked; what fails is named wit
     // No browser says whether a window is private: every user is told what that would mean.
     await ordinary.text('in a private window, that is when the window is closed.');
     await ordinary.close();
-    for (const [spoil, text] of [
-        [() => { window.Worker = class { constructor() { throw new Error('no workers here'); } }; }, 'no workers here'],
-        [() => { IDBFactory.prototype.open = () => { throw new DOMException('no storage here', 'SecurityError'); }; }, 'does not open its database'],
+    for (const [spoil, text, details] of [
+        [() => { window.Worker = class { constructor() { throw new Error('no workers here'); } }; }, 'does not start the background worker', 'no workers here'],
+        [
+            () => { IDBFactory.prototype.open = () => { throw new DOMException('no storage here', 'SecurityError'); }; },
+            'does not let the page store anything', 'does not open its database',
+        ],
         // In the web views of other apps on iOS, and under Lockdown Mode.
         [() => { delete Navigator.prototype.serviceWorker; }, 'This browser can make your key.'],
         [() => { StorageManager.prototype.estimate = async () => ({ quota: 5e6, usage: 3e6 }); }, 'It offers 2 MB more.'],
@@ -151,6 +154,10 @@ test('the browser is tried out before anything is asked; what fails is named wit
         await tab.open(register);
         await tab.text(text);
         await tab.accessible();
+        if (details) {
+            await tab.unfold();
+            await tab.text(details);
+        }
     }
 });
 
@@ -163,10 +170,16 @@ test('where WebAssembly is switched off, the page says so and what to do', { nee
 
 test('the browser is asked to keep what is saved, and its answer is shown', async () => {
     const tab = await browser.tab();
-    await register(tab, gateway.url, { name: 'Kept', passphrase: PASSPHRASE });
+    await fillIn(tab, gateway.url, { name: 'Kept', passphrase: PASSPHRASE });
+    // Chromium gives its word without a question, Firefox asks the user: each answer is given in its place.
+    await tab.evaluate(() => { navigator.storage.persist = async () => false; });
+    await tab.press('Submit');
     await tab.text('This browser may delete what is saved here');
-    await tab.press('Ask the browser to keep it');
-    await tab.text(/The browser (keeps it|makes no promise)/);
+    for (const [answer, text] of [[false, 'The browser makes no promise: save a backup.'], [true, 'The browser keeps it.']]) {
+        await tab.evaluate((answer) => { navigator.storage.persist = async () => answer; }, answer);
+        await tab.press('Ask the browser to keep it');
+        await tab.text(text);
+    }
     await tab.accessible();
 });
 
