@@ -38,7 +38,7 @@ pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
     ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
 ];
 
-/// Reads a Name. Lengths that take more octets than they need are written anew, and so are the texts of UniversalString, as UTF8String: the
+/// Reads a Name. Lengths that take more octets than they need are shortened, and the texts of UniversalString become those of UTF8String: the
 /// crate `der` knows neither. A signature is verified over the bytes that came, and not over these.
 ///
 /// # Errors
