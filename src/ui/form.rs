@@ -13,7 +13,7 @@ use super::messages;
 /// A wrong entry: the id of its field, and what is wrong.
 pub type Fault = (&'static str, String);
 
-/// What is wrong with a new passphrase and its confirmation, each given with the id of its field. `about` is what others know of its owner.
+/// The faults of a new passphrase and its confirmation, each given with the id of its field. `about` has what others know of its owner.
 pub fn passphrase_faults(
     policy: PassphrasePolicy,
     about: &[String],

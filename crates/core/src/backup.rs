@@ -252,8 +252,8 @@ fn hmac(key: &[u8], contents: &str) -> Result<Hmac<Sha256>, Error> {
 ///
 /// Line ends of either kind, a byte order mark, words around the text, quotation marks before its lines and white space at their ends do
 /// not matter. The key ID is computed from the request, whose signature is verified; the first certificate is for its public key.
-/// Whether the certificates form a path is left to [`certification_path`](keyside_pki::certification_path), and whether somebody has changed it to
-/// [`authenticate`]. The authentication key itself is not in it.
+/// [`certification_path`](keyside_pki::certification_path) tells if the certificates form a path, and [`authenticate`] if the backup was changed.
+/// The authentication key itself is not in it.
 pub fn decode(text: &str) -> Result<Enrollment, BackupError> {
     if text.len() > MAXIMUM_SIZE {
         return Err(BackupError::NotABackup);

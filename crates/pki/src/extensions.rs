@@ -90,7 +90,7 @@ impl Extensions {
 
     /// True if one extension is there twice, which none may be (RFC 5280, section 4.2).
     pub(crate) fn has_duplicates(&self) -> bool {
-        let mut ids: Vec<_> = self.0.iter().map(|extension| &extension.id).collect();
+        let mut ids: Vec<Vec<u8>> = self.0.iter().map(|extension| extension.id.to_vec()).collect();
         ids.sort_unstable();
         ids.windows(2).any(|pair| pair.first() == pair.get(1))
     }

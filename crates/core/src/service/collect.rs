@@ -535,7 +535,7 @@ mod tests {
         block_on(site.store.update(&enrollment().id(), |kept| kept.certification_path = Some(path.into()))).unwrap();
         site.authority.fail(Call::CaCertificates, Fault::Unreachable);
         let root = Certificate::from_der(&foreign.root).unwrap().summary().sha256_fingerprint;
-        assert_eq!(site.collect().unwrap().not_compared, Some(NotCompared(root)), "nobody is told that it is good");
+        assert_eq!(site.collect().unwrap().not_compared, Some(NotCompared(root)), "it is not called good");
         site.authority.recover();
         let collected = site.collect().unwrap();
         assert_eq!((collected.enrollment.certification_path, collected.not_compared), (right, None));
