@@ -9,6 +9,7 @@ import { run } from './judges.js';
 import { eventually } from './neighbours.js';
 import { collect, READY } from './pages/collect.js';
 import { faults, openRestore, pickBackup, state } from './pages/components.js';
+import { answerPersistence } from './pages/document.js';
 import { fillIn, register } from './pages/register.js';
 
 const { test, gateway, browser, folder, another, intercept } = site({ gateway: { manual: true } });
@@ -154,16 +155,9 @@ test('a passphrase that is guessed first, or made of the name or the address, is
 test('Submit asks the browser to keep what is stored', async () => {
     const tab = await browser.tab();
     await fillIn(tab, gateway.url, { name: 'Kept', passphrase: PASSPHRASE });
-    await tab.evaluate(() => {
-        const { storage } = navigator;
-        window.asked = 0;
-        storage.persist = () => {
-            window.asked += 1;
-            return Promise.resolve(true);
-        };
-    });
+    await answerPersistence(tab, true);
     await tab.press('Submit');
-    assert.equal(await tab.until(() => window.asked), 1);
+    assert.equal(await tab.until(() => window.persistenceAsked), 1);
 });
 
 test('every passphrase field has the browser\'s corrections off', async () => {

@@ -6,7 +6,7 @@ import { PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
 import { READY } from './pages/collect.js';
 import { entry, faults, faultsBesideFields, faultsLeft, state } from './pages/components.js';
-import { clearStores, hasNoWebAssembly } from './pages/document.js';
+import { answerPersistence, clearStores, hasNoWebAssembly } from './pages/document.js';
 import { fillIn, register, rulesMet, TYPE } from './pages/register.js';
 import { transactionIdLabel } from './pages/submitted.js';
 import { buttonsBesideRetired, certificates, documents } from './pages/trust.js';
@@ -171,12 +171,12 @@ test('where WebAssembly is switched off, the page says so and what to do', { nee
 test('the browser is asked to keep what is saved, and its answer is shown', async () => {
     const tab = await browser.tab();
     await fillIn(tab, gateway.url, { name: 'Kept', passphrase: PASSPHRASE });
-    // Chromium gives its word without a question, Firefox asks the user: each answer is given in its place.
-    await tab.evaluate(() => { navigator.storage.persist = async () => false; });
+    // Chromium may have given its word to another test, Firefox asks the user: each answer is given in its place.
+    await answerPersistence(tab, false);
     await tab.press('Submit');
     await tab.text('This browser may delete what is saved here');
     for (const [answer, text] of [[false, 'The browser makes no promise: save a backup.'], [true, 'The browser keeps it.']]) {
-        await tab.evaluate((answer) => { navigator.storage.persist = async () => answer; }, answer);
+        await answerPersistence(tab, answer);
         await tab.press('Ask the browser to keep it');
         await tab.text(text);
     }

@@ -45,7 +45,7 @@ pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
 /// It is not a Name.
 pub fn read(name: &[u8]) -> der::Result<Name> {
     let attribute = |attribute: Element<'_>| {
-        let mut attribute = Elements::of(attribute.contents);
+        let mut attribute = Elements::within(SEQUENCE, attribute.whole)?;
         let oid = attribute.next(OBJECT_IDENTIFIER)?;
         let Element { tag, contents, .. } = attribute.next_element()?;
         attribute.finish()?;
@@ -252,6 +252,11 @@ mod tests {
         }
         for bad in [&b""[..], &[0x30, 1], &[0x30, 2, 0x31, 1], &[0x31, 0]] {
             assert!(read(bad).is_err(), "{bad:?}");
+        }
+        let attribute = [oid(rfc4519::O), element(UTF8_STRING, &[b"Muller"])].concat();
+        for (rdn, attribute_tag) in [(SET, 0x81), (0x81, SEQUENCE)] {
+            let odd = element(SEQUENCE, &[&element(rdn, &[&element(attribute_tag, &[&attribute])])]);
+            assert!(read(&odd).is_err(), "{rdn} {attribute_tag}");
         }
     }
 

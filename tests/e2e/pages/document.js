@@ -102,3 +102,18 @@ export function keptTypes(tab, end) {
         return [...new Set(types)];
     }, end);
 }
+
+/**
+ * From now on the browser's storage answers with `answer` when it is asked for persistence, and has not promised it before; the page's
+ * `persistenceAsked` counts how often it was asked. The prototype is changed: WebKit may forget what was set on `navigator.storage`.
+ */
+export async function answerPersistence(tab, answer) {
+    await tab.evaluate((answer) => {
+        window.persistenceAsked = 0;
+        StorageManager.prototype.persisted = async () => false;
+        StorageManager.prototype.persist = async () => {
+            window.persistenceAsked += 1;
+            return answer;
+        };
+    }, answer);
+}
