@@ -234,12 +234,13 @@ export class Tab {
         await this.page.reload();
     }
 
+    /** Goes back, within the document: nothing is loaded, so there is nothing to wait for but the page's content. */
     async back() {
-        await this.page.goBack();
+        await this.evaluate(() => history.back());
     }
 
     async forward() {
-        await this.page.goForward();
+        await this.evaluate(() => history.forward());
     }
 
     async url() {
