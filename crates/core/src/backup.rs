@@ -383,24 +383,41 @@ fn read_certificates(blocks: &str, request: &CertificationRequest) -> Result<Opt
 }
 
 /// The text as it was written: without what programs on the way add or change, such as the words of a mail around it, and the quotation marks
-/// before its lines. None if the first line of a backup is not in it.
+/// before its lines. It ends with the first checksum, and begins with the last first line above that. None if no line is a backup's first.
 fn canonical(text: &str) -> Option<String> {
-    let mut lines = text.lines();
-    let mark = lines.find_map(|line| {
-        let mark = line.trim_end().strip_suffix(FIRST_LINE)?;
-        mark.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '|' | '\u{feff}')).then_some(mark)
-    })?;
-    let mut whole = FIRST_LINE.to_owned();
-    for line in lines {
-        let line = line.strip_prefix(mark).or_else(|| line.strip_prefix(mark.trim_end())).unwrap_or(line).trim_end();
-        whole.push('\n');
-        whole.push_str(line);
-        if value(line, CHECKSUM).is_ok() {
+    let mut lines: Vec<&str> = Vec::new();
+    let mut mark = None;
+    for line in text.lines().map(str::trim_end) {
+        if let Some(found) = mark_before_first_line(line) {
+            mark = Some(found);
+            lines.clear();
+        }
+        lines.push(line);
+        if mark.is_some_and(|mark| value(without_mark(line, mark).unwrap_or(line), CHECKSUM).is_ok()) {
             break;
         }
     }
+    let mark = mark?;
+    // White space before the first line alone is no mark: some of the preamble's lines begin with it, too.
+    let unmarked: Option<Vec<&str>> = lines.iter().map(|line| without_mark(line, mark)).collect();
+    let mut whole = unmarked.unwrap_or_else(|| [&[FIRST_LINE], lines.get(1..).unwrap_or_default()].concat()).join("\n");
     whole.truncate(whole.trim_end().len());
     Some(whole)
+}
+
+/// What is before the words of a backup's first line, if `line` is one.
+fn mark_before_first_line(line: &str) -> Option<&str> {
+    line.strip_suffix(FIRST_LINE).filter(|mark| is_mark(mark))
+}
+
+/// A line without the mark that is before all of them. An empty line may have another, such as one without white space.
+fn without_mark<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
+    line.strip_prefix(mark).or_else(|| is_mark(line).then_some(""))
+}
+
+/// True for what mail programs and editors put before a line.
+fn is_mark(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '|' | '\u{feff}'))
 }
 
 /// The text without white space around it and at the ends of its lines.
@@ -658,7 +675,13 @@ mod tests {
             quoted("> > "),
             quoted("    "),
             quoted("> ").replace("> \n", ">\n"),
+            quoted("> > ").replace("> > \n", ">>\n"),
             format!("\u{feff}{text}"),
+            format!(" {text}"),
+            format!("    {text}"),
+            format!("KEYSIDE BACKUP\n\n{text}"),
+            format!("KEYSIDE BACKUP\n\n{}", quoted("> ")),
+            format!("{text}\n{}", encode(&not_sent()).unwrap()),
         ] {
             assert_eq!(decode(&around), Ok(collected()), "{around}");
         }
