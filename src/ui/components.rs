@@ -283,7 +283,8 @@ pub fn NotComparedNote(
 ) -> impl IntoView {
     view! {
         <p class="note">
-            "Not compared: this site's certification authority cannot be reached now. The certificate leads to the root certificate with this SHA-256 fingerprint: "
+            <strong>"Not compared."</strong>
+            " This site's certification authority cannot be reached now. The certificate leads to the root certificate with this SHA-256 fingerprint: "
             <span class="code">{pairs(&not_compared.0)}</span>
             ". Compare it with one that you trust, or collect again when you are online."
         </p>

@@ -400,8 +400,9 @@ fn check_issuer(
     if at > not_after {
         return refused(format!("the certificate of its CA “{}” has expired", text()));
     }
-    // A trust anchor of version 1 has no way to say that it is a CA's; that it is configured says so.
-    if !(issuer.is_ca() || is_anchor && issuer.is_version_1()) {
+    // A trust anchor of version 1 has no way to say that it is a CA's; that it is configured says so. Some have the extension all the same: it counts.
+    let says_nothing = issuer.is_version_1() && matches!(issuer.extensions().basic_constraints(), Ok(None));
+    if !(issuer.is_ca() || is_anchor && says_nothing) {
         return refused(format!("“{}”, which has signed, is not a CA by its certificate (basicConstraints)", text()));
     }
     if !issuer.allows_key_usage("keyCertSign") {
@@ -563,6 +564,28 @@ mod tests {
         }
         let path = build_now(&leaf(), &vectors!["issuing_of_another_name"], &vectors!["root"]);
         assert_eq!(path, Err(PathError::NoTrustAnchor));
+    }
+
+    #[test]
+    fn a_trust_anchor_of_version_1_is_held_to_what_it_says() {
+        let of_version_1 = |certificate: &Certificate| {
+            let mut der = certificate.der().to_vec();
+            let place = der.windows(5).position(|window| window == [0xA0, 3, 2, 1, 2]).unwrap();
+            der[place + 4] = 0;
+            Certificate::from_der(&der).unwrap()
+        };
+        let [silent, denies, ca] =
+            vectors!["issuing_without_basic_constraints", "issuing_not_a_ca", "issuing"].map(|one| of_version_1(&one));
+        assert!(build_now(&leaf(), &[], &[silent]).is_ok());
+        assert!(build_now(&leaf(), &[], std::slice::from_ref(&ca)).is_ok());
+        assert!(rule_broken(build_now(&leaf(), &[], &[denies])).contains("basicConstraints"));
+        // basicConstraints that cannot be read, and are not critical.
+        let mut der = ca.der().to_vec();
+        let place = der.windows(4).position(|window| window == [4, 8, 0x30, 6]).unwrap();
+        (der[place - 1], der[place + 2]) = (0, 0x31);
+        assert!(
+            rule_broken(build_now(&leaf(), &[], &[Certificate::from_der(&der).unwrap()])).contains("basicConstraints")
+        );
     }
 
     #[test]
