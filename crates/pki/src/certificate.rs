@@ -295,7 +295,7 @@ impl<'a> TbsCertificate<'a> {
     fn read(mut tbs_certificate: Elements<'a>) -> der::Result<Self> {
         // The default, version 1, may be written out.
         let version = tbs_certificate.next_if(CONTEXT_0)?;
-        let version = version.map_or(Ok(0), |version| Elements::of(version.contents).next_u32())?;
+        let version = version.map_or(Ok(0), |version| Elements::whole_u32(version.contents))?;
         let serial_number = tbs_certificate.next_whole()?;
         let mut sequence = || {
             let element = tbs_certificate.next_element()?;

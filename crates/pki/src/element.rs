@@ -176,6 +176,14 @@ impl<'a> Elements<'a> {
         u32_of(self.next(INTEGER)?)
     }
 
+    /// The one INTEGER from 0 to 2^32 - 1 that `der` is.
+    pub fn whole_u32(der: &'a [u8]) -> der::Result<u32> {
+        let mut one = Self::of(der);
+        let number = one.next_u32()?;
+        one.finish()?;
+        Ok(number)
+    }
+
     /// Whether there is no further element.
     pub fn is_finished(&self) -> bool {
         self.0.is_empty()

@@ -210,12 +210,7 @@ impl Extensions {
 
     /// InhibitAnyPolicy (RFC 5280, section 4.2.1.14).
     pub(crate) fn inhibit_any_policy(&self) -> der::Result<Option<u32>> {
-        self.read_with(ID_CE_INHIBIT_ANY_POLICY, |value| {
-            let mut one = Elements::of(value);
-            let number = one.next_u32()?;
-            one.finish()?;
-            Ok(number)
-        })
+        self.read_with(ID_CE_INHIBIT_ANY_POLICY, Elements::whole_u32)
     }
 
     /// NameConstraints. A distance, which RFC 5280 does not let anybody use, is an error.

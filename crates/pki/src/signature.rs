@@ -243,10 +243,7 @@ pub(crate) fn is_same_algorithm(one: &[u8], other: &[u8]) -> bool {
 fn pss_scheme(parameters: &[u8]) -> Result<Scheme, Error> {
     let read = || {
         let mut parameters = Elements::within(SEQUENCE, parameters)?;
-        let mut explicit = |tag| {
-            let element = parameters.next_if(tag)?;
-            Ok::<_, der::Error>(element.map(|element| Elements::of(element.contents)))
-        };
+        let mut explicit = |tag| Ok::<_, der::Error>(parameters.next_if(tag)?.map(|element| element.contents));
         let [mask_tag, salt_tag, trailer_tag] = CONTEXT_1_TO_3;
         let hash = algorithm_in(explicit(CONTEXT_0)?)?.map_or(Ok(ID_SHA_1), |algorithm| algorithm.hash_function())?;
         let mask_hash = match algorithm_in(explicit(mask_tag)?)? {
@@ -256,8 +253,8 @@ fn pss_scheme(parameters: &[u8]) -> Result<Scheme, Error> {
             }
             Some(other) => other.oid,
         };
-        let salt_length = explicit(salt_tag)?.map_or(Ok(20), |mut explicit| explicit.next_u32())?;
-        let trailer = explicit(trailer_tag)?.map_or(Ok(1), |mut explicit| explicit.next_u32())?;
+        let salt_length = explicit(salt_tag)?.map_or(Ok(20), Elements::whole_u32)?;
+        let trailer = explicit(trailer_tag)?.map_or(Ok(1), Elements::whole_u32)?;
         parameters.finish()?;
         Ok((hash, mask_hash, salt_length, trailer))
     };
@@ -279,8 +276,8 @@ fn pss_scheme(parameters: &[u8]) -> Result<Scheme, Error> {
     Ok(Scheme::Pss(hash_function, salt_length as usize))
 }
 
-fn algorithm_in(explicit: Option<Elements<'_>>) -> der::Result<Option<Algorithm<'_>>> {
-    explicit.map(|mut explicit| explicit.next_sequence().and_then(Algorithm::read)).transpose()
+fn algorithm_in(explicit: Option<&[u8]>) -> der::Result<Option<Algorithm<'_>>> {
+    explicit.map(|explicit| Elements::within(SEQUENCE, explicit).and_then(Algorithm::read)).transpose()
 }
 
 /// The key, unless its size makes it more work than a file of strangers is worth.
@@ -401,6 +398,26 @@ mod tests {
         assert_eq!(with_salt(&[32]), Ok(()));
         for octets in [&[0, 0xFF, 0xFF, 0xFF, 0xFF][..], &[0, 0xFF, 0xFF, 0xFF, 0xDE], &[2, 1]] {
             assert_eq!(with_salt(octets), Err(Error::SignatureInvalid), "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_of_pss_parameters_holds_one_element() {
+        let hash = element(SEQUENCE, &[&oid(ID_SHA_256), NULL]);
+        let mask = element(SEQUENCE, &[&oid(ID_MGF_1), &hash]);
+        let [mask_tag, salt_tag, trailer_tag] = CONTEXT_1_TO_3;
+        let (salt, trailer) = (element(INTEGER, &[&[32]]), element(INTEGER, &[&[1]]));
+        let parts = [(CONTEXT_0, &hash), (mask_tag, &mask), (salt_tag, &salt), (trailer_tag, &trailer)];
+        let with_second = |second: Option<u8>| {
+            let part = |(tag, part): &(u8, &Vec<u8>)| {
+                element(*tag, &[part, if second == Some(*tag) { part.as_slice() } else { &[] }])
+            };
+            let parameters = element(SEQUENCE, &[&parts.iter().map(part).collect::<Vec<_>>().concat()]);
+            scheme(&element(SEQUENCE, &[&oid(ID_RSASSA_PSS), &parameters])).map(drop)
+        };
+        assert_eq!(with_second(None), Ok(()));
+        for (tag, _) in parts {
+            assert!(with_second(Some(tag)).is_err(), "{tag:#x}");
         }
     }
 
