@@ -169,7 +169,8 @@ async fn database_of_version(version: u32, stores: &[&str], kept: &Enrollment) {
         .unwrap();
     let transaction = database.transaction("enrollments").with_mode(TransactionMode::Readwrite).build().unwrap();
     let records = transaction.object_store("enrollments").unwrap();
-    records.add(kept).with_key(kept.id()).without_key_type().serde().unwrap().await.unwrap();
+    let record = js_sys::JSON::parse(&serde_json::to_string(kept).unwrap()).unwrap();
+    records.add(record).with_key(kept.id()).without_key_type().await.unwrap();
     transaction.commit().await.unwrap();
     database.close();
 }

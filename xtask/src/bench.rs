@@ -11,9 +11,8 @@ use clap::Subcommand;
 
 pub(crate) use in_browser::{TOOLS, node};
 
-use crate::Installing;
 use crate::error::{Error, Result};
-use crate::process;
+use crate::{Installing, page, process};
 
 /// What to measure.
 #[derive(Subcommand)]
@@ -86,7 +85,7 @@ pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
     let in_browser = |program: &str, output: &Output, options: &[(&str, Option<&str>)]| {
         let toolbox = installing.toolbox(TOOLS)?;
         toolbox.require(TOOLS)?;
-        let mut node = node(&toolbox)?;
+        let mut node = node(&toolbox, &page::build(&toolbox, page::Site::DEFAULT)?)?;
         node.arg(program);
         output.pass_to(&mut node)?;
         for (name, value) in options {

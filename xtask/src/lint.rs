@@ -44,11 +44,12 @@ pub(crate) fn run(toolbox: &Toolbox) -> Result<Option<String>> {
     // Links that lead nowhere fail, in the comments of private items too, and public items may link to private ones: no crate is published.
     const DOCUMENTATION: [&str; 3] = ["doc", "--no-deps", "--document-private-items"];
     const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private_intra_doc_links";
-    // The page's own package is empty outside a browser, so what its documentation links to exists only there.
-    const OUTSIDE_BROWSER: [&str; 3] = ["--workspace", "--exclude", "keyside"];
+    // Each package once.
     let documentation = || {
         let mut cargo = toolbox.command("cargo")?;
-        process::run(cargo.args(DOCUMENTATION).args(OUTSIDE_BROWSER).env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS))
+        cargo.args(DOCUMENTATION).arg("--workspace");
+        cargo.args(IN_BROWSER.iter().flat_map(|package| ["--exclude", *package]));
+        process::run(cargo.env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS))
     };
     let for_wasm = || {
         let packages = IN_BROWSER.iter().flat_map(|package| ["--package", *package]);

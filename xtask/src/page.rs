@@ -55,19 +55,22 @@ pub(crate) struct Built {
     pub(crate) gateway: PathBuf,
 }
 
-/// Builds the page and the gateway, both in release mode.
+/// Builds the page and the gateway with the page in it, both in release mode.
 pub(crate) fn build(toolbox: &Toolbox, site: Site<'_>) -> Result<Built> {
-    let page = repository().join("dist");
+    let page = build_page(toolbox, site)?;
     let list = target_folder().join("embedded-page.rs");
-    {
-        let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
-        build_page(toolbox, site, &page)?;
-    }
     list_files(&page, &list)?;
     let mut cargo = toolbox.command("cargo")?;
     cargo.env("KEYSIDE_EMBEDDED_PAGE", &list).args(["build", "--release", "--package", "keyside-gateway"]);
     process::run(&mut cargo)?;
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
+}
+
+/// Builds the page in release mode, and the gateway as its own tests have it: the same code, which need not be compiled once more.
+pub(crate) fn build_for_tests(toolbox: &Toolbox) -> Result<Built> {
+    let page = build_page(toolbox, Site::DEFAULT)?;
+    process::run(toolbox.command("cargo")?.args(["test", "--no-run", "--workspace", "--test", "gateway"]))?;
+    Ok(Built { page, gateway: target_folder().join("debug/keyside-gateway") })
 }
 
 /// Writes the files in `page` into `list`, as Rust that includes their contents, unless that is what it says.
@@ -84,8 +87,10 @@ fn list_files(page: &Path, list: &Path) -> Result<()> {
     files::write(list, text.as_bytes())
 }
 
-/// Builds the page into `page`, unless the one that is there was built from the same.
-fn build_page(toolbox: &Toolbox, site: Site<'_>, page: &Path) -> Result<()> {
+/// Builds the page in release mode into `dist`, unless the one that is there was built from the same. Gives the folder.
+fn build_page(toolbox: &Toolbox, site: Site<'_>) -> Result<PathBuf> {
+    let page = repository().join("dist");
+    let _lock = folders::lock(&target_folder().join("page.lock"), "building the page")?;
     let compiled = programs::compile(toolbox)?;
     let work = target_folder().join("page");
     let inputs = files::digest(
@@ -96,20 +101,21 @@ fn build_page(toolbox: &Toolbox, site: Site<'_>, page: &Path) -> Result<()> {
             .chain([this_program()?.as_path()]),
     )?;
     let record = work.join("built");
-    let is_built = |inputs: &str| Ok::<_, Error>(format!("{site:?} {inputs} {}", files::digest([page])?));
+    let is_built = |inputs: &str| Ok::<_, Error>(format!("{site:?} {inputs} {}", files::digest([page.as_path()])?));
     if page.exists() && fs::read_to_string(&record).is_ok_and(|built| is_built(&inputs).is_ok_and(|now| now == built)) {
         println!("The page in {} is up to date.", page.display());
-        return Ok(());
+        return Ok(page);
     }
     folders::remove(&work)?;
     // A build that was killed leaves its folder beside the page.
     folders::remove_unfinished(&repository())?;
     let programs = programs::finish(toolbox, &compiled, &work)?;
-    folders::fill_whole(page, |unfinished| {
+    folders::fill_whole(&page, |unfinished| {
         document::assemble(toolbox, site, programs, &work, unfinished)?;
         compressed::add_all(unfinished)
     })?;
-    files::write(&record, is_built(&inputs)?.as_bytes())
+    files::write(&record, is_built(&inputs)?.as_bytes())?;
+    Ok(page)
 }
 
 /// The program that is running: another one may build otherwise.

@@ -68,7 +68,7 @@ pub(crate) enum Suite {
     Interop,
     /// wasm-bindgen tests inside the browsers.
     Browser,
-    /// The whole job on the release build, in the browsers.
+    /// The whole job on the page's release build, in the browsers.
     E2e,
     /// The delivered files' sizes, and the time a key pair takes beside others, against tests/bench/budget.json.
     Budget,
@@ -210,7 +210,7 @@ impl Part {
                 process::run_tests(&mut cargo, filter, tally)?;
             }
             (Suite::Budget, _) => {
-                let mut node = bench::node(toolbox)?;
+                let mut node = bench::node(toolbox, shared.built()?)?;
                 node.args(["--test", "--test-reporter", "spec", "--test-timeout", FILE_TIMEOUT]);
                 // One after another: what is measured shall have the machine for itself.
                 node.args(["--test-concurrency", "1"]);
@@ -245,7 +245,7 @@ impl Shared {
             return Ok(built);
         }
         let started = Instant::now();
-        let built = prebuilt().map_or_else(|| page::build(&self.toolbox, page::Site::DEFAULT), Ok);
+        let built = prebuilt().map_or_else(|| page::build_for_tests(&self.toolbox), Ok);
         self.building.set(self.building.get() + started.elapsed());
         let built = built?;
         Ok(self.built.get_or_init(|| built))
@@ -407,7 +407,7 @@ fn in_browser(shared: &Shared, browser: Browser, display: Option<&Display>, tall
     process::run_tests(&mut cargo, filter, tally)
 }
 
-/// The tests in tests/e2e, on the release build.
+/// The tests in tests/e2e, on the page's release build.
 fn end_to_end(shared: &Shared, browser: Browser, display: Option<&Display>, tally: &mut Tally) -> Result<()> {
     let built = shared.built()?;
     let mut node = in_pages(shared, built, &built.page, browser)?;

@@ -4,17 +4,17 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::error::Result;
+use crate::page::{self, Built};
 use crate::tool::Tool;
 use crate::toolbox::{Toolbox, target_folder};
-use crate::{node_modules, page, process, repository};
+use crate::{node_modules, process, repository};
 
 /// The tools that it takes.
 pub(crate) const TOOLS: &[Tool] =
     &[Tool::WasmToolchain, Tool::Node, Tool::WasmOpt, Tool::Esbuild, Tool::Chromium, Tool::Firefox];
 
-/// A command that runs Node.js in tests/bench, once all is built and installed that the programs there use.
-pub(crate) fn node(toolbox: &Toolbox) -> Result<Command> {
-    let built = page::build(toolbox, page::Site::DEFAULT)?;
+/// A command that runs Node.js in tests/bench on what is `built`, once all else is built and installed that the programs there use.
+pub(crate) fn node(toolbox: &Toolbox, built: &Built) -> Result<Command> {
     let scratch = target_folder().join("bench");
     rsa_worker(toolbox, &scratch.join("rsa-worker"))?;
     let folder = repository().join("tests/bench");
