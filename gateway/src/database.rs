@@ -9,14 +9,16 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Any, AnyPool};
+use sqlx::{Any, AnyPool, Connection};
 
 use crate::private_files;
+use crate::store::readiness;
 
 /// Connections at once: to PostgreSQL, or that read from SQLite.
 const CONNECTIONS: u32 = 8;
@@ -26,6 +28,9 @@ const CONNECTIONS: u32 = 8;
 /// then, and is gathered for longer before it goes to its places.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                                PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 8000";
+
+/// The least room on SQLite's disk with which the gateway is ready: for some of the largest requests, with their certificates.
+const LEAST_ROOM: u64 = 1024 * 1024;
 
 /// How a transaction begins on SQLite that writes: as the only one.
 const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
@@ -75,6 +80,14 @@ pub enum DatabaseError {
         /// What went wrong.
         source: MigrateError,
     },
+    /// There is next to no room on SQLite's disk.
+    #[error("there are only {free_bytes} bytes left on the disk of {path}")]
+    NoRoom {
+        /// The database.
+        path: PathBuf,
+        /// What is left.
+        free_bytes: u64,
+    },
     /// This is not how a server is backed up.
     #[error("only SQLite is backed up like this: for PostgreSQL, run pg_dump")]
     NoBackup,
@@ -82,6 +95,30 @@ pub enum DatabaseError {
     #[error("the database: {0}")]
     Statement(#[from] sqlx::Error),
 }
+
+/// True if the database cannot work now, and may later: it is not reached, locked, shutting down, or has no room.
+pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::BeginFailed => true,
+        Error::Database(error) => error.code().is_some_and(|code| match code.parse::<u32>() {
+            // Of SQLite (its file sqlite3.h): BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL and CANTOPEN, each with its extended codes.
+            Ok(number) if code.len() < SQLSTATE_LENGTH => matches!(number & 0xFF, 5 | 6 | 7 | 8 | 10 | 13 | 14),
+            // Of PostgreSQL (its documentation, appendix A): the connection, conflicts between transactions, resources, an operator, the system,
+            // and a server that takes no writes now.
+            _ => ["08", "40", "53", "55", "57", "58", "25006"].iter().any(|class| code.starts_with(class)),
+        }),
+        _ => false,
+    }
+}
+
+/// The characters in a code of PostgreSQL's.
+const SQLSTATE_LENGTH: usize = 5;
 
 /// Where a database is.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,6 +185,8 @@ pub struct Database {
     kind: Kind,
     /// For whoever reads.
     pool: AnyPool,
+    /// SQLite's file.
+    file: Option<Arc<Path>>,
     /// For transactions. SQLite has one writer at a time: here they queue in order, where SQLite would have them try again and again.
     writers: AnyPool,
 }
@@ -203,12 +242,22 @@ impl Database {
         let pool = |connections| {
             AnyPoolOptions::new()
                 .max_connections(connections)
+                // Where a commit fails, on a full disk say, SQLite may have ended the transaction by itself. sqlx counts it as open for ever, and
+                // begins no other one on this connection.
+                .after_release(|connection, _| {
+                    Box::pin(async move { Ok(connection.ping().await.is_ok() && !connection.is_in_transaction()) })
+                })
                 .after_connect(|connection, _| {
                     Box::pin(async move { sqlx::raw_sql(SQLITE_SETTINGS).execute(connection).await.map(drop) })
                 })
                 .connect_with(options.clone())
         };
-        Ok(Self { kind: Kind::Sqlite, writers: pool(1).await?, pool: pool(CONNECTIONS).await? })
+        Ok(Self {
+            kind: Kind::Sqlite,
+            file: Some(path.into()),
+            writers: pool(1).await?,
+            pool: pool(CONNECTIONS).await?,
+        })
     }
 
     async fn connect_to_postgresql(url: &str) -> Result<Self, DatabaseError> {
@@ -217,7 +266,7 @@ impl Database {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(url.parse()?)
             .await?;
-        Ok(Self { kind: Kind::Postgresql, writers: pool.clone(), pool })
+        Ok(Self { kind: Kind::Postgresql, file: None, writers: pool.clone(), pool })
     }
 
     /// To read with, one statement by itself.
@@ -242,10 +291,23 @@ impl Database {
         }
     }
 
-    /// Asks the database for an answer.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
-        Ok(())
+    /// Makes sure that something can be written now, and that there is room for more.
+    pub(crate) async fn try_to_write(&self) -> Result<(), DatabaseError> {
+        let mut transaction = self.transaction().await?;
+        readiness::write(&mut transaction).await?;
+        transaction.commit().await?;
+        match (&self.file, self.free_bytes()) {
+            (Some(path), Some(free_bytes)) if free_bytes < LEAST_ROOM => {
+                Err(DatabaseError::NoRoom { path: path.to_path_buf(), free_bytes })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The room on SQLite's disk for whoever is not its administrator, in bytes. A server keeps that to itself.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let room = rustix::fs::statvfs(&**self.file.as_ref()?).ok()?;
+        Some(room.f_bavail.saturating_mul(room.f_frsize))
     }
 
     /// Writes a copy of the database, as it is at one moment, into the new file `path`. Whoever works on the database meanwhile goes on.

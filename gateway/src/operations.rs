@@ -19,13 +19,16 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
 
 use crate::ca::CaEngine;
-use crate::database::Database;
+use crate::database::{Database, DatabaseError};
 use crate::store::requests;
 
 /// How long the database and the CA engine have to answer when somebody asks whether they do.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long what was found out about the readiness holds: strangers may ask as often as they like, and each answer would be a write.
+const FRESH: Duration = Duration::from_secs(1);
 /// The upper ends of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 8] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 /// The route of whatever no route is for: paths that nobody has thought of do not become labels.
@@ -62,6 +65,9 @@ pub struct Operations {
     answered: Family<Answered, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     waiting: Family<InState, Gauge>,
+    free_bytes: Gauge,
+    /// When it was last found out whether the gateway is ready, and what is not.
+    found: Mutex<Option<(Instant, Result<(), &'static str>)>>,
 }
 
 impl Operations {
@@ -77,23 +83,43 @@ impl Operations {
             "Requests for certificates that wait: for approval (pending), for the CA (approved)",
             waiting.clone(),
         );
-        Self { database, ca, registry, answered, durations, waiting }
+        let free_bytes = Gauge::default();
+        if database.free_bytes().is_some() {
+            registry.register("database_free_bytes", "The room on the disk of the SQLite database", free_bytes.clone());
+        }
+        Self { database, ca, registry, answered, durations, waiting, free_bytes, found: Mutex::default() }
     }
 
-    /// Whether the database and the CA engine answer; otherwise which of them does not.
+    /// Whether the gateway can work; otherwise what keeps it from that.
     async fn ready(&self) -> Result<(), &'static str> {
-        let database = tokio::time::timeout(LIMIT, self.database.ping());
+        let mut found = self.found.lock().await;
+        match *found {
+            Some((at, known)) if at.elapsed() < FRESH => known,
+            _ => {
+                let now = self.find_out().await;
+                *found = Some((Instant::now(), now));
+                now
+            }
+        }
+    }
+
+    async fn find_out(&self) -> Result<(), &'static str> {
+        let database = tokio::time::timeout(LIMIT, self.database.try_to_write());
         let engine = tokio::time::timeout(LIMIT, self.ca.ready());
         let (database, engine) = tokio::join!(database, engine);
         match (database, engine) {
             (Ok(Ok(())), Ok(Ok(()))) => Ok(()),
             (Ok(Ok(())), engine) => {
                 tracing::warn!(?engine, "the CA engine is not ready");
-                Err("the CA engine")
+                Err("the CA engine does not answer")
+            }
+            (Ok(Err(DatabaseError::NoRoom { path, free_bytes })), _) => {
+                tracing::warn!(path = %path.display(), free_bytes, "the disk of the database is full");
+                Err("the disk of the database is full")
             }
             (database, _) => {
                 tracing::warn!(?database, "the database is not ready");
-                Err("the database")
+                Err("the database takes no writes")
             }
         }
     }
@@ -103,6 +129,7 @@ impl Operations {
         for (state, count) in requests::count_waiting(self.database.reader()).await? {
             self.waiting.get_or_create(&InState { state: state.name() }).set(count);
         }
+        self.free_bytes.set(self.database.free_bytes().map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -138,10 +165,10 @@ async fn health() -> &'static str {
 async fn readiness(State(operations): State<Arc<Operations>>) -> Response {
     match operations.ready().await {
         Ok(()) => "ready\n".into_response(),
-        Err(culprit) => {
+        Err(reason) => {
             let mut text = String::new();
             // A String takes everything.
-            let _ = writeln!(text, "not ready: {culprit} does not answer");
+            let _ = writeln!(text, "not ready: {reason}");
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }

@@ -1,6 +1,7 @@
 //! Refusals: how the API says what is wrong (RFC 9457).
 
 use std::any::Any;
+use std::error::Error;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use keyside_core::api::{PROBLEM_JSON, Problem, ProblemKind};
 
 use crate::ca::CaError;
-use crate::database::DatabaseError;
+use crate::database::{self, DatabaseError};
 use crate::decision::DecisionError;
 
 /// When to try again after the gateway was not able to answer, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// A request that is not fulfilled, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,19 @@ impl Refusal {
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "the gateway failed");
         Self::new(ProblemKind::Internal, "Nothing is lost: try again later, and tell the site's contact if it stays.")
+    }
+
+    /// The gateway's own fault, or an outage of its database, after which it is worth trying again.
+    pub fn failed(cause: &(dyn Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(cause), |&cause| cause.source());
+        if !causes.any(|cause| cause.downcast_ref().is_some_and(database::is_outage)) {
+            return Self::internal(cause);
+        }
+        tracing::error!(%cause, "the database cannot be used now");
+        Self::new(
+            ProblemKind::Unavailable,
+            "The service cannot save anything now. Nothing is lost: try again in a minute.",
+        )
     }
 
     /// For `CatchPanicLayer`.
@@ -60,31 +74,31 @@ impl IntoResponse for Refusal {
 
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {
-        Self::internal(&error)
+        Self::failed(&error)
     }
 }
 
 impl From<DatabaseError> for Refusal {
     fn from(error: DatabaseError) -> Self {
-        Self::internal(&error)
+        Self::failed(&error)
     }
 }
 
 impl From<CaError> for Refusal {
     fn from(error: CaError) -> Self {
-        Self::internal(&error)
+        Self::failed(&error)
     }
 }
 
 impl From<DecisionError> for Refusal {
     fn from(error: DecisionError) -> Self {
-        Self::internal(&error)
+        Self::failed(&error)
     }
 }
 
 impl From<tokio::task::JoinError> for Refusal {
     fn from(error: tokio::task::JoinError) -> Self {
-        Self::internal(&error)
+        Self::failed(&error)
     }
 }
 

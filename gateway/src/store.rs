@@ -16,6 +16,7 @@ pub mod engines;
 pub mod est_codes;
 pub mod officers;
 pub mod outbox;
+pub(crate) mod readiness;
 pub mod requests;
 mod search;
 pub mod sessions;

@@ -418,7 +418,14 @@ export class Tab {
         });
         // Under load Firefox takes a click for one at the place from before, until it has shown the new one.
         if (scrolled) await this.settled(2);
+        // What comes late moves the rest away from under the click, which is made once more then.
+        await element.evaluate((element) => {
+            window.isClickMet = false;
+            element.addEventListener('click', () => { window.isClickMet = true; }, { once: true, capture: true });
+        });
         await element.click();
+        const isMissed = await this.evaluate(() => window.isClickMet === false).catch(() => false);
+        if (isMissed) await element.click();
     }
 
     /** Goes to a page by the main navigation. */

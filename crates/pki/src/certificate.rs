@@ -20,6 +20,11 @@ const STRUCTURE: &str = "Certificate";
 /// The tag of the `[3]` around the extensions, constructed.
 const CONTEXT_3: u8 = 0xA3;
 
+/// A Version as it is encoded: 2 is version 3.
+type Version = u32;
+
+const VERSION_3: Version = 2;
+
 /// A certificate, with the bytes it was read from.
 ///
 /// It reads what the programs of the field write: versions and default values written out, dates before 1970, SETs in any order, object identifiers of any
@@ -34,8 +39,7 @@ pub struct Certificate {
     subject_public_key_info: Range<usize>,
     serial_number: Range<usize>,
     extensions: Extensions,
-    /// True for version 1, which has no extensions.
-    is_version_1: bool,
+    version: Version,
 }
 
 impl Certificate {
@@ -54,15 +58,15 @@ impl Certificate {
         let mut validity = Elements::within(SEQUENCE, tbs.validity)?;
         let (not_before, not_after) = (time::read(&validity.next_element()?)?, time::read(&validity.next_element()?)?);
         validity.finish()?;
-        let mut extensions = Extensions::default();
-        while !tbs.rest.is_finished() {
-            let element = tbs.rest.next_element()?;
-            match element.tag {
-                CONTEXT_3 => extensions = Extensions::read(element.contents)?,
-                // issuerUniqueID, subjectUniqueID
-                0x81 | 0x82 => {}
-                _ => return Err(unexpected(element.tag)),
-            }
+        // issuerUniqueID, subjectUniqueID
+        for tag in [0x81, 0x82] {
+            tbs.rest.next_if(tag)?;
+        }
+        let extensions = tbs.rest.next_if(CONTEXT_3)?.map(|element| Extensions::read(element.contents)).transpose()?;
+        tbs.rest.finish()?;
+        let serial_number = Elements::of(tbs.serial_number).next(INTEGER)?;
+        if serial_number.is_empty() {
+            return Err(unexpected(INTEGER));
         }
         let range_of = |part: &[u8]| {
             let start = part.as_ptr() as usize - der.as_ptr() as usize;
@@ -75,9 +79,9 @@ impl Certificate {
             not_before,
             not_after,
             subject_public_key_info: range_of(tbs.subject_public_key_info),
-            serial_number: range_of(Elements::of(tbs.serial_number).next(INTEGER)?),
-            extensions,
-            is_version_1: tbs.is_version_1,
+            serial_number: range_of(serial_number),
+            extensions: extensions.unwrap_or_default(),
+            version: tbs.version,
         })
     }
 
@@ -134,9 +138,14 @@ impl Certificate {
         signature::algorithm(STRUCTURE, &self.der)
     }
 
-    /// True if it is of version 1, which cannot say that it is a CA's.
-    pub(crate) fn is_version_1(&self) -> bool {
-        self.is_version_1
+    /// True if it is of a version before 3, which cannot say that it is a CA's.
+    pub(crate) fn has_no_extensions_by_version(&self) -> bool {
+        self.version < VERSION_3
+    }
+
+    /// True if it is of version 3.
+    pub(crate) fn is_version_3(&self) -> bool {
+        self.version == VERSION_3
     }
 
     /// True if it says that it is a CA's (RFC 5280, section 4.2.1.9).
@@ -187,7 +196,7 @@ impl Certificate {
 
     /// True if both certify the same public key for the same subject.
     pub fn has_name_and_key_of(&self, other: &Self) -> bool {
-        name::is_match(self.subject(), other.subject()) && self.certifies(other.subject_public_key_info())
+        self.certifies(other.subject_public_key_info()) && name::is_match(self.subject(), other.subject())
     }
 
     /// Verifies that `issuer`'s key signed this certificate.
@@ -272,7 +281,7 @@ fn signed_hex(contents: &[u8]) -> String {
 /// It keeps apart what is read of a certificate in the main job's worker, which has no use for names, dates and extensions.
 #[derive(Clone)]
 pub struct TbsCertificate<'a> {
-    is_version_1: bool,
+    version: Version,
     /// The serial number, an INTEGER.
     pub serial_number: &'a [u8],
     signature: &'a [u8],
@@ -302,7 +311,7 @@ impl<'a> TbsCertificate<'a> {
             Elements::within(SEQUENCE, element.whole).map(|_| element.whole)
         };
         Ok(Self {
-            is_version_1: version == 0,
+            version,
             serial_number,
             signature: sequence()?,
             issuer: sequence()?,

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::certificate::Certificate;
 use super::error::Error;
-use super::name;
+use super::name::{self, NameKey};
 use super::public_key::{PublicKey, PublicKeyKind};
 use crate::element::oid_to_text;
 
@@ -112,15 +112,24 @@ enum Verdict {
 
 /// Looks for paths. The signatures verified for all its paths have one limit, and none is verified twice.
 pub struct Search<'a> {
-    /// By what their subjects match by.
-    intermediates: HashMap<NameKey, Vec<&'a Certificate>>,
+    intermediates: BySubject<'a>,
     verdicts: HashMap<[[u8; 32]; 2], Verdict>,
     /// The issuers that may still be tried.
     steps: usize,
+    /// The comparisons of names with nameConstraints that may still be made.
+    comparisons: usize,
 }
 
-/// See [`name::key_of`].
-type NameKey = Vec<Vec<Vec<u8>>>;
+/// Certificates by what their subjects match by.
+type BySubject<'a> = HashMap<NameKey, Vec<&'a Certificate>>;
+
+fn by_subject(certificates: &[Certificate]) -> BySubject<'_> {
+    let mut by_subject = BySubject::new();
+    for certificate in certificates {
+        by_subject.entry(name::key_of(certificate.subject())).or_default().push(certificate);
+    }
+    by_subject
+}
 
 /// A way from a leaf to a trust anchor.
 struct Way<'a> {
@@ -148,11 +157,12 @@ pub fn build(
 impl<'a> Search<'a> {
     /// A search through these certificates, which may be in any order and hold others too.
     pub fn new(intermediates: &'a [Certificate]) -> Self {
-        let mut by_subject: HashMap<NameKey, Vec<&Certificate>> = HashMap::new();
-        for intermediate in intermediates {
-            by_subject.entry(name::key_of(intermediate.subject())).or_default().push(intermediate);
+        Self {
+            intermediates: by_subject(intermediates),
+            verdicts: HashMap::new(),
+            steps: MAXIMUM_STEPS_OF_SEARCH,
+            comparisons: name_constraints::MAXIMUM_COMPARISONS,
         }
-        Self { intermediates: by_subject, verdicts: HashMap::new(), steps: MAXIMUM_STEPS_OF_SEARCH }
     }
 
     /// Builds a path at the time `at` (seconds since 1970-01-01T00:00:00Z). Returns it leaf first, trust anchor last.
@@ -174,17 +184,22 @@ impl<'a> Search<'a> {
         let allowed = MAXIMUM_STEPS.min(self.steps);
         let mut steps = allowed;
         let mut way = Way { certificates: vec![leaf], obstacle: None, worthless: None };
-        let found = self.extend(&mut way, trust_anchors, &mut steps, &mut |way| {
-            let error = match way.check(at, purpose) {
+        let mut comparisons = self.comparisons;
+        let found = self.extend(&mut way, &by_subject(trust_anchors), &mut steps, &mut |way, steps| {
+            let error = match way.check(at, purpose, &mut comparisons) {
                 Ok(()) => return true,
                 Err(error) => error,
             };
+            // All of its certificates were read once more.
+            let size: usize = way.certificates.iter().map(|certificate| certificate.der().len()).sum();
+            *steps = steps.saturating_sub(size / SIZE_OF_A_STEP);
             // One that cannot be checked may be the good one.
             if !matches!(outcome, PathError::NotChecked(_)) {
                 outcome = error;
             }
             false
         });
+        self.comparisons = comparisons;
         self.steps -= allowed - steps;
         if found {
             return Ok(way.certificates.into_iter().cloned().collect());
@@ -201,9 +216,9 @@ impl<'a> Search<'a> {
     fn extend<'b>(
         &mut self,
         way: &mut Way<'b>,
-        trust_anchors: &'b [Certificate],
+        trust_anchors: &BySubject<'b>,
         steps: &mut usize,
-        is_good: &mut dyn FnMut(&Way<'b>) -> bool,
+        is_good: &mut dyn FnMut(&Way<'b>, &mut usize) -> bool,
     ) -> bool
     where
         'a: 'b,
@@ -211,8 +226,10 @@ impl<'a> Search<'a> {
         let Some(&last) = way.certificates.last() else {
             return false;
         };
-        let anchors = trust_anchors.iter().filter(|anchor| last.names_as_issuer(anchor)).map(|anchor| (anchor, true));
-        let intermediates = self.intermediates.get(&name::key_of(last.issuer())).cloned().unwrap_or_default();
+        let key = name::key_of(last.issuer());
+        let [anchors, intermediates] =
+            [trust_anchors.get(&key), self.intermediates.get(&key)].map(|found| found.cloned().unwrap_or_default());
+        let anchors = anchors.into_iter().map(|anchor| (anchor, true));
         for (issuer, is_anchor) in anchors.chain(intermediates.into_iter().map(|issuer| (issuer, false))) {
             // RFC 4158, section 2.4.2: a name with the same key twice is a loop.
             let is_loop = || way.certificates.iter().any(|certificate| certificate.has_name_and_key_of(issuer));
@@ -233,7 +250,7 @@ impl<'a> Search<'a> {
             way.obstacle = before.0.clone().or(obstacle);
             way.worthless = before.1.clone().or(worthless);
             way.certificates.push(issuer);
-            if if is_anchor { is_good(way) } else { self.extend(way, trust_anchors, steps, is_good) } {
+            if if is_anchor { is_good(way, steps) } else { self.extend(way, trust_anchors, steps, is_good) } {
                 return true;
             }
             way.certificates.pop();
@@ -261,6 +278,9 @@ impl<'a> Search<'a> {
                 "“{}” is signed in a way that this program does not know (algorithm {algorithm})",
                 subject()
             )),
+            Err(Error::Malformed { .. }) => {
+                Verdict::Unknown(format!("the signature of “{}”, or its issuer's key, cannot be read", subject()))
+            }
             Err(error @ (Error::KeyTooLarge(_) | Error::UnusableKey(_))) => {
                 Verdict::Unknown(format!("the key that has signed “{}” cannot be used here ({error})", subject()))
             }
@@ -273,7 +293,7 @@ impl<'a> Search<'a> {
 
 impl Way<'_> {
     /// Holds the path to the rules of RFC 5280, section 6.1.
-    fn check(&self, at: u64, purpose: Purpose) -> Result<(), PathError> {
+    fn check(&self, at: u64, purpose: Purpose, comparisons: &mut usize) -> Result<(), PathError> {
         // Of what is not known to hold together, no rule can be said to be broken.
         if let Some(why) = &self.obstacle {
             return Err(PathError::NotChecked(why.clone()));
@@ -299,7 +319,7 @@ impl Way<'_> {
         if purpose == Purpose::ClientAuthentication {
             check_client(leaf)?;
         }
-        self.check_names()?;
+        self.check_names(comparisons)?;
         let below_anchor: Vec<&Certificate> = self.certificates.iter().rev().skip(1).copied().collect();
         match policies::are_valid(&below_anchor) {
             Ok(true) => Ok(()),
@@ -309,7 +329,7 @@ impl Way<'_> {
     }
 
     /// nameConstraints (RFC 5280, sections 4.2.1.10 and 6.1.3).
-    fn check_names(&self) -> Result<(), PathError> {
+    fn check_names(&self, comparisons: &mut usize) -> Result<(), PathError> {
         for (place, issuer) in self.certificates.iter().enumerate().skip(1) {
             let text = || name::to_text(issuer.subject());
             let constraints = match issuer.extensions().name_constraints() {
@@ -322,7 +342,7 @@ impl Way<'_> {
                 if below != 0 && certificate.names_as_issuer(certificate) {
                     continue;
                 }
-                name_constraints::check(&constraints, certificate).map_err(|fault| match fault {
+                name_constraints::check(&constraints, certificate, comparisons).map_err(|fault| match fault {
                     name_constraints::Fault::NotAllowed(name) => {
                         PathError::Refused(format!("its CA “{}” may not issue for the name “{name}”", text()))
                     }
@@ -400,9 +420,14 @@ fn check_issuer(
     if at > not_after {
         return refused(format!("the certificate of its CA “{}” has expired", text()));
     }
-    // A trust anchor of version 1 has no way to say that it is a CA's; that it is configured says so. Some have the extension all the same: it counts.
-    let says_nothing = issuer.is_version_1() && matches!(issuer.extensions().basic_constraints(), Ok(None));
-    if !(issuer.is_ca() || is_anchor && says_nothing) {
+    // RFC 5280, section 6.1.4 (k). That an anchor is configured says that it is a CA's, where it does not deny it: before version 3 it has no way to
+    // say so, and some roots of version 3 have keyUsage alone.
+    let denies_nothing = || {
+        let extensions = issuer.extensions();
+        let says_so = issuer.has_no_extensions_by_version() || matches!(extensions.key_usage(), Ok(Some(_)));
+        matches!(extensions.basic_constraints(), Ok(None)) && says_so
+    };
+    if !(issuer.is_ca() && (is_anchor || issuer.is_version_3()) || is_anchor && denies_nothing()) {
         return refused(format!("“{}”, which has signed, is not a CA by its certificate (basicConstraints)", text()));
     }
     if !issuer.allows_key_usage("keyCertSign") {
@@ -535,7 +560,7 @@ mod tests {
 
     /// The rule of RFC 5280 that there is no path because of.
     fn rule_broken(path: Result<Vec<Certificate>, PathError>) -> String {
-        match path {
+        match path.map(|path| path.len()) {
             Err(PathError::Refused(why)) => why,
             other => panic!("{other:?}"),
         }
@@ -560,7 +585,12 @@ mod tests {
             assert_eq!(leaf().verify_signed_by(&wrong), Ok(()), "only one thing is wrong");
             let why = rule_broken(build_now(&leaf(), std::slice::from_ref(&wrong), &vectors!["root"]));
             assert!(why.contains(words), "{why}");
-            assert_eq!(rule_broken(build_now(&leaf(), &[], &[wrong])), why, "a trust anchor is held to the same");
+            let as_anchor = build_now(&leaf(), &[], std::slice::from_ref(&wrong));
+            if wrong.extensions().get(ID_CE_BASIC_CONSTRAINTS).is_none() {
+                assert!(as_anchor.is_ok(), "an anchor need not say that it is a CA's");
+            } else {
+                assert_eq!(rule_broken(as_anchor), why, "a trust anchor is held to the same");
+            }
         }
         let path = build_now(&leaf(), &vectors!["issuing_of_another_name"], &vectors!["root"]);
         assert_eq!(path, Err(PathError::NoTrustAnchor));

@@ -176,6 +176,11 @@ impl<'a> Elements<'a> {
         u32_of(self.next(INTEGER)?)
     }
 
+    /// The next element, an INTEGER that is a count: see [`count_of`].
+    pub fn next_count(&mut self) -> der::Result<u32> {
+        count_of(self.next(INTEGER)?)
+    }
+
     /// The one INTEGER from 0 to 2^32 - 1 that `der` is.
     pub fn whole_u32(der: &'a [u8]) -> der::Result<u32> {
         let mut one = Self::of(der);
@@ -230,6 +235,14 @@ pub fn u32_of(contents: &[u8]) -> der::Result<u32> {
         return Err(error());
     }
     Ok(digits.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+}
+
+/// The same for a count, which may be as large as it likes: one of 2^32 or more is 2^32 - 1.
+pub fn count_of(contents: &[u8]) -> der::Result<u32> {
+    match contents {
+        [1..=0x7F, _, _, _, _, ..] | [0, 0x80..=0xFF, _, _, _, _, ..] => Ok(u32::MAX),
+        _ => u32_of(contents),
+    }
 }
 
 /// An object identifier with these contents, in numbers and dots (X.690, section 8.19). Its numbers may be as large as 2^128 - 1, as

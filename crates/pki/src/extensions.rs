@@ -2,12 +2,13 @@
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{
-    ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE, ID_CE_INHIBIT_ANY_POLICY,
-    ID_CE_KEY_USAGE, ID_CE_NAME_CONSTRAINTS, ID_CE_POLICY_CONSTRAINTS, ID_CE_POLICY_MAPPINGS, ID_CE_SUBJECT_ALT_NAME,
+    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_EXT_KEY_USAGE,
+    ID_CE_INHIBIT_ANY_POLICY, ID_CE_KEY_USAGE, ID_CE_NAME_CONSTRAINTS, ID_CE_POLICY_CONSTRAINTS, ID_CE_POLICY_MAPPINGS,
+    ID_CE_SUBJECT_ALT_NAME,
 };
 use der::{ErrorKind, Tag};
 
-use crate::element::{BIT_STRING, Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, u32_of};
+use crate::element::{BIT_STRING, Element, Elements, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, count_of, u32_of};
 use crate::general_name::{self, GeneralName};
 
 const BOOLEAN: u8 = 0x01;
@@ -104,14 +105,21 @@ impl Extensions {
                 && (is(ID_CE_BASIC_CONSTRAINTS) && self.basic_constraints().is_err()
                     || is(ID_CE_KEY_USAGE) && self.key_usage().is_err()
                     || is(ID_CE_EXT_KEY_USAGE) && self.extended_key_usages().is_err()
-                    || is(ID_CE_SUBJECT_ALT_NAME) && self.subject_alt_names().is_err()
+                    || is(ID_CE_SUBJECT_ALT_NAME) && !self.has_readable_names()
                     || is(ID_CE_NAME_CONSTRAINTS) && self.name_constraints().is_err()
                     || is(ID_CE_CERTIFICATE_POLICIES) && self.certificate_policies().is_err()
                     || is(ID_CE_POLICY_MAPPINGS) && self.policy_mappings().is_err()
                     || is(ID_CE_POLICY_CONSTRAINTS) && self.policy_constraints().is_err()
-                    || is(ID_CE_INHIBIT_ANY_POLICY) && self.inhibit_any_policy().is_err())
+                    || is(ID_CE_INHIBIT_ANY_POLICY) && self.inhibit_any_policy().is_err()
+                    || is(ID_CE_AUTHORITY_KEY_IDENTIFIER) && read_sequence(&extension.value).is_err()
+                    || Elements::of(&extension.value).next_element().is_err())
         };
         self.0.iter().find(is_unreadable).map(|extension| &*extension.id)
+    }
+
+    /// True if every name in SubjectAltName can be read.
+    fn has_readable_names(&self) -> bool {
+        self.subject_alt_names().is_ok_and(|names| names.is_none_or(|names| names.iter().all(Option::is_some)))
     }
 
     /// The extension's value, if it is there.
@@ -135,7 +143,7 @@ impl Extensions {
         self.read_with(ID_CE_BASIC_CONSTRAINTS, |value| {
             let mut constraints = Elements::within(SEQUENCE, value)?;
             let is_ca = constraints.next_if(BOOLEAN)?.map_or(Ok(false), |boolean| read_boolean(boolean.contents))?;
-            let path_length = if constraints.is_finished() { None } else { Some(constraints.next_u32()?) };
+            let path_length = if constraints.is_finished() { None } else { Some(constraints.next_count()?) };
             constraints.finish()?;
             Ok(BasicConstraints { is_ca, path_length })
         })
@@ -199,7 +207,7 @@ impl Extensions {
     pub(crate) fn policy_constraints(&self) -> der::Result<PolicyConstraints> {
         let constraints = self.read_with(ID_CE_POLICY_CONSTRAINTS, |value| {
             let mut constraints = Elements::within(SEQUENCE, value)?;
-            let mut number = |tag| constraints.next_if(tag)?.map(|element| u32_of(element.contents)).transpose();
+            let mut number = |tag| constraints.next_if(tag)?.map(|element| count_of(element.contents)).transpose();
             let read =
                 PolicyConstraints { require_explicit_policy: number(0x80)?, inhibit_policy_mapping: number(0x81)? };
             constraints.finish()?;
@@ -210,7 +218,12 @@ impl Extensions {
 
     /// InhibitAnyPolicy (RFC 5280, section 4.2.1.14).
     pub(crate) fn inhibit_any_policy(&self) -> der::Result<Option<u32>> {
-        self.read_with(ID_CE_INHIBIT_ANY_POLICY, Elements::whole_u32)
+        self.read_with(ID_CE_INHIBIT_ANY_POLICY, |value| {
+            let mut one = Elements::of(value);
+            let count = one.next_count()?;
+            one.finish()?;
+            Ok(count)
+        })
     }
 
     /// NameConstraints. A distance, which RFC 5280 does not let anybody use, is an error.
@@ -235,6 +248,10 @@ impl Extensions {
             Ok(read)
         })
     }
+}
+
+fn read_sequence(value: &[u8]) -> der::Result<()> {
+    Elements::within(SEQUENCE, value)?.try_for_each(|element| element.map(drop))
 }
 
 fn read_extension(element: &Element<'_>) -> der::Result<Extension> {

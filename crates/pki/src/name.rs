@@ -8,7 +8,8 @@ use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RelativeDistinguishedName};
 
 use crate::element::{
-    self, Element, Elements, IA5_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of,
+    self, Element, Elements, IA5_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element,
+    oid_to_text, set_of,
 };
 use crate::key_pair::hex;
 
@@ -99,7 +100,7 @@ pub(crate) fn latin_1(bytes: &[u8]) -> String {
 /// text, too.
 pub fn attribute_to_text(AttributeTypeAndValue { oid, value }: &AttributeTypeAndValue) -> String {
     let known = ATTRIBUTES.iter().find(|(_, known, _)| known == oid);
-    let mut shown = known.map_or_else(|| oid.to_string(), |(name, ..)| (*name).to_owned());
+    let mut shown = known.map_or_else(|| oid_to_text(oid.as_bytes()), |(name, ..)| (*name).to_owned());
     shown.push('=');
     let Some(text) = text_of(value) else {
         shown.push('#');
@@ -167,15 +168,13 @@ pub fn is_match(one: &Name, other: &Name) -> bool {
         && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| prepared(one) == prepared(other))
 }
 
-/// A key that two names share exactly if they match.
-pub(crate) fn key_of(name: &Name) -> Vec<Vec<Vec<u8>>> {
-    name.iter_rdn().map(prepared).collect()
-}
+/// What [`key_of`] gives: one entry for each relative distinguished name. A subtree of names begins with the entries of its base (RFC 5280,
+/// section 4.2.1.10).
+pub(crate) type NameKey = Vec<Vec<Vec<u8>>>;
 
-/// True if `name` is in the subtree below `base`: it begins with the parts of `base` (RFC 5280, section 4.2.1.10).
-pub(crate) fn is_within(name: &Name, base: &Name) -> bool {
-    name.iter_rdn().count() >= base.iter_rdn().count()
-        && base.iter_rdn().zip(name.iter_rdn()).all(|(base, name)| prepared(base) == prepared(name))
+/// A key that two names share exactly if they match.
+pub(crate) fn key_of(name: &Name) -> NameKey {
+    name.iter_rdn().map(prepared).collect()
 }
 
 /// The attributes of a relative distinguished name, whose order does not matter, ready to be compared: type, and text or else value.
@@ -194,12 +193,28 @@ fn prepared(rdn: &RelativeDistinguishedName) -> Vec<Vec<u8>> {
     attributes
 }
 
-/// A text as caseIgnoreMatch compares it (RFC 4518, section 2): without what cannot be seen, in lowercase, and with one space for several.
+/// A text as caseIgnoreMatch compares it (RFC 4518, section 2): without what cannot be seen, without case, and with one space for several.
 /// Compatibility normalization (section 2.3) is left out: a CA copies its own name, and its tables would be a large part of a program.
 fn prepared_text(text: &str) -> String {
-    let shown = text.chars().filter(|c| !matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}'));
-    let lower: String = shown.flat_map(char::to_lowercase).collect();
-    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut folded = String::new();
+    for c in text.chars().filter(|c| !is_mapped_to_nothing(*c)) {
+        match c {
+            // Where folding differs from lowercase.
+            'ß' | 'ẞ' => folded.push_str("ss"),
+            'ς' => folded.push('σ'),
+            c => folded.extend(c.to_lowercase()),
+        }
+    }
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// RFC 4518, section 2.2.
+fn is_mapped_to_nothing(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{8}' | '\u{E}'..='\u{1F}' | '\u{7F}'..='\u{84}' | '\u{86}'..='\u{9F}' | '\u{AD}' | '\u{34F}' | '\u{6DD}' | '\u{70F}'
+        | '\u{1806}' | '\u{180B}'..='\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2063}'
+        | '\u{206A}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFC}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0001}' | '\u{E0020}'..='\u{E007F}')
 }
 
 #[cfg(test)]
@@ -282,6 +297,7 @@ mod tests {
             "CN=ADA EXAMPLE,O=example,C=us",
             "CN=Ada   Example,O=Example\\ ,C=US",
             "CN=Ada\u{A0}Example,O=Example,C=US",
+            "CN=A\u{FE0F}da Exa\u{2060}mple,O=Exam\u{AD}ple,C=US",
         ] {
             assert!(is_match(&name, &Name::from_str(same).unwrap()), "{same}");
         }
@@ -294,6 +310,23 @@ mod tests {
             "CN=Ada Exämple,O=Example,C=US",
         ] {
             assert!(!is_match(&name, &Name::from_str(other).unwrap()), "{other}");
+        }
+    }
+
+    #[test]
+    fn case_is_folded_where_lowercase_does_not_do_it() {
+        let name = |text: &str| Name::from_str(text).unwrap();
+        assert!(is_match(&name("CN=Stra\u{DF}e"), &name("CN=STRASSE")));
+        assert!(is_match(&name("CN=\u{3BF}\u{3C2}"), &name("CN=\u{39F}\u{3A3}")));
+    }
+
+    #[test]
+    fn an_attribute_of_a_large_number_is_not_shown_as_one_of_a_small() {
+        // 2.5.4.4294967306, which is 2.5.4.10 in 32 bits.
+        let id = [0x55, 0x04, 0x90, 0x80, 0x80, 0x80, 0x0A];
+        let attribute = element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[&id]), &element(UTF8_STRING, &[b"Bank"])]);
+        if let Ok(name) = read(&element(SEQUENCE, &[&element(SET, &[&attribute])])) {
+            assert_eq!(to_text(&name), "2.5.4.4294967306=Bank");
         }
     }
 

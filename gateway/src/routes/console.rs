@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Form, Router};
-use keyside_core::api::ConnectionVerdict;
+use keyside_core::api::{ConnectionVerdict, ProblemKind};
 use keyside_core::domain::transaction_id::TransactionId;
 use maud::Markup;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,7 +28,7 @@ use crate::console::{self, FORM_TOKEN, PAGE_SIZE, Site, Viewer};
 use crate::database::{Database, DatabaseError};
 use crate::decision::{self, DecisionError};
 use crate::officers::{self, SESSION_LIFETIME, Token};
-use crate::problem::Refusal;
+use crate::problem::{RETRY_AFTER, Refusal};
 use crate::security_headers;
 use crate::service::Service;
 use crate::store;
@@ -182,35 +182,34 @@ fn is_loopback(url: &str) -> bool {
     host.is_some_and(|host| host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
-/// That the gateway itself has failed: what it shows is left to [`finish`].
-struct Failure;
-
-/// Marks the answer of a [`Failure`].
-#[derive(Clone)]
-struct HasFailed;
+/// That the gateway itself has failed, or has an outage: what it shows is left to [`finish`].
+#[derive(Clone, Copy)]
+struct Failure {
+    is_outage: bool,
+}
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, Extension(HasFailed)).into_response()
+        Extension(self).into_response()
     }
 }
 
 impl From<Refusal> for Failure {
-    fn from(_: Refusal) -> Self {
-        // It is in the log.
-        Self
+    fn from(refusal: Refusal) -> Self {
+        // The rest is in the log.
+        Self { is_outage: refusal.kind == ProblemKind::Unavailable }
     }
 }
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
-        Refusal::internal(&error).into()
+        Refusal::failed(&error).into()
     }
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Refusal::internal(&error).into()
+        Refusal::failed(&error).into()
     }
 }
 
@@ -322,9 +321,17 @@ pub(super) fn router(console: Console) -> Router {
 /// Gives every answer its headers, and a failure its page.
 async fn finish(State(console): App, request: HttpRequest, next: Next) -> Response {
     let mut response = next.run(request).await;
-    if response.extensions().get::<HasFailed>().is_some() {
-        let text = "Nothing is lost, and nothing was decided: try again later, and tell whoever runs this gateway if it stays.";
-        response = console.notice(None, StatusCode::INTERNAL_SERVER_ERROR, "The gateway has failed", text);
+    if let Some(Failure { is_outage }) = response.extensions().get() {
+        response = if *is_outage {
+            let text = "Nothing is lost, and nothing was decided: try again in a minute, and tell whoever runs this gateway if it stays.";
+            console.notice(None, StatusCode::SERVICE_UNAVAILABLE, "The gateway cannot save anything now", text)
+        } else {
+            let text = "Nothing is lost, and nothing was decided: try again later, and tell whoever runs this gateway if it stays.";
+            console.notice(None, StatusCode::INTERNAL_SERVER_ERROR, "The gateway has failed", text)
+        };
+    }
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     let headers = response.headers_mut();
     headers.extend(security_headers::CONSOLE);

@@ -12,7 +12,7 @@ use super::requests::{essence, read_body};
 use super::{App, NO_STORE};
 use crate::ca::Authority;
 use crate::est::{self, Credentials};
-use crate::problem::Refusal;
+use crate::problem::{RETRY_AFTER, Refusal};
 use crate::service::{EnrollmentRefusal, Submission};
 use crate::tls::Client;
 
@@ -53,6 +53,9 @@ impl IntoResponse for Fault {
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"device enrollment\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         response
     }

@@ -341,6 +341,11 @@ impl Gateway {
         Self { process, url, check_url, operations_url, http: http_client() }
     }
 
+    /// The ID of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends it a signal, which is named without its SIG.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.process.id().to_string();

@@ -19,6 +19,7 @@ mod console;
 mod crashes;
 mod devices;
 mod est;
+mod full_disk;
 mod harness;
 mod issuance;
 mod lint;
