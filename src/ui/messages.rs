@@ -391,6 +391,10 @@ pub fn backup(error: &UnusableBackup) -> Message {
             "This file is not a backup",
             "Pick the text file that “Save a backup” gave you; its name ends in “backup.txt”.",
         ),
+        UnusableBackup::Several => message(
+            "There is more than one backup in this file",
+            "Put each into a file of its own, from its line “KEYSIDE BACKUP” to its line “SHA-256”.",
+        ),
         UnusableBackup::TooNew => message(
             "This backup was made by a newer version of this page",
             "Reload the page, so that it is the newest, and try again.",

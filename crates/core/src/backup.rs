@@ -28,6 +28,7 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::encrypted_private_key::authenticates;
 use keyside_pki::error::Error;
+use keyside_pki::file::from_quoted_printable;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use keyside_pki::key_pair::key_id;
 use keyside_pki::pem;
@@ -109,6 +110,9 @@ pub enum BackupError {
         "the backup was made by a newer Keyside: its version is {0}, and {VERSION} is the newest that this one reads"
     )]
     Newer(u32),
+    /// There is another one behind it.
+    #[error("there is more than one backup in this file")]
+    Several,
     /// It was a backup once.
     #[error("the backup is damaged: {0}")]
     Damaged(Damage),
@@ -258,7 +262,11 @@ pub fn decode(text: &str) -> Result<Enrollment, BackupError> {
     if text.len() > MAXIMUM_SIZE {
         return Err(BackupError::NotABackup);
     }
-    let text = canonical(text).ok_or(BackupError::NotABackup)?;
+    let text = in_lines(text);
+    let (text, rest) = split_first(&text).ok_or(BackupError::NotABackup)?;
+    if split_first(rest).is_some_and(|(other, _)| other != text) {
+        return Err(BackupError::Several);
+    }
     // The last line feed belongs to the contents: every line of them is ended by one.
     let (contents, last_line) =
         text.rfind('\n').and_then(|end| text.split_at_checked(end + 1)).ok_or(Damage::Incomplete)?;
@@ -382,27 +390,58 @@ fn read_certificates(blocks: &str, request: &CertificationRequest) -> Result<Opt
     Ok(Some(certificates.iter().map(|certificate| certificate.der().to_vec().into()).collect()))
 }
 
-/// The text as it was written: without what programs on the way add or change, such as the words of a mail around it, and the quotation marks
-/// before its lines. It ends with the first checksum, and begins with the last first line above that. None if no line is a backup's first.
+/// The text as it was written: without what programs on the way add or change, such as the words of a mail around it, the quotation marks before
+/// its lines, and the ends of lines. It ends with the first checksum, and begins with the last first line above that. None if no line is a
+/// backup's first.
 fn canonical(text: &str) -> Option<String> {
-    let mut lines: Vec<&str> = Vec::new();
+    Some(split_first(&in_lines(text))?.0)
+}
+
+/// The text with line feeds alone, and without the escapes of quoted-printable, which mails have. Base64 has no "=3D".
+fn in_lines(text: &str) -> String {
+    let decoded = if text.contains("=3D") { from_quoted_printable(text).to_string() } else { text.to_owned() };
+    if decoded.contains('\n') { decoded } else { decoded.replace('\r', "\n") }
+}
+
+/// See [`canonical`]; and what follows it.
+fn split_first(text: &str) -> Option<(String, &str)> {
+    let mut lines: Vec<String> = Vec::new();
     let mut mark = None;
-    for line in text.lines().map(str::trim_end) {
+    let mut rest = text;
+    while let Some((line, after)) = rest.split_once('\n').or_else(|| (!rest.is_empty()).then_some((rest, ""))) {
+        rest = after;
+        let line = line.trim_end();
         if let Some(found) = mark_before_first_line(line) {
             mark = Some(found);
             lines.clear();
         }
-        lines.push(line);
-        if mark.is_some_and(|mark| value(without_mark(line, mark).unwrap_or(line), CHECKSUM).is_ok()) {
+        let (has_begun, mark) = (mark.is_some(), mark.unwrap_or_default());
+        // A mail program may have put what follows the name of a code into a line of its own.
+        let is_name = |line: &String| {
+            let bare = without_mark(line, mark).unwrap_or(line);
+            [AUTHENTICATION_CODE, CHECKSUM].iter().any(|name| bare.strip_suffix(':') == Some(name))
+        };
+        match lines.last_mut().filter(|last| is_name(last)) {
+            Some(last) => {
+                last.push(' ');
+                last.push_str(without_mark(line, mark).unwrap_or(line).trim_start());
+            }
+            None => lines.push(line.to_owned()),
+        }
+        let is_last = |line: &String| {
+            value(without_mark(line, mark).unwrap_or(line), CHECKSUM).is_ok_and(|code| !code.is_empty())
+        };
+        if has_begun && lines.last().is_some_and(is_last) {
             break;
         }
     }
     let mark = mark?;
     // White space before the first line alone is no mark: some of the preamble's lines begin with it, too.
     let unmarked: Option<Vec<&str>> = lines.iter().map(|line| without_mark(line, mark)).collect();
-    let mut whole = unmarked.unwrap_or_else(|| [&[FIRST_LINE], lines.get(1..).unwrap_or_default()].concat()).join("\n");
+    let as_they_are = || [FIRST_LINE].into_iter().chain(lines.iter().skip(1).map(String::as_str)).collect();
+    let mut whole = unmarked.unwrap_or_else(as_they_are).join("\n");
     whole.truncate(whole.trim_end().len());
-    Some(whole)
+    Some((whole, rest))
 }
 
 /// What is before the words of a backup's first line, if `line` is one.
@@ -681,11 +720,17 @@ mod tests {
             format!("    {text}"),
             format!("KEYSIDE BACKUP\n\n{text}"),
             format!("KEYSIDE BACKUP\n\n{}", quoted("> ")),
-            format!("{text}\n{}", encode(&not_sent()).unwrap()),
+            format!("{text}\n> {}", text.replace('\n', "\n> ")),
+            text.replace('\n', "\r"),
+            text.replace('=', "=3D").replace("-----\n", "-----=\n\n"),
+            text.replace("SHA-256: ", "SHA-256:\n"),
+            quoted("> ").replace("SHA-256: ", "SHA-256:\n> "),
         ] {
             assert_eq!(decode(&around), Ok(collected()), "{around}");
         }
         assert_eq!(decode(&quoted("! ")), Err(BackupError::NotABackup));
+        let several = format!("{text}\n{}", encode(&not_sent()).unwrap());
+        assert_eq!(decode(&several), Err(BackupError::Several));
     }
 
     #[test]

@@ -336,6 +336,9 @@ pub enum Failure {
     /// The text is not a backup.
     #[error("this is not a Keyside backup")]
     NotABackup,
+    /// There is more than one backup in the text.
+    #[error("there is more than one backup in this file")]
+    SeveralBackups,
     /// The backup was made by a newer version of this page.
     #[error("the backup was made by a newer Keyside")]
     BackupTooNew,

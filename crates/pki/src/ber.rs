@@ -7,7 +7,7 @@ use der::{ErrorKind, Tag};
 use zeroize::Zeroizing;
 
 /// How deep structures may be nested; a PFX from NSS has 13 levels in all its layers.
-const MAXIMUM_DEPTH: usize = 32;
+const MAXIMUM_DEPTH: usize = 64;
 /// What definite lengths can take more than indefinite ones: a byte for each level and 64 KiB, in a file of at most 1 MiB.
 const GROWTH: usize = 1024;
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use base64ct::{Base64Unpadded, Encoding};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
@@ -57,18 +57,27 @@ impl Part {
 /// Takes a file or a text apart.
 pub fn read(bytes: &[u8]) -> File {
     // A text can begin with the same byte, "0", but is not a whole element.
-    if is_sequence(bytes) && ber::rest_after_first(bytes).is_ok() {
-        return File { text: None, parts: vec![Part::of(None, String::new(), Some(Zeroizing::new(bytes.to_vec())))] };
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some(after) = after_structure(rest) {
+        let is_last = parts.len() + 1 == MAXIMUM_PARTS || after_structure(after).is_none();
+        let own = if is_last { rest } else { rest.get(..rest.len() - after.len()).unwrap_or_default() };
+        parts.push(Part::of(None, String::new(), Some(Zeroizing::new(own.to_vec()))));
+        if is_last {
+            return File { text: None, parts };
+        }
+        rest = after;
     }
     let Some(text) = text_of(bytes) else {
         return File { text: None, parts: Vec::new() };
     };
+    let is_found = |parts: &[Part]| !parts.is_empty() && parts.iter().all(|part| part.der.is_some());
     let mut parts = parts_of(&text);
-    // Base64 of PEM, as Kubernetes keeps it in a Secret.
-    if let [Part { label: None, der: Some(inner), .. }] = parts.as_slice()
-        && let Some(inner) = core::str::from_utf8(inner).ok().filter(|inner| inner.contains("-----BEGIN "))
-    {
-        parts = parts_of(inner);
+    if !is_found(&parts) {
+        let unescaped = UNESCAPING.iter().map(|unescape| unescape(&text)).map(|text| parts_of(&text));
+        if let Some(found) = unescaped.into_iter().find(|parts| is_found(parts)) {
+            parts = found;
+        }
     }
     File { text: Some(text), parts }
 }
@@ -89,6 +98,11 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, Error> {
         }
     }
     if certificates.is_empty() { Err(Error::MalformedPem(pem::CERTIFICATE)) } else { Ok(certificates) }
+}
+
+/// The bytes after the structure that `bytes` begin with, if they do.
+fn after_structure(bytes: &[u8]) -> Option<&[u8]> {
+    if is_sequence(bytes) { ber::rest_after_first(bytes).ok() } else { None }
 }
 
 /// Every structure that is looked for is a SEQUENCE.
@@ -119,14 +133,91 @@ pub fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     if let Ok(text) = core::str::from_utf8(bytes) {
         return Some(Zeroizing::new(text.trim_start_matches('\u{FEFF}').to_owned()));
     }
-    let is_text = bytes.iter().all(|byte| *byte >= b' ' || byte.is_ascii_whitespace() || *byte == 0x1A);
+    let is_text = bytes.iter().all(|byte| *byte >= b' ' || matches!(byte, 0x07..=0x0D | 0x1A | 0x1B));
     is_text.then(|| Zeroizing::new(bytes.iter().copied().map(char::from).collect()))
 }
 
 fn parts_of(text: &str) -> Vec<Part> {
     let text = with_line_ends(text);
     let blocks = pem_blocks(&text);
-    if blocks.is_empty() { base64_runs(&text) } else { blocks }
+    if !blocks.is_empty() {
+        return blocks;
+    }
+    let lines = base64_runs(&text);
+    let runs = if lines.is_empty() { base64_tokens(&text) } else { lines };
+    let mut parts = Vec::new();
+    for run in runs {
+        // Base64 of PEM, as Kubernetes keeps it in a Secret.
+        match core::str::from_utf8(&run).ok().filter(|inner| inner.contains("-----BEGIN ")) {
+            Some(inner) => parts.extend(pem_blocks(inner)),
+            None => parts.push(Part::of(None, String::new(), Some(run))),
+        }
+    }
+    parts.truncate(MAXIMUM_PARTS);
+    parts
+}
+
+/// What takes the escapes of one kind out of a text: each is tried where nothing can be read without.
+const UNESCAPING: [fn(&str) -> Zeroizing<String>; 3] = [from_quoted_printable, from_percent_encoding, from_markup];
+
+/// Quoted-printable, as in mails (RFC 2045, section 6.7).
+pub fn from_quoted_printable(text: &str) -> Zeroizing<String> {
+    unescaped(&text.replace("=\r\n", "").replace("=\n", ""), "=", 2)
+}
+
+/// Percent-encoding, as in URLs and forms (RFC 3986, section 2.1).
+fn from_percent_encoding(text: &str) -> Zeroizing<String> {
+    unescaped(text, "%", 2)
+}
+
+/// What web pages, XML, JSON and RTF write in place of line ends and of characters.
+fn from_markup(text: &str) -> Zeroizing<String> {
+    let text = unescaped(text, "\\u00", 2);
+    let text = unescaped(&text, "&#x", 2);
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut is_in_tag = false;
+    for c in text
+        .replace("\\par", "\n")
+        .replace("&nbsp;", " ")
+        .replace("&#10;", "\n")
+        .replace("&#13;", "")
+        .replace("&#43;", "+")
+        .replace("&#61;", "=")
+        .replace("&#47;", "/")
+        .chars()
+    {
+        match c {
+            '<' => is_in_tag = true,
+            '>' if is_in_tag => {
+                is_in_tag = false;
+                plain.push('\n');
+            }
+            _ if is_in_tag => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// `text` with ASCII characters in the place of `mark` and their numbers, which have so many hexadecimal digits and perhaps a semicolon behind them.
+fn unescaped(text: &str, mark: &str, digits: usize) -> Zeroizing<String> {
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut pieces = text.split(mark);
+    plain.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let number = piece.get(..digits).and_then(|number| u8::from_str_radix(number, 16).ok()).filter(u8::is_ascii);
+        match (number, piece.get(digits..)) {
+            (Some(number), Some(rest)) => {
+                plain.push(char::from(number));
+                plain.push_str(rest.strip_prefix(';').filter(|_| mark.starts_with('&')).unwrap_or(rest));
+            }
+            _ => {
+                plain.push_str(mark);
+                plain.push_str(piece);
+            }
+        }
+    }
+    plain
 }
 
 /// The text with line ends in place of the two characters `\n` that stand for them in JSON and in program code.
@@ -210,41 +301,69 @@ fn bare(line: &str) -> &str {
 }
 
 fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}' | '\u{1A}')
+    c.is_whitespace() || matches!(c, '\0' | '\u{200B}'..='\u{200F}' | '\u{FEFF}' | '\u{1A}')
 }
 
-/// Base64 without lines around it: each run of lines that have nothing else, perhaps behind a name and a colon.
-fn base64_runs(text: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
+/// Base64 without lines around it: each run of lines that have nothing else, the first perhaps behind a name and a colon. Where the first line is a
+/// word, the run is what follows it.
+fn base64_runs(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut found = Vec::new();
     let mut run = Zeroizing::new(String::with_capacity(text.len()));
-    let mut finish = |run: &mut Zeroizing<String>| {
-        if run.len() >= SHORTEST_RUN
-            && parts.len() < MAXIMUM_PARTS
-            && let Some(bytes) = decode(run)
-        {
-            parts.push(Part::of(None, String::new(), Some(bytes)));
-        }
+    let mut first_line = 0;
+    let mut finish = |run: &mut Zeroizing<String>, first_line: usize| {
+        let whole = structure_or_pem(run).or_else(|| structure_or_pem(run.get(first_line..)?));
+        found.extend(whole.filter(|_| found.len() < MAXIMUM_PARTS));
         run.clear();
     };
     for line in text.lines() {
-        let value = line.split_once(": ").map_or(line, |(_, value)| value);
+        let (is_named, value) = line.split_once(": ").map_or((false, line), |(_, value)| (true, value));
         let line = bare(value);
-        let is_base64 =
-            !line.is_empty() && line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
-        if !is_base64 || run.ends_with('=') {
-            finish(&mut run);
+        let is_base64 = !line.is_empty() && line.bytes().all(is_base64);
+        if !is_base64 || is_named || run.ends_with('=') {
+            finish(&mut run, first_line);
         }
         if is_base64 {
+            if run.is_empty() {
+                first_line = line.len();
+            }
             run.push_str(line);
         }
     }
-    finish(&mut run);
-    parts
+    finish(&mut run, first_line);
+    found
 }
 
-/// Decodes base64, with its padding or without.
+/// Base64 in a line with other things, as in JSON, XML and URLs: each run of its characters, with the white space among them.
+fn base64_tokens(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let tokens = text.split(|c: char| !(is_space(c) || c.is_ascii() && is_base64(c as u8)));
+    let long = tokens.filter(|token| token.len() >= SHORTEST_RUN);
+    let without_spaces =
+        |token: &str| -> Zeroizing<String> { Zeroizing::new(token.chars().filter(|c| !is_space(*c)).collect()) };
+    long.filter_map(|token| structure_or_pem(&without_spaces(token))).take(MAXIMUM_PARTS).collect()
+}
+
+/// The letters of base64 and of base64url (RFC 4648, sections 4 and 5).
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
+}
+
+/// What base64 stands for, if it is long enough, and is a structure or PEM.
+fn structure_or_pem(base64: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let is_known = |bytes: &Zeroizing<Vec<u8>>| {
+        after_structure(bytes).is_some() || bytes.windows(6).any(|window| window == b"BEGIN ")
+    };
+    Some(base64).filter(|base64| base64.len() >= SHORTEST_RUN).and_then(decode).filter(is_known)
+}
+
+/// Decodes base64 or base64url, with its padding or without.
 fn decode(base64: &str) -> Option<Zeroizing<Vec<u8>>> {
-    Base64Unpadded::decode_vec(base64.trim_end_matches('=')).ok().map(Zeroizing::new)
+    let base64 = base64.trim_end_matches('=');
+    let decoded = if base64.contains(['-', '_']) {
+        Base64UrlUnpadded::decode_vec(base64)
+    } else {
+        Base64Unpadded::decode_vec(base64)
+    };
+    decoded.ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]
@@ -323,6 +442,49 @@ mod tests {
         let twice = Base64Unpadded::encode_string(text().as_bytes());
         let secret = format!("data:\n  tls.crt: {twice}\n");
         assert_eq!(found(secret.as_bytes()), [(Some(pem::CERTIFICATE.to_owned()), Some(der()))]);
+    }
+
+    #[test]
+    fn escapes_are_read_where_nothing_can_be_read_without() {
+        let expected = (Some(pem::CERTIFICATE.to_owned()), Some(der()));
+        // With a padding, and so with something to escape.
+        assert!(text().contains('='));
+        for input in [
+            text().replace('=', "=3D").replace("BwcHBwcH", "BwcH=\nBwcH"),
+            text().replace('\n', "\\n").replace('=', "\\u003d").replace('+', "\\u002B"),
+            text().replace('\n', "<br>\n").replace('=', "&#61;"),
+            format!("<p>{}</p>", text().replace('\n', "<br/>").replace('=', "&#x3d;")),
+            text().replace('\n', "\\par\n"),
+            text().replace('=', "%3D").replace(' ', "%20").replace('\n', "%0A"),
+        ] {
+            assert_eq!(found(input.as_bytes()), std::slice::from_ref(&expected), "{input}");
+        }
+    }
+
+    #[test]
+    fn base64_is_found_among_other_things() {
+        let base64 = Base64Unpadded::encode_string(&der());
+        let (begin, end) = base64.split_at(70);
+        let two = format!("{begin}{end}");
+        for input in [
+            format!("{{\"a\":\"{base64}\",\"b\":1}}"),
+            format!("{{\"x5c\":[\"{base64}==\"]}}"),
+            format!("<X509Certificate>{begin}\n  {end}</X509Certificate>"),
+            format!("data:application/x-pkcs12;base64,{base64}"),
+            format!("Certificate\n{base64}\n"),
+            format!("{base64}\0\0"),
+            base64.replace('+', "-").replace('/', "_"),
+        ] {
+            assert_eq!(found(input.as_bytes()), [(None, Some(der()))], "{input}");
+        }
+        let named = format!("ca: {two}\nleaf: {two}\nkey: {two}\n");
+        assert_eq!(found(named.as_bytes()).len(), 3);
+        let of_pem = Base64Unpadded::encode_string(text().as_bytes());
+        let secret = format!("data:\n  tls.crt: {of_pem}\n  tls.key: {of_pem}\n");
+        assert_eq!(found(secret.as_bytes()).len(), 2);
+        let both = [der(), der(), vec![0, 0]].concat();
+        assert_eq!(found(&both).len(), 2);
+        assert_eq!(read(&both).parts[1].trailing, 2);
     }
 
     #[test]

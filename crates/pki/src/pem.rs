@@ -1,8 +1,6 @@
 //! PEM (RFC 7468).
 
-use base64ct::{Base64, Encoding};
 use der::pem::{self, LineEnding};
-use zeroize::Zeroizing;
 
 use super::error::Error;
 
@@ -43,51 +41,6 @@ pub fn decode_all(label: &'static str, text: &str) -> Result<Vec<Vec<u8>>, Error
     Ok(blocks)
 }
 
-/// A block of PEM, whatever its label.
-pub struct Block {
-    /// What its lines say that it is.
-    pub label: String,
-    /// The headers above the base64 (RFC 1421, section 4.6), which OpenSSL's old format of encrypted keys has.
-    pub headers: String,
-    /// The bytes, unless they are not base64; wiped when dropped.
-    pub der: Option<Zeroizing<Vec<u8>>>,
-}
-
-/// Every block in `text`, in order, however long its lines are; what stands between the blocks is passed over.
-pub fn blocks(text: &str) -> Vec<Block> {
-    const DASHES: &str = "-----";
-    let mut blocks = Vec::new();
-    let mut rest = text;
-    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
-        rest = begun;
-        let Some((label, after)) = begun.split_once(DASHES) else { break };
-        // Up to the next block alone: a text of many beginnings is not searched to its end for each.
-        let own = after.find("-----BEGIN ").map_or(after, |next| after.split_at(next).0);
-        let Some((body, _)) = own.split_once(&format!("-----END {label}{DASHES}")) else { continue };
-        let (headers, base64) = if body.contains(':') { split_headers(body) } else { ("", body) };
-        blocks.push(Block { label: label.to_owned(), headers: headers.trim().to_owned(), der: decode_base64(base64) });
-        rest = after.split_at(body.len()).1;
-    }
-    blocks
-}
-
-/// What a text of base64 alone stands for: PEM without the lines around it.
-pub fn unlabelled(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    decode_base64(text).filter(|der| !der.is_empty())
-}
-
-/// Decodes base64 with whatever white space in it.
-fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
-    base64.extend(text.chars().filter(|c| !c.is_whitespace()));
-    Base64::decode_vec(&base64).ok().map(Zeroizing::new)
-}
-
-/// Parts at the empty line that ends the headers.
-fn split_headers(body: &str) -> (&str, &str) {
-    body.split_once("\n\n").or_else(|| body.split_once("\r\n\r\n")).unwrap_or((body, ""))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -114,34 +67,6 @@ mod tests {
             good.replace("AQEB", "A*EB"),
         ] {
             assert_eq!(decode_all(CERTIFICATE, &bad), Err(Error::MalformedPem(CERTIFICATE)));
-        }
-    }
-
-    #[test]
-    fn blocks_of_every_label_are_found() {
-        let text = format!(
-            "Bag Attributes: none\n{}\r\n-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\
-             DEK-Info: AES-256-CBC,00\r\n\r\nAQ\r\nIDBA==\r\n-----END RSA PRIVATE KEY-----\n\
-             -----BEGIN NOTHING-----\nA*==\n-----END NOTHING-----\n-----BEGIN CUT-----\nAQ==\n{}",
-            encode(CERTIFICATE, &[1; 100]).unwrap(),
-            encode(CERTIFICATE_REQUEST, &[2]).unwrap()
-        );
-        let blocks = blocks(&text);
-        let found: Vec<_> =
-            blocks.iter().map(|block| (&*block.label, block.der.as_ref().map(|der| der.to_vec()))).collect();
-        assert_eq!(
-            found,
-            [
-                (CERTIFICATE, Some(vec![1; 100])),
-                ("RSA PRIVATE KEY", Some(vec![1, 2, 3, 4])),
-                ("NOTHING", None),
-                (CERTIFICATE_REQUEST, Some(vec![2])),
-            ]
-        );
-        let headers: Vec<_> = blocks.iter().map(|block| &*block.headers).collect();
-        assert_eq!(headers, ["", "Proc-Type: 4,ENCRYPTED\r\nDEK-Info: AES-256-CBC,00", "", ""]);
-        for text in ["", "-----BEGIN ", "-----BEGIN A-----", "-----BEGIN A-----\n-----END B-----"] {
-            assert!(super::blocks(text).is_empty(), "{text}");
         }
     }
 }

@@ -5,7 +5,9 @@ use der::oid::db::rfc5912::{
     ID_EC_PUBLIC_KEY, ID_RSASSA_PSS, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
 };
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
+use super::error::Error;
 use super::key_pair::key_id;
 use crate::element::{BIT_STRING, Elements, INTEGER, NULL, SEQUENCE, element, oid};
 
@@ -70,6 +72,16 @@ impl PublicKey {
         Ok(Self { kind: size.map_or(kind, PublicKeyKind::Rsa), key_id: key_id(&named) })
     }
 
+    /// Describes a PKCS#1 RSAPublicKey, DER (RFC 8017, appendix A.1.1).
+    pub fn of_rsa_public_key(der: &[u8]) -> der::Result<Self> {
+        let mut numbers = Elements::within(SEQUENCE, der)?;
+        numbers.next(INTEGER)?;
+        numbers.next(INTEGER)?;
+        numbers.finish()?;
+        let algorithm = element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]);
+        Self::of(&element(SEQUENCE, &[&algorithm, &element(BIT_STRING, &[&[0], der])]))
+    }
+
     /// True for an RSA key whose size cannot be told.
     pub(crate) fn is_rsa_of_unknown_size(&self) -> bool {
         [RSA_ENCRYPTION, ID_RSASSA_PSS].iter().any(|id| self.kind == PublicKeyKind::Other(id.to_string()))
@@ -78,6 +90,40 @@ impl PublicKey {
     /// Describes a key on an elliptic curve by its AlgorithmIdentifier, DER, and its point.
     pub fn of_point(algorithm: &[u8], point: &[u8]) -> der::Result<Self> {
         Self::of(&element(SEQUENCE, &[algorithm, &element(BIT_STRING, &[&[0], point])]))
+    }
+}
+
+/// The public point of a private key on a curve, by its AlgorithmIdentifier, DER. `None` for a curve that is not computed with here.
+///
+/// # Errors
+/// It is no private key on the curve, or `stated`, the point that stands beside it, is another one.
+pub fn point_of(algorithm: &[u8], private_key: &[u8], stated: Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> {
+    macro_rules! point_on {
+        ($curve:ident, $size:literal) => {{
+            let unusable = || Error::UnusableKey("it does not fit its public key".into());
+            // Some programs leave leading zeros out, or write one more.
+            let digits = private_key.iter().position(|octet| *octet != 0).and_then(|start| private_key.get(start..));
+            let digits = digits.filter(|digits| digits.len() <= $size).ok_or_else(unusable)?;
+            let mut scalar = Zeroizing::new([0; $size]);
+            if let Some(place) = scalar.get_mut($size - digits.len()..) {
+                place.copy_from_slice(digits);
+            }
+            let point = $curve::SecretKey::from_slice(&*scalar).map_err(|_| unusable())?.public_key();
+            match stated.map($curve::PublicKey::from_sec1_bytes) {
+                Some(stated) if stated.as_ref() != Ok(&point) => Err(unusable()),
+                _ => Ok(Some(point.to_sec1_bytes().into_vec())),
+            }
+        }};
+    }
+    let curve = Elements::within(SEQUENCE, algorithm).and_then(|mut algorithm| {
+        algorithm.next_oid()?;
+        algorithm.next_oid()
+    });
+    match curve {
+        Ok(SECP_256_R_1) => point_on!(p256, 32),
+        Ok(SECP_384_R_1) => point_on!(p384, 48),
+        Ok(SECP_521_R_1) => point_on!(p521, 66),
+        _ => Ok(None),
     }
 }
 

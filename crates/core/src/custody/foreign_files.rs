@@ -101,6 +101,7 @@ impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::NotABackup => Self::NotABackup,
+            BackupError::Several => Self::SeveralBackups,
             BackupError::Newer(_) => Self::BackupTooNew,
             BackupError::Damaged(damage) => Self::BackupDamaged(damage.to_string()),
         }

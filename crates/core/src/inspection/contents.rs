@@ -1,10 +1,12 @@
 //! Telling what a file consists of.
 
+use der::oid::db::rfc5911::ID_ENVELOPED_DATA;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate_list::CertificateList;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::element::{Elements, IA5_STRING, SEQUENCE};
 use keyside_pki::error::Error;
+use keyside_pki::full_pki_request::FullPkiRequest;
 use keyside_pki::password_based_encryption::{Budget, Encryption, Secret};
 use keyside_pki::public_key::PublicKey;
 use keyside_pki::{certs_only, encrypted_private_key, file, pfx};
@@ -62,7 +64,8 @@ impl Reader<'_> {
         if let Some(text) = &file.text {
             match backup::decode(text) {
                 Ok(enrollment) => return self.push(Found::Backup(Some(enrollment.application.common_name))),
-                Err(BackupError::NotABackup) => (),
+                // The keys and certificates in several are shown as those of any text.
+                Err(BackupError::NotABackup | BackupError::Several) => (),
                 Err(_) => return self.push(Found::Backup(None)),
             }
         }
@@ -80,6 +83,10 @@ impl Reader<'_> {
     }
 
     fn read_part(&mut self, part: &file::Part) {
+        if self.contents.found.len() >= MAXIMUM_FOUND {
+            self.contents.is_cut = true;
+            return;
+        }
         if part.headers.contains("ENCRYPTED") {
             return self.push(Found::PrivateKey(InspectedPrivateKey {
                 encoding: KeyEncoding::OldPem,
@@ -95,7 +102,9 @@ impl Reader<'_> {
         }
         let place = self.contents.found.len();
         if part.der.as_ref().is_some_and(|der| self.read_der(der)) {
-            if part.trailing > 0 && place < self.contents.found.len() {
+            // OpenSSL puts what a certificate is trusted for behind it.
+            let is_trusted = part.label.as_deref() == Some("TRUSTED CERTIFICATE");
+            if part.trailing > 0 && !is_trusted && place < self.contents.found.len() {
                 self.contents.trailing.push((place, part.trailing));
             }
             return;
@@ -123,7 +132,7 @@ impl Reader<'_> {
             let key = self.open_private_key(der, encryption);
             return self.add(Some(Found::PrivateKey(key)));
         }
-        if let Ok(key) = PublicKey::of(der) {
+        if let Ok(key) = PublicKey::of(der).or_else(|_| PublicKey::of_rsa_public_key(der)) {
             return self.add(Some(Found::PublicKey(key)));
         }
         if is_spkac(der) {
@@ -131,6 +140,14 @@ impl Reader<'_> {
         }
         if let Ok(crl) = CertificateList::from_der(der) {
             return self.add(Some(Found::Crl(certificate::describe_crl(&crl))));
+        }
+        if let Ok(full) = FullPkiRequest::from_der(der)
+            && let Ok(request) = CertificationRequest::from_der(full.certification_request())
+        {
+            return self.add(request::describe(&request).map(Found::Request));
+        }
+        if is_enveloped(der) {
+            return self.add(Some(Found::Foreign(ForeignKind::SMime)));
         }
         if let Ok(signed_data) = certs_only::decode(der) {
             return self.add_signed_data(&signed_data);
@@ -164,9 +181,16 @@ impl Reader<'_> {
 
     fn add_signed_data(&mut self, signed_data: &certs_only::Contents) -> bool {
         self.push(Found::Pkcs7(signed_data.certificates.len()));
-        for der in signed_data.certificates.iter().chain(&signed_data.crls) {
-            if !self.read_der(der) {
-                self.push(Found::Unreadable("CERTIFICATE".into()));
+        for der in &signed_data.certificates {
+            match Certificate::from_der(der) {
+                Ok(certificate) => drop(self.add_certificate(certificate, None)),
+                Err(_) => self.push(Found::Unreadable("CERTIFICATE".into())),
+            }
+        }
+        for der in &signed_data.crls {
+            match CertificateList::from_der(der) {
+                Ok(crl) => self.push(Found::Crl(certificate::describe_crl(&crl))),
+                Err(_) => self.push(Found::Unreadable("X509 CRL".into())),
             }
         }
         true
@@ -249,6 +273,12 @@ impl Reader<'_> {
             Some(_) => Lock::Unsupported,
         }
     }
+}
+
+/// True if it is CMS that is encrypted (RFC 5652, section 6).
+fn is_enveloped(der: &[u8]) -> bool {
+    let kind = Elements::within(SEQUENCE, der).and_then(|mut info| info.next_oid());
+    kind.is_ok_and(|kind| kind == ID_ENVELOPED_DATA)
 }
 
 /// True if it is a SignedPublicKeyAndChallenge: a public key and a text, signed.

@@ -7,7 +7,7 @@ use der::{Any, AnyRef, Decode, Encode, Reader, TagNumber};
 use keyside_pki::element::{SEQUENCE, element, oid};
 use keyside_pki::error::Error;
 use keyside_pki::key_pair::KeyPair;
-use keyside_pki::public_key::{PublicKey, PublicKeyKind};
+use keyside_pki::public_key::{self, PublicKey, PublicKeyKind};
 use pkcs8::PrivateKeyInfoRef;
 
 use super::{InspectedPrivateKey, KeyEncoding, Lock};
@@ -24,10 +24,7 @@ pub(super) fn describe_private_key_info(der: &[u8]) -> Option<InspectedPrivateKe
     let kind = PublicKeyKind::of_algorithm(&algorithm).ok()?;
     let public_key = match info.algorithm.oid {
         RSA_ENCRYPTION => Some(public_key_of(&KeyPair::from_private_key_info(der))?),
-        ID_EC_PUBLIC_KEY => {
-            let (_, point) = read_ec_private_key(info.private_key.as_bytes()).ok()?;
-            point.and_then(|point| PublicKey::of_point(&algorithm, point.as_bytes()?).ok())
-        }
+        ID_EC_PUBLIC_KEY => read_ec_private_key(info.private_key.as_bytes()).ok()?.public_key(&algorithm)?,
         _ => None,
     };
     Some(described(KeyEncoding::Pkcs8, kind, public_key))
@@ -42,11 +39,10 @@ fn describe_rsa_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
 
 /// Describes an ECPrivateKey.
 fn describe_ec_private_key(der: &[u8]) -> Option<InspectedPrivateKey> {
-    let (curve, point) = read_ec_private_key(der).ok()?;
-    let algorithm = algorithm(ID_EC_PUBLIC_KEY, curve.as_ref()).ok()?;
+    let key = read_ec_private_key(der).ok()?;
+    let algorithm = algorithm(ID_EC_PUBLIC_KEY, key.curve.as_ref()).ok()?;
     let kind = PublicKeyKind::of_algorithm(&algorithm).ok()?;
-    let public_key = point.and_then(|point| PublicKey::of_point(&algorithm, point.as_bytes()?).ok());
-    Some(described(KeyEncoding::Sec1, kind, public_key))
+    Some(described(KeyEncoding::Sec1, kind, key.public_key(&algorithm)?))
 }
 
 fn described(encoding: KeyEncoding, kind: PublicKeyKind, public_key: Option<PublicKey>) -> InspectedPrivateKey {
@@ -64,16 +60,37 @@ fn algorithm(id: ObjectIdentifier, parameters: Option<&Any>) -> der::Result<Vec<
     Ok(element(SEQUENCE, &[&oid(id), &parameters]))
 }
 
-/// The curve and the public key's point of an ECPrivateKey (RFC 5915, section 3), as far as they stand in it.
-fn read_ec_private_key(der: &[u8]) -> der::Result<(Option<Any>, Option<BitString>)> {
+/// An ECPrivateKey (RFC 5915, section 3), as far as it has all parts.
+struct EcPrivateKey<'a> {
+    private_key: &'a [u8],
+    curve: Option<Any>,
+    /// The public key's point.
+    point: Option<BitString>,
+}
+
+impl EcPrivateKey<'_> {
+    /// Its public key, as far as it can be told on this curve; `None` if the two do not belong together. What a file says of its key is not
+    /// believed.
+    fn public_key(&self, algorithm: &[u8]) -> Option<Option<PublicKey>> {
+        let stated = self.point.as_ref().and_then(BitString::as_bytes);
+        let point = public_key::point_of(algorithm, self.private_key, stated).ok()?;
+        Some(point.and_then(|point| PublicKey::of_point(algorithm, &point).ok()))
+    }
+}
+
+fn read_ec_private_key(der: &[u8]) -> der::Result<EcPrivateKey<'_>> {
     AnyRef::from_der(der)?.sequence(|reader| {
         let version: u8 = reader.decode()?;
         if version != 1 {
             return Err(der::ErrorKind::Value { tag: der::Tag::Integer }.into());
         }
-        let _private_key: &OctetStringRef = reader.decode()?;
+        let private_key: &OctetStringRef = reader.decode()?;
         let curve = ContextSpecific::<Any>::decode_explicit(reader, TagNumber(0))?;
         let point = ContextSpecific::<BitString>::decode_explicit(reader, TagNumber(1))?;
-        Ok((curve.map(|curve| curve.value), point.map(|point| point.value)))
+        Ok(EcPrivateKey {
+            private_key: private_key.as_bytes(),
+            curve: curve.map(|curve| curve.value),
+            point: point.map(|point| point.value),
+        })
     })
 }

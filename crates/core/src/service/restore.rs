@@ -108,6 +108,9 @@ pub enum UnusableBackup {
     /// It is not a backup.
     #[error("this is not a backup")]
     NotABackup,
+    /// There is more than one in it.
+    #[error("there is more than one backup in this file")]
+    Several,
     /// A newer version of this page made it.
     #[error("the backup was made by a newer version of this page")]
     TooNew,
@@ -123,6 +126,7 @@ impl From<WorkerError> for UnusableBackup {
     fn from(error: WorkerError) -> Self {
         match error {
             WorkerError::Failed(Failure::NotABackup) => Self::NotABackup,
+            WorkerError::Failed(Failure::SeveralBackups) => Self::Several,
             WorkerError::Failed(Failure::BackupTooNew) => Self::TooNew,
             WorkerError::Failed(Failure::BackupDamaged(damage)) => Self::Damaged(damage),
             other => Self::Worker(other),

@@ -33,7 +33,7 @@ const SAFE_CONTENTS: &str = "SafeContents";
 /// The largest file that is read, in bytes.
 pub const MAXIMUM_SIZE: usize = 1024 * 1024;
 /// How deep SafeContents may stand in each other (RFC 7292, section 4.2.6); nobody is known to do it at all.
-const MAXIMUM_DEPTH: usize = 4;
+const MAXIMUM_DEPTH: usize = 8;
 
 /// What was in a PFX, in the file's order.
 #[derive(Debug, Default)]
@@ -330,24 +330,29 @@ impl<'a> Bag<'a> {
         attribute.values.get(0)
     }
 
-    /// The friendlyName, whatever half characters there are in it. Some programs write other encodings than the BMPString's.
+    /// The friendlyName, whatever half characters there are in it. Some programs write other encodings into the BMPString, or another string type.
     fn friendly_name(&self) -> Option<String> {
-        let bytes = self.attribute(FRIENDLY_NAME)?.value();
-        let (pairs, rest) = bytes.as_chunks();
-        // In UTF-16 Latin letters have zeros between them, and three characters of other scripts are hardly ever all bytes of Latin letters.
-        let is_in_name =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'@' | 0x80..);
-        let is_of_bytes = !rest.is_empty() || (bytes.len() >= 6 && bytes.iter().all(is_in_name));
-        let name = match core::str::from_utf8(bytes) {
-            Ok(text) if is_of_bytes => text.to_owned(),
-            Err(_) if !rest.is_empty() => name::latin_1(bytes),
-            _ => String::from_utf16_lossy(&pairs.iter().copied().map(u16::from_be_bytes).collect::<Vec<u16>>()),
-        };
+        let value = self.attribute(FRIENDLY_NAME)?;
+        let name = if value.tag() == Tag::BmpString { bmp_text(value.value()) } else { name::text_of(value)? };
         Some(name).filter(|name| !name.is_empty())
     }
 
     fn local_key_id(&self) -> Option<Vec<u8>> {
         self.attribute(LOCAL_KEY_ID).map(|id| id.value().to_vec())
+    }
+}
+
+/// The text of a BMPString, or of bytes in another encoding in its place.
+fn bmp_text(bytes: &[u8]) -> String {
+    let (pairs, rest) = bytes.as_chunks();
+    // In UTF-16 Latin letters have zeros between them, and six characters of other scripts are hardly ever all bytes of Latin letters.
+    let is_in_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_' | b'@' | 0x80..);
+    let is_of_bytes = !rest.is_empty() || (bytes.len() >= 12 && bytes.iter().all(is_in_name));
+    match core::str::from_utf8(bytes) {
+        Ok(text) if is_of_bytes => text.to_owned(),
+        Err(_) if !rest.is_empty() => name::latin_1(bytes),
+        _ => String::from_utf16_lossy(&pairs.iter().copied().map(u16::from_be_bytes).collect::<Vec<u16>>()),
     }
 }
 
