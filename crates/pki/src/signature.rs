@@ -235,7 +235,7 @@ fn scheme(algorithm: &[u8]) -> Result<Scheme, Error> {
 /// True if two AlgorithmIdentifiers say the same, however their lengths are written.
 pub(crate) fn is_same_algorithm(one: &[u8], other: &[u8]) -> bool {
     let read = |der| Elements::within(SEQUENCE, der).and_then(Algorithm::read);
-    matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
+    one == other || matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The scheme that RSASSA-PSS-params name (RFC 4055, section 3.1): hash function, mask generation function with the same hash function, and
@@ -428,7 +428,9 @@ mod tests {
         let long = [&[SEQUENCE, 0x81, contents.len() as u8][..], &contents].concat();
         assert!(is_same_algorithm(&short, &long));
         assert!(!is_same_algorithm(&short, &element(SEQUENCE, &[&oid(SHA_384_WITH_RSA_ENCRYPTION), NULL])));
-        assert!(!is_same_algorithm(b"", b""));
+        let unknown = element(SEQUENCE, &[&element(6, &[&[0x69; 40]])]);
+        assert!(is_same_algorithm(&unknown, &unknown), "what cannot be read is the same if its bytes are");
+        assert!(!is_same_algorithm(&unknown, &short));
     }
 
     #[test]

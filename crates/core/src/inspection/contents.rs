@@ -180,6 +180,10 @@ impl Reader<'_> {
     }
 
     fn add_signed_data(&mut self, signed_data: &certs_only::Contents) -> bool {
+        // Signed, and not to carry certificates.
+        if signed_data.certificates.is_empty() && signed_data.crls.is_empty() {
+            return self.add(Some(Found::Foreign(ForeignKind::SMime)));
+        }
         self.push(Found::Pkcs7(signed_data.certificates.len()));
         for der in &signed_data.certificates {
             match Certificate::from_der(der) {
