@@ -113,7 +113,7 @@ pub(crate) fn leads_to_sign_in(response: &Response) -> bool {
     response.status() == 303 && header(response, "location") == "/console/sign-in"
 }
 
-async fn approver(gateway: &Gateway, database: &Database) -> Browser {
+pub(crate) async fn approver(gateway: &Gateway, database: &Database) -> Browser {
     Browser::of(gateway, database, &invite(database, Role::Approver, None, "Abe Example").await).await
 }
 

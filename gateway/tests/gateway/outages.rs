@@ -1,4 +1,4 @@
-//! A disk that is full, and has room again: the gateway says so, loses nothing, and goes on by itself.
+//! A database that cannot work for a while: the gateway says so, loses nothing, and goes on by itself.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use keyside_core::api::{ProblemKind, RequestState};
 
+use crate::console::approver;
+use crate::est::Field;
 use crate::harness::{Gateway, POLL_INTERVAL, Site, eventually, good_request, header, http_client, problem};
 
 /// How soon there must be work again after there is room.
@@ -89,4 +91,51 @@ async fn a_full_disk_is_told_and_work_goes_on_when_there_is_room() {
         "nothing is lost or there twice: {metrics}"
     );
     assert!(metrics.contains("keyside_database_free_bytes "), "{metrics}");
+}
+
+/// Makes sure that a response says that it is worth trying again, and when.
+async fn is_outage(response: reqwest::Response) {
+    assert_eq!(header(&response, "retry-after"), "5");
+    assert_eq!(problem(response).await.kind, ProblemKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_is_an_outage_everywhere() {
+    let field = Field::new(|_| Site::on_postgresql()).await;
+    let (site, gateway) = (&field.site, &field.gateway);
+    let id = gateway.submit_good(&good_request("Before")).await;
+    let code = field.code("rig-1", &[]);
+    field.request("rig-1", "rig-1", "");
+    let database = site.database().await;
+    let browser = approver(gateway, &database).await;
+    database.close().await;
+    site.database_lets_in(false);
+    is_outage(gateway.submit(&good_request("Meanwhile")).await).await;
+    is_outage(gateway.get(&keyside_core::api::request_path(&id)).await).await;
+    let page = browser.get("/console/requests").await;
+    assert_eq!((page.status().as_u16(), header(&page, "retry-after")), (503, "5"));
+    assert!(page.text().await.unwrap().contains("cannot save anything now"));
+    assert_eq!(field.enroll("rig-1", &format!("rig-1:{code}")), 503);
+    let head = fs::read_to_string(site.path("head")).unwrap().to_lowercase();
+    assert!(head.contains("retry-after: 5"), "{head}");
+    site.database_lets_in(true);
+    eventually(async || is_ready(gateway).await).await;
+    gateway.submit_good(&good_request("Meanwhile")).await;
+    assert_eq!(field.enroll("rig-1", &format!("rig-1:{code}")), 200, "the code was not used up");
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_locks_is_an_outage() {
+    let site = Site::on_sqlite();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let lock = database.transaction().await.unwrap();
+    let request = good_request("Meanwhile");
+    let (submitted, ready) = tokio::join!(gateway.submit(&request), is_ready(&gateway));
+    is_outage(submitted).await;
+    assert!(!ready);
+    drop(lock);
+    database.close().await;
+    gateway.submit_good(&request).await;
+    eventually(async || is_ready(&gateway).await).await;
 }
