@@ -85,7 +85,7 @@ pub enum DatabaseError {
     NoRoom {
         /// The database.
         path: PathBuf,
-        /// What is left.
+        /// The free space, in bytes.
         free_bytes: u64,
     },
     /// This is not how a server is backed up.
@@ -242,7 +242,7 @@ impl Database {
         let pool = |connections| {
             AnyPoolOptions::new()
                 .max_connections(connections)
-                // Where a commit fails, on a full disk say, SQLite may have ended the transaction by itself. sqlx counts it as open for ever, and
+                // Where a commit fails, on a full disk say, SQLite may have ended the transaction by itself. sqlx still counts it as open, and
                 // begins no other one on this connection.
                 .after_release(|connection, _| {
                     Box::pin(async move { Ok(connection.ping().await.is_ok() && !connection.is_in_transaction()) })
@@ -304,7 +304,7 @@ impl Database {
         }
     }
 
-    /// The room on SQLite's disk for whoever is not its administrator, in bytes. A server keeps that to itself.
+    /// The free space on SQLite's disk that a user who is not its administrator can have, in bytes. A server does not tell.
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         let room = rustix::fs::statvfs(&**self.file.as_ref()?).ok()?;
         Some(room.f_bavail.saturating_mul(room.f_frsize))

@@ -27,7 +27,7 @@ use crate::store::requests;
 
 /// How long the database and the CA engine have to answer when somebody asks whether they do.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How long what was found out about the readiness holds: strangers may ask as often as they like, and each answer would be a write.
+/// The time for which a result of the readiness probe is used: strangers may ask as often as they like, and each answer would be a write.
 const FRESH: Duration = Duration::from_secs(1);
 /// The upper ends of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 8] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -90,7 +90,7 @@ impl Operations {
         Self { database, ca, registry, answered, durations, waiting, free_bytes, found: Mutex::default() }
     }
 
-    /// Whether the gateway can work; otherwise what keeps it from that.
+    /// Finds out if the gateway can work; an error is the reason if it cannot.
     async fn ready(&self) -> Result<(), &'static str> {
         let mut found = self.found.lock().await;
         match *found {

@@ -418,7 +418,7 @@ export class Tab {
         });
         // Under load Firefox takes a click for one at the place from before, until it has shown the new one.
         if (scrolled) await this.settled(2);
-        // What comes late moves the rest away from under the click, which is made once more then.
+        // Late content may move the element away from under the click, which is then made once more.
         await element.evaluate((element) => {
             window.isClickMet = false;
             element.addEventListener('click', () => { window.isClickMet = true; }, { once: true, capture: true });

@@ -397,7 +397,7 @@ fn canonical(text: &str) -> Option<String> {
     Some(split_first(&in_lines(text))?.0)
 }
 
-/// The text with line feeds alone, and without the escapes of quoted-printable, which mails have. Base64 has no "=3D".
+/// The text with line feeds for all line ends, and without the escapes of quoted-printable, which mails have. Base64 has no "=3D".
 fn in_lines(text: &str) -> String {
     let decoded = if text.contains("=3D") { from_quoted_printable(text).to_string() } else { text.to_owned() };
     if decoded.contains('\n') { decoded } else { decoded.replace('\r', "\n") }
@@ -436,7 +436,7 @@ fn split_first(text: &str) -> Option<(String, &str)> {
         }
     }
     let mark = mark?;
-    // White space before the first line alone is no mark: some of the preamble's lines begin with it, too.
+    // White space before only the first line is no mark: some of the preamble's lines begin with it, too.
     let unmarked: Option<Vec<&str>> = lines.iter().map(|line| without_mark(line, mark)).collect();
     let as_they_are = || [FIRST_LINE].into_iter().chain(lines.iter().skip(1).map(String::as_str)).collect();
     let mut whole = unmarked.unwrap_or_else(as_they_are).join("\n");
@@ -444,7 +444,7 @@ fn split_first(text: &str) -> Option<(String, &str)> {
     Some((whole, rest))
 }
 
-/// What is before the words of a backup's first line, if `line` is one.
+/// The mark before the words of a backup's first line, if `line` is one.
 fn mark_before_first_line(line: &str) -> Option<&str> {
     line.strip_suffix(FIRST_LINE).filter(|mark| is_mark(mark))
 }

@@ -157,7 +157,7 @@ fn parts_of(text: &str) -> Vec<Part> {
     parts
 }
 
-/// What takes the escapes of one kind out of a text: each is tried where nothing can be read without.
+/// Each takes the escapes of one kind out of a text, and is tried where nothing can be read otherwise.
 const UNESCAPING: [fn(&str) -> Zeroizing<String>; 3] = [from_quoted_printable, from_percent_encoding, from_markup];
 
 /// Quoted-printable, as in mails (RFC 2045, section 6.7).
@@ -170,7 +170,7 @@ fn from_percent_encoding(text: &str) -> Zeroizing<String> {
     unescaped(text, "%", 2)
 }
 
-/// What web pages, XML, JSON and RTF write in place of line ends and of characters.
+/// The escapes of web pages, XML, JSON and RTF for line ends and characters.
 fn from_markup(text: &str) -> Zeroizing<String> {
     let text = unescaped(text, "\\u00", 2);
     let text = unescaped(&text, "&#x", 2);
@@ -347,7 +347,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
 }
 
-/// What base64 stands for, if it is long enough, and is a structure or PEM.
+/// The bytes of a base64 text, if it is long enough, and they are a structure or PEM.
 fn structure_or_pem(base64: &str) -> Option<Zeroizing<Vec<u8>>> {
     let is_known = |bytes: &Zeroizing<Vec<u8>>| {
         after_structure(bytes).is_some() || bytes.windows(6).any(|window| window == b"BEGIN ")

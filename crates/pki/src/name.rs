@@ -168,7 +168,7 @@ pub fn is_match(one: &Name, other: &Name) -> bool {
         && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| prepared(one) == prepared(other))
 }
 
-/// What [`key_of`] gives: one entry for each relative distinguished name. A subtree of names begins with the entries of its base (RFC 5280,
+/// The result of [`key_of`]: one entry for each relative distinguished name. A subtree of names begins with the entries of its base (RFC 5280,
 /// section 4.2.1.10).
 pub(crate) type NameKey = Vec<Vec<Vec<u8>>>;
 

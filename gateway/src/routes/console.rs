@@ -323,10 +323,10 @@ async fn finish(State(console): App, request: HttpRequest, next: Next) -> Respon
     let mut response = next.run(request).await;
     if let Some(Failure { is_outage }) = response.extensions().get() {
         response = if *is_outage {
-            let text = "Nothing is lost, and nothing was decided: try again in a minute, and tell whoever runs this gateway if it stays.";
+            let text = "Nothing is lost, and nothing was decided: try again in a minute, and tell the operator of this gateway if it stays.";
             console.notice(None, StatusCode::SERVICE_UNAVAILABLE, "The gateway cannot save anything now", text)
         } else {
-            let text = "Nothing is lost, and nothing was decided: try again later, and tell whoever runs this gateway if it stays.";
+            let text = "Nothing is lost, and nothing was decided: try again later, and tell the operator of this gateway if it stays.";
             console.notice(None, StatusCode::INTERNAL_SERVER_ERROR, "The gateway has failed", text)
         };
     }

@@ -12,7 +12,7 @@ use crate::console::approver;
 use crate::est::Field;
 use crate::harness::{Gateway, POLL_INTERVAL, Site, eventually, good_request, header, http_client, problem};
 
-/// How soon there must be work again after there is room.
+/// The time in which there must be work again after there is room.
 const SOON: Duration = Duration::from_secs(5);
 
 /// A disk of 8 MB for the database, which the gateway alone sees.
