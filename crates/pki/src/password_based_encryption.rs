@@ -340,7 +340,9 @@ impl KeyDerivation {
     fn describe(&self) -> Derivation {
         match self {
             Self::Pbkdf2 { hash, iterations, .. } => Derivation::Pbkdf2 { hash: *hash, iterations: *iterations },
-            Self::Scrypt { n, r, .. } => Derivation::Scrypt { memory: 128 * u64::from(*n) * u64::from(*r) },
+            Self::Scrypt { n, r, .. } => {
+                Derivation::Scrypt { memory: (128 * u64::from(*n)).saturating_mul((*r).into()) }
+            }
         }
     }
 }
