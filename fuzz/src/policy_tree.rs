@@ -7,7 +7,7 @@ use der::oid::db::rfc5280::{
     ANY_POLICY, ID_CE_CERTIFICATE_POLICIES, ID_CE_INHIBIT_ANY_POLICY, ID_CE_POLICY_CONSTRAINTS, ID_CE_POLICY_MAPPINGS,
 };
 use keyside_pki::certificate::Certificate;
-use keyside_pki::element::{Elements, OBJECT_IDENTIFIER, SEQUENCE, u32_of};
+use keyside_pki::element::{Elements, OBJECT_IDENTIFIER, SEQUENCE, count_of};
 
 /// The most nodes of a tree that is built: it can grow with the power of its depth.
 const MAXIMUM_NODES: usize = 2_000;
@@ -50,7 +50,7 @@ fn constraints(certificate: &Certificate) -> der::Result<[Option<u32>; 2]> {
         for element in Elements::within(SEQUENCE, value)? {
             let element = element?;
             if let Some(place) = element.tag.checked_sub(0x80).filter(|place| *place < 2) {
-                found[usize::from(place)] = Some(u32_of(element.contents)?);
+                found[usize::from(place)] = Some(count_of(element.contents)?);
             }
         }
     }
@@ -170,7 +170,7 @@ pub fn is_valid(path: &[&Certificate]) -> der::Result<Option<bool>> {
         explicit_policy = explicit_policy.min(require_explicit_policy.unwrap_or(u32::MAX));
         policy_mapping = policy_mapping.min(inhibit_policy_mapping.unwrap_or(u32::MAX));
         if let Some(value) = value(certificate, ID_CE_INHIBIT_ANY_POLICY) {
-            inhibit_any_policy = inhibit_any_policy.min(Elements::of(value).next_u32()?);
+            inhibit_any_policy = inhibit_any_policy.min(Elements::of(value).next_count()?);
         }
     }
     Ok(Some(true))

@@ -102,10 +102,12 @@ pub struct Options {
     pub page: Option<PathBuf>,
     /// The page that is served without such a folder. Without one either, the gateway serves no page.
     pub embedded_page: EmbeddedFiles,
-    /// The configuration file; the annotated example if absent.
+    /// The configuration file; if absent, the annotated example with manual approval.
     pub config: Option<PathBuf>,
     /// Leave approval to a person, whatever the configuration says.
     pub manual_approval: bool,
+    /// Without a configuration file: approve as the annotated example has it, and say on the page that this is a demo.
+    pub demo: bool,
 }
 
 /// Why the gateway does not start.
@@ -179,6 +181,9 @@ pub enum StartError {
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
+
+/// The badge of a gateway that is tried out.
+const DEMO_BADGE: &str = "Demo";
 
 /// Says what is fine for trying the gateway out, and nowhere else.
 fn warn_of_demonstration(config: &Config) {
@@ -339,7 +344,10 @@ impl Gateway {
     /// Gets everything ready; at the first start makes the database and the embedded CA.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let mut config = Config::load(options.config.as_deref())?;
-        if options.manual_approval {
+        if options.demo {
+            config.badge = Some(DEMO_BADGE.into());
+        }
+        if options.manual_approval || (options.config.is_none() && !options.demo) {
             config.approval = Approval::Manual {};
         }
         let page = match &options.page {

@@ -67,9 +67,12 @@ enum Command {
         /// A folder with a built page, to be served in place of the one that is in the program. It is read once, at the start.
         #[arg(long, value_name = "FOLDER")]
         page: Option<PathBuf>,
-        /// Leave approval to `keyside-gateway requests`, whatever the configuration says.
+        /// Leave approval to `keyside-gateway requests`, whatever the configuration says. So it is without a configuration and without `--demo`, too.
         #[arg(long)]
         manual_approval: bool,
+        /// Try it out with the annotated example as the configuration: each request is approved by itself, and the page says that it is a demo.
+        #[arg(long, conflicts_with = "config")]
+        demo: bool,
     },
     /// Write a copy of a SQLite database into a new file, while the server runs. PostgreSQL has pg_dump for that.
     Backup {
@@ -333,7 +336,7 @@ fn start_log() {
 async fn main() -> ExitCode {
     start_log();
     let result = match CommandLine::parse().command {
-        Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval } => {
+        Command::Serve { listen, tls_listen, operations_listen, data, page, manual_approval, demo } => {
             let Data { directory: data, database, config } = data;
             serve(Options {
                 listen,
@@ -345,6 +348,7 @@ async fn main() -> ExitCode {
                 embedded_page: EMBEDDED_PAGE,
                 config,
                 manual_approval,
+                demo,
             })
             .await
         }

@@ -42,9 +42,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     gateway.arg("--tls-listen").arg(format!("127.0.0.1:{}", options.tls_port));
     gateway.args(["--data", "data"]);
     gateway.args(options.manual_approval.then_some("--manual-approval"));
-    if let Some(config) = &config {
-        gateway.arg("--config").arg(config);
-    }
+    match &config {
+        Some(config) => gateway.arg("--config").arg(config),
+        None => gateway.arg("--demo"),
+    };
     println!("\nStarting the gateway on http://127.0.0.1:{}/ (Ctrl-C ends it).", options.port);
     Err(Error::new(format!("cannot start {}: {}", built.gateway.display(), gateway.exec())))
 }

@@ -185,12 +185,17 @@ impl Site {
 
     /// The command `keyside-gateway serve` for this site.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Command {
+        let mut command = self.serve_unconfigured(arguments);
+        command.arg("--config").arg(self.config());
+        command
+    }
+
+    /// The same without the configuration.
+    pub(crate) fn serve_unconfigured(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(self.data_arguments())
-            .arg("--config")
-            .arg(self.config())
             .args(arguments)
             .env_remove(CA_PASSPHRASE_VARIABLE)
             // Standard error goes straight to the terminal, past the test runner: only errors belong there.

@@ -12,6 +12,7 @@ use keyside_gateway::ca::embedded::EmbeddedCa;
 use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
 use keyside_gateway::clock;
 use keyside_gateway::config::{Ca, Config};
+use keyside_gateway::store::requests;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::{name, pem};
 use reqwest::Method;
@@ -22,8 +23,29 @@ use x509_cert::ext::pkix::{
 use x509_cert::name::Name;
 
 use crate::harness::{
-    Site, certification_request, email, eventually, good_request, header, key, openssl, problem, subject, submission,
+    Gateway, Site, certification_request, email, eventually, good_request, header, key, openssl, problem, subject,
+    submission,
 };
+
+#[tokio::test]
+async fn without_a_configuration_a_person_approves_and_a_demo_says_that_it_is_one() {
+    let badge = async |gateway: &Gateway| {
+        let answer = gateway.get(CONFIGURATION_PATH).await;
+        answer.json::<Configuration>().await.unwrap().badge
+    };
+    let site = Site::new();
+    let gateway = Gateway::spawn(site.serve_unconfigured(&[]));
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    assert_ne!(badge(&gateway).await.as_deref(), Some("Demo"));
+    drop(gateway);
+    assert_eq!(requests::find(site.database().await.reader(), id).await.unwrap().unwrap().approve_at, None);
+    let gateway = Gateway::spawn(site.serve_unconfigured(&["--demo"]));
+    assert_eq!(badge(&gateway).await.as_deref(), Some("Demo"));
+    gateway.issued(gateway.submit_good(&good_request("Bea Example")).await).await;
+    drop(gateway);
+    let output = site.serve(&["--demo"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be used with"), "{output:?}");
+}
 
 #[tokio::test]
 async fn pending_turns_into_issued() {
