@@ -7,6 +7,7 @@ use std::env;
 use std::fs;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -217,7 +218,7 @@ pub struct Passphrases {
 
 /// Who approves requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(try_from = "ApprovalKeys")]
 pub enum Approval {
     /// The gateway itself.
     Automatic {
@@ -226,6 +227,38 @@ pub enum Approval {
     },
     /// A person, with `keyside-gateway requests`.
     Manual {},
+}
+
+/// The keys of [`Approval`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApprovalKeys {
+    mode: ApprovalMode,
+    after_seconds: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ApprovalMode {
+    Automatic,
+    Manual,
+}
+
+impl TryFrom<ApprovalKeys> for Approval {
+    type Error = &'static str;
+
+    fn try_from(ApprovalKeys { mode, after_seconds }: ApprovalKeys) -> Result<Self, Self::Error> {
+        match (mode, after_seconds) {
+            (ApprovalMode::Automatic, Some(after_seconds)) => Ok(Self::Automatic { after_seconds }),
+            (ApprovalMode::Automatic, None) => {
+                Err("add after_seconds: how many seconds after it came a request is approved")
+            }
+            (ApprovalMode::Manual, None) => Ok(Self::Manual {}),
+            (ApprovalMode::Manual, Some(_)) => Err(
+                "take the line with after_seconds out: it belongs to the mode “automatic”, and the mode is “manual”",
+            ),
+        }
+    }
 }
 
 /// The CA engine: `engine` says which, and the other keys are its own.
@@ -542,7 +575,72 @@ impl Config {
         let mut faults = Faults::default();
         config.check(&mut faults);
         config.check_files(&mut faults);
+        config.check_for_production(&mut faults);
         faults.0
+    }
+
+    /// The keys of the configuration at `path` whose values are the example's: invented names and addresses. Each with its value.
+    pub fn remains_of_example(path: &Path) -> Vec<String> {
+        fn visit(key: &str, value: &toml::Value, found: &mut Vec<String>) {
+            let within = |part: &str| if key.is_empty() { part.to_owned() } else { format!("{key}.{part}") };
+            match value {
+                toml::Value::Table(table) => table.iter().for_each(|(part, value)| visit(&within(part), value, found)),
+                toml::Value::Array(array) => array.iter().for_each(|value| visit(key, value, found)),
+                toml::Value::String(text) if INVENTED.iter().any(|invented| text.contains(invented)) => {
+                    found.push(format!("{key} = “{text}”"));
+                }
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        if let Some(table) = read(path).ok().and_then(|text| text.parse::<toml::Table>().ok()) {
+            visit("", &toml::Value::Table(table), &mut found);
+        }
+        found
+    }
+
+    /// Refuses what works, and is not safe for others than those who try it out.
+    fn check_for_production(&self, faults: &mut Faults) {
+        if let Some(url) = &self.public_url {
+            faults.require(
+                url.starts_with("https://") || is_loopback(url),
+                "public_url",
+                "write the https address: over http anybody on the way reads and changes what is sent",
+            );
+        }
+        if let Some(Location::Postgresql(url)) = &self.database.url {
+            let options = url.split_once('?').map_or("", |(_, options)| options);
+            let is_tls = options.split('&').any(|option| {
+                option
+                    .strip_prefix("sslmode=")
+                    .is_some_and(|mode| ["require", "verify-ca", "verify-full"].contains(&mode))
+            });
+            let is_socket = options.split('&').any(|option| option.starts_with("host=") && option.contains("%2F"));
+            faults.require(
+                is_tls || is_socket || is_loopback(url),
+                "database.url",
+                "add sslmode=verify-full, or require: without it the connection may be in plain text",
+            );
+        }
+        let Ca::Embedded(ca) = &self.ca else { return };
+        for kind in self.certificate_types.iter().filter(|kind| kind.validity_days > ca.issuing_validity_days) {
+            let key = format!("certificate_types “{}”, validity_days", kind.id);
+            faults.require(
+                false,
+                &key,
+                "is more than ca.issuing_validity_days: certificates would end with the CA's own",
+            );
+        }
+        let Some(path) = &ca.passphrase_file else { return };
+        let others_read = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+        let fault = format!("{} can be read by others than its owner: run chmod 600 on it", path.display());
+        faults.require(!others_read, "ca.passphrase_file", &fault);
+        if let Ok(text) = fs::read_to_string(path).map(Zeroizing::new) {
+            let length = text.lines().next().unwrap_or_default().chars().count();
+            let fault =
+                format!("the passphrase in {} has fewer than {SHORTEST_CA_PASSPHRASE} characters", path.display());
+            faults.require(length >= SHORTEST_CA_PASSPHRASE, "ca.passphrase_file", &fault);
+        }
     }
 
     fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
@@ -619,6 +717,14 @@ impl Config {
                     "must lie between 1 and the type's validity_days",
                 );
             }
+        }
+
+        for link in &self.links {
+            faults.require(
+                is_http_url(&link.url) || link.url.strip_prefix("mailto:").is_some_and(|address| address.contains('@')),
+                &format!("links “{}”", link.text),
+                &format!("“{}” is neither a web address nor one such as “mailto:help@example.com”", link.url),
+            );
         }
 
         for document in &self.trust.documents {
@@ -804,6 +910,18 @@ impl Faults {
     }
 }
 
+/// Invented names and addresses of the example.
+const INVENTED: [&str; 3] = ["example.com", "Example Grid Operator", "Keyside Demo"];
+
+/// The fewest characters of the passphrase of the CA's keys: an attacker who has the files tries as many as he likes.
+const SHORTEST_CA_PASSPHRASE: usize = 12;
+
+/// True if the URL leads to this machine itself, where no one listens in.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let host = url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_owned()));
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
 /// Whether `text` is an absolute http or https URL that an rfc5280 URI (ASCII) can carry.
 fn is_http_url(text: &str) -> bool {
     text.is_ascii()
@@ -834,6 +952,67 @@ mod tests {
             Ok(config) => checked(&config).first().unwrap().to_string(),
             Err(error) => error.to_string(),
         }
+    }
+
+    #[test]
+    fn what_is_not_safe_for_others_is_a_fault_of_the_check() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("passphrase");
+        fs::write(&path, "short\n").unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        let passphrase = format!("passphrase_file = '{}'\n[ca]", path.display());
+        let faults = |changes: &[(&str, &str)]| -> Vec<String> {
+            let text = changes.iter().fold(EXAMPLE.to_owned(), |text, (from, to)| {
+                assert!(text.contains(from), "{from}");
+                text.replacen(from, to, 1)
+            });
+            let mut faults = Faults::default();
+            toml::from_str::<Config>(&text).unwrap().check_for_production(&mut faults);
+            faults.0.iter().map(ToString::to_string).collect()
+        };
+        let url = "# public_url = \"https://certificates.example.com\"";
+        for (from, to, expected) in [
+            (url, "public_url = \"http://a.example\"", &["over http"][..]),
+            (url, "public_url = \"http://127.0.0.1:8080\"", &[]),
+            (DATABASE_URL, "url = \"postgresql://db.example.com/keyside\"", &["sslmode"]),
+            (DATABASE_URL, "url = \"postgresql://db.example.com/keyside?sslmode=prefer\"", &["sslmode"]),
+            (DATABASE_URL, "url = \"postgresql://db.example.com/keyside?sslmode=verify-full\"", &[]),
+            (DATABASE_URL, "url = \"postgresql://keyside@localhost:5433/keyside\"", &[]),
+            ("issuing_validity_days = 3650", "issuing_validity_days = 700", &["issuing_validity_days"; 3]),
+            (
+                "# passphrase_file = \"/etc/keyside/ca-passphrase\"",
+                passphrase.trim_end_matches("\n[ca]"),
+                &["chmod 600", "12 characters"],
+            ),
+        ] {
+            let found = faults(&[(from, to)]);
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            assert!(found.iter().zip(expected).all(|(found, expected)| found.contains(expected)), "{found:?}");
+        }
+        fs::write(&path, "long enough for this\n").unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        assert!(
+            faults(&[("# passphrase_file = \"/etc/keyside/ca-passphrase\"", passphrase.trim_end_matches("\n[ca]"))])
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn invented_values_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keyside.toml");
+        fs::write(&path, EXAMPLE).unwrap();
+        let found = Config::remains_of_example(&path);
+        for key in [
+            "ca.root_subject = “CN=Keyside Demo",
+            "trust.retired.name",
+            "certificate_types.subject_template",
+            "trust.documents.url",
+        ] {
+            assert!(found.iter().any(|found| found.contains(key)), "{key}: {found:?}");
+        }
+        fs::write(&path, "a = 'b'\n[c]\nd = ['e']\n").unwrap();
+        assert!(Config::remains_of_example(&path).is_empty());
     }
 
     fn checked(config: &Config) -> Vec<ConfigError> {
@@ -893,7 +1072,7 @@ mod tests {
             assert!(fault.contains(key), "{fault}");
         }
         let fault = fault("mode = \"automatic\"", "mode = \"manual\"");
-        assert!(fault.contains("after_seconds"), "{fault}");
+        assert!(fault.contains("take the line with after_seconds out"), "{fault}");
     }
 
     #[test]
@@ -922,6 +1101,7 @@ mod tests {
             ("kind = \"practice-statement\"", "kind = \"statement\"", "practice-statement"),
             ("ended = \"November 2024\"", "ended = 2024", "2024-11-30"),
             (RETIRED_NAME, "name = \" \"", "name is empty"),
+            ("[[links]]", "[[links]]\ntext = \"Run\"\nurl = \"javascript:alert(1)\"\n\n[[links]]", "links “Run”"),
             (CHECK_URL, "public_url = \"http://a.example\"", "connection_check.public_url"),
             (CHECK_URL, "public_url = \"https://a.example/\"", "nothing after the port"),
             (CHECK_URL, "public_url = \"https://\"", "connection_check.public_url"),

@@ -384,6 +384,9 @@ impl Gateway {
         let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
         let database = open_database(&location).await?;
         warn_of_demonstration(&config);
+        for value in options.config.as_deref().map(Config::remains_of_example).unwrap_or_default() {
+            tracing::warn!(value, "still the example's: certificates and pages would have it");
+        }
         let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
             Ca::Embedded(ca) => {
                 let embedded = open_embedded_ca(&data, ca, &database, &public_url).await?;

@@ -432,6 +432,9 @@ fn reload_signal() -> io::Result<impl AsyncFnMut()> {
 /// Checks a configuration and the files that it names; every fault has a line.
 fn check(file: &Path) -> Result<(), Error> {
     let faults = Config::faults(file);
+    for remains in Config::remains_of_example(file) {
+        writeln!(io::stdout(), "still the example's: {remains}")?;
+    }
     if faults.is_empty() {
         writeln!(io::stdout(), "{} is fine", file.display())?;
         return Ok(());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request as HttpRequest, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
@@ -22,7 +22,7 @@ use super::NO_STORE;
 use crate::audit::Actor;
 use crate::authorisations::{self, AuthorisationError, NewAuthorisation};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::console::sign_in::Entrance;
 use crate::console::{self, FORM_TOKEN, PAGE_SIZE, Site, Viewer};
 use crate::database::{Database, DatabaseError};
@@ -68,7 +68,7 @@ impl Console {
         public_url: &str,
         check_url: Option<&str>,
     ) -> Self {
-        let is_protected = public_url.starts_with("https://") || is_loopback(public_url);
+        let is_protected = public_url.starts_with("https://") || config::is_loopback(public_url);
         Self {
             service,
             database,
@@ -176,12 +176,6 @@ impl Console {
     }
 }
 
-/// Whether the URL leads to this computer itself, where nobody listens in.
-fn is_loopback(url: &str) -> bool {
-    let host = url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_owned()));
-    host.is_some_and(|host| host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()))
-}
-
 /// That the gateway itself has failed, or has an outage: what it shows is left to [`finish`].
 #[derive(Clone, Copy)]
 struct Failure {
@@ -256,6 +250,7 @@ impl FromRequest<Arc<Console>> for Posted {
         let fields = Form::<HashMap<String, String>>::from_request(request, console).await;
         match fields {
             Ok(Form(fields)) if fields.get(FORM_TOKEN) == Some(&viewer.form_token) => {
+                let fields = fields.into_iter().map(|(name, value)| (name, without_nul(&value))).collect();
                 Ok(Self { viewer, token, fields })
             }
             _ => Err(console.not_from_here(Some(&viewer))),
@@ -273,7 +268,12 @@ impl Posted {
 type Fields = Query<HashMap<String, String>>;
 
 fn field(fields: &Fields, name: &str) -> String {
-    fields.get(name).map(|value| value.trim().to_owned()).unwrap_or_default()
+    fields.get(name).map(|value| without_nul(value).trim().to_owned()).unwrap_or_default()
+}
+
+/// PostgreSQL takes no text with this character.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 fn optional(text: &str) -> Option<String> {
@@ -320,7 +320,12 @@ pub(super) fn router(console: Console) -> Router {
 
 /// Gives every answer its headers, and a failure its page.
 async fn finish(State(console): App, request: HttpRequest, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    let mut response = if request.uri().path().contains("%00") {
+        let text = "There is nothing at this address: compare it, or search from the console's pages.";
+        console.notice(None, StatusCode::NOT_FOUND, "Not found", text)
+    } else {
+        next.run(request).await
+    };
     if let Some(Failure { is_outage }) = response.extensions().get() {
         response = if *is_outage {
             let text = "Nothing is lost, and nothing was decided: try again in a minute, and tell the operator of this gateway if it stays.";

@@ -268,6 +268,24 @@ async fn a_form_is_taken_from_the_session_s_own_pages_alone() {
 }
 
 #[tokio::test]
+async fn a_character_that_no_database_takes_finds_nothing() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let browser = approver(&gateway, &database).await;
+    for path in
+        ["/console/requests?text=a%00b", "/console/authorisations?text=%00", "/console/audit?text=%00&action=%00"]
+    {
+        assert_eq!(browser.get(path).await.status(), 200, "{path}");
+    }
+    assert_eq!(browser.get("/console/authorisations/a%00b").await.status(), 404);
+    let rejected = browser.post(&format!("/console/requests/{id}/reject"), &[("reason", "no\0t here")]).await;
+    assert_eq!(rejected.status(), 303);
+    assert_eq!(gateway.state(id).await, RequestState::Rejected { reason: "not here".into() });
+}
+
+#[tokio::test]
 async fn pages_have_a_strict_policy_and_show_what_is_typed_as_text() {
     let site = Site::new();
     let gateway = site.start(&["--manual-approval"]);
