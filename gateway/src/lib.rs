@@ -384,8 +384,8 @@ impl Gateway {
         let location = options.database.or_else(|| config.database.url.clone()).unwrap_or_else(|| data.database());
         let database = open_database(&location).await?;
         warn_of_demonstration(&config);
-        for value in options.config.as_deref().map(Config::remains_of_example).unwrap_or_default() {
-            tracing::warn!(value, "still the example's: certificates and pages would have it");
+        for (key, _) in options.config.as_deref().map(Config::remains_of_example).unwrap_or_default() {
+            tracing::warn!(key, "its value is still the example's: `keyside-gateway config check` shows it");
         }
         let (ca, embedded): (Arc<dyn CaEngine>, _) = match &config.ca {
             Ca::Embedded(ca) => {

@@ -432,8 +432,8 @@ fn reload_signal() -> io::Result<impl AsyncFnMut()> {
 /// Checks a configuration and the files that it names; every fault has a line.
 fn check(file: &Path) -> Result<(), Error> {
     let faults = Config::faults(file);
-    for remains in Config::remains_of_example(file) {
-        writeln!(io::stdout(), "still the example's: {remains}")?;
+    for (key, value) in Config::remains_of_example(file) {
+        writeln!(io::stdout(), "still the example's: {key} = “{value}”")?;
     }
     if faults.is_empty() {
         writeln!(io::stdout(), "{} is fine", file.display())?;
