@@ -28,7 +28,7 @@ const VERSION_3: Version = 2;
 /// A certificate, with the bytes it was read from.
 ///
 /// It reads what the programs of the field write: versions and default values written out, dates before 1970, SETs in any order, object identifiers of any
-/// size. A signature is over the bytes that came, so that reading loosely changes no verdict on it.
+/// size, except as types of attributes in names. A signature is over the bytes that came, so that reading loosely changes no verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,

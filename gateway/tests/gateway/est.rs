@@ -18,7 +18,7 @@ fn with_renewal(site: Site) -> Site {
 
 /// The status of an answer that is not “later” any more. On PostgreSQL the gateway's own look at what is due may have taken
 /// the request that is to be issued at once.
-fn decided(mut ask: impl FnMut() -> u16) -> u16 {
+pub(crate) fn decided(mut ask: impl FnMut() -> u16) -> u16 {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match ask() {
