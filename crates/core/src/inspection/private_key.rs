@@ -69,7 +69,7 @@ struct EcPrivateKey<'a> {
 }
 
 impl EcPrivateKey<'_> {
-    /// Its public key, as far as it can be told on this curve; `None` if the two do not belong together. What a file says of its key is not
+    /// Its public key, as far as it can be told on this curve; `None` if the two do not belong together. A point that stands in a file is not
     /// believed.
     fn public_key(&self, algorithm: &[u8]) -> Option<Option<PublicKey>> {
         let stated = self.point.as_ref().and_then(BitString::as_bytes);
