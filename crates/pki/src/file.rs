@@ -4,8 +4,6 @@
 //! of 76 characters; mail programs quote and indent, Word makes dashes long, programs that pass PEM through JSON leave `\n` in it, GnuTLS and Azure
 //! write PKCS#12 as base64, and Windows ends some files with zero bytes.
 
-use std::borrow::Cow;
-
 use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroizing;
 
@@ -162,7 +160,8 @@ const UNESCAPING: [fn(&str) -> Zeroizing<String>; 3] = [from_quoted_printable, f
 
 /// Quoted-printable, as in mails (RFC 2045, section 6.7).
 pub fn from_quoted_printable(text: &str) -> Zeroizing<String> {
-    unescaped(&text.replace("=\r\n", "").replace("=\n", ""), "=", 2)
+    let joined = replaced(text, &[("=\r\n", ""), ("=\n", "")]);
+    unescaped(&joined, "=", 2)
 }
 
 /// Percent-encoding, as in URLs and forms (RFC 3986, section 2.1).
@@ -175,17 +174,20 @@ fn from_markup(text: &str) -> Zeroizing<String> {
     let text = unescaped(text, "\\u00", 2);
     let text = unescaped(&text, "&#x", 2);
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let text = replaced(
+        &text,
+        &[
+            ("\\par", "\n"),
+            ("&nbsp;", " "),
+            ("&#10;", "\n"),
+            ("&#13;", ""),
+            ("&#43;", "+"),
+            ("&#61;", "="),
+            ("&#47;", "/"),
+        ],
+    );
     let mut is_in_tag = false;
-    for c in text
-        .replace("\\par", "\n")
-        .replace("&nbsp;", " ")
-        .replace("&#10;", "\n")
-        .replace("&#13;", "")
-        .replace("&#43;", "+")
-        .replace("&#61;", "=")
-        .replace("&#47;", "/")
-        .chars()
-    {
+    for c in text.chars() {
         match c {
             '<' => is_in_tag = true,
             '>' if is_in_tag => {
@@ -197,6 +199,11 @@ fn from_markup(text: &str) -> Zeroizing<String> {
         }
     }
     plain
+}
+
+/// `text` with one text in the place of another, for each pair; wiped when dropped, with what came before it.
+fn replaced(text: &str, pairs: &[(&str, &str)]) -> Zeroizing<String> {
+    pairs.iter().fold(Zeroizing::new(text.to_owned()), |text, (from, to)| Zeroizing::new(text.replace(from, to)))
 }
 
 /// `text` with ASCII characters in the place of `mark` and their numbers, which have so many hexadecimal digits and perhaps a semicolon behind them.
@@ -221,12 +228,9 @@ fn unescaped(text: &str, mark: &str, digits: usize) -> Zeroizing<String> {
 }
 
 /// The text with line ends in place of the two characters `\n` that stand for them in JSON and in program code.
-fn with_line_ends(text: &str) -> Cow<'_, str> {
-    if text.contains("-\\n") || text.contains("-\\r") {
-        Cow::Owned(text.replace("\\r", "").replace("\\n", "\n").replace("\\/", "/"))
-    } else {
-        Cow::Borrowed(text)
-    }
+fn with_line_ends(text: &str) -> Zeroizing<String> {
+    let has_escapes = text.contains("-\\n") || text.contains("-\\r");
+    replaced(text, if has_escapes { &[("\\r", ""), ("\\n", "\n"), ("\\/", "/")] } else { &[] })
 }
 
 /// A line that begins or ends a block.

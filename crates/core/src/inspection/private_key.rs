@@ -69,8 +69,8 @@ struct EcPrivateKey<'a> {
 }
 
 impl EcPrivateKey<'_> {
-    /// Its public key, as far as it can be told on this curve; `None` if the two do not belong together. A point that stands in a file is not
-    /// believed.
+    /// The public key, computed from the private one; `None` within if this curve is not computed with. `None` if the point in the file is
+    /// another one.
     fn public_key(&self, algorithm: &[u8]) -> Option<Option<PublicKey>> {
         let stated = self.point.as_ref().and_then(BitString::as_bytes);
         let point = public_key::point_of(algorithm, self.private_key, stated).ok()?;
