@@ -492,10 +492,11 @@ export class Tab {
         await this.accessible();
     }
 
-    /** Waits until the page's own files are kept for use without a network. */
+    /** Waits until the page's own files are kept for use without a network, and are what this document gets. */
     async kept() {
         await this.until(async () => {
-            await navigator.serviceWorker.ready;
+            // The worker that keeps them takes over the document a moment after it is ready.
+            if (!navigator.serviceWorker.controller) return false;
             const cache = await caches.open('keyside');
             return (await cache.keys()).length > 5;
         });

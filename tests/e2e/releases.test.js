@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { PASSPHRASE, site } from './fixture.js';
 import { required } from './gateway.js';
-import { isMarked, mark, passTime, programs } from './pages/document.js';
+import { isMarked, isReplaced, mark, passTime, programs } from './pages/document.js';
 import { fillIn, fillInForm, register } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 import { makeSecondRelease } from './releases.js';
@@ -77,6 +77,7 @@ test('a tab that has all of its release goes on with it, and says that there is 
     await tab.navigate('About');
     await tab.text('This site has been updated.');
     await tab.press('Reload');
+    await isReplaced(tab);
     await tab.heading('About');
     const after = await programs(tab);
     assert.equal(before.length, after.length);

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::certificate::Certificate;
 use super::error::Error;
 use super::name::{self, NameKey};
-use super::public_key::{PublicKey, PublicKeyKind};
+use super::public_key;
 use crate::element::oid_to_text;
 
 mod name_constraints;
@@ -45,9 +45,6 @@ const SIZE_OF_A_STEP: usize = 4 * 1024;
 
 /// The largest certificate in a path, in bytes: an extension or a name can be as large as a file, and rules compare them with each other.
 const MAXIMUM_CERTIFICATE_SIZE: usize = 64 * 1024;
-
-/// The smallest RSA key that is trusted, in bits (NIST SP 800-131A).
-const SMALLEST_RSA_SIZE: u32 = 2048;
 
 /// The extensions that may be critical on a path: their rules are kept, or they set none for a path.
 const UNDERSTOOD: [ObjectIdentifier; 17] = [
@@ -390,17 +387,11 @@ fn check_extensions(certificate: &Certificate) -> Result<(), PathError> {
 }
 
 fn check_key(certificate: &Certificate) -> Result<(), PathError> {
-    match PublicKey::of(certificate.subject_public_key_info()) {
-        Ok(PublicKey { kind: PublicKeyKind::Rsa(bits), .. }) if bits < SMALLEST_RSA_SIZE => refused(format!(
-            "the RSA key of “{}” has only {bits} bits, and less than {SMALLEST_RSA_SIZE} are not safe",
-            name::to_text(certificate.subject())
-        )),
-        // A size that cannot be told is no proof that it is large enough.
-        Ok(key) if !key.is_rsa_of_unknown_size() => Ok(()),
-        _ => Err(PathError::NotChecked(format!(
-            "the public key of “{}” cannot be read",
-            name::to_text(certificate.subject())
-        ))),
+    let text = || name::to_text(certificate.subject());
+    match public_key::weakness_of(certificate.subject_public_key_info()) {
+        Ok(None) => Ok(()),
+        Ok(Some(weakness)) => refused(format!("the public key of “{}” is not safe: {weakness}", text())),
+        Err(_) => Err(PathError::NotChecked(format!("the public key of “{}” cannot be read", text()))),
     }
 }
 
@@ -457,7 +448,13 @@ fn check_client(leaf: &Certificate) -> Result<(), PathError> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
+    use der::oid::db::rfc5912::{RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION};
+
     use super::*;
+    use crate::element::{
+        BIT_STRING, CONTEXT_0, INTEGER, NULL, OCTET_STRING, SEQUENCE, UTC_TIME, element, integer, oid,
+    };
+    use crate::testing::{self, key_pair, spki_of};
 
     /// 2027-01-15T08:00:00Z: every vector but the expired one is valid then.
     const AT: u64 = 1_800_000_000;
@@ -608,6 +605,194 @@ mod tests {
         assert!(
             rule_broken(build_now(&leaf(), &[], &[Certificate::from_der(&der).unwrap()])).contains("basicConstraints")
         );
+    }
+
+    /// A certificate that is made here, with the one key that all have.
+    struct Made<'a> {
+        subject: &'a str,
+        issuer: &'a str,
+        version: u32,
+        /// A SubjectPublicKeyInfo, DER.
+        key: Vec<u8>,
+        /// Each whole: an Extension, DER.
+        extensions: Vec<Vec<u8>>,
+    }
+
+    impl<'a> Made<'a> {
+        fn new(subject: &'a str, issuer: &'a str, extensions: Vec<Vec<u8>>) -> Self {
+            Self { subject, issuer, version: 2, key: spki_of(&key_pair()), extensions }
+        }
+
+        fn ca(subject: &'a str, issuer: &'a str) -> Self {
+            Self::new(subject, issuer, vec![basic_constraints(&[])])
+        }
+
+        fn der(&self) -> Vec<u8> {
+            self.der_with(&[&element(0xA3, &[&element(SEQUENCE, &[&self.extensions.concat()])])])
+        }
+
+        /// With these parts at the end of its TBSCertificate.
+        fn der_with(&self, end: &[&[u8]]) -> Vec<u8> {
+            let algorithm = element(SEQUENCE, &[&oid(SHA_256_WITH_RSA_ENCRYPTION), NULL]);
+            let time = |text: &[u8]| element(UTC_TIME, &[text]);
+            let tbs_certificate = element(
+                SEQUENCE,
+                &[
+                    &element(CONTEXT_0, &[&integer(self.version)]),
+                    &integer(1),
+                    &algorithm,
+                    &testing::name(self.issuer),
+                    &element(SEQUENCE, &[&time(b"260101000000Z"), &time(b"360101000000Z")]),
+                    &testing::name(self.subject),
+                    &self.key,
+                    &end.concat(),
+                ],
+            );
+            let signature = key_pair().sign(&tbs_certificate, &mut rand::rng()).unwrap();
+            element(SEQUENCE, &[&tbs_certificate, &algorithm, &element(BIT_STRING, &[&[0], &signature])])
+        }
+
+        fn certificate(&self) -> Certificate {
+            Certificate::from_der(&self.der()).unwrap()
+        }
+    }
+
+    fn extension(id: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+        element(SEQUENCE, &[&oid(id), &[1, 1, 0xFF], &element(OCTET_STRING, &[value])])
+    }
+
+    /// Those of a CA, with these contents of its pathLenConstraint.
+    fn basic_constraints(path_length: &[u8]) -> Vec<u8> {
+        let length = if path_length.is_empty() { Vec::new() } else { element(INTEGER, &[path_length]) };
+        extension(ID_CE_BASIC_CONSTRAINTS, &element(SEQUENCE, &[&[1, 1, 0xFF], &length]))
+    }
+
+    /// The path of a leaf through a CA to a root, all made here.
+    fn path_of(leaf: &Made<'_>, issuing: &Made<'_>) -> Result<Vec<Certificate>, PathError> {
+        let root = Made::ca("CN=Root", "CN=Root").certificate();
+        build_now(&leaf.certificate(), &[issuing.certificate()], &[root])
+    }
+
+    #[test]
+    fn extensions_in_two_places_are_no_certificate() {
+        let made = Made::new("CN=Leaf", "CN=CA", vec![]);
+        let block = element(0xA3, &[&element(SEQUENCE, &[&basic_constraints(&[])])]);
+        assert!(Certificate::from_der(&made.der_with(&[&block])).is_ok());
+        assert!(Certificate::from_der(&made.der_with(&[&block, &block])).is_err());
+    }
+
+    #[test]
+    fn below_the_trust_anchor_a_ca_of_an_older_version_is_none() {
+        let leaf = Made::new("CN=Leaf", "CN=CA", vec![]);
+        assert!(path_of(&leaf, &Made::ca("CN=CA", "CN=Root")).is_ok());
+        for version in [0, 1] {
+            let says_so = Made { version, ..Made::ca("CN=CA", "CN=Root") };
+            let silent = Made { version, ..Made::new("CN=CA", "CN=Root", vec![]) };
+            for ca in [says_so, silent] {
+                assert!(rule_broken(path_of(&leaf, &ca)).contains("basicConstraints"), "version {}", version + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn of_every_critical_extension_the_value_must_be_readable() {
+        let issuing = Made::ca("CN=CA", "CN=Root");
+        let mailbox = element(SEQUENCE, &[&element(0x81, &[b"ada@example.com"])]);
+        for (id, good) in [
+            (ID_CE_SUBJECT_ALT_NAME, &mailbox),
+            (ID_CE_AUTHORITY_KEY_IDENTIFIER, &element(SEQUENCE, &[&element(0x80, &[&[1; 20]])])),
+        ] {
+            let path = |value: &[u8]| path_of(&Made::new("CN=Leaf", "CN=CA", vec![extension(id, value)]), &issuing);
+            assert!(path(good).is_ok(), "{id}");
+            let why = rule_broken(path(&element(OCTET_STRING, &[good])));
+            assert!(why.contains("critical extension that cannot be read"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_path_length_may_be_any_number() {
+        let leaf = Made::new("CN=Leaf", "CN=CA", vec![]);
+        let issuing = |length: &[u8]| Made::new("CN=CA", "CN=Root", vec![basic_constraints(length)]);
+        assert!(path_of(&leaf, &issuing(&[0])).is_ok());
+        // 2^32 and 2^64, which are 0 in fewer bits.
+        for length in [&[1, 0, 0, 0, 0][..], &[1, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            let middle = Made::ca("CN=CA", "CN=Middle").certificate();
+            let limited = Made::new("CN=Middle", "CN=Root", vec![basic_constraints(length)]).certificate();
+            let root = Made::ca("CN=Root", "CN=Root").certificate();
+            assert!(build_now(&leaf.certificate(), &[middle, limited], &[root]).is_ok(), "{length:?}");
+        }
+        let negative = issuing(&[0xFF]);
+        assert!(matches!(path_of(&leaf, &negative), Err(PathError::Refused(_))));
+    }
+
+    /// A CA that may issue for this host alone, and for mailboxes at it, `count` times.
+    fn limited_ca(count: usize) -> Made<'static> {
+        let subtrees = [element(SEQUENCE, &[&element(0x82, &[b"example.com"])]), element(SEQUENCE, &[&element(0x81, &[b"example.com"])])];
+        let permitted = element(CONTEXT_0, &[&subtrees.concat().repeat(count)]);
+        let constraints = extension(ID_CE_NAME_CONSTRAINTS, &element(SEQUENCE, &[&permitted]));
+        Made::new("CN=CA", "CN=Root", vec![basic_constraints(&[]), constraints])
+    }
+
+    #[test]
+    fn mailboxes_beyond_ascii_are_not_compared() {
+        let leaf = |name: Vec<u8>| {
+            Made::new("CN=Leaf", "CN=CA", vec![extension(ID_CE_SUBJECT_ALT_NAME, &element(SEQUENCE, &[&name]))])
+        };
+        // SmtpUTF8Mailbox (RFC 9598).
+        let id = oid(ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9"));
+        let address = element(0xA0, &[&id, &element(0xA0, &[&element(0x0C, &["zoë@elsewhere.example".as_bytes()])])]);
+        assert!(obstacle(path_of(&leaf(address), &limited_ca(1))).contains("does not compare"));
+        assert!(path_of(&leaf(element(0x81, &[b"zoe@example.com"])), &limited_ca(1)).is_ok());
+        let elsewhere = leaf(element(0x81, &[b"zoe@elsewhere.example"]));
+        assert!(rule_broken(path_of(&elsewhere, &limited_ca(1))).contains("may not issue"));
+    }
+
+    #[test]
+    fn names_are_compared_up_to_a_number() {
+        let host = element(0x82, &[b"host.example.com"]);
+        let leaf = |count| {
+            let names = element(SEQUENCE, &[&host.repeat(count)]);
+            Made::new("CN=Leaf", "CN=CA", vec![extension(ID_CE_SUBJECT_ALT_NAME, &names)])
+        };
+        assert!(path_of(&leaf(1000), &limited_ca(50)).is_ok());
+        assert!(obstacle(path_of(&leaf(1000), &limited_ca(500))).contains("more names"));
+    }
+
+    #[test]
+    fn all_paths_of_one_search_have_one_limit() {
+        let circle = vectors!["cross_a_by_b", "cross_b_by_a"];
+        let many: Vec<Certificate> = circle.iter().cycle().take(MAXIMUM_STEPS).cloned().collect();
+        let (leaf, anchors) = (vector(vectors!["leaf_by_cross_a"]), vectors!["root"]);
+        let mut search = Search::new(&many);
+        let mut build = |leaf, anchors: &[Certificate]| search.build(leaf, anchors, AT, Purpose::Any);
+        for _ in 0..MAXIMUM_STEPS_OF_SEARCH.div_ceil(MAXIMUM_STEPS) {
+            assert!(obstacle(build(&leaf, &anchors)).contains("looked through"));
+        }
+        let issuing = vector(vectors!["issuing"]);
+        assert!(obstacle(build(&issuing, &anchors)).contains("looked through"), "nothing is left");
+        assert!(Search::new(&many).build(&issuing, &anchors, AT, Purpose::Any).is_ok());
+    }
+
+    #[test]
+    fn a_weak_key_at_the_end_of_a_path_is_refused_by_name() {
+        let issuing = Made::ca("CN=CA", "CN=Root");
+        let algorithm = element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]);
+        let with_key = |octets: usize, exponent: &[u8]| {
+            let modulus = [&[0, 0x80][..], &vec![1; octets - 1]].concat();
+            let key = element(SEQUENCE, &[&element(INTEGER, &[&modulus]), &element(INTEGER, &[exponent])]);
+            let key = element(SEQUENCE, &[&algorithm, &element(BIT_STRING, &[&[0], &key])]);
+            path_of(&Made { key, ..Made::new("CN=Leaf", "CN=CA", vec![]) }, &issuing)
+        };
+        assert!(with_key(256, &[1, 0, 1]).is_ok());
+        let why = rule_broken(with_key(128, &[1, 0, 1]));
+        assert_eq!(
+            why,
+            "the public key of “CN=Leaf” is not safe: it is an RSA key of 1024 bits, and less than 2048 are not safe"
+        );
+        assert!(rule_broken(with_key(256, &[1])).contains("protects nothing"));
+        let garbage = element(SEQUENCE, &[&algorithm, &element(BIT_STRING, &[&[0, 5, 0]])]);
+        let leaf = Made { key: garbage, ..Made::new("CN=Leaf", "CN=CA", vec![]) };
+        assert!(obstacle(path_of(&leaf, &issuing)).contains("cannot be read"));
     }
 
     #[test]

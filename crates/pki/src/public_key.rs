@@ -2,7 +2,7 @@
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5912::{
-    ID_EC_PUBLIC_KEY, ID_RSASSA_PSS, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
+    ID_DSA, ID_EC_PUBLIC_KEY, ID_RSASSA_PSS, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -82,15 +82,56 @@ impl PublicKey {
         Self::of(&element(SEQUENCE, &[&algorithm, &element(BIT_STRING, &[&[0], der])]))
     }
 
-    /// True for an RSA key whose size cannot be told.
-    pub(crate) fn is_rsa_of_unknown_size(&self) -> bool {
-        [RSA_ENCRYPTION, ID_RSASSA_PSS].iter().any(|id| self.kind == PublicKeyKind::Other(id.to_string()))
-    }
-
     /// Describes a key on an elliptic curve by its AlgorithmIdentifier, DER, and its point.
     pub fn of_point(algorithm: &[u8], point: &[u8]) -> der::Result<Self> {
         Self::of(&element(SEQUENCE, &[algorithm, &element(BIT_STRING, &[&[0], point])]))
     }
+}
+
+/// Why nothing that a key has signed, or that is signed for it, is worth trusting; none for a key that is not known to be weak. The sizes
+/// are those of NIST SP 800-131A, section 3: 2048 bits for RSA and DSA, and 224 for an elliptic curve.
+///
+/// # Errors
+/// The key in the SubjectPublicKeyInfo, DER, is none of the kind that it is said to be. A size that cannot be told is no proof that it is large enough.
+pub(crate) fn weakness_of(subject_public_key_info: &[u8]) -> der::Result<Option<String>> {
+    let mut info = Elements::within(SEQUENCE, subject_public_key_info)?;
+    let mut algorithm = info.next_sequence()?;
+    let key = info.next(BIT_STRING)?;
+    info.finish()?;
+    let unreadable = || der::Error::from(der::ErrorKind::Value { tag: der::Tag::BitString });
+    let key = key.strip_prefix(&[0]).ok_or_else(unreadable)?;
+    let (kind, bits, least) = match algorithm.next_oid()? {
+        RSA_ENCRYPTION | ID_RSASSA_PSS => {
+            let mut numbers = Elements::within(SEQUENCE, key)?;
+            let [modulus, exponent] = [numbers.next(INTEGER)?, numbers.next(INTEGER)?];
+            let is_even = |number: &[u8]| number.last().is_none_or(|octet| octet & 1 == 0);
+            let is_one = bits_of(exponent) == Some(1);
+            if is_even(modulus) || is_even(exponent) || is_one {
+                return Ok(Some("RSA protects nothing with its modulus and exponent".into()));
+            }
+            ("an RSA", bits_of(modulus), 2048)
+        }
+        ID_EC_PUBLIC_KEY => {
+            let curve = algorithm.next_oid()?;
+            let is_on_curve = match curve {
+                SECP_256_R_1 => p256::PublicKey::from_sec1_bytes(key).is_ok(),
+                SECP_384_R_1 => p384::PublicKey::from_sec1_bytes(key).is_ok(),
+                SECP_521_R_1 => p521::PublicKey::from_sec1_bytes(key).is_ok(),
+                _ => true,
+            };
+            // A point is two coordinates, or compressed one, after an octet that says which (SEC 1, section 2.3.3).
+            let octets = match key.split_first().filter(|_| is_on_curve) {
+                Some((4, coordinates)) => coordinates.len() / 2,
+                Some((2 | 3, coordinate)) => coordinate.len(),
+                _ => return Err(unreadable()),
+            };
+            ("an EC", u32::try_from(octets * 8).ok(), 224)
+        }
+        ID_DSA => ("a DSA", bits_of(algorithm.next_sequence()?.next(INTEGER)?), 2048),
+        _ => return Ok(None),
+    };
+    let bits = bits.ok_or_else(unreadable)?;
+    Ok((bits < least).then(|| format!("it is {kind} key of {bits} bits, and less than {least} are not safe")))
 }
 
 /// The public point of a private key on a curve, by its AlgorithmIdentifier, DER. `None` for a curve that is not computed with here.
@@ -153,10 +194,14 @@ fn curve_name(curve: ObjectIdentifier) -> String {
 
 /// The size in bits of the modulus in an RSAPublicKey (RFC 8017, appendix A.1.1), however large or small it is.
 pub(crate) fn rsa_size(key: &[u8]) -> Option<u32> {
-    let modulus = Elements::within(SEQUENCE, key).ok()?.next(INTEGER).ok()?;
-    let zeros = modulus.iter().take_while(|octet| **octet == 0).count();
-    let modulus = modulus.get(zeros..)?;
-    u32::try_from(modulus.len()).ok()?.checked_mul(8)?.checked_sub(modulus.first()?.leading_zeros())
+    bits_of(Elements::within(SEQUENCE, key).ok()?.next(INTEGER).ok()?)
+}
+
+/// How many bits a number that is not negative has, in big-endian octets; none for zero.
+fn bits_of(number: &[u8]) -> Option<u32> {
+    let zeros = number.iter().take_while(|octet| **octet == 0).count();
+    let number = number.get(zeros..)?;
+    u32::try_from(number.len()).ok()?.checked_mul(8)?.checked_sub(number.first()?.leading_zeros())
 }
 
 #[cfg(test)]
@@ -188,7 +233,7 @@ mod tests {
         }
         let usual = PublicKey::of(&spki_of(&key_pair())).unwrap();
         assert_eq!(usual.kind, PublicKeyKind::Rsa(2048));
-        assert!(!usual.is_rsa_of_unknown_size());
+        assert_eq!(weakness_of(&spki_of(&key_pair())), Ok(None));
     }
 
     #[test]
@@ -198,7 +243,83 @@ mod tests {
             assert_eq!(kind(RSA_ENCRYPTION, &bit_string), PublicKeyKind::Other(RSA_ENCRYPTION.to_string()));
             let algorithm = element(SEQUENCE, &[&oid(RSA_ENCRYPTION), NULL]);
             let info = element(SEQUENCE, &[&algorithm, &bit_string]);
-            assert!(PublicKey::of(&info).unwrap().is_rsa_of_unknown_size());
+            assert!(weakness_of(&info).is_err());
         }
+    }
+
+    /// A SubjectPublicKeyInfo with these parts of its AlgorithmIdentifier.
+    fn info(algorithm: &[&[u8]], key: &[u8]) -> Vec<u8> {
+        element(SEQUENCE, &[&element(SEQUENCE, algorithm), &element(BIT_STRING, &[&[0], key])])
+    }
+
+    #[test]
+    fn an_rsa_key_is_weak_by_its_size_and_by_numbers_that_protect_nothing() {
+        let rsa = |modulus: &[u8], exponent: &[u8]| {
+            let key = element(SEQUENCE, &[&element(INTEGER, &[modulus]), &element(INTEGER, &[exponent])]);
+            weakness_of(&info(&[&oid(RSA_ENCRYPTION), NULL], &key)).unwrap()
+        };
+        let modulus = |octets: usize, last: u8| [&[0, 0x80][..], &vec![1; octets - 2], &[last]].concat();
+        assert_eq!(rsa(&modulus(256, 1), &[1, 0, 1]), None);
+        assert_eq!(rsa(&modulus(256, 1), &[3]), None);
+        let small = rsa(&modulus(255, 1), &[1, 0, 1]);
+        assert_eq!(small.as_deref(), Some("it is an RSA key of 2040 bits, and less than 2048 are not safe"));
+        for (last, exponent) in [(1, &[1][..]), (1, &[0, 1]), (1, &[4]), (1, &[0]), (1, &[]), (2, &[1, 0, 1])] {
+            assert!(rsa(&modulus(256, last), exponent).is_some_and(|why| why.starts_with("RSA protects nothing")));
+        }
+    }
+
+    #[test]
+    fn a_key_on_a_curve_is_weak_by_its_size_and_must_be_a_point() {
+        let on = |curve: &str, key: &[u8]| {
+            weakness_of(&info(&[&oid(ID_EC_PUBLIC_KEY), &oid(ObjectIdentifier::new_unwrap(curve))], key))
+        };
+        let p_192 = "1.2.840.10045.3.1.1";
+        let weak = Ok(Some("it is an EC key of 192 bits, and less than 224 are not safe".to_owned()));
+        assert_eq!(on(p_192, &[&[4], &[1; 48][..]].concat()), weak);
+        assert_eq!(on(p_192, &[&[2], &[1; 24][..]].concat()), weak);
+        let p_224 = "1.3.132.0.33";
+        assert_eq!(on(p_224, &[&[4], &[1; 56][..]].concat()), Ok(None));
+        let point = p256::SecretKey::from_slice(&[7; 32]).unwrap().public_key().to_sec1_bytes().into_vec();
+        let p_256 = SECP_256_R_1.to_string();
+        assert_eq!(on(&p_256, &point), Ok(None));
+        let mut other = point;
+        other[64] ^= 1;
+        assert!(on(&p_256, &other).is_err(), "no point on the curve");
+        for unreadable in [&[][..], &[0], &[5; 49]] {
+            assert!(on(p_192, unreadable).is_err());
+        }
+    }
+
+    #[test]
+    fn the_point_beside_a_private_key_is_computed_and_not_believed() {
+        let points = [7, 8].map(|number| p256::SecretKey::from_slice(&[number; 32]).unwrap().public_key().to_sec1_bytes());
+        let [point, other] = points.each_ref().map(|point| &**point);
+        let algorithm = element(SEQUENCE, &[&oid(ID_EC_PUBLIC_KEY), &oid(SECP_256_R_1)]);
+        let of = |private_key: &[u8], stated| point_of(&algorithm, private_key, stated);
+        assert_eq!(of(&[7; 32], Some(point)), Ok(Some(point.to_vec())));
+        assert_eq!(of(&[7; 32], None), Ok(Some(point.to_vec())));
+        assert_eq!(of(&[&[0], &[7; 32][..]].concat(), None), Ok(Some(point.to_vec())), "with a zero more");
+        assert!(of(&[7; 32], Some(other)).is_err());
+        assert!(of(&[7; 32], Some(&[4, 1, 2])).is_err());
+        assert!(of(&[0; 32], None).is_err());
+        assert!(of(&[0xFF; 32], None).is_err(), "beyond the curve's order");
+        let elsewhere = element(SEQUENCE, &[&oid(ID_EC_PUBLIC_KEY), &oid(ObjectIdentifier::new_unwrap("1.3.132.0.10"))]);
+        assert_eq!(point_of(&elsewhere, &[7; 32], Some(other)), Ok(None));
+    }
+
+    #[test]
+    fn a_dsa_key_is_weak_by_the_size_of_its_prime() {
+        let dsa = |parameters: &[&[u8]]| {
+            let parameters: Vec<&[u8]> = [&oid(ID_DSA)[..]].into_iter().chain(parameters.iter().copied()).collect();
+            weakness_of(&info(&parameters, &element(INTEGER, &[&[5]])))
+        };
+        let with = |octets: usize| {
+            let prime = [&[0, 0x80][..], &vec![1; octets - 1]].concat();
+            element(SEQUENCE, &[&element(INTEGER, &[&prime]), &element(INTEGER, &[&[7]]), &element(INTEGER, &[&[2]])])
+        };
+        assert_eq!(dsa(&[&with(256)]), Ok(None));
+        let weak = Ok(Some("it is a DSA key of 1024 bits, and less than 2048 are not safe".to_owned()));
+        assert_eq!(dsa(&[&with(128)]), weak);
+        assert!(dsa(&[]).is_err(), "the parameters are those of its CA (RFC 3279, section 2.3.2)");
     }
 }

@@ -20,6 +20,11 @@ export function isMarked(tab) {
     return tab.evaluate(() => window.marked === true);
 }
 
+/** Waits until that document is gone, and another one is there. */
+export async function isReplaced(tab) {
+    await tab.until(() => !window.marked);
+}
+
 /** Whether code ran that `tampered` has put into a script. */
 export function ranTampered(tab) {
     return tab.evaluate(() => window.tampered === true);
