@@ -20,10 +20,10 @@ keyside_fuzz::der_target!(|der: &[u8]| {
     let Ok(request) = CertificationRequest::from_der(der) else { return };
     assert_eq!(request.der(), der);
     assert_eq!(subject_public_key_info(der), Ok(request.subject_public_key_info()));
-    let _ = name::to_text(request.subject());
+    let _ = request.subject().to_string();
     let common_name = TEMPLATE.common_name_of(request.subject());
     if let Some(common_name) = &common_name {
-        assert_eq!(TEMPLATE.differences(common_name, request.subject()), Ok(Vec::new()));
+        assert_eq!(TEMPLATE.differences(common_name, request.subject()), Vec::new());
     }
     if let Ok(names) = request.subject_alt_names() {
         let _ = device_names::of(&common_name_of(request.subject()).unwrap_or_default(), &names);

@@ -22,9 +22,8 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{Purpose, build};
 use keyside_pki::element::{Elements, SEQUENCE};
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::name;
+use keyside_pki::name::Name;
 use openssl::x509::X509;
-use x509_cert::name::Name;
 
 /// The certificates get keys and signatures that fit.
 const SIGN: u8 = 1;
@@ -137,7 +136,7 @@ fn has_odd_constraint(certificate: &Certificate) -> bool {
             return true;
         }
         let name = Name::from_der(contents).ok().filter(|_| *tag == DIRECTORY_NAME);
-        name.is_some_and(|name| name.iter().any(|attribute| name::text_of(&attribute.value).is_none()))
+        name.is_some_and(|name| name.attributes().any(|attribute| attribute.text().is_none()))
     };
     constrained_names(certificate).is_ok_and(|names| names.iter().any(is_odd))
 }

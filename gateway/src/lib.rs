@@ -26,7 +26,6 @@ use std::time::Duration;
 
 use axum::Router;
 use keyside_pki::certificate::Certificate;
-use keyside_pki::name;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -317,7 +316,7 @@ async fn claim_database(
         let (kept, renewed) = (kept.map_err(CaError::from)?, renewed.map_err(CaError::from)?);
         if !renewed.has_name_and_key_of(&kept) {
             let fingerprint = kept.summary().sha256_fingerprint;
-            return Err(StartError::AnotherCa { place, name: name::to_text(kept.subject()), fingerprint, way_out });
+            return Err(StartError::AnotherCa { place, name: kept.subject().to_string(), fingerprint, way_out });
         }
         engines::replace(&mut transaction, engine, current).await.map_err(DatabaseError::from)?;
     }

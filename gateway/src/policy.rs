@@ -103,7 +103,7 @@ fn check_public_key(request: &CertificationRequest, key_sizes: &[KeySize]) -> Re
 fn check_subject(request: &CertificationRequest, template: &SubjectTemplate) -> Result<String, Refusal> {
     let refuse = |detail: String| Refusal::new(ProblemKind::SubjectNotAllowed, detail);
     let common_name = template.common_name_of(request.subject()).ok_or_else(|| {
-        let expected = template.subject("Common Name").map(|name| name.to_string()).unwrap_or_default();
+        let expected = template.subject("Common Name");
         refuse(format!("The subject must be “{expected}” with the Common Name of the user or the device."))
     })?;
     distinguished_name::check_common_name(&common_name)

@@ -7,7 +7,6 @@ use keyside_pki::certification_path::{self, PathError, Purpose};
 use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
-use keyside_pki::name;
 
 use crate::clock;
 use crate::policy::CheckedRequest;
@@ -75,12 +74,12 @@ pub fn check_same(
     policy: RenewalPolicy,
 ) -> Result<(), Refusal> {
     // To the letter, in any string type: a renewal that approves itself must not change a name.
-    if name::to_text(request.subject()) != name::to_text(current.subject()) {
+    if request.subject().to_string() != current.subject().to_string() {
         return Err(Refusal::new(
             ProblemKind::SubjectNotAllowed,
             format!(
                 "The subject must be the current certificate's: “{}”. For another one, register.",
-                name::to_text(current.subject())
+                current.subject().to_string()
             ),
         ));
     }

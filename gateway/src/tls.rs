@@ -235,7 +235,7 @@ impl AnyCertificate {
     fn of(ca: &dyn CaEngine, algorithms: WebPkiSupportedAlgorithms) -> Result<Self, CaError> {
         let hint = |authority| -> Result<_, CaError> {
             let certificate = Certificate::from_der(ca.certificate(authority))?;
-            Ok(DistinguishedName::from(der::Encode::to_der(certificate.subject())?))
+            Ok(DistinguishedName::from(certificate.subject().to_der()))
         };
         Ok(Self { hints: vec![hint(Authority::Issuing)?, hint(Authority::Root)?], algorithms })
     }

@@ -68,7 +68,7 @@ impl Bundle {
             "CN={common_name},OU=Participants & External Users,O=Example,C=US".parse().unwrap();
         let job = Generate {
             key_size: KeySize::Rsa2048,
-            subject: template.subject(common_name).unwrap().to_der().unwrap().into(),
+            subject: template.subject(common_name).to_der().into(),
             email_address: EMAIL_ADDRESS.into(),
             passphrase: Passphrase::new(passphrase.into()),
         };

@@ -31,7 +31,7 @@ fn check(job: &Check) -> Result<Result<Checked, PathError>, Failure> {
                 return Err(Failure::KeyMismatch);
             }
             if !name::is_match(leaf.subject(), request.subject()) {
-                let subject = name::to_text(leaf.subject());
+                let subject = leaf.subject().to_string();
                 return Err(Failure::SubjectMismatch(format!(
                     "It was issued for {subject}, which is not the name in the request"
                 )));

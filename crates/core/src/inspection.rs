@@ -6,7 +6,6 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_path::{PathError, Purpose, Search};
 use keyside_pki::certification_request::Oddity;
-use keyside_pki::name;
 use keyside_pki::password_based_encryption::Encryption;
 use keyside_pki::pfx::Protection;
 use keyside_pki::public_key::PublicKey;
@@ -472,9 +471,9 @@ fn certificate_findings(
     // A certificate that is not valid now led somewhere while it was.
     let at = surroundings.at.clamp(not_before, not_after.max(not_before));
     let mut build = |anchors: &[Certificate]| search.build(certificate, anchors, at, Purpose::Any);
-    let end = |path: Vec<Certificate>| path.last().map(|last| name::to_text(last.subject())).unwrap_or_default();
+    let end = |path: Vec<Certificate>| path.last().map(|last| last.subject().to_string()).unwrap_or_default();
     if surroundings.trust_anchors.contains(certificate) {
-        findings.push(Finding::LeadsToCa { item, trust_anchor: name::to_text(certificate.subject()) });
+        findings.push(Finding::LeadsToCa { item, trust_anchor: certificate.subject().to_string() });
         return findings;
     }
     let to_ca = match build(surroundings.trust_anchors) {
@@ -502,6 +501,8 @@ fn certificate_findings(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
+    use der::oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
+    use keyside_pki::element::{CONTEXT_0, SEQUENCE, SET, element, integer, oid};
     use keyside_pki::pem;
     use keyside_pki::public_key::PublicKeyKind;
     use keyside_pki::testing::{NOW, YEAR};
@@ -716,6 +717,24 @@ mod tests {
             let inspection = inspected(bytes, None);
             let [Found::Pkcs7(2), leaf, root] = &inspection.found[..] else { panic!("{inspection:?}") };
             assert!(!certificate(leaf).is_ca && certificate(root).is_ca);
+        }
+    }
+
+    #[test]
+    fn a_pkcs_7_within_a_pkcs_7_is_not_unpacked() {
+        let layers = |count| {
+            let innermost = vector!("chain.der.p7b").to_vec();
+            (0..count).fold(innermost, |inner, _| {
+                let set = element(SET, &[]);
+                let data = element(SEQUENCE, &[&oid(ID_DATA)]);
+                let signed_data = element(SEQUENCE, &[&integer(1), &set, &data, &element(CONTEXT_0, &[&inner]), &set]);
+                element(SEQUENCE, &[&oid(ID_SIGNED_DATA), &element(CONTEXT_0, &[&signed_data])])
+            })
+        };
+        for count in [1, 2, 10_000] {
+            let inspection = inspected(&layers(count), None);
+            let [Found::Pkcs7(1), Found::Unreadable(label)] = &inspection.found[..] else { panic!("{inspection:?}") };
+            assert_eq!(label, "CERTIFICATE");
         }
     }
 

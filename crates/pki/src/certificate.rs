@@ -7,11 +7,11 @@ use der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_cert::name::Name;
 
 use super::error::Error;
 use super::key_pair::hex;
-use super::{name, public_key, signature, time};
+use super::name::{self, Name};
+use super::{public_key, signature, time};
 use crate::element::{BIT_STRING, CONTEXT_0, Elements, INTEGER, SEQUENCE, unexpected};
 use crate::extensions::Extensions;
 use crate::general_name::GeneralName;
@@ -28,7 +28,7 @@ const VERSION_3: Version = 2;
 /// A certificate, with the bytes it was read from.
 ///
 /// It reads what the programs of the field write: versions and default values written out, dates before 1970, SETs in any order, object identifiers of any
-/// size, except as types of attributes in names. A signature is over the bytes that came, so that reading loosely changes no verdict on it.
+/// size. A signature is over the bytes that came, so that reading loosely changes no verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
@@ -74,8 +74,8 @@ impl Certificate {
         };
         Ok(Self {
             der: der.to_vec(),
-            subject: name::read(tbs.subject)?,
-            issuer: name::read(tbs.issuer)?,
+            subject: Name::from_der(tbs.subject)?,
+            issuer: Name::from_der(tbs.issuer)?,
             not_before,
             not_after,
             subject_public_key_info: range_of(tbs.subject_public_key_info),
@@ -226,8 +226,8 @@ impl Certificate {
     /// What people compare when they ask "which certificate is this?".
     pub fn summary(&self) -> CertificateSummary {
         CertificateSummary {
-            subject: name::to_text(self.subject()),
-            issuer: name::to_text(self.issuer()),
+            subject: self.subject().to_string(),
+            issuer: self.issuer().to_string(),
             serial_number: signed_hex(self.signed_serial_number()),
             not_before: self.not_before,
             not_after: self.validity().1,
@@ -353,7 +353,8 @@ mod tests {
         assert_eq!(parts.serial_number, other.serial_number().to_der().unwrap());
         let certificate = read(&der);
         assert_eq!(certificate.subject_public_key_info(), parts.subject_public_key_info);
-        assert_eq!((certificate.subject(), certificate.issuer()), (other.subject(), other.issuer()));
+        assert_eq!(certificate.subject().to_der(), other.subject().to_der().unwrap());
+        assert_eq!(certificate.issuer().to_der(), other.issuer().to_der().unwrap());
         assert_eq!(certificate.validity(), (NOW, NOW + YEAR));
         let read: Vec<_> = certificate.extensions().iter().collect();
         let expected = other.extensions().unwrap();

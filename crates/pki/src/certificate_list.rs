@@ -1,9 +1,8 @@
 //! CRLs (RFC 5280, section 5) of either version, described.
 
-use x509_cert::name::Name;
-
 use super::error::Error;
-use super::{name, time};
+use super::name::Name;
+use super::time;
 use crate::element::{BIT_STRING, Elements, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, unexpected};
 
 const STRUCTURE: &str = "CertificateList";
@@ -36,7 +35,7 @@ impl CertificateList {
         // Version 1 has no version.
         list.next_if(INTEGER)?;
         list.next(SEQUENCE)?;
-        let issuer = name::read(list.next_whole()?)?;
+        let issuer = Name::from_der(list.next_whole()?)?;
         let this_update = time::read(&list.next_element()?)?;
         let next_update = match list.next_if(UTC_TIME)? {
             Some(next) => Some(next),

@@ -265,7 +265,7 @@ impl<'a> Search<'a> {
         if self.verdicts.len() >= MAXIMUM_VERIFICATIONS {
             return Verdict::Unknown("there are more signatures than are verified for one file".into());
         }
-        let subject = || name::to_text(certificate.subject());
+        let subject = || certificate.subject().to_string();
         let verdict = match certificate.verify_signed_by(issuer) {
             Ok(()) => Verdict::Valid,
             Err(Error::WeakAlgorithm(hash)) => {
@@ -328,7 +328,7 @@ impl Way<'_> {
     /// nameConstraints (RFC 5280, sections 4.2.1.10 and 6.1.3).
     fn check_names(&self, comparisons: &mut usize) -> Result<(), PathError> {
         for (place, issuer) in self.certificates.iter().enumerate().skip(1) {
-            let text = || name::to_text(issuer.subject());
+            let text = || issuer.subject().to_string();
             let constraints = match issuer.extensions().name_constraints() {
                 Ok(None) => continue,
                 Ok(Some(constraints)) => constraints,
@@ -368,7 +368,7 @@ fn refused<T>(why: impl Into<String>) -> Result<T, PathError> {
 
 /// Every critical extension is understood and can be read, and none is there twice.
 fn check_extensions(certificate: &Certificate) -> Result<(), PathError> {
-    let text = || name::to_text(certificate.subject());
+    let text = || certificate.subject().to_string();
     if certificate.extensions().has_duplicates() {
         return refused(format!("“{}” has an extension twice", text()));
     }
@@ -387,7 +387,7 @@ fn check_extensions(certificate: &Certificate) -> Result<(), PathError> {
 }
 
 fn check_key(certificate: &Certificate) -> Result<(), PathError> {
-    let text = || name::to_text(certificate.subject());
+    let text = || certificate.subject().to_string();
     match public_key::weakness_of(certificate.subject_public_key_info()) {
         Ok(None) => Ok(()),
         Ok(Some(weakness)) => refused(format!("the public key of “{}” is not safe: {weakness}", text())),
@@ -403,7 +403,7 @@ fn check_issuer(
     at: u64,
     purpose: Purpose,
 ) -> Result<(), PathError> {
-    let text = || name::to_text(issuer.subject());
+    let text = || issuer.subject().to_string();
     let (not_before, not_after) = issuer.validity();
     if at < not_before {
         return refused(format!("the certificate of its CA “{}” is not valid yet", text()));
@@ -727,7 +727,10 @@ mod tests {
 
     /// A CA that may issue for this host alone, and for mailboxes at it, `count` times.
     fn limited_ca(count: usize) -> Made<'static> {
-        let subtrees = [element(SEQUENCE, &[&element(0x82, &[b"example.com"])]), element(SEQUENCE, &[&element(0x81, &[b"example.com"])])];
+        let subtrees = [
+            element(SEQUENCE, &[&element(0x82, &[b"example.com"])]),
+            element(SEQUENCE, &[&element(0x81, &[b"example.com"])]),
+        ];
         let permitted = element(CONTEXT_0, &[&subtrees.concat().repeat(count)]);
         let constraints = extension(ID_CE_NAME_CONSTRAINTS, &element(SEQUENCE, &[&permitted]));
         Made::new("CN=CA", "CN=Root", vec![basic_constraints(&[]), constraints])

@@ -11,13 +11,13 @@ use rand::CryptoRng;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::RsaPublicKeyRef;
 use serde::{Deserialize, Serialize};
-use x509_cert::name::Name;
 
 use super::error::Error;
 use super::extensions::Extensions;
 use super::general_name::GeneralName;
 use super::key_pair::KeyPair;
-use super::{name, signature};
+use super::name::Name;
+use super::signature;
 use crate::element::{
     BIT_STRING, CONTEXT_0, Element, Elements, INTEGER, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, element,
     integer, oid, set_of,
@@ -126,7 +126,7 @@ impl CertificationRequest {
         if information.next_u32()? != VERSION {
             oddities.push(Oddity::Version);
         }
-        let subject = name::read(information.next_whole()?)?;
+        let subject = Name::from_der(information.next_whole()?)?;
         let key = information.next_whole()?;
         let start = key.as_ptr() as usize - der.as_ptr() as usize;
         let mut request = Self {
@@ -259,15 +259,13 @@ mod tests {
 
     use core::str::FromStr;
 
-    use der::Encode;
-
     use super::*;
     use crate::testing::{key_pair, name};
 
     #[test]
     fn what_is_asked_for_is_read_back() {
         let subject = Name::from_str("CN=Ada Example,O=Example,C=US").unwrap();
-        let der = build(&key_pair(), &subject.to_der().unwrap(), "ada@example.com", &mut rand::rng()).unwrap();
+        let der = build(&key_pair(), &subject.to_der(), "ada@example.com", &mut rand::rng()).unwrap();
         let request = CertificationRequest::from_der(&der).unwrap();
         assert_eq!(request.verify(), Ok(()));
         assert_eq!(request.subject(), &subject);

@@ -19,7 +19,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use super::certificate::{Certificate, TbsCertificate};
 use super::error::Error;
 use super::key_pair::KeyPair;
-use super::{certification_request, certs_only, name, signature};
+use super::name::{self, Name};
+use super::{certification_request, certs_only, signature};
 use crate::element::{CONTEXT_0, Elements, OCTET_STRING, SEQUENCE, SET, element, integer, oid, set_of};
 
 const STRUCTURE: &str = "full PKI request";
@@ -106,7 +107,9 @@ fn signed_attributes(digest: &[u8]) -> Vec<u8> {
 fn is_named_by(certificate: &Certificate, wanted: &IssuerAndSerialNumber) -> bool {
     let serial_number = wanted.serial_number.as_bytes();
     let serial_number = serial_number.strip_prefix(&[0]).unwrap_or(serial_number);
-    name::is_match(certificate.issuer(), &wanted.issuer) && certificate.serial_number() == serial_number
+    let issuer = wanted.issuer.to_der().and_then(|der| Name::from_der(&der));
+    issuer.is_ok_and(|issuer| name::is_match(certificate.issuer(), &issuer))
+        && certificate.serial_number() == serial_number
 }
 
 /// A full PKI request that was read: one CertificationRequest, signed by the holder of one certificate.

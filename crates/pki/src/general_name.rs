@@ -2,10 +2,8 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use x509_cert::name::Name;
-
 use crate::element::{Element, Elements, OBJECT_IDENTIFIER, SEQUENCE, oid_to_text, unexpected};
-use crate::name;
+use crate::name::{self, Name};
 
 /// A GeneralName. Its texts are IA5Strings, which some software fills with other characters: they are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +37,7 @@ impl GeneralName {
             0x81 => Self::Rfc822(contents.to_vec()),
             0x82 => Self::Dns(contents.to_vec()),
             0xA3 => Self::X400,
-            0xA4 => Self::Directory(Box::new(name::read(contents)?)),
+            0xA4 => Self::Directory(Box::new(Name::from_der(contents)?)),
             0xA5 => Self::EdiParty,
             0x86 => Self::Uri(contents.to_vec()),
             0x87 => Self::Ip(contents.to_vec()),
@@ -56,7 +54,7 @@ impl GeneralName {
                 Ok(text) => format!("{text} (with characters that such a name cannot have)"),
                 Err(_) => format!("{} (with characters that such a name cannot have)", name::latin_1(text)),
             },
-            Self::Directory(name) => name::to_text(name),
+            Self::Directory(name) => name.to_string(),
             Self::Ip(octets) => ip_address(octets),
             Self::RegisteredId(id) => oid_to_text(id),
             Self::Other(id) => format!("another kind of name ({})", oid_to_text(id)),

@@ -1,23 +1,28 @@
 //! Names (RFC 5280, section 4.1.2.4) as texts, whatever string type holds them, and whether two of them match.
 
-use der::asn1::{Any, PrintableStringRef};
+use core::fmt;
+
+use der::asn1::PrintableStringRef;
 use der::oid::ObjectIdentifier;
 use der::oid::db::{rfc3280, rfc4519};
-use der::{Decode, Encode, ErrorKind, Tag, Tagged};
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::{Name, RelativeDistinguishedName};
 
 use crate::element::{
-    self, Element, Elements, IA5_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element,
-    oid_to_text, set_of,
+    BMP_STRING, Element, Elements, IA5_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING,
+    element, oid_to_text, set_of, unexpected,
 };
 use crate::key_pair::hex;
 
-/// The tag of a UniversalString (X.680, section 8.6).
+/// The tag of a NumericString (X.680, section 8.6).
+const NUMERIC_STRING: u8 = 0x12;
+/// The tag of a TeletexString.
+const TELETEX_STRING: u8 = 0x14;
+/// The tag of a VisibleString.
+const VISIBLE_STRING: u8 = 0x1A;
+/// The tag of a UniversalString.
 const UNIVERSAL_STRING: u8 = 0x1C;
 
 /// The attributes that are known by name (RFC 4514, section 3, and RFC 5280, section 4.1.2.4), with the string type that their values
-/// have (RFC 5280, appendix A.1). The table that `x509-cert` reads names with has every object identifier there is, and would make up a
+/// have (RFC 5280, appendix A.1). The table of `x509-cert` has every object identifier there is, and would make up a
 /// tenth of the page.
 pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
     ("CN", rfc4519::CN, UTF8_STRING),
@@ -39,74 +44,100 @@ pub const ATTRIBUTES: [(&str, ObjectIdentifier, u8); 17] = [
     ("emailAddress", rfc3280::EMAIL_ADDRESS, IA5_STRING),
 ];
 
-/// Reads a Name. Lengths that take more octets than they need are shortened, and the texts of UniversalString become those of UTF8String: the
-/// crate `der` knows neither. A signature is verified over the bytes that came, and not over these.
-///
-/// # Errors
-/// It is not a Name.
-pub fn read(name: &[u8]) -> der::Result<Name> {
-    let attribute = |attribute: Element<'_>| {
+/// An attribute of a name, an AttributeTypeAndValue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The contents of its type, an OBJECT IDENTIFIER of any size.
+    id: Vec<u8>,
+    tag: u8,
+    contents: Vec<u8>,
+}
+
+impl Attribute {
+    /// Reads one from the elements of its SEQUENCE.
+    fn read(attribute: &Element<'_>) -> der::Result<Self> {
         let mut attribute = Elements::within(SEQUENCE, attribute.whole)?;
-        let oid = attribute.next(OBJECT_IDENTIFIER)?;
+        let id = attribute.next(OBJECT_IDENTIFIER)?;
         let Element { tag, contents, .. } = attribute.next_element()?;
         attribute.finish()?;
-        let value = match tag {
-            UNIVERSAL_STRING => element(UTF8_STRING, &[utf_32(contents)?.as_bytes()]),
-            tag => element(tag, &[contents]),
+        // The last octet of an object identifier has its first bit clear (X.690, section 8.19).
+        if id.last().is_none_or(|octet| octet & 0x80 != 0) {
+            return Err(unexpected(OBJECT_IDENTIFIER));
+        }
+        let is_text = tag != UNIVERSAL_STRING || utf_32(contents).is_some();
+        if is_text { Ok(Self { id: id.to_vec(), tag, contents: contents.to_vec() }) } else { Err(unexpected(tag)) }
+    }
+
+    /// One of this type, whose value has this tag and these contents.
+    pub fn new(id: ObjectIdentifier, tag: u8, contents: &[u8]) -> Self {
+        Self { id: id.as_bytes().to_vec(), tag, contents: contents.to_vec() }
+    }
+
+    fn to_der(&self) -> Vec<u8> {
+        element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[&self.id]), &self.value()])
+    }
+
+    /// Its value, DER.
+    fn value(&self) -> Vec<u8> {
+        element(self.tag, &[&self.contents])
+    }
+
+    /// The tag of its value.
+    pub fn tag(&self) -> u8 {
+        self.tag
+    }
+
+    /// True if it is of this type.
+    pub fn is(&self, id: ObjectIdentifier) -> bool {
+        self.id == id.as_bytes()
+    }
+
+    /// Its type in numbers and dots.
+    pub fn id(&self) -> String {
+        oid_to_text(&self.id)
+    }
+
+    /// True if both are of the same type.
+    pub fn is_of_type_of(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
+    /// The text that its value holds: see [`text_of`].
+    pub fn text(&self) -> Option<String> {
+        text_of(self.tag, &self.contents)
+    }
+
+    /// True if both are of the same type and have the same text, or the same value where it is none.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let is_same_value = match (self.text(), other.text()) {
+            (Some(one), Some(other)) => one == other,
+            _ => (self.tag, &self.contents) == (other.tag, &other.contents),
         };
-        Ok(element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[oid]), &value]))
-    };
-    let rdn = |rdn: Element<'_>| {
-        let attributes = Elements::of(rdn.contents).map(|part| attribute(part?)).collect::<der::Result<Vec<_>>>()?;
-        Ok(element(rdn.tag, &[&attributes.concat()]))
-    };
-    let rdns = Elements::within(SEQUENCE, name)?.map(|part| rdn(part?)).collect::<der::Result<Vec<_>>>()?;
-    Name::from_der(&element(SEQUENCE, &[&rdns.concat()]))
-}
-
-/// The text of a UniversalString: four octets for each character.
-fn utf_32(octets: &[u8]) -> der::Result<String> {
-    let (characters, rest) = octets.as_chunks();
-    let text = characters.iter().map(|character| char::from_u32(u32::from_be_bytes(*character))).collect::<Option<_>>();
-    text.filter(|_| rest.is_empty()).ok_or_else(|| ErrorKind::Value { tag: Tag::Utf8String }.into())
-}
-
-/// The text that an attribute's value holds; none where it holds no text.
-///
-/// Some programs put characters into a PrintableString or an IA5String that do not belong there. They are read as UTF-8, or else as Latin-1,
-/// which is also how TeletexString is read: so does OpenSSL, and so do those who write it.
-pub fn text_of(value: &Any) -> Option<String> {
-    let bytes = value.value();
-    match value.tag() {
-        Tag::Utf8String => core::str::from_utf8(bytes).ok().map(str::to_owned),
-        Tag::PrintableString | Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
-            Some(core::str::from_utf8(bytes).map_or_else(|_| latin_1(bytes), str::to_owned))
-        }
-        Tag::TeletexString => Some(latin_1(bytes)),
-        Tag::BmpString => {
-            let (units, rest) = bytes.as_chunks();
-            let units: Vec<u16> = units.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
-            rest.is_empty().then(|| String::from_utf16(&units).ok()).flatten()
-        }
-        _ => None,
+        self.is_of_type_of(other) && is_same_value
     }
 }
 
-pub(crate) fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
+impl fmt::Display for Attribute {
+    /// As RFC 4514 writes it, such as `O=Example`, but for one thing: an attribute without a name in [`ATTRIBUTES`] is shown with its
+    /// text, too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = ATTRIBUTES.iter().find(|(_, known, _)| self.is(*known));
+        match known {
+            Some((name, ..)) => f.write_str(name)?,
+            None => f.write_str(&self.id())?,
+        }
+        f.write_str("=")?;
+        let Some(text) = self.text() else {
+            f.write_str("#")?;
+            return f.write_str(&hex(&self.value()));
+        };
+        f.write_str(&escaped(&text))
+    }
 }
 
-/// An attribute as RFC 4514 writes it, such as `O=Example`, but for one thing: an attribute without a name in [`ATTRIBUTES`] is shown with its
-/// text, too.
-pub fn attribute_to_text(AttributeTypeAndValue { oid, value }: &AttributeTypeAndValue) -> String {
-    let known = ATTRIBUTES.iter().find(|(_, known, _)| known == oid);
-    let mut shown = known.map_or_else(|| oid_to_text(oid.as_bytes()), |(name, ..)| (*name).to_owned());
-    shown.push('=');
-    let Some(text) = text_of(value) else {
-        shown.push('#');
-        shown.push_str(&hex(&value.to_der().unwrap_or_default()));
-        return shown;
-    };
+/// A text as RFC 4514, section 2.4, writes it in a name.
+fn escaped(text: &str) -> String {
+    let mut shown = String::new();
     let last = text.chars().count().saturating_sub(1);
     for (place, c) in text.chars().enumerate() {
         match c {
@@ -125,47 +156,121 @@ pub fn attribute_to_text(AttributeTypeAndValue { oid, value }: &AttributeTypeAnd
     shown
 }
 
-/// A name as RFC 4514 writes it: the most significant part last.
-pub fn to_text(name: &Name) -> String {
-    let mut parts: Vec<String> =
-        name.iter_rdn().map(|rdn| rdn.iter().map(attribute_to_text).collect::<Vec<_>>().join("+")).collect();
-    parts.reverse();
-    parts.join(",")
+/// A RelativeDistinguishedName: the attributes of one part of a name. Their order does not matter.
+pub type RelativeDistinguishedName = Vec<Attribute>;
+
+/// A Name: the most significant part first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Name(Vec<RelativeDistinguishedName>);
+
+impl Name {
+    /// One of these parts, the most significant first.
+    pub fn new(rdns: Vec<RelativeDistinguishedName>) -> Self {
+        Self(rdns)
+    }
+
+    /// Reads DER. Lengths may take more octets than they need, and sets be in any order: a signature is verified over the bytes that came, and not
+    /// over these.
+    ///
+    /// # Errors
+    /// It is not a Name.
+    pub fn from_der(der: &[u8]) -> der::Result<Self> {
+        let rdn = |rdn: der::Result<Element<'_>>| {
+            let attributes = Elements::within(SET, rdn?.whole)?;
+            attributes.map(|attribute| Attribute::read(&attribute?)).collect()
+        };
+        Elements::within(SEQUENCE, der)?.map(rdn).collect::<der::Result<_>>().map(Self)
+    }
+
+    /// Encodes it.
+    pub fn to_der(&self) -> Vec<u8> {
+        let rdns: Vec<_> = self.0.iter().map(|rdn| set_of(rdn.iter().map(Attribute::to_der).collect())).collect();
+        element(SEQUENCE, &[&rdns.concat()])
+    }
+
+    /// Its parts, the most significant first.
+    pub fn rdns(&self) -> &[RelativeDistinguishedName] {
+        &self.0
+    }
+
+    /// The attributes of all its parts.
+    pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.0.iter().flatten()
+    }
+}
+
+impl fmt::Display for Name {
+    /// As RFC 4514 writes it: the most significant part last.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, rdn) in self.0.iter().rev().enumerate() {
+            if place > 0 {
+                f.write_str(",")?;
+            }
+            for (place, attribute) in rdn.iter().enumerate() {
+                if place > 0 {
+                    f.write_str("+")?;
+                }
+                attribute.fmt(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of a UniversalString: four octets for each character.
+fn utf_32(octets: &[u8]) -> Option<String> {
+    let (characters, rest) = octets.as_chunks();
+    let text = characters.iter().map(|character| char::from_u32(u32::from_be_bytes(*character))).collect::<Option<_>>();
+    text.filter(|_| rest.is_empty())
+}
+
+/// The text that a value with this tag and these contents holds; none where it holds no text.
+///
+/// Some programs put characters into a PrintableString or an IA5String that do not belong there. They are read as UTF-8, or else as Latin-1,
+/// which is also how TeletexString is read: so does OpenSSL, and so do those who write it.
+pub fn text_of(tag: u8, contents: &[u8]) -> Option<String> {
+    match tag {
+        UTF8_STRING => core::str::from_utf8(contents).ok().map(str::to_owned),
+        PRINTABLE_STRING | IA5_STRING | VISIBLE_STRING | NUMERIC_STRING => {
+            Some(core::str::from_utf8(contents).map_or_else(|_| latin_1(contents), str::to_owned))
+        }
+        TELETEX_STRING => Some(latin_1(contents)),
+        BMP_STRING => {
+            let (units, rest) = contents.as_chunks();
+            let units: Vec<u16> = units.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
+            rest.is_empty().then(|| String::from_utf16(&units).ok()).flatten()
+        }
+        UNIVERSAL_STRING => utf_32(contents),
+        _ => None,
+    }
+}
+
+pub(crate) fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// The same name in the string types that a CA writes (RFC 5280, section 4.1.2.4): texts in UTF8String, or in PrintableString where they are and
 /// may be, and those of a few attributes in the types of [`ATTRIBUTES`].
-///
-/// # Errors
-/// The name cannot be encoded.
-pub fn to_standard_types(name: &Name) -> der::Result<Name> {
-    let attribute = |AttributeTypeAndValue { oid, value }: &AttributeTypeAndValue| {
-        let value = match text_of(value) {
-            Some(text) => {
-                let is_printable = PrintableStringRef::new(&text).is_ok();
-                let wanted = ATTRIBUTES.iter().find(|(_, known, _)| known == oid).map_or(UTF8_STRING, |(.., tag)| *tag);
-                let tag = match wanted {
-                    PRINTABLE_STRING if is_printable => PRINTABLE_STRING,
-                    IA5_STRING if text.is_ascii() => IA5_STRING,
-                    _ if is_printable && value.tag() == Tag::PrintableString => PRINTABLE_STRING,
-                    _ => UTF8_STRING,
-                };
-                element(tag, &[text.as_bytes()])
-            }
-            None => value.to_der()?,
+pub fn to_standard_types(name: &Name) -> Name {
+    let attribute = |attribute: &Attribute| {
+        let Some(text) = attribute.text() else { return attribute.clone() };
+        let is_printable = PrintableStringRef::new(&text).is_ok();
+        let known = ATTRIBUTES.iter().find(|(_, known, _)| attribute.is(*known));
+        let tag = match known.map_or(UTF8_STRING, |(.., tag)| *tag) {
+            PRINTABLE_STRING if is_printable => PRINTABLE_STRING,
+            IA5_STRING if text.is_ascii() => IA5_STRING,
+            _ if is_printable && attribute.tag == PRINTABLE_STRING => PRINTABLE_STRING,
+            _ => UTF8_STRING,
         };
-        Ok(element(SEQUENCE, &[&element::oid(*oid), &value]))
+        Attribute { id: attribute.id.clone(), tag, contents: text.into_bytes() }
     };
-    let rdn = |rdn: &RelativeDistinguishedName| Ok(set_of(rdn.iter().map(attribute).collect::<der::Result<_>>()?));
-    let rdns = name.iter_rdn().map(rdn).collect::<der::Result<Vec<_>>>()?;
-    Name::from_der(&element(SEQUENCE, &[&rdns.concat()]))
+    Name(name.0.iter().map(|rdn| rdn.iter().map(attribute).collect()).collect())
 }
 
 /// True if two names match (RFC 5280, section 7.1): the same attributes in the same order, with texts that differ at most in their string
 /// type, in case, and in spaces.
 pub fn is_match(one: &Name, other: &Name) -> bool {
-    one.iter_rdn().count() == other.iter_rdn().count()
-        && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| prepared(one) == prepared(other))
+    one.0.len() == other.0.len() && one.0.iter().zip(&other.0).all(|(one, other)| prepared(one) == prepared(other))
 }
 
 /// The result of [`key_of`]: one entry for each relative distinguished name. A subtree of names begins with the entries of its base (RFC 5280,
@@ -174,19 +279,19 @@ pub(crate) type NameKey = Vec<Vec<Vec<u8>>>;
 
 /// A key that two names share exactly if they match.
 pub(crate) fn key_of(name: &Name) -> NameKey {
-    name.iter_rdn().map(prepared).collect()
+    name.0.iter().map(|rdn| prepared(rdn)).collect()
 }
 
 /// The attributes of a relative distinguished name, whose order does not matter, ready to be compared: type, and text or else value.
-fn prepared(rdn: &RelativeDistinguishedName) -> Vec<Vec<u8>> {
+fn prepared(rdn: &[Attribute]) -> Vec<Vec<u8>> {
     let mut attributes: Vec<_> = rdn
         .iter()
-        .map(|AttributeTypeAndValue { oid, value }| {
-            let value = text_of(value).map_or_else(
-                || value.to_der().unwrap_or_default(),
-                |text| element(UTF8_STRING, &[prepared_text(&text).as_bytes()]),
-            );
-            element(SEQUENCE, &[&element::oid(*oid), &value])
+        .map(|attribute| {
+            let value = match attribute.text() {
+                Some(text) => element(UTF8_STRING, &[prepared_text(&text).as_bytes()]),
+                None => attribute.value(),
+            };
+            element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[&attribute.id]), &value])
         })
         .collect();
     attributes.sort_unstable();
@@ -224,69 +329,67 @@ mod tests {
     use core::str::FromStr;
 
     use super::*;
-    use crate::element::{SET, oid};
+    use crate::element::{INTEGER, oid};
 
     /// A name with this one attribute, an organization, in this string type.
-    fn organization(tag: Tag, value: &[u8]) -> Name {
-        let attribute = element(SEQUENCE, &[&oid(rfc4519::O), &Any::new(tag, value).unwrap().to_der().unwrap()]);
+    fn organization(tag: u8, value: &[u8]) -> Name {
+        let attribute = element(SEQUENCE, &[&oid(rfc4519::O), &element(tag, &[value])]);
         Name::from_der(&element(SEQUENCE, &[&element(SET, &[&attribute])])).unwrap()
     }
 
     #[test]
     fn a_text_is_the_same_in_every_string_type() {
-        let utf_8 = organization(Tag::Utf8String, "Müller & Söhne".as_bytes());
+        let utf_8 = organization(UTF8_STRING, "Müller & Söhne".as_bytes());
         let utf_16: Vec<u8> = "Müller & Söhne".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let latin_1 = b"M\xFCller & S\xF6hne";
         for (tag, value) in [
-            (Tag::BmpString, utf_16.as_slice()),
-            (Tag::TeletexString, latin_1),
-            (Tag::PrintableString, latin_1),
-            (Tag::PrintableString, "Müller & Söhne".as_bytes()),
-            (Tag::Ia5String, latin_1),
+            (BMP_STRING, utf_16.as_slice()),
+            (TELETEX_STRING, latin_1),
+            (PRINTABLE_STRING, latin_1),
+            (PRINTABLE_STRING, "Müller & Söhne".as_bytes()),
+            (IA5_STRING, latin_1),
         ] {
             let other = organization(tag, value);
             assert!(is_match(&utf_8, &other), "{tag:?}");
-            assert_eq!(to_text(&other), "O=Müller & Söhne", "{tag:?}");
+            assert_eq!(other.to_string(), "O=Müller & Söhne", "{tag:?}");
         }
     }
 
     #[test]
-    fn what_the_crate_der_does_not_know_is_read() {
+    fn what_few_programs_write_is_read() {
         let utf_32: Vec<u8> = "Müller".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
         let with = |value: Vec<u8>| {
             let attribute = element(SEQUENCE, &[&oid(rfc4519::O), &value]);
             element(SEQUENCE, &[&element(SET, &[&attribute])])
         };
-        let universal = read(&with(element(UNIVERSAL_STRING, &[&utf_32]))).unwrap();
-        assert_eq!(to_text(&universal), "O=Müller");
-        assert!(is_match(&universal, &organization(Tag::Utf8String, "müller".as_bytes())));
-        let long = read(&with([&[UTF8_STRING, 0x81, 6], &b"Muller"[..]].concat())).unwrap();
-        assert_eq!(to_text(&long), "O=Muller");
+        let universal = Name::from_der(&with(element(UNIVERSAL_STRING, &[&utf_32]))).unwrap();
+        assert_eq!(universal.to_string(), "O=Müller");
+        assert!(is_match(&universal, &organization(UTF8_STRING, "müller".as_bytes())));
+        let long = Name::from_der(&with([&[UTF8_STRING, 0x81, 6], &b"Muller"[..]].concat())).unwrap();
+        assert_eq!(long.to_string(), "O=Muller");
         for bad in [&[0, 0, 0][..], &[0, 0x11, 0, 0], &[0, 0, 0xD8, 0]] {
-            assert!(read(&with(element(UNIVERSAL_STRING, &[bad]))).is_err());
+            assert!(Name::from_der(&with(element(UNIVERSAL_STRING, &[bad]))).is_err());
         }
         for bad in [&b""[..], &[0x30, 1], &[0x30, 2, 0x31, 1], &[0x31, 0]] {
-            assert!(read(bad).is_err(), "{bad:?}");
+            assert!(Name::from_der(bad).is_err(), "{bad:?}");
         }
         let attribute = [oid(rfc4519::O), element(UTF8_STRING, &[b"Muller"])].concat();
         for (rdn, attribute_tag) in [(SET, 0x81), (0x81, SEQUENCE)] {
             let odd = element(SEQUENCE, &[&element(rdn, &[&element(attribute_tag, &[&attribute])])]);
-            assert!(read(&odd).is_err(), "{rdn} {attribute_tag}");
+            assert!(Name::from_der(&odd).is_err(), "{rdn} {attribute_tag}");
         }
     }
 
     #[test]
     fn a_ca_writes_texts_in_the_string_types_of_today() {
-        let types = |name: &Name| -> Vec<Tag> {
-            to_standard_types(name).unwrap().iter().map(|attribute| attribute.value.tag()).collect()
-        };
-        assert_eq!(types(&organization(Tag::TeletexString, b"M\xFCller")), [Tag::Utf8String]);
-        assert_eq!(types(&organization(Tag::PrintableString, b"Example")), [Tag::PrintableString], "as it is");
-        assert_eq!(types(&organization(Tag::PrintableString, b"Example & Sons")), [Tag::Utf8String]);
-        assert_eq!(types(&organization(Tag::Integer, &[5])), [Tag::Integer], "no text");
+        let types = |name: &Name| -> Vec<u8> { to_standard_types(name).attributes().map(Attribute::tag).collect() };
+        assert_eq!(types(&organization(TELETEX_STRING, b"M\xFCller")), [UTF8_STRING]);
+        assert_eq!(types(&organization(PRINTABLE_STRING, b"Example")), [PRINTABLE_STRING], "as it is");
+        assert_eq!(types(&organization(PRINTABLE_STRING, b"Example & Sons")), [UTF8_STRING]);
+        assert_eq!(types(&organization(INTEGER, &[5])), [INTEGER], "no text");
         let name = Name::from_str("CN=Ada+SERIALNUMBER=1,DC=example,C=US").unwrap();
-        assert!(is_match(&name, &to_standard_types(&name).unwrap()));
-        let tags = [Tag::PrintableString, Tag::Ia5String];
+        assert!(is_match(&name, &to_standard_types(&name)));
+        let tags = [PRINTABLE_STRING, IA5_STRING];
         assert_eq!(types(&name).get(..2), Some(&tags[..]), "C and DC");
     }
 
@@ -325,8 +428,29 @@ mod tests {
         // 2.5.4.4294967306, which is 2.5.4.10 in 32 bits.
         let id = [0x55, 0x04, 0x90, 0x80, 0x80, 0x80, 0x0A];
         let attribute = element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[&id]), &element(UTF8_STRING, &[b"Bank"])]);
-        if let Ok(name) = read(&element(SEQUENCE, &[&element(SET, &[&attribute])])) {
-            assert_eq!(to_text(&name), "2.5.4.4294967306=Bank");
+        let name = Name::from_der(&element(SEQUENCE, &[&element(SET, &[&attribute])])).unwrap();
+        assert_eq!(name.to_string(), "2.5.4.4294967306=Bank");
+        assert!(!name.attributes().any(|attribute| attribute.is(rfc4519::O)));
+    }
+
+    #[test]
+    fn an_attribute_may_be_of_any_type() {
+        let name = |id: &[u8], text: &str| {
+            let attribute =
+                element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[id]), &element(UTF8_STRING, &[text.as_bytes()])]);
+            Name::from_der(&element(SEQUENCE, &[&element(SET, &[&attribute])]))
+        };
+        // 2.25 and a UUID (X.667, section 7).
+        let uuid = [&[0x69, 0x83][..], &[0xFF; 17], &[0x7F]].concat();
+        let made = name(&uuid, "Ada").unwrap();
+        assert_eq!(made.to_string(), "2.25.340282366920938463463374607431768211455=Ada");
+        assert!(is_match(&made, &name(&uuid, "ADA").unwrap()));
+        assert_eq!(Name::from_der(&made.to_der()).as_ref(), Ok(&made));
+        let long = name(&[&[0x2A][..], &[0x81; 100], &[1]].concat(), "Ada").unwrap();
+        assert!(!is_match(&made, &long));
+        assert!(long.to_string().ends_with("=Ada"));
+        for bad in [&[][..], &[0x81], &[0x2A, 0x81]] {
+            assert!(name(bad, "Ada").is_err(), "{bad:?}");
         }
     }
 
@@ -340,17 +464,17 @@ mod tests {
 
     #[test]
     fn what_turns_a_text_around_is_shown_as_what_it_is() {
-        let name = organization(Tag::Utf8String, "moc.elpmaxe\u{202E}\u{7}".as_bytes());
-        assert_eq!(to_text(&name), "O=moc.elpmaxe\\e2\\80\\ae\\07");
+        let name = organization(UTF8_STRING, "moc.elpmaxe\u{202E}\u{7}".as_bytes());
+        assert_eq!(name.to_string(), "O=moc.elpmaxe\\e2\\80\\ae\\07");
     }
 
     #[test]
     fn what_is_no_text_is_compared_and_shown_as_it_is() {
-        let number = organization(Tag::Integer, &[5]);
-        assert!(is_match(&number, &organization(Tag::Integer, &[5])));
-        assert!(!is_match(&number, &organization(Tag::Integer, &[6])));
-        assert_eq!(to_text(&number), "O=#020105");
-        assert_eq!(text_of(&Any::new(Tag::BmpString, [0xD8, 0]).unwrap()), None, "half a character");
-        assert_eq!(text_of(&Any::new(Tag::BmpString, [0]).unwrap()), None);
+        let number = organization(INTEGER, &[5]);
+        assert!(is_match(&number, &organization(INTEGER, &[5])));
+        assert!(!is_match(&number, &organization(INTEGER, &[6])));
+        assert_eq!(number.to_string(), "O=#020105");
+        assert_eq!(text_of(BMP_STRING, &[0xD8, 0]), None, "half a character");
+        assert_eq!(text_of(BMP_STRING, &[0]), None);
     }
 }

@@ -292,7 +292,8 @@ mod tests {
 
     #[test]
     fn the_point_beside_a_private_key_is_computed_and_not_believed() {
-        let points = [7, 8].map(|number| p256::SecretKey::from_slice(&[number; 32]).unwrap().public_key().to_sec1_bytes());
+        let points =
+            [7, 8].map(|number| p256::SecretKey::from_slice(&[number; 32]).unwrap().public_key().to_sec1_bytes());
         let [point, other] = points.each_ref().map(|point| &**point);
         let algorithm = element(SEQUENCE, &[&oid(ID_EC_PUBLIC_KEY), &oid(SECP_256_R_1)]);
         let of = |private_key: &[u8], stated| point_of(&algorithm, private_key, stated);
@@ -303,15 +304,16 @@ mod tests {
         assert!(of(&[7; 32], Some(&[4, 1, 2])).is_err());
         assert!(of(&[0; 32], None).is_err());
         assert!(of(&[0xFF; 32], None).is_err(), "beyond the curve's order");
-        let elsewhere = element(SEQUENCE, &[&oid(ID_EC_PUBLIC_KEY), &oid(ObjectIdentifier::new_unwrap("1.3.132.0.10"))]);
+        let elsewhere =
+            element(SEQUENCE, &[&oid(ID_EC_PUBLIC_KEY), &oid(ObjectIdentifier::new_unwrap("1.3.132.0.10"))]);
         assert_eq!(point_of(&elsewhere, &[7; 32], Some(other)), Ok(None));
     }
 
     #[test]
     fn a_dsa_key_is_weak_by_the_size_of_its_prime() {
         let dsa = |parameters: &[&[u8]]| {
-            let parameters: Vec<&[u8]> = [&oid(ID_DSA)[..]].into_iter().chain(parameters.iter().copied()).collect();
-            weakness_of(&info(&parameters, &element(INTEGER, &[&[5]])))
+            let parts = [&oid(ID_DSA), &parameters.concat()[..]];
+            weakness_of(&info(&parts, &element(INTEGER, &[&[5]])))
         };
         let with = |octets: usize| {
             let prime = [&[0, 0x80][..], &vec![1; octets - 1]].concat();

@@ -1,6 +1,7 @@
 //! What the tests of several structures share: a key pair and a certification authority.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+use core::str::FromStr;
 use core::time::Duration;
 use std::sync::OnceLock;
 
@@ -21,6 +22,7 @@ use x509_cert::time::{Time, Validity};
 use zeroize::Zeroizing;
 
 use crate::key_pair::KeyPair;
+use crate::name;
 
 /// When the tests take place: 2027-01-15T08:00:00Z.
 pub const NOW: u64 = 1_800_000_000;
@@ -80,9 +82,19 @@ impl CertificationAuthority {
     }
 
     /// A user's certificate, DER. `spki` is a SubjectPublicKeyInfo, DER.
-    pub fn certify(&self, subject: Name, spki: impl AsRef<[u8]>, not_before: u64, not_after: u64) -> Vec<u8> {
-        let profile = Profile { subject, issuer: issuing_name(), is_ca: false };
+    pub fn certify(&self, subject: name::Name, spki: impl AsRef<[u8]>, not_before: u64, not_after: u64) -> Vec<u8> {
+        let profile =
+            Profile { subject: Name::from_der(&subject.to_der()).unwrap(), issuer: issuing_name(), is_ca: false };
         sign(profile, &self.issuing_key, spki.as_ref(), not_before, not_after)
+    }
+}
+
+/// The Name that RFC 4514 writes like this.
+impl FromStr for name::Name {
+    type Err = der::Error;
+
+    fn from_str(text: &str) -> der::Result<Self> {
+        Self::from_der(&text.parse::<Name>()?.to_der()?)
     }
 }
 

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
-use der::Decode;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc4519::{C, CN, L, O, OU, ST};
 use der::oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_EMAIL_PROTECTION, ID_KP_SERVER_AUTH};
+use der::{Decode, Encode};
 use hmac::{Hmac, KeyInit, Mac};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
@@ -236,7 +236,7 @@ impl CfsslCa {
             return refuse("it is for another key");
         }
         // CFSSL writes PrintableStrings where the request has UTF8Strings.
-        if name::to_text(certificate.subject()) != name::to_text(request.subject()) {
+        if certificate.subject().to_string() != request.subject().to_string() {
             return refuse("it has another subject");
         }
         let asked = match &order.holder {
@@ -294,7 +294,8 @@ impl CfsslCa {
         let crl: CertificateList =
             Decode::from_der(&der).map_err(|error| fault(format!("it is not a CRL: {error}")))?;
         // CFSSL encodes names in its own way.
-        if !name::is_match(&crl.tbs_cert_list.issuer, self.issuing.subject()) || !self.issuing.has_signed_crl(&der)? {
+        let issuer = name::Name::from_der(&crl.tbs_cert_list.issuer.to_der()?)?;
+        if !name::is_match(&issuer, self.issuing.subject()) || !self.issuing.has_signed_crl(&der)? {
             return Err(fault("this CRL is not of CFSSL's CA".into()));
         }
         let listed: BTreeSet<&[u8]> = crl

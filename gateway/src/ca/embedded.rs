@@ -131,7 +131,7 @@ impl EmbeddedCa {
             fault: format!("it is not signed by the root beside it ({error})"),
         })?;
         for (signer, configured) in [(&root, &config.root_subject), (&issuing, &config.issuing_subject)] {
-            if signer.certificate.subject() != configured {
+            if signer.name()? != *configured {
                 tracing::warn!(
                     is = %signer.certificate.subject(),
                     %configured,
@@ -197,7 +197,7 @@ impl EmbeddedCa {
         if order.not_before >= issuer_end {
             return Err(CaError::Expired);
         }
-        let subject = name::to_standard_types(request.subject())?;
+        let subject = Name::from_der(&name::to_standard_types(request.subject()).to_der())?;
         let public_key = SubjectPublicKeyInfoOwned::from_der(request.subject_public_key_info())?;
         let (purposes, names) = match &order.holder {
             Holder::Person { email_address } => (
@@ -218,7 +218,8 @@ impl EmbeddedCa {
     /// Signs a CRL, as DER.
     fn sign_crl(&self, order: &CrlOrder) -> Result<Vec<u8>, CaError> {
         let signer = self.signer(order.authority);
-        let mut extensions = Extensions::new(signer.certificate.subject());
+        let issuer = signer.name()?;
+        let mut extensions = Extensions::new(&issuer);
         extensions.add(&CrlNumber::try_from(order.number)?)?;
         extensions.add(&key_identifier_of(&signer.certificate)?)?;
         // Not with x509-cert's CrlBuilder: it takes the authorityKeyIdentifier from the issuer's certificate, which names
@@ -333,6 +334,11 @@ impl Signer {
         Ok(Self { certificate, key: key.signing_key() })
     }
 
+    /// Its name, as `x509-cert` has it.
+    fn name(&self) -> Result<Name, CaError> {
+        Ok(Name::from_der(&self.certificate.subject().to_der())?)
+    }
+
     /// Signs a certificate, as DER.
     fn sign_certificate(
         &self,
@@ -342,15 +348,7 @@ impl Signer {
         public_key: SubjectPublicKeyInfoOwned,
         extensions: Extensions<'_>,
     ) -> Result<Vec<u8>, CaError> {
-        sign_certificate(
-            &self.key,
-            self.certificate.subject(),
-            serial_number,
-            not_before,
-            not_after,
-            public_key,
-            extensions,
-        )
+        sign_certificate(&self.key, &self.name()?, serial_number, not_before, not_after, public_key, extensions)
     }
 }
 

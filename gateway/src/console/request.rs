@@ -3,7 +3,6 @@
 use keyside_core::domain::revocation::RevocationState;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::name;
 use maud::{Markup, html};
 
 use super::requests::{authorised, state};
@@ -44,7 +43,7 @@ impl Decoded {
         );
         let verdict = if request.verify().is_ok() { "made with the key above" } else { "does not fit the key above" };
         Self {
-            subject: name::to_text(request.subject()),
+            subject: request.subject().to_string(),
             alt_names: request.subject_alt_names().map_or_else(
                 |_| vec![unreadable()],
                 |names| names.iter().map(|name| name.as_ref().map_or_else(unreadable, alt_name)).collect(),

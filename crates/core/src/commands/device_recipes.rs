@@ -4,9 +4,7 @@
 
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc4519;
-use keyside_pki::name::text_of;
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::Name;
+use keyside_pki::name::{Attribute, Name};
 
 use crate::domain::key_size::KeySize;
 
@@ -71,7 +69,7 @@ fn quoted(text: &str) -> String {
 /// The name as `openssl req -subj` takes it: the most significant part first, a backslash before what would end a value.
 fn openssl_subject(subject: &Name) -> Option<String> {
     let mut text = String::new();
-    for rdn in subject.iter_rdn() {
+    for rdn in subject.rdns() {
         for (place, attribute) in rdn.iter().enumerate() {
             text.push(if place == 0 { '/' } else { '+' });
             text.push_str(&attribute_text(attribute, "", &['/', '+', '\\'])?);
@@ -83,7 +81,7 @@ fn openssl_subject(subject: &Name) -> Option<String> {
 /// The name as keytool takes it: RFC 2253, the most significant part last.
 fn keytool_name(subject: &Name) -> Option<String> {
     let mut parts = Vec::new();
-    for rdn in subject.iter_rdn() {
+    for rdn in subject.rdns() {
         let attributes: Option<Vec<String>> = rdn
             .iter()
             .map(|attribute| attribute_text(attribute, "OID.", &[',', '+', '"', '\\', '<', '>', ';', '=', '#']))
@@ -95,8 +93,8 @@ fn keytool_name(subject: &Name) -> Option<String> {
 }
 
 /// `type=value`, with a backslash before each character of the value that is `special`.
-fn attribute_text(attribute: &AttributeTypeAndValue, oid_prefix: &str, special: &[char]) -> Option<String> {
-    let value = text_of(&attribute.value)?;
+fn attribute_text(attribute: &Attribute, oid_prefix: &str, special: &[char]) -> Option<String> {
+    let value = attribute.text()?;
     let mut escaped = String::new();
     for character in value.chars() {
         if special.contains(&character) {
@@ -104,10 +102,10 @@ fn attribute_text(attribute: &AttributeTypeAndValue, oid_prefix: &str, special: 
         }
         escaped.push(character);
     }
-    let keyword = KEYWORDS.iter().find(|(oid, _)| *oid == attribute.oid);
+    let keyword = KEYWORDS.iter().find(|(id, _)| attribute.is(*id));
     Some(match keyword {
         Some((_, keyword)) => format!("{keyword}={escaped}"),
-        None => format!("{oid_prefix}{}={escaped}", attribute.oid),
+        None => format!("{oid_prefix}{}={escaped}", attribute.id()),
     })
 }
 
@@ -129,7 +127,7 @@ mod tests {
 
     fn made_for(template: &str, name: &str) -> Recipes {
         let template: SubjectTemplate = template.parse().unwrap();
-        recipes(&template.subject(name).unwrap(), name, KeySize::Rsa2048).unwrap()
+        recipes(&template.subject(name), name, KeySize::Rsa2048).unwrap()
     }
 
     #[test]

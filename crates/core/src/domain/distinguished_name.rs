@@ -2,14 +2,11 @@
 
 use core::str::FromStr;
 
-use der::Decode;
-use der::asn1::{AnyRef, PrintableStringRef};
+use der::asn1::PrintableStringRef;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc4519;
-use keyside_pki::element::{self, IA5_STRING, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, element, set_of};
-use keyside_pki::name::{ATTRIBUTES, attribute_to_text, text_of};
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::{Name, RelativeDistinguishedName};
+use keyside_pki::element::{Elements, IA5_STRING, PRINTABLE_STRING, UTF8_STRING};
+use keyside_pki::name::{ATTRIBUTES, Attribute, Name, RelativeDistinguishedName};
 
 /// ub-common-name of RFC 5280, appendix A.1, in characters.
 pub const MAXIMUM_COMMON_NAME_LENGTH: usize = 64;
@@ -99,17 +96,14 @@ fn unescaped(text: &str, separator: char) -> Result<Vec<&str>, SubjectTemplateFa
     Ok(parts)
 }
 
-/// An attribute: its type, and its value as an element.
-type Attribute = (ObjectIdentifier, Vec<u8>);
-
-/// The relative distinguished names of a name as RFC 4514 writes it, in the order in which they are encoded.
-fn read(text: &str) -> Result<Vec<Vec<Attribute>>, SubjectTemplateFault> {
+/// The name that RFC 4514 writes so.
+fn read(text: &str) -> Result<Name, SubjectTemplateFault> {
     // The most significant part is written last and comes first.
-    unescaped(text, ',')?.into_iter().rev().map(read_rdn).collect()
+    unescaped(text, ',')?.into_iter().rev().map(read_rdn).collect::<Result<_, _>>().map(Name::new)
 }
 
 /// A relative distinguished name such as `OU=a+OU=b`.
-fn read_rdn(text: &str) -> Result<Vec<Attribute>, SubjectTemplateFault> {
+fn read_rdn(text: &str) -> Result<RelativeDistinguishedName, SubjectTemplateFault> {
     let mut attributes = Vec::new();
     for attribute in unescaped(text, '+')? {
         let attribute = read_attribute(attribute)?;
@@ -134,8 +128,10 @@ fn read_attribute(text: &str) -> Result<Attribute, SubjectTemplateFault> {
     };
     if let Some(hexadecimal) = value.strip_prefix('#') {
         let der = base16ct::mixed::decode_vec(hexadecimal).map_err(|_| SubjectTemplateFault::Syntax)?;
-        AnyRef::from_der(&der).map_err(|_| SubjectTemplateFault::Syntax)?;
-        return Ok((oid, der));
+        let mut elements = Elements::of(&der);
+        let value = elements.next_element().map_err(|_| SubjectTemplateFault::Syntax)?;
+        elements.finish().map_err(|_| SubjectTemplateFault::Syntax)?;
+        return Ok(Attribute::new(oid, value.tag, value.contents));
     }
     let text = without_escapes(value)?;
     let is_possible = match tag {
@@ -143,7 +139,7 @@ fn read_attribute(text: &str) -> Result<Attribute, SubjectTemplateFault> {
         IA5_STRING => text.is_ascii(),
         _ => true,
     };
-    if is_possible { Ok((oid, element(tag, &[text.as_bytes()]))) } else { Err(SubjectTemplateFault::Value(text)) }
+    if is_possible { Ok(Attribute::new(oid, tag, text.as_bytes())) } else { Err(SubjectTemplateFault::Value(text)) }
 }
 
 /// A value without its escapes (RFC 4514, section 2.4): a backslash and the character, or the byte in hexadecimal.
@@ -172,50 +168,43 @@ fn without_escapes(value: &str) -> Result<String, SubjectTemplateFault> {
 ///
 /// Written as RFC 4514 says: the most significant part last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubjectTemplate(Vec<Vec<Attribute>>);
+pub struct SubjectTemplate(Name);
 
 impl FromStr for SubjectTemplate {
     type Err = SubjectTemplateFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rdns = read(text)?;
-        let common_names = rdns.iter().flatten().filter(|(oid, _)| *oid == rfc4519::CN).count();
-        let places = rdns.iter().filter(|rdn| is_place(rdn)).count();
-        if common_names == 1 && places == 1 { Ok(Self(rdns)) } else { Err(SubjectTemplateFault::CommonName) }
+        let name = read(text)?;
+        let common_names = name.attributes().filter(|attribute| attribute.is(rfc4519::CN)).count();
+        let places = name.rdns().iter().filter(|rdn| is_place(rdn)).count();
+        if common_names == 1 && places == 1 { Ok(Self(name)) } else { Err(SubjectTemplateFault::CommonName) }
     }
 }
 
 impl SubjectTemplate {
-    /// The subject with this Common Name, a Name (RFC 5280, section 4.1.2.4), DER.
-    pub fn to_der(&self, common_name: &str) -> Vec<u8> {
-        let rdns = self
-            .0
-            .iter()
-            .map(|rdn| if is_place(rdn) { to_rdn(&[common_name_of_text(common_name)]) } else { to_rdn(rdn) });
-        element(SEQUENCE, &[&rdns.collect::<Vec<_>>().concat()])
-    }
-
-    /// The same as a structure.
-    pub fn subject(&self, common_name: &str) -> Result<Name, der::Error> {
-        Name::from_der(&self.to_der(common_name))
+    /// The subject with this Common Name.
+    pub fn subject(&self, common_name: &str) -> Name {
+        let rdn =
+            |rdn: &RelativeDistinguishedName| if is_place(rdn) { vec![attribute(common_name)] } else { rdn.clone() };
+        Name::new(self.0.rdns().iter().map(rdn).collect())
     }
 
     /// The Common Name of `subject`, if it follows this template to the letter, in whatever string types (RFC 5280, section 7.1):
     /// programs choose as they like.
     pub fn common_name_of(&self, subject: &Name) -> Option<String> {
         let common_name = common_name_of(subject)?;
-        is_same(&self.subject(&common_name).ok()?, subject).then_some(common_name)
+        is_same(&self.subject(&common_name), subject).then_some(common_name)
     }
 
     /// What there is in `subject` that is not as this template with `common_name` has it; empty where it follows the template.
-    pub fn differences(&self, common_name: &str, subject: &Name) -> Result<Vec<SubjectDifference>, der::Error> {
-        let wanted = self.subject(common_name)?;
+    pub fn differences(&self, common_name: &str, subject: &Name) -> Vec<SubjectDifference> {
+        let wanted = self.subject(common_name);
         if is_same(&wanted, subject) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let mut missing: Vec<_> = wanted.iter().collect();
-        let mut foreign: Vec<_> = subject.iter().collect();
-        foreign.retain(|found| match missing.iter().position(|wanted| is_same_attribute(wanted, found)) {
+        let mut missing: Vec<_> = wanted.attributes().collect();
+        let mut foreign: Vec<_> = subject.attributes().collect();
+        foreign.retain(|found| match missing.iter().position(|wanted| wanted.is_same(found)) {
             Some(place) => {
                 missing.remove(place);
                 false
@@ -224,19 +213,18 @@ impl SubjectTemplate {
         });
         let mut differences = Vec::new();
         for wanted in missing {
-            let instead = foreign.iter().position(|found| found.oid == wanted.oid).map(|place| foreign.remove(place));
+            let instead =
+                foreign.iter().position(|found| found.is_of_type_of(wanted)).map(|place| foreign.remove(place));
             differences.push(match instead {
-                Some(found) => {
-                    SubjectDifference::Other { wanted: attribute_to_text(wanted), found: attribute_to_text(found) }
-                }
-                None => SubjectDifference::Missing(attribute_to_text(wanted)),
+                Some(found) => SubjectDifference::Other { wanted: wanted.to_string(), found: found.to_string() },
+                None => SubjectDifference::Missing(wanted.to_string()),
             });
         }
-        differences.extend(foreign.into_iter().map(|found| SubjectDifference::Foreign(attribute_to_text(found))));
+        differences.extend(foreign.into_iter().map(|found| SubjectDifference::Foreign(found.to_string())));
         if differences.is_empty() {
             differences.push(SubjectDifference::Order);
         }
-        Ok(differences)
+        differences
     }
 }
 
@@ -261,39 +249,26 @@ pub enum SubjectDifference {
 /// Whether two names have the same attributes with the same texts in the same order.
 fn is_same(one: &Name, other: &Name) -> bool {
     let has_all = |one: &RelativeDistinguishedName, other: &RelativeDistinguishedName| {
-        one.iter().all(|attribute| other.iter().any(|another| is_same_attribute(attribute, another)))
+        one.iter().all(|attribute| other.iter().any(|another| attribute.is_same(another)))
     };
-    one.iter_rdn().count() == other.iter_rdn().count()
-        && one.iter_rdn().zip(other.iter_rdn()).all(|(one, other)| one.len() == other.len() && has_all(one, other))
-}
-
-/// Whether two attributes are of the same type and have the same text, or the same value where it is none.
-fn is_same_attribute(one: &AttributeTypeAndValue, other: &AttributeTypeAndValue) -> bool {
-    let is_same_value = match (text_of(&one.value), text_of(&other.value)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.value == other.value,
-    };
-    one.oid == other.oid && is_same_value
+    let (one, other) = (one.rdns(), other.rdns());
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| one.len() == other.len() && has_all(one, other))
 }
 
 /// The first Common Name of `name`.
 pub fn common_name_of(name: &Name) -> Option<String> {
-    name.iter().find(|attribute| attribute.oid == rfc4519::CN).and_then(|attribute| text_of(&attribute.value))
+    name.attributes().find(|attribute| attribute.is(rfc4519::CN)).and_then(|attribute| attribute.text())
 }
 
 /// Whether `rdn` is the one that stands for the Common Name.
 fn is_place(rdn: &[Attribute]) -> bool {
-    rdn == [common_name_of_text(PLACEHOLDER)]
+    rdn == [attribute(PLACEHOLDER)]
 }
 
 /// The attribute of a Common Name, a UTF8String (RFC 5280, section 4.1.2.4).
-fn common_name_of_text(text: &str) -> Attribute {
-    (rfc4519::CN, element(UTF8_STRING, &[text.as_bytes()]))
-}
-
-/// A RelativeDistinguishedName, DER.
-fn to_rdn(attributes: &[Attribute]) -> Vec<u8> {
-    set_of(attributes.iter().map(|(oid, value)| element(SEQUENCE, &[&element::oid(*oid), value])).collect())
+fn attribute(common_name: &str) -> Attribute {
+    Attribute::new(rfc4519::CN, UTF8_STRING, common_name.as_bytes())
 }
 
 #[cfg(test)]
@@ -301,7 +276,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
     use der::Encode;
-    use der::asn1::Any;
     use x509_cert::name::RdnSequence;
 
     use super::*;
@@ -312,11 +286,11 @@ mod tests {
     fn the_common_name_is_filled_in_and_found_again() {
         let template: SubjectTemplate = TEMPLATE.parse().unwrap();
         for common_name in ["Ada Example", "Zoë, \"Example\" + #1", "O=Other"] {
-            let subject = template.subject(common_name).unwrap();
-            assert_eq!(subject.len(), 4);
+            let subject = template.subject(common_name);
+            assert_eq!(subject.rdns().len(), 4);
             assert_eq!(template.common_name_of(&subject).as_deref(), Some(common_name));
         }
-        let subject = template.subject("Ada Example").unwrap();
+        let subject = template.subject("Ada Example");
         assert!(subject.to_string().starts_with("CN=Ada Example,OU=Participants"));
     }
 
@@ -337,19 +311,14 @@ mod tests {
     #[test]
     fn every_encoding_of_a_text_is_the_same() {
         let template: SubjectTemplate = TEMPLATE.parse().unwrap();
-        let mut subject = RdnSequence::default();
-        for rdn in template.subject("Ada Example").unwrap().iter_rdn() {
-            let printable = rdn.iter().map(|attribute| {
-                let text = text_of(&attribute.value).unwrap();
-                let value = PrintableStringRef::new(&text).map_or_else(|_| attribute.value.clone(), Any::from);
-                AttributeTypeAndValue { oid: attribute.oid, value }
-            });
-            subject.push(RelativeDistinguishedName::try_from(printable.collect::<Vec<_>>()).unwrap());
-        }
-        let subject = Name::from_der(&subject.to_der().unwrap()).unwrap();
-        assert_ne!(subject, template.subject("Ada Example").unwrap());
+        let printable = [(rfc4519::C, "US"), (rfc4519::O, "Example")];
+        let text = [(rfc4519::OU, "Participants & External Users"), (rfc4519::CN, "Ada Example")];
+        let printable = printable.map(|(id, text)| vec![Attribute::new(id, PRINTABLE_STRING, text.as_bytes())]);
+        let text = text.map(|(id, text)| vec![Attribute::new(id, IA5_STRING, text.as_bytes())]);
+        let subject = Name::new(printable.into_iter().chain(text).collect());
+        assert_ne!(subject, template.subject("Ada Example"));
         assert_eq!(template.common_name_of(&subject).as_deref(), Some("Ada Example"));
-        assert_eq!(template.differences("Ada Example", &subject).unwrap(), []);
+        assert_eq!(template.differences("Ada Example", &subject), []);
     }
 
     #[test]
@@ -367,7 +336,7 @@ mod tests {
                 vec![SubjectDifference::Missing("C=US".into()), other("O=Example", "O=Other")],
             ),
         ] {
-            let found = template.differences("rig-1", &Name::from_str(subject).unwrap()).unwrap();
+            let found = template.differences("rig-1", &Name::from_str(subject).unwrap());
             assert_eq!(found, expected, "{subject}");
             assert_eq!(
                 template.common_name_of(&Name::from_str(subject).unwrap()).is_some(),
@@ -409,8 +378,7 @@ mod tests {
             "serialNumber=12 34,emailAddress=ada@example.com,1.2.3.4=some,O=#0c0141",
             "generationQualifier=I",
         ] {
-            let rdns: Vec<_> = read(template).unwrap().iter().map(|rdn| to_rdn(rdn)).collect();
-            let name = element(SEQUENCE, &[&rdns.concat()]);
+            let name = read(template).unwrap().to_der();
             assert_eq!(name, RdnSequence::from_str(template).unwrap().to_der().unwrap(), "{template}");
         }
     }

@@ -7,7 +7,6 @@ use keyside_pki::certificate_list::CertificateList;
 use keyside_pki::element::oid_to_text;
 use keyside_pki::extensions::KEY_USAGES;
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::name;
 use keyside_pki::public_key::{ED_25519, PublicKey};
 use keyside_pki::signature::ECDSA_WITH_SHA_1;
 
@@ -38,7 +37,7 @@ pub(super) fn describe(certificate: &Certificate, friendly_name: Option<String>)
 /// Describes a CRL.
 pub(super) fn describe_crl(crl: &CertificateList) -> InspectedCrl {
     InspectedCrl {
-        issuer: name::to_text(&crl.issuer),
+        issuer: crl.issuer.to_string(),
         this_update: crl.this_update,
         next_update: crl.next_update,
         revoked: crl.revoked,

@@ -2,7 +2,6 @@
 
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::error::Error;
-use keyside_pki::name;
 use keyside_pki::public_key::PublicKey;
 
 use super::InspectedRequest;
@@ -11,7 +10,7 @@ use super::certificate::{alternative_names, signature_algorithm_name};
 /// Describes a request; names that cannot be read are left out.
 pub(super) fn describe(request: &CertificationRequest) -> Option<InspectedRequest> {
     Some(InspectedRequest {
-        subject: name::to_text(request.subject()),
+        subject: request.subject().to_string(),
         public_key: PublicKey::of(request.subject_public_key_info()).ok()?,
         signature_algorithm: signature_algorithm_name(request.signature_algorithm()),
         signature_fits: match request.verify() {

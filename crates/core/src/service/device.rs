@@ -9,7 +9,7 @@ use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::{file, name, pem};
+use keyside_pki::{file, pem};
 use sha2::{Digest, Sha256};
 
 use crate::api::{CertificateType, MAXIMUM_CERTIFICATION_REQUEST_SIZE, NewRequest, ProblemKind, RequestStatus};
@@ -185,7 +185,7 @@ pub fn check(
     }
     let template = SubjectTemplate::from_str(subject_template).ok().filter(|_| !device_name.is_empty());
     if let Some(template) = &template
-        && let Ok(differences) = template.differences(device_name, request.subject())
+        && let differences = template.differences(device_name, request.subject())
         && !differences.is_empty()
     {
         faults.push(RequestFault::Subject(differences));
@@ -205,10 +205,8 @@ pub fn check(
     Ok(Findings {
         is_signed: verified.is_ok(),
         key,
-        subject: name::to_text(request.subject()),
-        wanted_subject: template
-            .and_then(|template| template.subject(device_name).ok())
-            .map(|subject| name::to_text(&subject)),
+        subject: request.subject().to_string(),
+        wanted_subject: template.map(|template| template.subject(device_name).to_string()),
         common_name: common_name_of(request.subject()),
         names,
         has_email_address,
@@ -431,7 +429,6 @@ mod tests {
     use x509_cert::builder::Builder;
     use x509_cert::ext::pkix::SubjectAltName;
     use x509_cert::ext::pkix::name::DirectoryString;
-    use x509_cert::name::Name;
     use x509_cert::request::RequestBuilder;
     use x509_cert::request::attributes::ChallengePassword;
 
@@ -654,7 +651,7 @@ mod tests {
         let saved = site.save(device("rig-1"));
         let id = site.refresh(&saved.id).unwrap().transaction_id().unwrap();
         let other_key = new_key_pair();
-        let other: Name = "CN=rig-2,OU=Devices,O=Example,C=US".parse().unwrap();
+        let other = "CN=rig-2,OU=Devices,O=Example,C=US".parse().unwrap();
         site.authority.issue_this(id, ca().certify(other, spki_of(&other_key), NOW, NOW + YEAR));
         assert_eq!(site.collect(&saved.id), Err(CollectError::KeyMismatch.into()));
         assert_eq!(site.collect_elsewhere(&id.to_string()), Err(CollectError::KeyMismatch.into()));

@@ -54,7 +54,7 @@ pub async fn generate(
 fn subject(template: &str, common_name: &str) -> Result<Vec<u8>, WorkerError> {
     let unusable = |reason: String| WorkerError::Failed(Failure::Unusable(reason));
     let template = SubjectTemplate::from_str(template).map_err(|fault| unusable(fault.to_string()))?;
-    Ok(template.to_der(common_name))
+    Ok(template.subject(common_name).to_der())
 }
 
 /// Commits a key pair and its request. Nothing is sent. To be run to its end: a commit that has begun cannot be taken back.

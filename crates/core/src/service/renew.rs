@@ -1,6 +1,5 @@
 //! Renewing: the holder of a certificate that is about to end asks for the next one, for the same names.
 
-use der::Encode;
 use keyside_pki::certificate::{Certificate, CertificateSummary};
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use zeroize::Zeroizing;
@@ -212,11 +211,9 @@ pub async fn generate(
     wanted: Wanted,
     progress: impl Fn(Stage),
 ) -> Result<Renewed, RenewError> {
-    let subject = renewable.certificate().subject().to_der();
-    let subject = subject.map_err(|error| WorkerError::Failed(Failure::Unusable(error.to_string())))?;
     let job = Renew {
         certificate: renewable.certificate().der().to_vec().into(),
-        subject: subject.into(),
+        subject: renewable.certificate().subject().to_der().into(),
         email_address: renewable.email_address.clone(),
         encrypted_private_key: renewable.current.encrypted_private_key.clone().into(),
         passphrase: wanted.passphrase,

@@ -85,12 +85,12 @@ fn names_of(certificate: &Certificate) -> Result<Vec<GeneralName>, Fault> {
     let mut names = names.into_iter().collect::<Option<Vec<_>>>().ok_or(Fault::Unreadable)?;
     let subject = certificate.subject();
     if !names.iter().any(|name| matches!(name, GeneralName::Rfc822(_))) {
-        for address in subject.iter().filter(|attribute| attribute.oid == EMAIL_ADDRESS) {
-            let text = name::text_of(&address.value).ok_or(Fault::Unreadable)?;
+        for address in subject.attributes().filter(|attribute| attribute.is(EMAIL_ADDRESS)) {
+            let text = address.text().ok_or(Fault::Unreadable)?;
             names.push(GeneralName::Rfc822(text.into_bytes()));
         }
     }
-    if subject.iter().next().is_some() {
+    if subject.attributes().next().is_some() {
         names.push(GeneralName::Directory(Box::new(subject.clone())));
     }
     Ok(names)

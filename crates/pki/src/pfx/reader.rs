@@ -10,7 +10,7 @@ use cms::encrypted_data::EncryptedData;
 use der::asn1::OctetString;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5911::{ID_DATA, ID_ENCRYPTED_DATA};
-use der::{Any, AnyRef, Decode, ErrorKind, Reader, Tag, TagNumber, Tagged};
+use der::{Any, AnyRef, Decode, Encode, ErrorKind, Reader, Tag, TagNumber, Tagged};
 use pkcs8::PrivateKeyInfoRef;
 use pkcs12::pfx::Pfx;
 use pkcs12::{CertBag, MacData};
@@ -23,6 +23,7 @@ use super::pbmac1::{PBMAC1, Pbmac1};
 use super::protection::hash_function;
 use super::{FRIENDLY_NAME, LOCAL_KEY_ID, STRUCTURE, mac};
 use crate::certificate::Certificate;
+use crate::element::{BMP_STRING, Elements};
 use crate::error::Error;
 use crate::key_pair::KeyPair;
 use crate::password_based_encryption::{self, Budget, HashFunction, Secret};
@@ -332,8 +333,10 @@ impl<'a> Bag<'a> {
 
     /// The friendlyName, whatever half characters there are in it. Some programs write other encodings into the BMPString, or another string type.
     fn friendly_name(&self) -> Option<String> {
-        let value = self.attribute(FRIENDLY_NAME)?;
-        let name = if value.tag() == Tag::BmpString { bmp_text(value.value()) } else { name::text_of(value)? };
+        let value = self.attribute(FRIENDLY_NAME)?.to_der().ok()?;
+        let value = Elements::of(&value).next_element().ok()?;
+        let name =
+            if value.tag == BMP_STRING { bmp_text(value.contents) } else { name::text_of(value.tag, value.contents)? };
         Some(name).filter(|name| !name.is_empty())
     }
 

@@ -23,7 +23,7 @@ pub fn Recipes(
         let template: SubjectTemplate = certificate_type.with(|kind| kind.subject_template.parse()).ok()?;
         name.with(|name| {
             check_common_name(name.trim()).ok()?;
-            recipes(&template.subject(name.trim()).ok()?, name.trim(), key_size)
+            recipes(&template.subject(name.trim()), name.trim(), key_size)
         })
     });
     let is_made = Memo::new(move |_| made.with(Option::is_some));
