@@ -16,7 +16,7 @@ use keyside_pki::element::{BIT_STRING, Elements, INTEGER, NULL, SEQUENCE, elemen
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
 use keyside_pki::pfx::{self, Caveat};
-use keyside_pki::{certs_only, name, pem};
+use keyside_pki::{certs_only, pem};
 
 /// 2027-01-15T08:00:00Z: everything is valid then.
 const AT: u64 = 1_800_000_000;

@@ -79,7 +79,7 @@ pub fn check_same(
             ProblemKind::SubjectNotAllowed,
             format!(
                 "The subject must be the current certificate's: “{}”. For another one, register.",
-                current.subject().to_string()
+                current.subject()
             ),
         ));
     }

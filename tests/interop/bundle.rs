@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use der::Encode;
 use keyside_core::custody::{self, prime_source::LocalSearch};
 use keyside_core::domain::base64_bytes::Base64Bytes;
 use keyside_core::domain::distinguished_name::SubjectTemplate;

@@ -283,7 +283,7 @@ mod tests {
         let p_256 = SECP_256_R_1.to_string();
         assert_eq!(on(&p_256, &point), Ok(None));
         let mut other = point;
-        other[64] ^= 1;
+        *other.last_mut().unwrap() ^= 1;
         assert!(on(&p_256, &other).is_err(), "no point on the curve");
         for unreadable in [&[][..], &[0], &[5; 49]] {
             assert!(on(p_192, unreadable).is_err());
