@@ -1,5 +1,6 @@
 //! The adapters: the browser's IndexedDB, workers, HTTP and downloads behind the core's ports. Glue without decisions.
 
+pub mod address;
 pub mod clock;
 mod database;
 pub mod device_request_store;

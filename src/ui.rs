@@ -2,6 +2,7 @@
 //!
 //! Pages call the use cases in [`keyside_core::service`]; the adapters reach them through [`context::Context`].
 
+pub mod authorization_code;
 pub mod back_up;
 pub mod components;
 pub mod context;

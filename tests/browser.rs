@@ -56,6 +56,7 @@ fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
             email_address: "zoe@example.com".into(),
             key_size: KeySize::Rsa3072,
             replaces: None,
+            authorization_code: None,
             device: None,
         },
         encrypted_private_key: vec![0, 1, 254, 255].into(),
@@ -146,6 +147,7 @@ fn device_request(id: &str, created_at: u64) -> DeviceRequest {
             file_format: FileFormat::P7b,
             email_address: "ops@example.com".into(),
         },
+        authorization_code: None,
         certification_request: vec![48].into(),
         submission: None,
         former_transaction_ids: Vec::new(),
@@ -307,8 +309,12 @@ async fn a_database_that_does_not_open_is_an_error_not_a_wait() {
 
 #[wasm_bindgen_test]
 async fn a_draft_is_kept_and_forgotten() {
-    let typed =
-        Draft { common_name: "Zoë".into(), email_address: "zoe@example.com".into(), key_size: KeySize::Rsa4096 };
+    let typed = Draft {
+        common_name: "Zoë".into(),
+        email_address: "zoe@example.com".into(),
+        authorization_code: "000".into(),
+        key_size: KeySize::Rsa4096,
+    };
     draft::save(&typed).await.unwrap();
     assert_eq!(draft::load().await, Ok(Some(typed)));
     draft::clear().await.unwrap();

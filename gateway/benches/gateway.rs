@@ -138,6 +138,7 @@ fn submission(common_name: &str) -> String {
         certificate_type: "participants".into(),
         certification_request: Base64Bytes(certification_request(common_name)).into(),
         replaces: None,
+        authorization_code: None,
         device: None,
     };
     serde_json::to_string(&new).unwrap()

@@ -52,6 +52,8 @@ impl fmt::Display for Actor {
 pub enum Action {
     /// A person was authorised.
     Authorised,
+    /// An authorisation got another code.
+    CodeReplaced,
     /// An authorisation was withdrawn.
     Withdrawn,
     /// A request was approved.
@@ -81,6 +83,7 @@ impl Action {
     pub fn name(self) -> &'static str {
         match self {
             Self::Authorised => "authorised",
+            Self::CodeReplaced => "code replaced",
             Self::Withdrawn => "authorisation withdrawn",
             Self::Approved => "approved",
             Self::Rejected => "rejected",

@@ -1,21 +1,26 @@
 //! Authorisations: that a person may have a certificate, said before anybody asks for it.
 //!
-//! A request matches an authorisation when certificate type and Common Name are the same to the letter, and the e-mail address but for
-//! case. One authorisation is for one request. The applicant is never told whether there is one: the answers are the same.
+//! A request matches an authorisation when it shows its one-time code, certificate type and Common Name are the same to the letter, and the
+//! e-mail address but for case. Where the type has `code = "optional"`, it may come without a code: type, name and address can be known to
+//! others. One authorisation is for one request, and a request that waits already is matched by none. The applicant is never told whether there is
+//! one: the answers are the same.
 
 use keyside_core::domain::distinguished_name::check_common_name;
 use keyside_core::domain::email_address;
 use keyside_core::domain::transaction_id::TransactionId;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
 
-use crate::audit::{Action, Actor, NewEntry};
+use crate::audit::{Action, Actor, NewEntry, hexadecimal};
 use crate::clock::{self, DAY};
-use crate::config::{CertificateType, TypeApproval};
+use crate::config::{CertificateType, CodeUse, TypeApproval};
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::notifications::Kind;
 use crate::officers::random_id;
+use crate::one_time_code;
 use crate::store::authorisations::{Applicant, Authorisation, Filter, Standing};
 use crate::store::outbox::{self, NewNotification};
+use crate::store::requests::CodeShown;
 use crate::store::{audit, authorisations, requests};
 
 /// How long an authorisation may stay open, in days.
@@ -34,6 +39,26 @@ pub struct NewAuthorisation {
     pub company: String,
     /// The last second at which a request may come; nothing if it was not understood.
     pub expires_at: Option<i64>,
+    /// Who tells the code.
+    pub code_told_by: CodeToldBy,
+}
+
+/// Who tells an authorised person the code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CodeToldBy {
+    /// The New User Notification: it is in the fragment of the link, which no server is sent and no `Referer` has.
+    #[default]
+    Notification,
+    /// The officer, by another way: whoever reads the person's mail does not know it.
+    Officer,
+}
+
+/// An authorisation, and its code, which is told now and never again.
+pub struct WithCode {
+    /// The authorisation.
+    pub authorisation: Authorisation,
+    /// The code.
+    pub code: Zeroizing<String>,
 }
 
 /// A field of the form.
@@ -66,15 +91,14 @@ impl From<sqlx::Error> for AuthorisationError {
     }
 }
 
-/// Authorises a person, and writes the notification in the same transaction. A request that waits already, and matches, is the one
-/// that it is for.
+/// Authorises a person, and writes the notification in the same transaction.
 pub async fn authorise(
     database: &Database,
     types: &[CertificateType],
     public_url: &str,
     new: NewAuthorisation,
     actor: &Actor,
-) -> Result<Authorisation, AuthorisationError> {
+) -> Result<WithCode, AuthorisationError> {
     let now = clock::now();
     let kind = types.iter().find(|kind| kind.id == new.certificate_type);
     let common_name = new.common_name.trim();
@@ -96,6 +120,7 @@ pub async fn authorise(
     let (Some(kind), Some(expires_at), true) = (kind, new.expires_at, faults.is_empty()) else {
         return Err(AuthorisationError::Faults(faults));
     };
+    let code = one_time_code::new();
     let authorisation = Authorisation {
         id: random_id(),
         certificate_type: kind.id.clone(),
@@ -107,29 +132,11 @@ pub async fn authorise(
         expires_at,
         withdrawn_at: None,
         used_by: None,
+        code_sha256: Some(one_time_code::hash(&code)),
     };
     let mut transaction = database.transaction().await?;
     authorisations::insert(&mut transaction, &authorisation).await?;
-    if let Some(waiting) = requests::waiting_for(&mut transaction, applicant(&authorisation)).await? {
-        authorisations::give(&mut transaction, &authorisation.id, &waiting.transaction_id.to_string()).await?;
-        let approve_at = approve_at(kind, waiting.names_hosts(), now).or(waiting.approve_at);
-        let company = Some(authorisation.company.as_str());
-        requests::mark(&mut transaction, waiting.transaction_id, Some(&authorisation.id), company, approve_at).await?;
-    }
-    let told = NewNotification {
-        kind: Kind::Authorised,
-        to: authorisation.email_address.clone(),
-        transaction_id: None,
-        unique_key: authorisation.id.clone(),
-        values: vec![
-            ("common_name", authorisation.common_name.clone()),
-            ("certificate_type", authorisation.certificate_type.clone()),
-            ("company", authorisation.company.clone()),
-            ("valid_until", clock::date_and_time(expires_at)),
-            ("register_url", register_link(public_url, &authorisation)),
-        ],
-    };
-    outbox::enqueue(&mut transaction, &told).await?;
+    notify(&mut transaction, public_url, &authorisation, &code, new.code_told_by).await?;
     let detail = format!(
         "{}, {}, {}, {}, until {}",
         authorisation.common_name,
@@ -148,16 +155,64 @@ pub async fn authorise(
     audit::append(&mut transaction, entry).await?;
     transaction.commit().await?;
     tracing::info!(authorisation = authorisation.id, %actor, "authorised");
-    Ok(authorisation)
+    Ok(WithCode { authorisation, code })
 }
 
-/// Who an authorisation is for.
-fn applicant(authorisation: &Authorisation) -> Applicant<'_> {
-    Applicant {
-        certificate_type: &authorisation.certificate_type,
-        common_name: &authorisation.common_name,
-        email_address: &authorisation.email_address,
-    }
+/// Gives an authorisation another code in place of the one that it had, and writes the notification in the same transaction. Gives it, if
+/// a request may still come.
+pub async fn replace_code(
+    database: &Database,
+    public_url: &str,
+    id: &str,
+    told_by: CodeToldBy,
+    actor: &Actor,
+) -> Result<Option<WithCode>, DatabaseError> {
+    let (now, code) = (clock::now(), one_time_code::new());
+    let mut transaction = database.transaction().await?;
+    let replaced = authorisations::replace_code(&mut transaction, id, &one_time_code::hash(&code), now).await?;
+    let Some(authorisation) = replaced else { return Ok(None) };
+    notify(&mut transaction, public_url, &authorisation, &code, told_by).await?;
+    let (actor, subject) = (actor.clone(), id.into());
+    let entry = NewEntry { at: now, actor, action: Action::CodeReplaced, subject, detail: String::new() };
+    audit::append(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(Some(WithCode { authorisation, code }))
+}
+
+/// Tells the person.
+async fn notify(
+    transaction: &mut Transaction,
+    public_url: &str,
+    authorisation: &Authorisation,
+    code: &str,
+    told_by: CodeToldBy,
+) -> Result<(), sqlx::Error> {
+    let (in_link, note) = match told_by {
+        CodeToldBy::Notification => {
+            (Some(code), "The link has your one-time authorization code in it: keep it to yourself.")
+        }
+        CodeToldBy::Officer => {
+            (None, "You need a one-time authorization code, too: whoever has authorised you tells you by another way.")
+        }
+    };
+    let code_sha256 = authorisation.code_sha256.as_deref().unwrap_or_default();
+    let told = NewNotification {
+        kind: Kind::Authorised,
+        to: authorisation.email_address.clone(),
+        transaction_id: None,
+        // With another code it is another notification.
+        unique_key: format!("{} {}", authorisation.id, hexadecimal(code_sha256)),
+        values: vec![
+            ("common_name", authorisation.common_name.clone()),
+            ("certificate_type", authorisation.certificate_type.clone()),
+            ("company", authorisation.company.clone()),
+            ("valid_until", clock::date_and_time(authorisation.expires_at)),
+            ("register_url", register_link(public_url, authorisation, in_link)),
+            ("code_note", note.into()),
+        ],
+    };
+    outbox::enqueue(transaction, &told).await?;
+    Ok(())
 }
 
 /// When a request that matches an authorisation approves itself because its type has it so. Whoever trusts the CA would take the holder
@@ -166,24 +221,51 @@ fn approve_at(kind: &CertificateType, names_hosts: bool, now: i64) -> Option<i64
     (kind.approval == Some(TypeApproval::Authorised) && !names_hosts).then_some(now)
 }
 
-/// Looks for an authorisation of a request that has just come, and marks the request. It does the same work whether there is one or
+/// A request that has just come, as far as authorisations are concerned.
+pub struct Newcomer<'a> {
+    /// The request.
+    pub id: TransactionId,
+    /// Who asks for what.
+    pub applicant: Applicant<'a>,
+    /// The code that it shows.
+    pub code: Option<&'a str>,
+    /// Whether others will take the holder of the certificate for a host.
+    pub names_hosts: bool,
+    /// When it approves itself if no authorisation is found.
+    pub otherwise_approve_at: Option<i64>,
+    /// When it came.
+    pub submitted_at: i64,
+}
+
+/// Looks for the authorisation of a request that has just come, and marks the request. It does the same work whether there is one or
 /// not, so that the time to an answer does not tell.
 pub async fn match_request(
     transaction: &mut Transaction,
     kind: &CertificateType,
-    id: TransactionId,
-    applicant: Applicant<'_>,
-    names_hosts: bool,
-    otherwise_approve_at: Option<i64>,
-    now: i64,
+    request: Newcomer<'_>,
 ) -> Result<(), sqlx::Error> {
-    let found = authorisations::take(transaction, applicant, id, now).await?;
+    let Newcomer { id, applicant, code, names_hosts, otherwise_approve_at, submitted_at } = request;
+    let (found, code_shown) = match (code, kind.code) {
+        (Some(code), _) => {
+            let code_sha256 = one_time_code::hash(code);
+            let found = authorisations::take_by_code(transaction, applicant, &code_sha256, id, submitted_at).await?;
+            let shown = if found.is_some() { CodeShown::Right } else { CodeShown::Wrong };
+            if shown == CodeShown::Wrong {
+                tracing::warn!(%id, "a request has shown a code that is not, or no longer, its applicant's");
+            }
+            (found, shown)
+        }
+        (None, CodeUse::Optional) => {
+            (authorisations::take_by_name(transaction, applicant, id, submitted_at).await?, CodeShown::None)
+        }
+        (None, CodeUse::Required) => (None, CodeShown::None),
+    };
     let approve_at = match &found {
-        Some(_) => approve_at(kind, names_hosts, now).or(otherwise_approve_at),
+        Some(_) => approve_at(kind, names_hosts, submitted_at).or(otherwise_approve_at),
         None => otherwise_approve_at,
     };
     let (authorisation, company) = found.map(|found| (found.id, found.company)).unzip();
-    requests::mark(transaction, id, authorisation.as_deref(), company.as_deref(), approve_at).await
+    requests::mark(transaction, id, code_shown, authorisation.as_deref(), company.as_deref(), approve_at).await
 }
 
 /// Withdraws an authorisation. Returns whether that was not so before.
@@ -201,12 +283,13 @@ pub async fn withdraw(database: &Database, id: &str, actor: &Actor) -> Result<bo
     Ok(is_new)
 }
 
-/// Where the person registers, with the form filled in.
-pub fn register_link(public_url: &str, authorisation: &Authorisation) -> String {
+/// Where the person registers, with the form filled in; also with the code, in the fragment, where it is given.
+pub fn register_link(public_url: &str, authorisation: &Authorisation, code: Option<&str>) -> String {
     let [common_name, email_address] = [&authorisation.common_name, &authorisation.email_address]
         .map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
     let kind = &authorisation.certificate_type;
-    format!("{public_url}/register/{kind}?common_name={common_name}&email_address={email_address}")
+    let code = code.map(|code| format!("#code={code}")).unwrap_or_default();
+    format!("{public_url}/register/{kind}?common_name={common_name}&email_address={email_address}{code}")
 }
 
 /// The authorisation of a request, or those that may have been meant if it has none; each with what differs.

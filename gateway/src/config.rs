@@ -158,6 +158,20 @@ pub struct CertificateType {
     pub for_devices: bool,
     /// Who approves requests for it; what [`Config::approval`] says if absent.
     pub approval: Option<TypeApproval>,
+    /// Whether a request must show the code of its authorisation.
+    #[serde(default)]
+    pub code: CodeUse,
+}
+
+/// Whether a request must show the one-time code of its authorisation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodeUse {
+    /// Without the code it has none.
+    #[default]
+    Required,
+    /// Without a code, type, Common Name and e-mail address are enough, which others may know.
+    Optional,
 }
 
 /// Who approves requests for a certificate type.

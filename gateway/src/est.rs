@@ -6,10 +6,9 @@ use axum::http::{HeaderMap, header};
 use base64ct::{Base64, Encoding};
 use keyside_core::api::{MAXIMUM_CERTIFICATION_REQUEST_SIZE, ProblemKind};
 use keyside_core::domain::device::Device;
-use keyside_core::domain::transaction_id::TransactionId;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::one_time_code;
 use crate::problem::Refusal;
 use crate::store::est_codes::Code;
 
@@ -35,20 +34,8 @@ impl Credentials {
 
     /// What the database knows of the code.
     pub fn code_sha256(&self) -> Vec<u8> {
-        hash(&self.code)
+        one_time_code::hash(&self.code)
     }
-}
-
-/// A new code: 128 random bits as transaction IDs have them, in a form that a person can copy by hand.
-pub fn new_code() -> Zeroizing<String> {
-    Zeroizing::new(TransactionId::random(&mut rand::rng()).to_string())
-}
-
-/// What the database knows of a code. One round of SHA-256 is enough: nobody guesses 128 random bits.
-pub fn hash(code: &str) -> Vec<u8> {
-    // However it was typed.
-    let canonical = code.parse::<TransactionId>().map(|id| Zeroizing::new(id.to_string()));
-    Sha256::digest(canonical.as_ref().map_or(code, |id| id.as_str())).to_vec()
 }
 
 /// The device that a code is for; `None` where the code is of a later version, and for something unknown.
@@ -114,9 +101,9 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
             Credentials::of(&headers).map(|credentials| (credentials.user.clone(), credentials.code_sha256()))
         };
-        let code = new_code();
+        let code = one_time_code::new();
         let basic = |text: &str| Base64::encode_string(text.as_bytes());
-        let known = Some(("rig-1".to_owned(), hash(&code)));
+        let known = Some(("rig-1".to_owned(), one_time_code::hash(&code)));
         assert_eq!(of(&format!("Basic {}", basic(&format!("rig-1:{}", *code)))), known);
         assert_eq!(of(&format!("basic {}", basic(&format!("rig-1:{}", code.to_lowercase())))), known);
         assert_ne!(of(&format!("Basic {}", basic("rig-1:other"))), known);

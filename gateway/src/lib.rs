@@ -61,6 +61,7 @@ pub mod decision;
 pub mod est;
 pub mod notifications;
 pub mod officers;
+pub mod one_time_code;
 pub mod operations;
 pub mod page;
 pub mod policy;

@@ -22,7 +22,7 @@ use keyside_gateway::page::EmbeddedFiles;
 use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
 use keyside_gateway::store::{self, est_codes, outbox};
-use keyside_gateway::{Gateway, Options, decision, est};
+use keyside_gateway::{Gateway, Options, decision, one_time_code};
 use rsa::BoxedUint;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -608,10 +608,10 @@ async fn est_code(command: EstCommand) -> Result<(), Error> {
     }
     distinguished_name::check_common_name(&common_name).map_err(|fault| format!("the Common Name: {fault}"))?;
     email_address::check(&email).map_err(|fault| format!("the e-mail address: {fault}"))?;
-    let code = est::new_code();
+    let code = one_time_code::new();
     let now = clock::now();
     let row = Code {
-        code_sha256: est::hash(&code),
+        code_sha256: one_time_code::hash(&code),
         common_name,
         certificate_type,
         device_kind: kind.name().into(),

@@ -62,7 +62,9 @@ impl Kind {
     /// The values that a row of this kind brings along, by the names of their placeholders.
     pub fn values(self) -> &'static [&'static str] {
         match self {
-            Self::Authorised => &["common_name", "certificate_type", "company", "valid_until", "register_url"],
+            Self::Authorised => {
+                &["common_name", "certificate_type", "company", "valid_until", "register_url", "code_note"]
+            }
             Self::Submitted => &["common_name", "certificate_type", "transaction_id"],
             Self::Issued => &["common_name", "certificate_type", "transaction_id", "not_after"],
             Self::Rejected => &["common_name", "certificate_type", "transaction_id", "reason"],

@@ -14,6 +14,7 @@ use keyside_core::api::{
     CaCertificates, Configuration, ConnectionCheck, ConnectionVerdict, NewRequest, NewRevocation, ProblemKind,
     RequestState, RequestStatus,
 };
+use keyside_core::domain::authorization_code::AuthorizationCode;
 use keyside_core::domain::device::Device;
 use keyside_core::domain::file_name;
 use keyside_core::domain::transaction_id::TransactionId;
@@ -25,7 +26,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
 use crate::audit::{Action, Actor, NewEntry, hexadecimal};
-use crate::authorisations;
+use crate::authorisations::{self, Newcomer};
 use crate::backoff;
 use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
 use crate::clock::{self, BACKDATING, DAY};
@@ -87,7 +88,9 @@ struct Origin {
     replaces: Option<TransactionId>,
     /// The device that it is for, if it is for one.
     device: Option<Device>,
-    /// The SHA-256 of the one-time code that it came with, if it came with one.
+    /// The one-time code of an authorisation, if it has shown one.
+    authorization_code: Option<AuthorizationCode>,
+    /// The SHA-256 of the one-time code with which a device came by EST, if one did.
     est_code: Option<Vec<u8>>,
 }
 
@@ -178,7 +181,8 @@ impl Service {
         let kind = self.certificate_type(&new.certificate_type)?;
         policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
         let (checked, der) = self.check(der, kind, new.device.clone()).await?;
-        let origin = Origin { replaces: new.replaces, device: new.device, ..Origin::default() };
+        let authorization_code = new.authorization_code;
+        let origin = Origin { replaces: new.replaces, device: new.device, authorization_code, ..Origin::default() };
         self.take(kind, checked, der, submission_sha256, origin).await
     }
 
@@ -314,7 +318,7 @@ impl Service {
         checked: CheckedRequest,
         der: Vec<u8>,
         submission_sha256: Vec<u8>,
-        Origin { renews, replaces, device, est_code }: Origin,
+        Origin { renews, replaces, device, authorization_code, est_code }: Origin,
     ) -> Result<Submission, Refusal> {
         let submitted_at = clock::now();
         let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
@@ -343,6 +347,7 @@ impl Service {
                 Approval::Manual {} => None,
             },
         };
+        let is_by_est = est_code.is_some();
         let mut transaction = self.database.transaction().await?;
         let is_new = requests::insert(&mut transaction, &row).await?;
         if let Some(code) = est_code {
@@ -355,15 +360,22 @@ impl Service {
         if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
             outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Submitted, &request, Vec::new())).await?;
         }
-        if is_new && !is_renewal {
+        // A renewal and a device by EST have shown something better.
+        if is_new && !is_renewal && !is_by_est {
             let applicant = Applicant {
                 certificate_type: &row.certificate_type,
                 common_name: &row.common_name,
                 email_address: &row.email_address,
             };
-            let (id, approve_at) = (row.transaction_id, row.approve_at);
-            authorisations::match_request(&mut transaction, kind, id, applicant, names_hosts, approve_at, submitted_at)
-                .await?;
+            let newcomer = Newcomer {
+                id: row.transaction_id,
+                applicant,
+                code: authorization_code.as_ref().map(AuthorizationCode::as_str),
+                names_hosts,
+                otherwise_approve_at: row.approve_at,
+                submitted_at,
+            };
+            authorisations::match_request(&mut transaction, kind, newcomer).await?;
         }
         transaction.commit().await?;
         if is_new {

@@ -613,6 +613,19 @@ fn subject_difference(difference: &SubjectDifference) -> String {
     }
 }
 
+/// What is wrong with an authorization code, which has the symbols of a transaction ID.
+pub fn authorization_code_fault(fault: MalformedTransactionId) -> String {
+    match fault {
+        MalformedTransactionId::Length(found) => {
+            format!("An authorization code has 27 letters and digits; this has {found}.")
+        }
+        MalformedTransactionId::Character(found) => {
+            format!("The character “{found}” is in no authorization code.")
+        }
+        MalformedTransactionId::Check => "A letter or digit of the authorization code is mistyped.".into(),
+    }
+}
+
 /// What is wrong with a transaction ID.
 fn transaction_id_fault(fault: MalformedTransactionId) -> String {
     match fault {

@@ -123,6 +123,7 @@ impl Bundle {
                 email_address: EMAIL_ADDRESS.into(),
                 key_size: KeySize::Rsa2048,
                 replaces: None,
+                authorization_code: None,
                 device: None,
             },
             encrypted_private_key: self.encrypted_private_key.clone().into(),

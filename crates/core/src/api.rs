@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::authorization_code::AuthorizationCode;
 use crate::domain::device::Device;
 use crate::domain::key_size::KeySize;
 use crate::domain::passphrase::PassphrasePolicy;
@@ -144,6 +145,10 @@ pub struct NewRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TransactionId>,
+    /// The one-time code of the authorization that the request uses. Whether it is right is not answered.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_code: Option<AuthorizationCode>,
     /// The device that the certificate is for, where the type is for devices, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,

@@ -89,6 +89,7 @@ const COMMON_NAME: &str = "Common Name";
 const EMAIL_ADDRESS: &str = "Email Address";
 const KEY_SIZE: &str = "Key Size";
 const REPLACES: &str = "Replaces";
+const AUTHORIZATION_CODE: &str = "Authorization Code";
 const DEVICE_TYPE: &str = "Device Type";
 const WANTED_FILE_FORMAT: &str = "Wanted File Format";
 const CREATED_AT: &str = "Created At";
@@ -209,6 +210,10 @@ fn headers(enrollment: &Enrollment) -> Result<Vec<(&'static str, String)>, Error
         (CREATED_AT, date_time(enrollment.created_at)?),
     ]);
     headers.extend(application.replaces.map(|id| (REPLACES, id.to_string())));
+    // It works once: a request that was sent has no use for it.
+    if let (Some(code), None) = (&application.authorization_code, &enrollment.submission) {
+        headers.push((AUTHORIZATION_CODE, code.as_str().to_owned()));
+    }
     // Its name is the Common Name, and whom to write to is the e-mail address.
     if let Some(device) = &application.device {
         headers.extend([(DEVICE_TYPE, device.kind.to_string()), (WANTED_FILE_FORMAT, device.file_format.to_string())]);
@@ -292,7 +297,8 @@ fn read(headers: &str, blocks: &str) -> Result<Enrollment, Damage> {
         common_name: text(COMMON_NAME)?,
         email_address: text(EMAIL_ADDRESS)?,
         key_size: KeySize::try_from(parsed::<u16>(headers, KEY_SIZE)?).map_err(|_| Damage::Header(KEY_SIZE))?,
-        replaces: value(headers, REPLACES).is_ok().then(|| parsed(headers, REPLACES)).transpose()?,
+        replaces: optional(headers, REPLACES)?,
+        authorization_code: optional(headers, AUTHORIZATION_CODE)?,
         device: read_device(headers)?,
     };
     let encrypted_private_key = single(blocks, pem::ENCRYPTED_PRIVATE_KEY)?;
@@ -488,6 +494,11 @@ fn parsed<T: FromStr<Err: Display>>(headers: &str, name: &'static str) -> Result
     value(headers, name)?.parse().map_err(|_| Damage::Header(name))
 }
 
+/// The same where the header may be missing.
+fn optional<T: FromStr<Err: Display>>(headers: &str, name: &'static str) -> Result<Option<T>, Damage> {
+    value(headers, name).is_ok().then(|| parsed(headers, name)).transpose()
+}
+
 /// The time in the header `name`, in seconds since 1970-01-01T00:00:00Z.
 fn seconds(headers: &str, name: &'static str) -> Result<u64, Damage> {
     Ok(parsed::<DateTime>(headers, name)?.unix_duration().as_secs())
@@ -536,6 +547,7 @@ mod tests {
                         email_address: "zoe@example.com".into(),
                         key_size: KeySize::Rsa2048,
                         replaces: None,
+                        authorization_code: None,
                         device: None,
                     },
                     encrypted_private_key: encrypted_private_key::seal_as_before(&clear, passphrase.expose(), rng)

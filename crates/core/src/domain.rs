@@ -1,5 +1,6 @@
 //! What the user means: pure types and rules, without a wire, a store or a screen.
 
+pub mod authorization_code;
 pub mod base64_bytes;
 pub mod device;
 pub mod device_request;

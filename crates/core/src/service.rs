@@ -107,6 +107,7 @@ pub(crate) mod testing {
             email_address: "ada@example.com".into(),
             key_size: KeySize::Rsa2048,
             replaces: None,
+            authorization_code: None,
             device: None,
         }
     }

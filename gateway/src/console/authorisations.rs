@@ -6,7 +6,7 @@ use super::{
     Part, Site, Viewer, audit_log, code, form_token, page, paging, particulars, plain, select, standing, table,
 };
 use crate::audit::Entry;
-use crate::authorisations::{Field, LONGEST_DAYS};
+use crate::authorisations::{CodeToldBy, Field, LONGEST_DAYS};
 use crate::clock::date_and_time;
 use crate::store::authorisations::{Authorisation, Filter, Standing};
 use crate::store::officers::Officer;
@@ -128,12 +128,20 @@ pub fn read(
         @if is_open {
             section aria-labelledby="link" {
                 h2 #link { "The link to Register" }
-                p { "The New User Notification has it. It opens Register with certificate type, Common Name and e-mail address filled in." }
+                p { "It opens Register with certificate type, Common Name and e-mail address filled in, and asks for the authorization code, which the person was told." }
                 p.card { a href=(register_link) { (register_link) } }
+                @if authorisation.code_sha256.is_none() {
+                    p.message.error { "This authorisation is of a version that had no codes. Make a new code, or a request for it is not authorised." }
+                }
             }
         }
         @if viewer.role().may_authorise() && authorisation.withdrawn_at.is_none() {
-            p.actions { a.button.secondary href=(format!("/console/authorisations/{}/withdraw", authorisation.id)) { "Withdraw…" } }
+            p.actions {
+                @if is_open {
+                    a.button.secondary href=(format!("/console/authorisations/{}/code", authorisation.id)) { "New code…" }
+                }
+                a.button.secondary href=(format!("/console/authorisations/{}/withdraw", authorisation.id)) { "Withdraw…" }
+            }
         }
         section aria-labelledby="history" {
             h2 #history { "History" }
@@ -147,6 +155,63 @@ pub fn read(
     page(site, viewer, Some(Part::Authorisations), &authorisation.common_name, content)
 }
 
+/// The name of the box that the officer ticks to tell the code.
+pub const TOLD_BY_OFFICER: &str = "told_by_officer";
+
+/// The choice of who tells the code.
+fn code_choice(told_by: CodeToldBy) -> Markup {
+    html! {
+        div.field {
+            div.choice {
+                input type="checkbox" id=(TOLD_BY_OFFICER) name=(TOLD_BY_OFFICER) value="yes" checked[told_by == CodeToldBy::Officer]
+                    aria-describedby="told-hint";
+                label for=(TOLD_BY_OFFICER) { "I tell the code myself" }
+            }
+            p.hint #told-hint {
+                "Whoever registers needs a one-time code. It is in the mail, unless you tell it by another way, such as by phone: then nobody who only reads the person's mail can use it."
+            }
+        }
+    }
+}
+
+/// The code of an authorisation, once.
+pub fn show_code(site: &Site, viewer: &Viewer, authorisation: &Authorisation, shown: &str) -> Markup {
+    let content = html! {
+        p.lead { "Tell it to the person now: it is shown this once, and kept nowhere." }
+        div.card {
+            (particulars(&[
+                ("Authorization Code", code(shown)),
+                ("For", plain(&authorisation.common_name)),
+                ("Email Address", plain(&authorisation.email_address)),
+            ]))
+        }
+        p { "Do not tell it by e-mail. Register asks for it. If it is lost, make a new one." }
+        p.actions { a.button href=(format!("/console/authorisations/{}", authorisation.id)) { "To the authorisation" } }
+    };
+    page(site, viewer, Some(Part::Authorisations), "The authorization code", content)
+}
+
+/// Asks before a new code takes the place of the one before.
+pub fn replace_code(site: &Site, viewer: &Viewer, authorisation: &Authorisation) -> Markup {
+    let path = format!("/console/authorisations/{}", authorisation.id);
+    let content = html! {
+        p.lead { "For a mail or a code that is lost: the person gets the New User Notification again, with a new code. The code before no longer works." }
+        div.card {
+            (particulars(&[
+                ("Common Name", plain(&authorisation.common_name)),
+                ("Email Address", plain(&authorisation.email_address)),
+                ("Certificate type", plain(site.type_name(&authorisation.certificate_type))),
+            ]))
+        }
+        form method="post" action=(format!("{path}/code")) {
+            (form_token(viewer))
+            (code_choice(CodeToldBy::Notification))
+            p.actions { button type="submit" { "Make a new code" } a href=(path) { "Back, without a new code" } }
+        }
+    };
+    page(site, viewer, Some(Part::Authorisations), "Make a new code", content)
+}
+
 /// What was typed into the form.
 #[derive(Clone, Debug, Default)]
 pub struct Typed {
@@ -158,6 +223,8 @@ pub struct Typed {
     pub email_address: String,
     /// The day, as in 2030-12-31.
     pub until: String,
+    /// Who tells the code.
+    pub code_told_by: CodeToldBy,
 }
 
 /// The form for a new authorisation, with what was typed and what is wrong with it.
@@ -168,7 +235,7 @@ pub fn new(site: &Site, viewer: &Viewer, typed: &Typed, faults: &[(Field, String
     let fault = |field| faults.iter().find(|(of, _)| *of == field).map(|(_, text)| text.as_str());
     let content = html! {
         p.lead {
-            "The person gets a New User Notification by e-mail, with the Common Name and a link to Register. A request that matches is marked so for the approver."
+            "The person gets a New User Notification by e-mail, with the Common Name and a link to Register. A request that shows the code is marked so for the approver."
         }
         @if !faults.is_empty() {
             div.message.error role="alert" {
@@ -182,6 +249,7 @@ pub fn new(site: &Site, viewer: &Viewer, typed: &Typed, faults: &[(Field, String
             (input(Field::CommonName, "Common Name", "The name that the certificate will have, to the letter. At most 64 characters.", "text", &typed.common_name, fault(Field::CommonName)))
             (input(Field::EmailAddress, "Email Address", "Where the notification goes. It becomes part of the certificate.", "email", &typed.email_address, fault(Field::EmailAddress)))
             (input(Field::Until, "Until", &format!("The last day, in UTC, on which the request may come: at most {LONGEST_DAYS} days ahead."), "date", &typed.until, fault(Field::Until)))
+            (code_choice(typed.code_told_by))
             p { "Company: " strong { (company) } }
             p.actions { button type="submit" { "Authorise" } a href="/console/authorisations" { "Back, without authorising" } }
         }

@@ -12,7 +12,7 @@ use crate::authorisations::Comparison;
 use crate::clock::date_and_time;
 use crate::store::authorisations::Standing;
 use crate::store::officers::Officer;
-use crate::store::requests::{Request, State};
+use crate::store::requests::{CodeShown, Request, State};
 
 /// What a certification request says.
 #[derive(Clone, Debug)]
@@ -169,6 +169,9 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
             plain(format!("{}, takes its certificate as {}", device.kind.abbreviation(), device.file_format)),
         ));
     }
+    if let Some(shown) = request.code_shown() {
+        rows.push(("Authorization code", code_shown(shown)));
+    }
     if let Some(serial_number) = &request.renews {
         let certificate = code(hexadecimal(serial_number));
         rows.push((
@@ -190,14 +193,29 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
     html! { div.card { (particulars(&rows)) } }
 }
 
+/// Which code it came with.
+fn code_shown(shown: CodeShown) -> Markup {
+    match shown {
+        CodeShown::Right => standing("done", "Came with the code of its authorisation"),
+        CodeShown::None => standing("over", "Came without a code"),
+        CodeShown::Wrong => standing("failed", "Came with a code that is not this person's, or not any more"),
+    }
+}
+
 fn authorisation(site: &Site, shown: &Shown<'_>) -> Markup {
     let request = shown.request;
+    let is_named = shown.comparisons.iter().any(|found| found.same == [true; 3] && found.obstacle.is_none());
     html! {
         @if request.authorisation_id.is_none() {
             @if request.renews.is_some() {
                 p { "A renewal needs none: the holder of the current certificate has signed it." }
             } @else if shown.comparisons.is_empty() {
                 p.message.error { "Nobody has authorised this person: no authorisation has this Common Name or this e-mail address." }
+            } @else if is_named {
+                p.message.error {
+                    "This person is authorised, but the request did not show the code. Type, name and address may be known to others: "
+                    "ask the person whether the request is theirs, by a way that you know, or reject it and have them register again by the link in their mail."
+                }
             } @else {
                 p.message.error { "No authorisation matches. These have the same Common Name or the same e-mail address:" }
             }

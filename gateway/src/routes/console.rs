@@ -20,7 +20,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::NO_STORE;
 use crate::audit::Actor;
-use crate::authorisations::{self, AuthorisationError, NewAuthorisation};
+use crate::authorisations::{self, AuthorisationError, CodeToldBy, NewAuthorisation, WithCode};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::console::sign_in::Entrance;
@@ -309,6 +309,7 @@ pub(super) fn router(console: Console) -> Router {
         .route("/console/authorisations", get(list_authorisations).post(authorise))
         .route("/console/authorisations/new", get(new_authorisation))
         .route("/console/authorisations/{id}", get(show_authorisation))
+        .route("/console/authorisations/{id}/code", get(ask_to_replace_code).post(replace_code))
         .route("/console/authorisations/{id}/withdraw", get(ask_to_withdraw).post(withdraw))
         .route("/console/officers", get(list_officers))
         .route("/console/audit", get(list_audit))
@@ -631,7 +632,7 @@ async fn show_authorisation(State(console): App, viewer: Viewer, Path(id): Path<
     let Some(authorisation) = console.authorisation(&viewer, &id).await? else { return Ok(console.not_found(&viewer)) };
     let history = store::audit::about(&console.database, &authorisation.id, HISTORY).await?;
     let officers = store::officers::list(&console.database).await?;
-    let link = authorisations::register_link(&console.page_url, &authorisation);
+    let link = authorisations::register_link(&console.page_url, &authorisation, None);
     let page =
         console::authorisations::read(&console.site, &viewer, &authorisation, &link, &history, &officers, clock::now());
     Ok(html(page))
@@ -654,6 +655,7 @@ async fn authorise(State(console): App, posted: Posted) -> Answer {
         common_name: posted.field("common_name").into(),
         email_address: posted.field("email_address").into(),
         until: posted.field("until").into(),
+        code_told_by: code_told_by(&posted),
     };
     let new = NewAuthorisation {
         certificate_type: typed.certificate_type.clone(),
@@ -661,11 +663,12 @@ async fn authorise(State(console): App, posted: Posted) -> Answer {
         email_address: typed.email_address.clone(),
         company,
         expires_at: clock::end_of_day(&typed.until),
+        code_told_by: typed.code_told_by,
     };
     let actor: Actor = viewer.officer.actor();
     let types = &console.site.certificate_types;
     match authorisations::authorise(&console.database, types, &console.page_url, new, &actor).await {
-        Ok(authorisation) => Ok(Redirect::to(&format!("/console/authorisations/{}", authorisation.id)).into_response()),
+        Ok(authorised) => Ok(with_code(&console, viewer, &authorised, typed.code_told_by)),
         Err(AuthorisationError::Faults(faults)) => {
             let page = console::authorisations::new(&console.site, viewer, &typed, &faults);
             Ok((StatusCode::UNPROCESSABLE_ENTITY, html(page)).into_response())
@@ -674,8 +677,52 @@ async fn authorise(State(console): App, posted: Posted) -> Answer {
     }
 }
 
-/// The authorisation with this id, for somebody who may withdraw it; or what to answer instead.
-async fn to_withdraw(console: &Console, viewer: &Viewer, id: &str) -> Result<Result<Authorisation, Response>, Failure> {
+/// Who is to tell the code, as the form says.
+fn code_told_by(posted: &Posted) -> CodeToldBy {
+    match posted.field(console::authorisations::TOLD_BY_OFFICER) {
+        "" => CodeToldBy::Notification,
+        _ => CodeToldBy::Officer,
+    }
+}
+
+/// Back to the authorisation; or its code, which is shown this once, where the officer is to tell it.
+fn with_code(console: &Console, viewer: &Viewer, given: &WithCode, told_by: CodeToldBy) -> Response {
+    let WithCode { authorisation, code } = given;
+    match told_by {
+        CodeToldBy::Notification => {
+            Redirect::to(&format!("/console/authorisations/{}", authorisation.id)).into_response()
+        }
+        CodeToldBy::Officer => html(console::authorisations::show_code(&console.site, viewer, authorisation, code)),
+    }
+}
+
+async fn ask_to_replace_code(State(console): App, viewer: Viewer, Path(id): Path<String>) -> Answer {
+    Ok(match to_change(&console, &viewer, &id).await? {
+        Ok(authorisation) => html(console::authorisations::replace_code(&console.site, &viewer, &authorisation)),
+        Err(response) => response,
+    })
+}
+
+async fn replace_code(State(console): App, Path(id): Path<String>, posted: Posted) -> Answer {
+    let viewer = &posted.viewer;
+    let authorisation = match to_change(&console, viewer, &id).await? {
+        Ok(authorisation) => authorisation,
+        Err(response) => return Ok(response),
+    };
+    let (told_by, actor) = (code_told_by(&posted), viewer.officer.actor());
+    let replaced =
+        authorisations::replace_code(&console.database, &console.page_url, &authorisation.id, told_by, &actor).await?;
+    Ok(match replaced {
+        Some(given) => with_code(&console, viewer, &given, told_by),
+        None => {
+            let text = "Nothing was done: the authorisation is not open any more. Authorise the person anew.";
+            console.notice(Some(viewer), StatusCode::CONFLICT, "No new code", text)
+        }
+    })
+}
+
+/// The authorisation with this id, for somebody who may change it; or what to answer instead.
+async fn to_change(console: &Console, viewer: &Viewer, id: &str) -> Result<Result<Authorisation, Response>, Failure> {
     if !viewer.role().may_authorise() {
         return Ok(Err(console.not_allowed(viewer)));
     }
@@ -683,7 +730,7 @@ async fn to_withdraw(console: &Console, viewer: &Viewer, id: &str) -> Result<Res
 }
 
 async fn ask_to_withdraw(State(console): App, viewer: Viewer, Path(id): Path<String>) -> Answer {
-    Ok(match to_withdraw(&console, &viewer, &id).await? {
+    Ok(match to_change(&console, &viewer, &id).await? {
         Ok(authorisation) => html(console::decisions::withdraw(&console.site, &viewer, &authorisation)),
         Err(response) => response,
     })
@@ -691,7 +738,7 @@ async fn ask_to_withdraw(State(console): App, viewer: Viewer, Path(id): Path<Str
 
 async fn withdraw(State(console): App, Path(id): Path<String>, posted: Posted) -> Answer {
     let viewer = &posted.viewer;
-    let authorisation = match to_withdraw(&console, viewer, &id).await? {
+    let authorisation = match to_change(&console, viewer, &id).await? {
         Ok(authorisation) => authorisation,
         Err(response) => return Ok(response),
     };

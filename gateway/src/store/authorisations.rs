@@ -29,6 +29,8 @@ pub struct Authorisation {
     pub withdrawn_at: Option<i64>,
     /// The transaction ID of the request that it is for, once there is one.
     pub used_by: Option<String>,
+    /// The SHA-256 of its one-time code; none if it is of a version that had no codes.
+    pub code_sha256: Option<Vec<u8>>,
 }
 
 /// Who asks for what: this is what an authorisation and a request must have in common.
@@ -113,7 +115,7 @@ impl Authorisation {
 pub async fn insert(transaction: &mut Transaction, new: &Authorisation) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO authorisations (id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
-         company, authorised_at, authorised_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         company, authorised_at, authorised_by, expires_at, code_sha256) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(&new.id)
     .bind(&new.certificate_type)
@@ -125,6 +127,7 @@ pub async fn insert(transaction: &mut Transaction, new: &Authorisation) -> Resul
     .bind(new.authorised_at)
     .bind(&new.authorised_by)
     .bind(new.expires_at)
+    .bind(&new.code_sha256)
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -136,18 +139,42 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Authorisation>
 }
 
 /// By name: expressions keep the other indexes out of it. Not used are many, and an address may be a whole company's.
-const TAKE: &str = "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
+const TAKE_BY_NAME: &str = "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
     WHERE common_name_key = $2 AND common_name = $3 AND email_address_key || '' = $4 AND certificate_type = $5 \
     AND coalesce(used_by, '') = '' AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *";
 
-/// Uses an open authorisation of this applicant up for the request `id`, the one that ends first. Gives it, if there is one.
-pub async fn take(
+/// By code: it is one authorisation's, or nobody's.
+const TAKE_BY_CODE: &str = "UPDATE authorisations SET used_by = $1 WHERE code_sha256 = $2 AND common_name = $3 \
+    AND email_address_key || '' = $4 AND certificate_type || '' = $5 AND used_by IS NULL AND withdrawn_at IS NULL \
+    AND expires_at > $6 RETURNING *";
+
+/// Uses the open authorisation of this applicant that has this code up for the request `id`. Gives it, if there is one.
+pub async fn take_by_code(
+    transaction: &mut Transaction,
+    applicant: Applicant<'_>,
+    code_sha256: &[u8],
+    id: TransactionId,
+    now: i64,
+) -> Result<Option<Authorisation>, sqlx::Error> {
+    sqlx::query_as(TAKE_BY_CODE)
+        .bind(id.to_string())
+        .bind(code_sha256)
+        .bind(applicant.common_name)
+        .bind(key(applicant.email_address))
+        .bind(applicant.certificate_type)
+        .bind(now)
+        .fetch_optional(&mut **transaction)
+        .await
+}
+
+/// Uses an open authorisation of this applicant up for the request `id`, the one that ends first, whatever its code. Gives it, if there is one.
+pub async fn take_by_name(
     transaction: &mut Transaction,
     applicant: Applicant<'_>,
     id: TransactionId,
     now: i64,
 ) -> Result<Option<Authorisation>, sqlx::Error> {
-    sqlx::query_as(TAKE)
+    sqlx::query_as(TAKE_BY_NAME)
         .bind(id.to_string())
         .bind(key(applicant.common_name))
         .bind(applicant.common_name)
@@ -158,14 +185,22 @@ pub async fn take(
         .await
 }
 
-/// Uses this authorisation up for a request that was there before.
-pub async fn give(transaction: &mut Transaction, id: &str, request: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE authorisations SET used_by = $2 WHERE id = $1 AND used_by IS NULL")
-        .bind(id)
-        .bind(request)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
+/// Gives an open authorisation another code. Returns it, if there is one.
+pub async fn replace_code(
+    transaction: &mut Transaction,
+    id: &str,
+    code_sha256: &[u8],
+    now: i64,
+) -> Result<Option<Authorisation>, sqlx::Error> {
+    sqlx::query_as(
+        "UPDATE authorisations SET code_sha256 = $2 WHERE id = $1 AND used_by IS NULL AND withdrawn_at IS NULL AND expires_at > $3 \
+         RETURNING *",
+    )
+    .bind(id)
+    .bind(code_sha256)
+    .bind(now)
+    .fetch_optional(&mut **transaction)
+    .await
 }
 
 /// Those with this Common Name or e-mail address, the latest first: what may have been meant by a request that matches none.
@@ -376,12 +411,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_looks_for_its_authorisation_by_name() {
+    async fn a_request_looks_for_its_authorisation_by_an_index() {
         let directory = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(directory.path().join("keyside.sqlite"));
         let database = Database::open_or_create(&location).await.unwrap();
-        let plan = plan(&database, TAKE).await;
-        assert!(plan.iter().any(|step| step.contains("authorisations_by_common_name (common_name_key=?)")), "{plan:?}");
+        for (query, index) in [
+            (TAKE_BY_NAME, "authorisations_by_common_name (common_name_key=?)"),
+            (TAKE_BY_CODE, "authorisations_by_code (code_sha256=?)"),
+        ] {
+            let plan = plan(&database, query).await;
+            assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
+        }
         database.close().await;
     }
 }

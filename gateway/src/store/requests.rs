@@ -7,7 +7,7 @@ use keyside_core::domain::transaction_id::TransactionId;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
-use super::authorisations::{Applicant, key};
+use super::authorisations::key;
 use super::changes_one;
 use super::search::Search;
 use crate::clock;
@@ -51,6 +51,30 @@ impl TryFrom<String> for State {
 
     fn try_from(name: String) -> Result<Self, UnknownState> {
         Self::ALL.into_iter().find(|state| state.name() == name).ok_or(UnknownState(name))
+    }
+}
+
+/// Which authorization code a request came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeShown {
+    /// That of its authorisation.
+    Right,
+    /// None.
+    None,
+    /// One that is not, or no longer, of an authorisation of this applicant.
+    Wrong,
+}
+
+impl CodeShown {
+    const ALL: [Self; 3] = [Self::Right, Self::None, Self::Wrong];
+
+    /// Its name, as the database has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::None => "none",
+            Self::Wrong => "wrong",
+        }
     }
 }
 
@@ -131,6 +155,7 @@ pub struct Request {
     pub authorisation_id: Option<String>,
     /// The company of that authorisation, or of the certificate that it renews.
     pub company: Option<String>,
+    code_shown: Option<String>,
     /// The device that it is for, if it is for one.
     #[sqlx(flatten)]
     pub device: KeptDevice,
@@ -210,6 +235,11 @@ impl Request {
             file_format: self.device.file_format.as_deref()?.parse().ok()?,
             email_address: self.email_address.clone(),
         })
+    }
+
+    /// Which code it came with. Nothing where none is asked for: a renewal, a device by EST, and what is older than codes.
+    pub fn code_shown(&self) -> Option<CodeShown> {
+        CodeShown::ALL.into_iter().find(|shown| self.code_shown.as_deref() == Some(shown.name()))
     }
 
     /// Whether its certificate was revoked, or somebody has asked for that.
@@ -300,7 +330,7 @@ macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
             "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
-             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, device_kind, device_file_format, device_names, revocation_requested_at, \
+             state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, code_shown, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
         )
@@ -679,56 +709,23 @@ fn search_query(filter: &Filter, after: Option<&Request>) -> Search {
     search
 }
 
-/// A request that no authorisation was found for.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Waiting {
-    /// Its name.
-    #[sqlx(try_from = "String")]
-    pub transaction_id: TransactionId,
-    /// When it approves itself, unless a person decides.
-    pub approve_at: Option<i64>,
-    device_names: Option<String>,
-}
-
-impl Waiting {
-    /// Whether others will take the holder of the certificate for a host.
-    pub fn names_hosts(&self) -> bool {
-        self.device_names.as_ref().is_some_and(|names| !names.is_empty())
-    }
-}
-
-/// By name, as in [`search_query`].
-const WAITING_FOR: &str = "SELECT transaction_id, approve_at, device_names FROM requests WHERE common_name_key = $1 AND common_name = $2 \
-    AND email_address_key || '' = $3 AND certificate_type || '' = $4 AND state || '' = 'pending' AND authorisation_id IS NULL \
-    AND renews IS NULL ORDER BY submitted_at, transaction_id LIMIT 1";
-
-/// The oldest request of this applicant that waits and has no authorisation. A renewal needs none.
-pub async fn waiting_for(
-    transaction: &mut Transaction,
-    applicant: Applicant<'_>,
-) -> Result<Option<Waiting>, sqlx::Error> {
-    sqlx::query_as(WAITING_FOR)
-        .bind(key(applicant.common_name))
-        .bind(applicant.common_name)
-        .bind(key(applicant.email_address))
-        .bind(applicant.certificate_type)
-        .fetch_optional(&mut **transaction)
-        .await
-}
-
-/// Notes the authorisation of a request, whose it is, and when it approves itself.
+/// Notes which code a request came with, its authorisation, whose it is, and when it approves itself.
 pub async fn mark(
     transaction: &mut Transaction,
     id: TransactionId,
+    code_shown: CodeShown,
     authorisation: Option<&str>,
     company: Option<&str>,
     approve_at: Option<i64>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE requests SET authorisation_id = $2, company = $3, approve_at = $4 WHERE transaction_id = $1")
+    sqlx::query(
+        "UPDATE requests SET authorisation_id = $2, company = $3, approve_at = $4, code_shown = $5 WHERE transaction_id = $1",
+    )
         .bind(id.to_string())
         .bind(authorisation)
         .bind(company)
         .bind(approve_at)
+        .bind(code_shown.name())
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -879,7 +876,6 @@ mod tests {
         for (sql, step) in [
             (DUE, "requests_due (state=? AND approve_at<?)"),
             (&take_approved_statement(""), "requests_to_issue (state=? AND issue_at<?)"),
-            (WAITING_FOR, "requests_by_common_name (common_name_key=?)"),
         ] {
             let plan = super::super::search::plan(&database, sql).await;
             assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 
 use crate::cfssl_server::{Between, Cfssl, Spoil, site};
-use crate::console::{Browser, COMPANY, invite};
+use crate::console::{Browser, COMPANY, invite, transaction_id};
 use crate::harness::{
     Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, key, openssl, problem, subject,
 };
@@ -171,10 +171,10 @@ async fn the_console_says_why_an_approved_request_waits() {
     let auditor = Browser::of(&gateway, &database, &auditor).await;
     let administrator = invite(&database, Role::Uaa, Some(COMPANY), "Una Example").await;
     let administrator = Browser::of(&gateway, &database, &administrator).await;
-    administrator.authorise("Ada Example", "ada@example.com").await;
+    let ada = administrator.authorise("Ada Example", "ada@example.com").await;
 
     cfssl.stop();
-    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let (id, _) = transaction_id(gateway.submit_with_code(&good_request("Ada Example"), &ada.code).await).await;
     waits_for(&site, id, "does not answer").await;
     let page = format!("/console/requests/{id}");
     let reason = format!("CFSSL at {} does not answer", cfssl.url());

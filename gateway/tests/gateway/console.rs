@@ -1,5 +1,7 @@
 //! The officers' console over HTTP: signing in, sessions, forms, authorisations, and what the applicant is not told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use keyside_core::api::{RequestState, request_path};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::audit::Actor;
@@ -13,6 +15,7 @@ use reqwest::{Method, Response};
 use crate::connection_check::send_with;
 use crate::harness::{
     Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, header, key, subject,
+    submission_with_code,
 };
 
 /// The company whose people the tests are about.
@@ -80,19 +83,36 @@ impl Browser {
         request.body(self.form(fields)).send().await.unwrap()
     }
 
-    /// Authorises a person until far ahead; gives the authorisation's id.
-    pub(crate) async fn authorise(&self, common_name: &str, address: &str) -> String {
+    /// Authorises a person until far ahead, and learns the code.
+    pub(crate) async fn authorise(&self, common_name: &str, address: &str) -> Authorised {
         let until = in_days(30);
         let fields = [
             ("certificate_type", "participants"),
             ("common_name", common_name),
             ("email_address", address),
             ("until", until.as_str()),
+            ("told_by_officer", "yes"),
         ];
-        let response = self.post("/console/authorisations", &fields).await;
-        assert_eq!(response.status(), 303, "{:?}", response.text().await);
-        header(&response, "location").strip_prefix("/console/authorisations/").unwrap().to_owned()
+        shown_code(self.post("/console/authorisations", &fields).await).await
     }
+}
+
+/// An authorisation: its id, and its code.
+pub(crate) struct Authorised {
+    pub(crate) id: String,
+    pub(crate) code: String,
+}
+
+/// What the page with the code says.
+async fn shown_code(response: Response) -> Authorised {
+    assert_eq!(response.status(), 200);
+    let page = response.text().await.unwrap();
+    let between = |before: &str, after: char| {
+        let (_, rest) = page.split_once(before).unwrap_or_else(|| panic!("{before}: {page}"));
+        rest.split(after).next().unwrap().to_owned()
+    };
+    let code = page.split(['<', '>']).find(|text| text.parse::<TransactionId>().is_ok()).unwrap().to_owned();
+    Authorised { id: between("href=\"/console/authorisations/", '"'), code }
 }
 
 /// The day so many days ahead, as a form has it.
@@ -414,7 +434,7 @@ async fn comparable(response: Response, id: TransactionId) -> String {
     text
 }
 
-async fn transaction_id(response: Response) -> (TransactionId, Response) {
+pub(crate) async fn transaction_id(response: Response) -> (TransactionId, Response) {
     let id = header(&response, "location").rsplit('/').next().unwrap().parse().unwrap();
     (id, response)
 }
@@ -433,19 +453,44 @@ async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
         let gateway = site.start(arguments);
         let database = site.database().await;
         let officer = administrator(&gateway, &database).await;
-        officer.authorise("Ada Example", "ada@example.com").await;
-        let (one, first) = transaction_id(gateway.submit(&good_request("Ada Example")).await).await;
-        let (other, second) = transaction_id(gateway.submit(&good_request("Eve Example")).await).await;
-        let (first, second) = (comparable(first, one).await, comparable(second, other).await);
+        let ada = officer.authorise("Ada Example", "ada@example.com").await;
+        let (of_another, right) = (officer.authorise("Bea Example", "bea@example.com").await.code, ada.code.as_str());
+        // The names and an address are known to strangers; the code is not.
+        let strangers = [
+            ("Eve Example", None),
+            ("Eve Example", Some(right)),
+            ("Ada Example", None),
+            ("Ada Example", Some("000-000-000-000-000-000-000-000-011")),
+            ("Ada Example", Some(&of_another)),
+            ("Ada Example", Some("nonsense\0")),
+            ("Ada Example", Some("")),
+        ];
+        let submit = async |name: &str, code: Option<&str>| {
+            let request = another_request(name);
+            let body = submission_with_code("participants", &request, code);
+            let (id, answer) = transaction_id(gateway.post(body).await).await;
+            (id, comparable(answer, id).await)
+        };
+        let mut others = Vec::new();
+        for (name, code) in strangers {
+            others.push(submit(name, code).await);
+        }
+        let (one, first) = submit("Ada Example", Some(right)).await;
         assert!(first.starts_with("202 Accepted"), "{setting}: {first}");
-        assert_eq!(first, second, "{setting}");
+        let status = async |id: TransactionId| comparable(gateway.get(&request_path(&id)).await, id).await;
+        for (other, answer) in &others {
+            assert_eq!(first, *answer, "{setting}");
+            assert_eq!(matches(&site, *other).await, None);
+        }
+        let stranger = others.first().unwrap().0;
         if setting == "authorised" {
             gateway.issued(one).await;
-            assert_eq!(gateway.state(other).await, RequestState::Pending);
+            for (other, _) in others {
+                assert_eq!(status(other).await, status(stranger).await);
+            }
             continue;
         }
-        let status = async |id: TransactionId| comparable(gateway.get(&request_path(&id)).await, id).await;
-        assert_eq!(status(one).await, status(other).await, "{setting}");
+        assert_eq!(status(one).await, status(stranger).await, "{setting}");
         let all = site.all_requests().await;
         let authorised: Vec<_> = all.iter().map(|request| request.authorisation_id.is_some()).collect();
         assert_eq!(authorised.iter().filter(|is| **is).count(), 1, "{setting}");
@@ -455,6 +500,16 @@ async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
 /// The site, where the type `participants` approves by itself what is authorised.
 fn approving_authorised(site: Site) -> Site {
     site.configure_types(&["participants"], "approval = 'authorised'")
+}
+
+/// A certification request that was not sent before: the address is in other letters each time, as far as case goes.
+fn another_request(common_name: &str) -> Vec<u8> {
+    static COUNT: AtomicUsize = AtomicUsize::new(1);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let letter = |(place, c): (usize, char)| if number >> place & 1 == 1 { c.to_ascii_uppercase() } else { c };
+    let address: String = "ada@example.com".chars().filter(|c| *c != '@').enumerate().map(letter).collect();
+    let (local, host) = address.split_at(3);
+    certification_request(&key(), subject(common_name), vec![email(&format!("{local}@{host}"))])
 }
 
 /// Whether a request that has just been taken matches an authorisation.
@@ -470,41 +525,162 @@ async fn an_authorisation_is_for_one_request_of_one_person_for_a_while() {
     let database = site.database().await;
     let officer = administrator(&gateway, &database).await;
     let request = |name: &str, address: &str| certification_request(&key(), subject(name), vec![email(address)]);
-    let submit = async |name: &str, address: &str| {
-        let id = gateway.submit_good(&request(name, address)).await;
+    let submit = async |name: &str, address: &str, code: &str| {
+        let response = gateway.submit_with_code(&request(name, address), code).await;
+        let (id, _) = transaction_id(response).await;
         (id, matches(&site, id).await)
     };
-    let id = officer.authorise(" Ada Example ", "Ada@Example.com").await;
+    let Authorised { id, code } = officer.authorise(" Ada Example ", "Ada@Example.com").await;
     for (name, address) in [("ada example", "ada@example.com"), ("Ada Example", "eve@example.com")] {
-        assert_eq!(submit(name, address).await.1, None, "{name} {address}");
+        assert_eq!(submit(name, address, &code).await.1, None, "{name} {address}");
     }
     let employees = "CN=Ada Example,OU=ISO Employees & Contractors,O=Example Grid Operator,C=US".parse().unwrap();
-    let body = crate::harness::submission(
-        "employees",
-        &certification_request(&key(), employees, vec![email("ada@example.com")]),
-    );
+    let employees = certification_request(&key(), employees, vec![email("ada@example.com")]);
+    let body = submission_with_code("employees", &employees, Some(&code));
     let (other_type, _) = transaction_id(gateway.post(body).await).await;
     assert_eq!(matches(&site, other_type).await, None);
     // What was sent before and is sent again is the same request, and uses nothing up.
-    let (first, found) = submit("Ada Example", "ada@example.com").await;
+    let typed = code.to_lowercase().replace('-', " ");
+    let (first, found) = submit("Ada Example", "ada@example.com", &typed).await;
     assert_eq!(found.as_deref(), Some(id.as_str()));
-    assert_eq!(submit("Ada Example", "ada@example.com").await.0, first);
-    assert_eq!(submit("Ada Example", "ADA@example.com").await.1, None, "it is used up");
+    assert_eq!(submit("Ada Example", "ada@example.com", &code).await.0, first);
+    assert_eq!(submit("Ada Example", "ADA@example.com", &code).await.1, None, "it is used up");
     let page = officer.page(&format!("/console/authorisations/{id}")).await;
     assert!(page.contains("Used") && page.contains(&first.to_string()), "{page}");
 
     let expired = officer.authorise("Bea Example", "bea@example.com").await;
-    site.execute(&format!("UPDATE authorisations SET expires_at = 1 WHERE id = '{expired}'")).await;
-    assert_eq!(submit("Bea Example", "bea@example.com").await.1, None);
+    site.execute(&format!("UPDATE authorisations SET expires_at = 1 WHERE id = '{}'", expired.id)).await;
+    assert_eq!(submit("Bea Example", "bea@example.com", &expired.code).await.1, None);
     let withdrawn = officer.authorise("Cai Example", "cai@example.com").await;
-    let path = format!("/console/authorisations/{withdrawn}/withdraw");
+    let path = format!("/console/authorisations/{}/withdraw", withdrawn.id);
     assert_eq!(officer.post(&path, &[]).await.status(), 303);
     assert_eq!(officer.post(&path, &[]).await.status(), 409);
-    let (waiting, found) = submit("Cai Example", "cai@example.com").await;
+    let (waiting, found) = submit("Cai Example", "cai@example.com", &withdrawn.code).await;
     assert_eq!(found, None);
-    // A request that waits is found when the authorisation comes after it.
-    let late = officer.authorise("Cai Example", "cai@example.com").await;
-    assert_eq!(matches(&site, waiting).await, Some(late));
+    // A request that waits is not matched by an authorisation that comes after it: it may be a stranger's.
+    officer.authorise("Cai Example", "cai@example.com").await;
+    assert_eq!(matches(&site, waiting).await, None);
+}
+
+#[tokio::test]
+async fn where_the_code_is_optional_the_names_are_enough_but_not_with_a_wrong_one() {
+    let site = Site::new().configure_types(&["participants"], "code = 'optional'");
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let waiting = gateway.submit_good(&good_request("Ada Example")).await;
+    let ada = officer.authorise("Ada Example", "ada@example.com").await;
+    assert_eq!(matches(&site, waiting).await, None, "it was there before");
+    let submit = async |code: Option<&str>| {
+        let request = another_request("Ada Example");
+        let (id, _) = transaction_id(gateway.post(submission_with_code("participants", &request, code)).await).await;
+        (id, matches(&site, id).await)
+    };
+    assert_eq!(submit(Some("000-000-000-000-000-000-000-000-011")).await.1, None);
+    assert_eq!(submit(None).await.1, Some(ada.id));
+    assert_eq!(submit(None).await.1, None, "it is used up");
+    let again = officer.authorise("Ada Example", "ada@example.com").await;
+    let (id, found) = submit(Some(&again.code)).await;
+    assert_eq!(found, Some(again.id));
+    let page = approver(&gateway, &database).await.page(&format!("/console/requests/{id}")).await;
+    assert!(page.contains("Came with the code of its authorisation"), "{page}");
+}
+
+#[tokio::test]
+async fn the_approver_sees_which_code_a_request_came_with() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let ada = officer.authorise("Ada Example", "ada@example.com").await;
+    let approver = approver(&gateway, &database).await;
+    let stranger = gateway.submit_good(&good_request("Ada Example")).await;
+    let page = approver.page(&format!("/console/requests/{stranger}")).await;
+    for text in ["Not authorised", "Came without a code", "did not show the code"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let request = another_request("Ada Example");
+    let wrong = "000-000-000-000-000-000-000-000-011";
+    let (guesser, _) = transaction_id(gateway.submit_with_code(&request, wrong).await).await;
+    let page = approver.page(&format!("/console/requests/{guesser}")).await;
+    assert!(page.contains("Came with a code that is not this person"), "{page}");
+    let request = another_request("Ada Example");
+    let (own, _) = transaction_id(gateway.submit_with_code(&request, &ada.code).await).await;
+    let page = approver.page(&format!("/console/requests/{own}")).await;
+    assert!(page.contains("Came with the code of its authorisation") && !page.contains("Not authorised"), "{page}");
+}
+
+/// The text of the newest notification to this address, of a site without a mail server.
+async fn newest_mail(site: &Site, address: &str, count: usize) -> String {
+    let folder = site.data().join("notifications");
+    let mails = || -> Vec<(std::time::SystemTime, String)> {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mails = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "eml"));
+        let read = mails
+            .map(|file| (file.metadata().unwrap().modified().unwrap(), std::fs::read_to_string(file.path()).unwrap()));
+        read.filter(|(_, text)| text.contains(&format!("To: {address}"))).collect()
+    };
+    eventually(async || mails().len() == count).await;
+    // Long lines may be cut (RFC 2045, section 6.7).
+    mails().into_iter().max().unwrap().1.replace("=\r\n", "").replace("=3D", "=")
+}
+
+/// The code in a mail's link.
+fn code_in(mail: &str) -> Option<&str> {
+    mail.split_once("#code=").map(|(_, rest)| rest.split_whitespace().next().unwrap())
+}
+
+#[tokio::test]
+async fn the_code_is_in_the_mail_alone_and_a_new_one_ends_it() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let until = in_days(30);
+    let fields = [
+        ("certificate_type", "participants"),
+        ("common_name", "Ada Example"),
+        ("email_address", "ada@example.com"),
+        ("until", until.as_str()),
+    ];
+    let response = officer.post("/console/authorisations", &fields).await;
+    assert_eq!(response.status(), 303);
+    let path = header(&response, "location").to_owned();
+    let mail = newest_mail(&site, "ada@example.com", 1).await;
+    let first = code_in(&mail).unwrap().to_owned();
+    assert!(
+        mail.contains("/register/participants?common_name=Ada%20Example&email_address=ada%40example%2Ecom#code="),
+        "{mail}"
+    );
+    assert!(!officer.page(&path).await.contains(&first), "the console does not know it");
+    // Once it was sent, the database does not have it either.
+    let details = async || -> Vec<String> {
+        sqlx::query_scalar("SELECT details FROM outbox WHERE kind = 'authorised'")
+            .fetch_all(database.reader())
+            .await
+            .unwrap()
+    };
+    eventually(async || details().await == ["{}"]).await;
+
+    let new_code = async |fields: &[(&str, &str)]| officer.post(&format!("{path}/code"), fields).await;
+    assert_eq!(new_code(&[]).await.status(), 303);
+    let second = code_in(&newest_mail(&site, "ada@example.com", 2).await).unwrap().to_owned();
+    let third = shown_code(new_code(&[("told_by_officer", "yes")]).await).await;
+    let mail = newest_mail(&site, "ada@example.com", 3).await;
+    assert!(code_in(&mail).is_none() && mail.contains("tells you by another way"), "{mail}");
+    for (code, is_right) in [(&first, false), (&second, false), (&third.code, true)] {
+        let request = another_request("Ada Example");
+        let (id, _) = transaction_id(gateway.submit_with_code(&request, code).await).await;
+        assert_eq!(matches(&site, id).await.is_some(), is_right);
+    }
+    let response = new_code(&[]).await;
+    assert_eq!(response.status(), 409, "it is used");
+    let log: Vec<(String, String)> =
+        sqlx::query_as("SELECT action, detail FROM audit").fetch_all(database.reader()).await.unwrap();
+    assert_eq!(log.iter().filter(|(action, _)| action == "code replaced").count(), 2);
+    for code in [first, second, third.code] {
+        assert!(!log.iter().any(|(_, detail)| detail.contains(&code)));
+    }
 }
 
 #[tokio::test]
@@ -513,17 +689,19 @@ async fn what_is_authorised_is_approved_at_once_where_the_type_has_it_so() {
     let gateway = site.start(&[]);
     let database = site.database().await;
     let officer = administrator(&gateway, &database).await;
-    officer.authorise("Ada Example", "ada@example.com").await;
-    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let ada = officer.authorise("Ada Example", "ada@example.com").await;
+    let (id, _) = transaction_id(gateway.submit_with_code(&good_request("Ada Example"), &ada.code).await).await;
     gateway.issued(id).await;
-    // One that waits is approved when the authorisation comes.
-    let late = gateway.submit_good(&good_request("Bea Example")).await;
-    assert_eq!(gateway.state(late).await, RequestState::Pending);
+    // One that waits stays with the approver, whoever is authorised after it came.
+    let waiting = gateway.submit_good(&good_request("Bea Example")).await;
+    let bea = officer.authorise("Bea Example", "ada@example.com").await;
     let all = site.all_requests().await;
-    let waiting = all.iter().find(|request| request.transaction_id == late).unwrap();
-    assert_eq!(waiting.approve_at, None, "by time nothing is approved");
-    officer.authorise("Bea Example", "ada@example.com").await;
-    gateway.issued(late).await;
+    let approve_at = all.iter().find(|request| request.transaction_id == waiting).unwrap().approve_at;
+    assert_eq!(approve_at, None, "by time nothing is approved");
+    let own = another_request("Bea Example");
+    let (own, _) = transaction_id(gateway.submit_with_code(&own, &bea.code).await).await;
+    gateway.issued(own).await;
+    assert_eq!(gateway.state(waiting).await, RequestState::Pending);
     let actors: Vec<String> = sqlx::query_scalar("SELECT actor FROM audit WHERE action = 'approved'")
         .fetch_all(database.reader())
         .await
@@ -537,7 +715,7 @@ async fn a_withdrawn_authorisation_approves_nothing() {
     let gateway = site.start(&[]);
     let database = site.database().await;
     let officer = administrator(&gateway, &database).await;
-    let id = officer.authorise("Ada Example", "ada@example.com").await;
+    let id = officer.authorise("Ada Example", "ada@example.com").await.id;
     assert!(gateway.stop().success());
     // As it is between a submission and the next look at what is due.
     let gateway = site.start(&["--manual-approval"]);
@@ -599,11 +777,13 @@ async fn a_user_access_administrator_finds_the_company_s_own_alone() {
     let database = site.database().await;
     let own = administrator(&gateway, &database).await;
     let other = Browser::of(&gateway, &database, &invite(&database, Role::Uaa, Some("Other"), "Uma").await).await;
-    let own_id = own.authorise("Ada Example", "ada@example.com").await;
-    other.authorise("Ada Other", "ada@example.com").await;
+    let Authorised { id: own_id, code } = own.authorise("Ada Example", "ada@example.com").await;
+    let other = other.authorise("Ada Other", "ada@example.com").await;
+    let code_of = |name: &str| if name == "Ada Other" { &other.code } else { &code };
     let mut ids = Vec::new();
     for name in ["Ada Example", "Ada Other", "Ada Nobody"] {
-        ids.push(gateway.submit_good(&good_request(name)).await.to_string());
+        let (id, _) = transaction_id(gateway.submit_with_code(&good_request(name), code_of(name)).await).await;
+        ids.push(id.to_string());
     }
     let shows = |page: &str| ids.iter().map(|id| page.contains(id)).collect::<Vec<_>>();
     for query in ["", "?text=ada", "?text=ada@example.com", "?company=Other", "?state=pending", "?type=participants"] {

@@ -51,7 +51,13 @@ fn request(names: Vec<GeneralName>) -> Vec<u8> {
 
 async fn submit_as(gateway: &Gateway, certificate_type: &str, der: &[u8], device: Option<Device>) -> reqwest::Response {
     let certification_request = Base64Bytes(der.to_vec()).into();
-    let new = NewRequest { certificate_type: certificate_type.into(), certification_request, replaces: None, device };
+    let new = NewRequest {
+        certificate_type: certificate_type.into(),
+        certification_request,
+        replaces: None,
+        authorization_code: None,
+        device,
+    };
     gateway.post(serde_json::to_string(&new).unwrap()).await
 }
 

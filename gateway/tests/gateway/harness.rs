@@ -402,6 +402,11 @@ impl Gateway {
         response.json::<RequestStatus>().await.unwrap().transaction_id
     }
 
+    /// The same with an authorization code.
+    pub(crate) async fn submit_with_code(&self, certification_request: &[u8], code: &str) -> reqwest::Response {
+        self.post(submission_with_code("participants", certification_request, Some(code))).await
+    }
+
     pub(crate) async fn state(&self, id: TransactionId) -> RequestState {
         let response = self.get(&request_path(&id)).await;
         response.json::<RequestStatus>().await.unwrap().state
@@ -463,10 +468,16 @@ pub(crate) fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str
 
 /// The body of a submission.
 pub(crate) fn submission(certificate_type: &str, certification_request: &[u8]) -> String {
+    submission_with_code(certificate_type, certification_request, None)
+}
+
+/// The same with an authorization code, or whatever a stranger sends in its place.
+pub(crate) fn submission_with_code(certificate_type: &str, certification_request: &[u8], code: Option<&str>) -> String {
     let new = NewRequest {
         certificate_type: certificate_type.into(),
         certification_request: Base64Bytes(certification_request.to_vec()).into(),
         replaces: None,
+        authorization_code: code.map(|code| serde_json::from_value(code.into()).unwrap()),
         device: None,
     };
     serde_json::to_string(&new).unwrap()

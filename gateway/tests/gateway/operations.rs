@@ -112,6 +112,8 @@ async fn the_log_has_nobody_s_name() {
     let id = gateway.submit_good(&request).await;
     let rejected = gateway.submit_good(&good_request("Alan Person")).await;
     gateway.post(submission("nonsense", &request)).await;
+    let code = "000-000-000-000-000-000-000-000-011";
+    gateway.submit_with_code(&good_request("Mary Person"), code).await;
     for path in ["/register/participants?common_name=Grace%20Person", "/console/requests?text=Person"] {
         gateway.get(path).await;
     }
@@ -127,7 +129,8 @@ async fn the_log_has_nobody_s_name() {
     assert!(gateway.stop().success());
     logs += &log.join().unwrap();
     assert!(logs.contains(&id.to_string()) && logs.contains("issued"), "{logs}");
-    for personal in ["Person", "ada@example.com", "example.com"] {
+    assert!(logs.contains("has shown a code"), "{logs}");
+    for personal in ["Person", "ada@example.com", "example.com", code] {
         let lines: Vec<_> = logs.lines().filter(|line| line.contains(personal)).collect();
         assert!(lines.is_empty(), "{lines:?}");
     }

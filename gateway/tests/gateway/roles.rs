@@ -20,7 +20,7 @@ use keyside_gateway::service::Service;
 use reqwest::Method;
 
 use crate::connection_check::send_with;
-use crate::console::{Browser, COMPANY, in_days, invite};
+use crate::console::{Browser, COMPANY, in_days, invite, transaction_id};
 use crate::harness::{Gateway, Site, good_request, header, submission};
 
 /// Who asks, in the order of the table's columns.
@@ -108,6 +108,8 @@ const TABLE: &[Row] = &[
     (Main, "POST", "/console/authorisations", officers("303", "303", "403", "403")),
     (Main, "GET", "/console/authorisations/new", officers("200", "200", "403", "403")),
     (Main, "GET", "/console/authorisations/{id}", officers("200", "404", "200", "200")),
+    (Main, "GET", "/console/authorisations/{id}/code", officers("200", "404", "403", "403")),
+    (Main, "POST", "/console/authorisations/{id}/code", officers("303", "404", "403", "403")),
     (Main, "GET", "/console/authorisations/{id}/withdraw", officers("200", "404", "403", "403")),
     (Main, "POST", "/console/authorisations/{id}/withdraw", officers("303", "404", "403", "403")),
     (Main, "GET", "/console/officers", officers("403", "403", "200", "200")),
@@ -208,8 +210,9 @@ impl Fixtures<'_> {
     /// A request of one of the company's people, and its authorisation.
     async fn request(&mut self) -> (String, String) {
         let name = self.name();
-        let authorisation = self.own.authorise(&name, "ada@example.com").await;
-        (self.gateway.submit_good(&good_request(&name)).await.to_string(), authorisation)
+        let authorised = self.own.authorise(&name, "ada@example.com").await;
+        let response = self.gateway.submit_with_code(&good_request(&name), &authorised.code).await;
+        (transaction_id(response).await.0.to_string(), authorised.id)
     }
 
     /// One whose certificate was issued.
@@ -227,9 +230,9 @@ impl Fixtures<'_> {
         let id = match pattern.rsplit('/').next().unwrap() {
             "approve" | "reject" if changes => self.request().await.0,
             "revoke" if changes => self.issued().await,
-            "withdraw" if changes => {
+            "withdraw" | "code" if changes => {
                 let name = self.name();
-                self.own.authorise(&name, "ada@example.com").await
+                self.own.authorise(&name, "ada@example.com").await.id
             }
             "certificate" | "revocation" | "revoke" => self.issued.clone(),
             _ if pattern.starts_with("/console/authorisations") => self.authorisation.clone(),

@@ -18,9 +18,11 @@ use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
+use crate::browser::address;
 use crate::browser::draft::{self, Draft};
 use crate::browser::storage;
 use crate::browser::worker_client::Prepared;
+use crate::ui::authorization_code::{AuthorizationCodeField, authorization_code};
 use crate::ui::components::{MessageBox, PageHeading, Preflight, Step, StepTrail, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
@@ -124,6 +126,7 @@ pub fn CertificateRequest() -> impl IntoView {
 /// The form's fields, by the id of their element.
 const COMMON_NAME: &str = "common-name";
 const EMAIL_ADDRESS: &str = "email-address";
+const AUTHORIZATION_CODE: &str = "authorization-code";
 const PASSPHRASE: &str = "pickup-passphrase";
 const CONFIRMATION: &str = "pickup-passphrase-confirmation";
 
@@ -132,6 +135,7 @@ const CONFIRMATION: &str = "pickup-passphrase-confirmation";
 struct Form {
     common_name: RwSignal<String>,
     email_address: RwSignal<String>,
+    authorization_code: RwSignal<String>,
     key_size: RwSignal<KeySize>,
     passphrase: RwSignal<String>,
     confirmation: RwSignal<String>,
@@ -142,13 +146,14 @@ struct Form {
 }
 
 impl Form {
-    /// The form as it begins: the link of a New User Notification fills in the name and the address.
+    /// The form as it begins: the link of a New User Notification fills in the name, the address and the code.
     fn new() -> Self {
         let query = use_query_map().read_untracked();
         let given = |name| RwSignal::new(query.get(name).unwrap_or_default());
         Self {
             common_name: given("common_name"),
             email_address: given("email_address"),
+            authorization_code: RwSignal::new(address::code_in_fragment().unwrap_or_default()),
             key_size: RwSignal::default(),
             passphrase: RwSignal::default(),
             confirmation: RwSignal::default(),
@@ -166,11 +171,20 @@ impl Form {
             if let Ok(Some(draft)) = draft::load().await {
                 let untouched = self.common_name.with_untracked(String::is_empty)
                     && self.email_address.with_untracked(String::is_empty);
+                let is_same_person = self.common_name.with_untracked(|name| *name == draft.common_name)
+                    && self.email_address.with_untracked(|address| *address == draft.email_address);
+                if (untouched || is_same_person) && self.authorization_code.with_untracked(String::is_empty) {
+                    self.authorization_code.set(draft.authorization_code);
+                }
                 if untouched {
                     self.common_name.set(draft.common_name);
                     self.email_address.set(draft.email_address);
                     self.key_size.set(draft.key_size);
                 }
+            }
+            // Kept, the code leaves the address, which people copy and show.
+            if address::code_in_fragment().is_some() && draft::save(&untrack(|| self.draft())).await.is_ok() {
+                address::remove_fragment();
             }
         });
         // One after the other: what is typed while the last one is being saved is saved next.
@@ -200,6 +214,7 @@ impl Form {
         Draft {
             common_name: self.common_name.get(),
             email_address: self.email_address.get(),
+            authorization_code: self.authorization_code.get(),
             key_size: self.key_size.get(),
         }
     }
@@ -217,6 +232,9 @@ impl Form {
         }
         if let Err(fault) = email_address::check(self.email_address.get().trim()) {
             faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
+        }
+        if let Err(fault) = authorization_code(&self.authorization_code.get()) {
+            faults.push((AUTHORIZATION_CODE, fault));
         }
         let (passphrase, confirmation) = (self.passphrase.get(), self.confirmation.get());
         let about = [self.common_name.get(), self.email_address.get()];
@@ -244,6 +262,7 @@ fn application(form: Form, certificate_type: &CertificateType, replaces: Option<
         email_address,
         key_size: form.key_size.get_untracked(),
         replaces,
+        authorization_code: authorization_code(&form.authorization_code.get_untracked()).ok().flatten(),
     }
 }
 
@@ -366,7 +385,10 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 view! {
                     <p class="message wait">
                         "A key that is made on the device never travels; one that is made here has to be carried there. If the device can make its own, send its certificate request on "
-                        <Link href="/devices">"Devices"</Link> " instead."
+                        {move || {
+                            let href = form.authorization_code.with(|code| address::with_code("/devices", code));
+                            view! { <Link href>"Devices"</Link> }
+                        }} " instead."
                     </p>
                 }
             })}
@@ -406,6 +428,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 faults
             />
             {for_devices.then(|| view! { <FileFormatField chosen=form.file_format/> })}
+            <AuthorizationCodeField id=AUTHORIZATION_CODE code=form.authorization_code faults/>
             <KeyAlgorithm sizes=configuration.key_sizes chosen=form.key_size/>
             <div class="field">
                 <span class="label" id="provider-label">"Cryptographic Provider"</span>

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::authorization_code::AuthorizationCode;
 use super::base64_bytes::Base64Bytes;
 use super::device::Device;
 use super::enrollment::{Standing, Submission};
 use super::transaction_id::TransactionId;
 
-/// What this browser holds of a device's request. Nothing in it is secret: the private key is on the device.
+/// What this browser holds of a device's request. Nothing in it is secret but the authorization code, and that once: the private key is on the
+/// device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceRequest {
     /// The SHA-256 of the CertificationRequest's DER, in lowercase hexadecimal: the record's name in this browser.
@@ -20,6 +22,9 @@ pub struct DeviceRequest {
     pub certificate_type_name: String,
     /// The device.
     pub device: Device,
+    /// The one-time code of the authorization that the request uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_code: Option<AuthorizationCode>,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Base64Bytes,
     /// What the registration authority said; absent until it has answered once.
@@ -88,6 +93,7 @@ mod tests {
                 file_format: FileFormat::P7b,
                 email_address: "ops@example.com".into(),
             },
+            authorization_code: None,
             certification_request: Base64Bytes(vec![2]),
             submission: Some(Submission {
                 transaction_id: id,

@@ -6,6 +6,7 @@ use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 use serde::{Deserialize, Serialize};
 
+use super::authorization_code::AuthorizationCode;
 use super::base64_bytes::Base64Bytes;
 use super::device::Device;
 use super::key_size::KeySize;
@@ -43,6 +44,9 @@ pub struct Application {
     /// The transaction ID of the request whose certificate is lost, for a replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TransactionId>,
+    /// The one-time code of the authorization that the request uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_code: Option<AuthorizationCode>,
     /// The device that the certificate is for, where it is for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
@@ -206,6 +210,7 @@ mod tests {
                 email_address: "ada@example.com".into(),
                 key_size: KeySize::Rsa2048,
                 replaces: None,
+                authorization_code: None,
                 device: None,
             },
             encrypted_private_key: Base64Bytes(vec![1]),

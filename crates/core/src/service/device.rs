@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::{CertificateType, MAXIMUM_CERTIFICATION_REQUEST_SIZE, NewRequest, ProblemKind, RequestStatus};
 use crate::device_names::{self, NamesFault};
+use crate::domain::authorization_code::AuthorizationCode;
 use crate::domain::base64_bytes::Base64Bytes;
 use crate::domain::device::Device;
 use crate::domain::device_request::DeviceRequest;
@@ -234,6 +235,7 @@ pub async fn save(
     clock: &impl Clock,
     certificate_type: &CertificateType,
     device: Device,
+    authorization_code: Option<AuthorizationCode>,
     certification_request: Vec<u8>,
 ) -> Result<DeviceRequest, StoreError> {
     let request = DeviceRequest {
@@ -242,6 +244,7 @@ pub async fn save(
         certificate_type: certificate_type.id.clone(),
         certificate_type_name: certificate_type.name.clone(),
         device,
+        authorization_code,
         certification_request: certification_request.into(),
         submission: None,
         former_transaction_ids: Vec::new(),
@@ -298,6 +301,7 @@ async fn ask(
                 certificate_type: request.certificate_type.clone(),
                 certification_request: request.certification_request.clone().into(),
                 replaces: None,
+                authorization_code: request.authorization_code.clone(),
                 device: Some(request.device.clone()),
             };
             authority.submit(&new).await?
@@ -569,7 +573,7 @@ mod tests {
 
     impl Site {
         fn save(&self, device: Device) -> DeviceRequest {
-            block_on(save(&self.store, &self.clock, &device_type(), device, made(SUBJECT, &[]))).unwrap()
+            block_on(save(&self.store, &self.clock, &device_type(), device, None, made(SUBJECT, &[]))).unwrap()
         }
 
         fn refresh(&self, id: &str) -> Result<DeviceRequest, EnrollError> {
@@ -612,7 +616,7 @@ mod tests {
         let sent = site.refresh(&saved.id).unwrap();
         assert_eq!(site.save(device("rig-2")), sent, "now the registration authority has it");
         *site.store.write_fault.borrow_mut() = Some(StoreError::Full);
-        let full = block_on(save(&site.store, &site.clock, &device_type(), device("a"), made("CN=a", &[])));
+        let full = block_on(save(&site.store, &site.clock, &device_type(), device("a"), None, made("CN=a", &[])));
         assert_eq!(full, Err(StoreError::Full));
     }
 
@@ -681,6 +685,7 @@ mod tests {
             certificate_type: "participants".into(),
             certification_request: Base64Bytes(made("CN=Ada Example", &[])).into(),
             replaces: None,
+            authorization_code: None,
             device: None,
         };
         let id = block_on(site.authority.submit(&persons)).unwrap().transaction_id;

@@ -256,6 +256,7 @@ pub async fn save(
             email_address: renewable.email_address.clone(),
             key_size,
             replaces: None,
+            authorization_code: None,
             // A type for devices has no renewal.
             device: None,
         },

@@ -19,6 +19,8 @@ use web_sys::File;
 
 use super::recipes::Recipes;
 use super::{Held, read_held};
+use crate::browser::address;
+use crate::ui::authorization_code::{AuthorizationCodeField, authorization_code};
 use crate::ui::components::{CopyButton, MessageBox, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
@@ -28,6 +30,7 @@ use crate::ui::messages::{self, Message};
 /// The fields, by the id of their element.
 const NAME: &str = "device-name";
 const EMAIL_ADDRESS: &str = "device-email-address";
+const AUTHORIZATION_CODE: &str = "device-authorization-code";
 const REQUEST: &str = "certification-request";
 
 /// What was entered.
@@ -37,6 +40,7 @@ struct Form {
     kind: RwSignal<Option<DeviceKind>>,
     name: RwSignal<String>,
     email_address: RwSignal<String>,
+    authorization_code: RwSignal<String>,
     file_format: RwSignal<FileFormat>,
     /// The certification request as PEM, or whatever was pasted in its place.
     request: RwSignal<String>,
@@ -51,6 +55,7 @@ impl Form {
             kind: RwSignal::default(),
             name: RwSignal::default(),
             email_address: RwSignal::default(),
+            authorization_code: RwSignal::new(address::code_in_fragment().unwrap_or_default()),
             file_format: RwSignal::default(),
             request: RwSignal::default(),
             file_fault: RwSignal::default(),
@@ -160,6 +165,9 @@ pub fn RequestForm(
             if let Err(fault) = form.email_address.with(|address| email_address::check(address.trim())) {
                 faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
             }
+            if let Err(fault) = form.authorization_code.with(|code| authorization_code(code)) {
+                faults.push((AUTHORIZATION_CODE, fault));
+            }
         }
         faults.extend(request_faults.get().map(|text| (REQUEST, text)));
         faults
@@ -179,9 +187,11 @@ pub fn RequestForm(
             return;
         };
         let certificate_type = form.certificate_type.get_untracked();
+        let code = form.authorization_code.with_untracked(|code| authorization_code(code)).ok().flatten();
         progress.set(Progress::Sending);
         spawn_local(async move {
-            let saved = device::save(&context.device_requests, &context.clock, &certificate_type, device, der).await;
+            let saved =
+                device::save(&context.device_requests, &context.clock, &certificate_type, device, code, der).await;
             let request = match saved {
                 Ok(request) => request,
                 Err(error) => {
@@ -252,6 +262,7 @@ pub fn RequestForm(
                 faults
             />
             <FileFormatField chosen=form.file_format/>
+            <AuthorizationCodeField id=AUTHORIZATION_CODE code=form.authorization_code faults/>
             <Recipes certificate_type=form.certificate_type name=form.name key_size=smallest/>
             <CertificationRequestField form faults read_file=Callback::new(read_file)/>
             {move || checked.get().ok().map(|findings| view! { <Found findings/> })}
