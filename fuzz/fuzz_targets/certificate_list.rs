@@ -3,7 +3,7 @@
 
 use keyside_fuzz::vectors::{INTERMEDIATES, ROOTS, signed_part};
 use keyside_pki::certificate_list::CertificateList;
-use keyside_pki::{file, name};
+use keyside_pki::file;
 
 const KNOWN: &[u8] = include_bytes!("../../tests/vectors/inspection/revoked.crl");
 

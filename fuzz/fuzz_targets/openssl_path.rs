@@ -6,7 +6,6 @@
 
 use std::cmp::Ordering;
 
-use der::Decode;
 use der::oid::ObjectIdentifier;
 use der::oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CRL_DISTRIBUTION_POINTS, ID_CE_EXT_KEY_USAGE,
@@ -22,7 +21,7 @@ use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{Purpose, build};
 use keyside_pki::element::{Elements, SEQUENCE};
 use keyside_pki::general_name::GeneralName;
-use keyside_pki::name::Name;
+use keyside_pki::name::{self, Name};
 use openssl::x509::X509;
 
 /// The certificates get keys and signatures that fit.

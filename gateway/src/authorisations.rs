@@ -39,17 +39,17 @@ pub struct NewAuthorisation {
     pub company: String,
     /// The last second at which a request may come; nothing if it was not understood.
     pub expires_at: Option<i64>,
-    /// Who tells the code.
+    /// The one who tells the code.
     pub code_told_by: CodeToldBy,
 }
 
-/// Who tells an authorised person the code.
+/// The one who tells an authorised person the code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CodeToldBy {
     /// The New User Notification: it is in the fragment of the link, which no server is sent and no `Referer` has.
     #[default]
     Notification,
-    /// The officer, by another way: whoever reads the person's mail does not know it.
+    /// The officer, by another way: a reader of the person's mail does not know it.
     Officer,
 }
 
@@ -191,9 +191,10 @@ async fn notify(
         CodeToldBy::Notification => {
             (Some(code), "The link has your one-time authorization code in it: keep it to yourself.")
         }
-        CodeToldBy::Officer => {
-            (None, "You need a one-time authorization code, too: whoever has authorised you tells you by another way.")
-        }
+        CodeToldBy::Officer => (
+            None,
+            "You need a one-time authorization code, too: your User Access Administrator tells you by another way.",
+        ),
     };
     let code_sha256 = authorisation.code_sha256.as_deref().unwrap_or_default();
     let told = NewNotification {
@@ -225,11 +226,11 @@ fn approve_at(kind: &CertificateType, names_hosts: bool, now: i64) -> Option<i64
 pub struct Newcomer<'a> {
     /// The request.
     pub id: TransactionId,
-    /// Who asks for what.
+    /// The applicant.
     pub applicant: Applicant<'a>,
     /// The code that it shows.
     pub code: Option<&'a str>,
-    /// Whether others will take the holder of the certificate for a host.
+    /// True if others will take the holder of the certificate for a host.
     pub names_hosts: bool,
     /// When it approves itself if no authorisation is found.
     pub otherwise_approve_at: Option<i64>,

@@ -158,12 +158,12 @@ pub struct CertificateType {
     pub for_devices: bool,
     /// Who approves requests for it; what [`Config::approval`] says if absent.
     pub approval: Option<TypeApproval>,
-    /// Whether a request must show the code of its authorisation.
+    /// The part that the one-time code of an authorisation has.
     #[serde(default)]
     pub code: CodeUse,
 }
 
-/// Whether a request must show the one-time code of its authorisation.
+/// The part that the one-time code of an authorisation has for a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CodeUse {

@@ -1,6 +1,6 @@
 //! One-time codes: what a person or a device shows to be the one that a certificate was promised to.
 //!
-//! A code is told once. The database knows its SHA-256 alone.
+//! A code is told once. The database has its SHA-256, and nothing else of it.
 
 use keyside_core::domain::transaction_id::TransactionId;
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ pub fn new() -> Zeroizing<String> {
     Zeroizing::new(TransactionId::random(&mut rand::rng()).to_string())
 }
 
-/// What the database knows of a code. One round of SHA-256 is enough: nobody guesses 128 random bits.
+/// The SHA-256 of a code, which the database has. One round is enough: 128 random bits are not guessed.
 pub fn hash(code: &str) -> Vec<u8> {
     // However it was typed.
     let canonical = code.parse::<TransactionId>().map(|id| Zeroizing::new(id.to_string()));

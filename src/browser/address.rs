@@ -1,9 +1,9 @@
-//! What the page's address has behind the route, and no server is sent.
+//! The fragment of the page's address, which browsers send to no server.
 
 use leptos::prelude::window;
 use wasm_bindgen::JsValue;
 
-/// What the fragment of a New User Notification's link begins with.
+/// The beginning of the fragment in a New User Notification's link.
 const CODE: &str = "#code=";
 
 /// The authorization code in the fragment, if there is one.
@@ -24,7 +24,7 @@ pub fn remove_fragment() {
     if let (Ok(path), Ok(query)) = (location.pathname(), location.search()) {
         // The router keeps its state there.
         let state = history.state().unwrap_or(JsValue::NULL);
-        // What cannot be taken out stays, and does no harm.
+        // If it cannot be taken out, it stays, and does no harm.
         let _ = history.replace_state_with_url(&state, "", Some(&(path + &query)));
     }
 }

@@ -6,10 +6,10 @@ use leptos::prelude::*;
 use super::form::{Fault, TextField};
 use super::messages;
 
-/// What was typed, if anything was.
+/// The code that was typed, if there is one.
 ///
 /// # Errors
-/// It is no authorization code; what to say of it.
+/// It is no authorization code; a sentence about it.
 pub fn authorization_code(typed: &str) -> Result<Option<AuthorizationCode>, String> {
     if typed.trim().is_empty() {
         return Ok(None);
@@ -22,7 +22,7 @@ pub fn authorization_code(typed: &str) -> Result<Option<AuthorizationCode>, Stri
 pub fn AuthorizationCodeField(
     /// The input's id.
     id: &'static str,
-    /// What is typed.
+    /// The field's text.
     code: RwSignal<String>,
     /// The form's wrong entries.
     faults: Memo<Vec<Fault>>,
@@ -35,7 +35,7 @@ pub fn AuthorizationCodeField(
             <TextField
                 id
                 label="Authorization Code"
-                hint="It works once. Your New User Notification e-mail has it in its link, or you were told by whoever has authorized you. Leave it empty if you have none."
+                hint="It works once. Your New User Notification e-mail has it in its link, or your User Access Administrator has told you. Leave it empty if you have none."
                 input_type="text"
                 autocomplete="off"
                 value=code

@@ -613,7 +613,7 @@ fn subject_difference(difference: &SubjectDifference) -> String {
     }
 }
 
-/// What is wrong with an authorization code, which has the symbols of a transaction ID.
+/// The fault of an authorization code, which has the symbols of a transaction ID.
 pub fn authorization_code_fault(fault: MalformedTransactionId) -> String {
     match fault {
         MalformedTransactionId::Length(found) => {

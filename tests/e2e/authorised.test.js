@@ -8,12 +8,12 @@ import { judge, run } from './judges.js';
 import { Cfssl, eventually, MailServer } from './neighbours.js';
 import { collect as collectFrom, READY } from './pages/collect.js';
 import { state } from './pages/components.js';
-import { fillInAuthorisation, history, invite, row, signIn } from './pages/console.js';
-import { fillInForm, TYPE } from './pages/register.js';
+import { fillInAuthorisation, history, invite, row, shownCode, signIn } from './pages/console.js';
+import { fillInForm, hasCode, TYPE, typeCode } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
 const COMPANY = 'Example Power';
-const { test, browser, folder, borrow } = site({ needs: 'a full run' });
+const { test, browser, folder, borrow, another } = site({ needs: 'a full run' });
 
 /** A User Access Administrator authorises the person. */
 async function authorise(gateway, person) {
@@ -27,26 +27,53 @@ async function authorise(gateway, person) {
     await officer.heading(person.name);
 }
 
-/** Registers by the link in the mail that tells of the authorisation. Gives the tab and the transaction ID. */
-async function register(gateway, mail, { name, email }) {
+/** The link in the mail that tells of the authorisation. */
+async function invitation(gateway, mail, { name, email }) {
     const told = await mail.mail(email, 'New User Notification');
     assert.equal(told.to, email);
     for (const text of [`Common Name:      ${name}`, `Company:          ${COMPANY}`, TYPE]) assert.ok(told.text.includes(text), told.text);
     const [link] = told.text.match(/https?:\/\/\S+\/register\/\S+/);
     assert.ok(link.startsWith(gateway.url), link);
+    return link;
+}
 
+/** Registers by the link in the mail that tells of the authorisation. Gives the tab and the transaction ID. */
+async function register(gateway, mail, person) {
+    const { name, email } = person;
+    const link = await invitation(gateway, mail, person);
     const user = await browser.tab();
     await user.open(link);
     await user.text(TYPE);
     await user.heading('Certificate Request');
     assert.equal(await user.value('Common Name'), name);
     assert.equal(await user.value('Email Address'), email);
+    // The code has left the address; the form has it, after a reload too.
+    const { hash } = new URL(link);
+    await hasCode(user, hash.replace('#code=', ''));
+    await isForgotten(user, hash);
+    await user.reload();
+    await hasCode(user, hash.replace('#code=', ''));
     await fillInForm(user, { email: null, passphrase: PASSPHRASE });
     await user.press('Submit');
     const id = await transactionId(user);
     assert.ok((await mail.mail(email, 'Certificate Request Submitted')).text.includes(id));
     await state(user, 'Waiting for approval');
     return { user, id };
+}
+
+/** Waits until the address has no fragment, and what was there is nowhere in the address. */
+async function isForgotten(tab, hash) {
+    await tab.until(() => location.hash === '');
+    assert.ok(!(await tab.url()).href.includes(hash.slice(1)));
+}
+
+/** Sends the form that `tab` shows; gives the transaction ID, and what the page says of the request. */
+async function submit(tab, fields) {
+    await fillInForm(tab, { ...fields, passphrase: PASSPHRASE });
+    await tab.press('Submit');
+    const id = await transactionId(tab);
+    await state(tab, 'Waiting for approval');
+    return { id, shown: (await tab.shown()).replaceAll(id, 'ID') };
 }
 
 /** An approver, who sees the authorisation beside the request, approves it. Gives the tab. */
@@ -136,4 +163,93 @@ test('the same with CFSSL, which is stopped before the approval and started agai
     assert.equal(collected.id, id);
     await issuedOnce(gateway, mail, approver, person, collected);
     assert.equal(await cfssl.signed(), 1);
+});
+
+const WRONG_CODE = '000-000-000-000-000-000-000-000-011';
+
+test('a stranger who knows name and address gets nothing and learns nothing; the link works once, on whatever computer', async () => {
+    const person = { name: 'Alan Example 03', email: 'alan@example.com' };
+    const mail = await borrow(MailServer.start());
+    const gateway = await borrow(Gateway.start({ manual: true, config: { notifications: mail.table } }));
+    const form = new URL('register/participants', gateway.url).href;
+    const early = await browser.tab(form);
+    const before = await submit(early, person);
+    await authorise(gateway, person);
+    const link = await invitation(gateway, mail, person);
+
+    // Without the code, and with a guess.
+    const stranger = await browser.tab(form);
+    const without = await submit(stranger, person);
+    await stranger.open(form);
+    await typeCode(stranger, '123');
+    await fillInForm(stranger, { ...person, passphrase: PASSPHRASE });
+    await stranger.press('Submit');
+    await stranger.text('An authorization code has 27 letters and digits; this has 3.');
+    await stranger.accessible();
+    await typeCode(stranger, WRONG_CODE);
+    const guessed = await submit(stranger, person);
+
+    // The person, on another computer than the first one; and once more.
+    const computer = await another();
+    const user = await computer.tab(link);
+    const own = await submit(user, { email: null });
+    const again = await browser.tab(link);
+    const second = await submit(again, { email: null });
+    for (const { shown } of [before, without, guessed, second]) {
+        const comparable = (text) => text.replaceAll(/\d{1,2}:\d\d(:\d\d)?( [AP]M)?/g, 'TIME');
+        assert.equal(comparable(shown), comparable(own.shown));
+    }
+
+    const approver = await browser.tab();
+    await signIn(approver, await invite(gateway, 'approver', 'Abe Example'));
+    assert.match(await row(approver, own.id), /(?<!Not a)Authorised/i);
+    for (const { id } of [before, without, guessed, second]) assert.match(await row(approver, id), /Not authorised/);
+    for (const [{ id }, text] of [
+        [without, 'Came without a code'],
+        [guessed, 'Came with a code that is not this person\'s'],
+        [own, 'Came with the code of its authorisation'],
+    ]) {
+        await approver.open(gateway.at(`console/requests/${id}`));
+        await approver.text(text);
+    }
+    await approver.accessible();
+});
+
+test('where what is authorised is approved by itself, the code is told by another way, and only its request is issued', async () => {
+    const person = { name: 'Edsger Example 04', email: 'edsger@example.com' };
+    const mail = await borrow(MailServer.start());
+    const config = ({ certificate_types: types }) => ({
+        notifications: mail.table,
+        certificate_types: types.map((type) => ({ ...type, approval: 'authorised' })),
+    });
+    const gateway = await borrow(Gateway.start({ manual: true, config }));
+    const officer = await browser.tab();
+    await signIn(officer, await invite(gateway, 'uaa', 'Una Example', '--company', COMPANY));
+    await officer.navigate('Authorisations');
+    await officer.press('Authorise a person');
+    await officer.heading('Authorise a person');
+    await fillInAuthorisation(officer, person);
+    await officer.choose('I tell the code myself');
+    await officer.press('Authorise');
+    await officer.heading('The one-time code');
+    await officer.accessible();
+    const code = await shownCode(officer);
+    await officer.press('To the authorisation');
+    await officer.heading(person.name);
+    assert.ok(!(await officer.shown()).includes(code));
+
+    const link = await invitation(gateway, mail, person);
+    assert.equal(new URL(link).hash, '');
+    const stranger = await browser.tab(link);
+    await submit(stranger, { email: null });
+    const user = await browser.tab(link);
+    await typeCode(user, code.toLowerCase().replaceAll('-', ' '));
+    await fillInForm(user, { email: null, passphrase: PASSPHRASE });
+    await user.press('Submit');
+    const id = await transactionId(user);
+    await state(user, 'Ready to collect');
+    await collectFrom(user, gateway.url, id, PASSPHRASE);
+    await user.heading(READY);
+    await stranger.front();
+    await state(stranger, 'Waiting for approval');
 });

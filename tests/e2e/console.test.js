@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { PASSPHRASE, site } from './fixture.js';
 import { collect, offersDownload } from './pages/collect.js';
 import { state } from './pages/components.js';
-import { canDecide, fillInAuthorisation, hasNoScripts, invite, registrationLink, row, signIn, signOut } from './pages/console.js';
-import { fillInForm, register, TYPE } from './pages/register.js';
+import { canDecide, fillInAuthorisation, hasNoScripts, invite, registrationLink, row, shownCode, signIn, signOut } from './pages/console.js';
+import { fillInForm, register, TYPE, typeCode } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
 const { test, gateway, browser } = site({ gateway: { manual: true }, needs: 'a full run' });
@@ -21,11 +21,23 @@ test('from the authorisation to the certificate', async () => {
     await officer.heading('Authorise a person');
     await officer.accessible();
     await fillInAuthorisation(officer, { name: 'Ada Example 01', email: 'ada@example.com' });
+    await officer.choose('I tell the code myself');
     await officer.press('Authorise');
+    await officer.heading('The one-time code');
+    const lost = await shownCode(officer);
+    await officer.press('To the authorisation');
     await officer.heading('Ada Example 01');
     await officer.text('Open');
     await officer.accessible();
     const invitation = await registrationLink(officer);
+    await officer.press('New code…');
+    await officer.heading('Make a new code');
+    await officer.accessible();
+    await officer.choose('I tell the code myself');
+    await officer.press('Make a new code');
+    await officer.heading('The one-time code');
+    const code = await shownCode(officer);
+    assert.notEqual(code, lost);
 
     const user = await browser.tab();
     await user.open(invitation);
@@ -33,6 +45,7 @@ test('from the authorisation to the certificate', async () => {
     await user.heading('Certificate Request');
     assert.equal(await user.value('Common Name'), 'Ada Example 01');
     assert.equal(await user.value('Email Address'), 'ada@example.com');
+    await typeCode(user, code);
     await fillInForm(user, { email: null, passphrase: PASSPHRASE });
     await user.press('Submit');
     const id = await transactionId(user);

@@ -145,7 +145,7 @@ pub struct NewRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TransactionId>,
-    /// The one-time code of the authorization that the request uses. Whether it is right is not answered.
+    /// The one-time code of the authorization that the request uses. The answer is the same for a right and a wrong one.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_code: Option<AuthorizationCode>,

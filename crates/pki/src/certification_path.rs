@@ -725,7 +725,7 @@ mod tests {
         assert!(matches!(path_of(&leaf, &negative), Err(PathError::Refused(_))));
     }
 
-    /// A CA that may issue for this host alone, and for mailboxes at it, `count` times.
+    /// A CA that may issue for one host and for mailboxes at it, with these subtrees `count` times.
     fn limited_ca(count: usize) -> Made<'static> {
         let subtrees = [
             element(SEQUENCE, &[&element(0x82, &[b"example.com"])]),

@@ -88,7 +88,7 @@ impl PublicKey {
     }
 }
 
-/// Why nothing that a key has signed, or that is signed for it, is worth trusting; none for a key that is not known to be weak. The sizes
+/// Names the weakness for which a key, and a certificate for it, are not worth trusting; none for a key without a known one. The sizes
 /// are those of NIST SP 800-131A, section 3: 2048 bits for RSA and DSA, and 224 for an elliptic curve.
 ///
 /// # Errors
@@ -197,7 +197,7 @@ pub(crate) fn rsa_size(key: &[u8]) -> Option<u32> {
     bits_of(Elements::within(SEQUENCE, key).ok()?.next(INTEGER).ok()?)
 }
 
-/// How many bits a number that is not negative has, in big-endian octets; none for zero.
+/// The size in bits of a number that is not negative, in big-endian octets; none for zero.
 fn bits_of(number: &[u8]) -> Option<u32> {
     let zeros = number.iter().take_while(|octet| **octet == 0).count();
     let number = number.get(zeros..)?;

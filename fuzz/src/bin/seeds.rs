@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding};
-use der::Encode;
 use keyside_fuzz::input::join;
 use keyside_fuzz::signer::{Kind, certify_with_algorithms, with_other_parameters};
 use keyside_pki::certificate::Certificate;
@@ -14,6 +13,7 @@ use keyside_pki::certificate_list::CertificateList;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::element::{INTEGER, SEQUENCE, element, integer};
 use keyside_pki::key_pair::KeyPair;
+use keyside_pki::name::Name;
 use keyside_pki::{certs_only, encrypted_private_key, file, full_pki_request, pfx};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -80,8 +80,8 @@ impl Seeds {
         }
     }
 
-    fn add_name(&mut self, one: &x509_cert::name::Name, other: &x509_cert::name::Name) {
-        self.add("name", &join(&[one.to_der().unwrap(), other.to_der().unwrap()]));
+    fn add_name(&mut self, one: &Name, other: &Name) {
+        self.add("name", &join(&[one.to_der(), other.to_der()]));
     }
 
     /// A chain, leaf first and trust anchor last, as it came and to be signed again.

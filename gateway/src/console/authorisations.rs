@@ -128,7 +128,7 @@ pub fn read(
         @if is_open {
             section aria-labelledby="link" {
                 h2 #link { "The link to Register" }
-                p { "It opens Register with certificate type, Common Name and e-mail address filled in, and asks for the authorization code, which the person was told." }
+                p { "It opens Register with certificate type, Common Name and e-mail address filled in, and asks for the one-time code, which the person was told." }
                 p.card { a href=(register_link) { (register_link) } }
                 @if authorisation.code_sha256.is_none() {
                     p.message.error { "This authorisation is of a version that had no codes. Make a new code, or a request for it is not authorised." }
@@ -168,7 +168,7 @@ fn code_choice(told_by: CodeToldBy) -> Markup {
                 label for=(TOLD_BY_OFFICER) { "I tell the code myself" }
             }
             p.hint #told-hint {
-                "Whoever registers needs a one-time code. It is in the mail, unless you tell it by another way, such as by phone: then nobody who only reads the person's mail can use it."
+                "The person needs a one-time code to register. It is in the mail, unless you tell it by another way, such as by phone: then a reader of the person's mail cannot use it."
             }
         }
     }
@@ -188,7 +188,7 @@ pub fn show_code(site: &Site, viewer: &Viewer, authorisation: &Authorisation, sh
         p { "Do not tell it by e-mail. Register asks for it. If it is lost, make a new one." }
         p.actions { a.button href=(format!("/console/authorisations/{}", authorisation.id)) { "To the authorisation" } }
     };
-    page(site, viewer, Some(Part::Authorisations), "The authorization code", content)
+    page(site, viewer, Some(Part::Authorisations), "The one-time code", content)
 }
 
 /// Asks before a new code takes the place of the one before.
@@ -223,7 +223,7 @@ pub struct Typed {
     pub email_address: String,
     /// The day, as in 2030-12-31.
     pub until: String,
-    /// Who tells the code.
+    /// The one who tells the code.
     pub code_told_by: CodeToldBy,
 }
 

@@ -170,7 +170,7 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
         ));
     }
     if let Some(shown) = request.code_shown() {
-        rows.push(("Authorization code", code_shown(shown)));
+        rows.push(("Authorization Code", code_shown(shown)));
     }
     if let Some(serial_number) = &request.renews {
         let certificate = code(hexadecimal(serial_number));

@@ -677,7 +677,7 @@ async fn authorise(State(console): App, posted: Posted) -> Answer {
     }
 }
 
-/// Who is to tell the code, as the form says.
+/// The one who is to tell the code, as the form says.
 fn code_told_by(posted: &Posted) -> CodeToldBy {
     match posted.field(console::authorisations::TOLD_BY_OFFICER) {
         "" => CodeToldBy::Notification,
@@ -715,13 +715,13 @@ async fn replace_code(State(console): App, Path(id): Path<String>, posted: Poste
     Ok(match replaced {
         Some(given) => with_code(&console, viewer, &given, told_by),
         None => {
-            let text = "Nothing was done: the authorisation is not open any more. Authorise the person anew.";
+            let text = "Nothing was done: the authorisation is not open any more. Authorise the person again.";
             console.notice(Some(viewer), StatusCode::CONFLICT, "No new code", text)
         }
     })
 }
 
-/// The authorisation with this id, for somebody who may change it; or what to answer instead.
+/// The authorisation with this id, for an officer who may change it; or what to answer instead.
 async fn to_change(console: &Console, viewer: &Viewer, id: &str) -> Result<Result<Authorisation, Response>, Failure> {
     if !viewer.role().may_authorise() {
         return Ok(Err(console.not_allowed(viewer)));

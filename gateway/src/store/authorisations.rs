@@ -143,7 +143,7 @@ const TAKE_BY_NAME: &str = "UPDATE authorisations SET used_by = $1 WHERE used_by
     WHERE common_name_key = $2 AND common_name = $3 AND email_address_key || '' = $4 AND certificate_type = $5 \
     AND coalesce(used_by, '') = '' AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *";
 
-/// By code: it is one authorisation's, or nobody's.
+/// By code: no two authorisations have the same.
 const TAKE_BY_CODE: &str = "UPDATE authorisations SET used_by = $1 WHERE code_sha256 = $2 AND common_name = $3 \
     AND email_address_key || '' = $4 AND certificate_type || '' = $5 AND used_by IS NULL AND withdrawn_at IS NULL \
     AND expires_at > $6 RETURNING *";

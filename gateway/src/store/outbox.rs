@@ -134,7 +134,7 @@ pub async fn take(database: &Database, now: i64, until: i64) -> Result<Option<Ta
     Ok(Some(Taken { notification, attempts, is_in_doubt: attempts > 1 && fault.is_none() }))
 }
 
-/// Notes that a row was delivered. What it told is forgotten: it may have a one-time code in it.
+/// Notes that a row was delivered. Its values go: there may be a one-time code among them.
 pub async fn sent(transaction: &mut Transaction, identity: &str) -> Result<(), sqlx::Error> {
     let statement =
         "UPDATE outbox SET state = 'sent', fault = NULL, details = '{}' WHERE identity = $1 AND state = 'waiting'";

@@ -103,7 +103,7 @@ pub(crate) struct Authorised {
     pub(crate) code: String,
 }
 
-/// What the page with the code says.
+/// The authorisation on the page that shows its code.
 async fn shown_code(response: Response) -> Authorised {
     assert_eq!(response.status(), 200);
     let page = response.text().await.unwrap();
@@ -539,7 +539,7 @@ async fn an_authorisation_is_for_one_request_of_one_person_for_a_while() {
     let body = submission_with_code("employees", &employees, Some(&code));
     let (other_type, _) = transaction_id(gateway.post(body).await).await;
     assert_eq!(matches(&site, other_type).await, None);
-    // What was sent before and is sent again is the same request, and uses nothing up.
+    // The same certification request, sent again, is the same request, and uses nothing up.
     let typed = code.to_lowercase().replace('-', " ");
     let (first, found) = submit("Ada Example", "ada@example.com", &typed).await;
     assert_eq!(found.as_deref(), Some(id.as_str()));

@@ -37,6 +37,12 @@ export async function fillInAuthorisation(tab, { name, email }) {
     await set('Until', new Date(Date.now() + 30 * 24 * 3600 * 1000).toISOString().slice(0, 10));
 }
 
+/** The authorization code that the page shows this once. */
+export function shownCode(tab) {
+    return tab.until(() => [...document.querySelectorAll('.card code, .card .code')].map((code) => code.textContent.trim())
+        .find((text) => /^(\w{3}-){8}\w{3}$/.test(text)));
+}
+
 /** The link for the authorised person. */
 export function registrationLink(tab) {
     return tab.until(() => document.querySelector('.card a[href*="/register/"]')?.href);

@@ -13,6 +13,19 @@ export async function fillInForm(tab, { name, email = 'ada@example.com', passphr
     await tab.type('Pickup Passphrase Confirmation', passphrase);
 }
 
+/** Waits until the form has this authorization code, which its link or the draft has filled in. */
+export async function hasCode(tab, code) {
+    await tab.holds('Authorization Code', code);
+}
+
+/** Types an authorization code into the form, which keeps the field folded until then. */
+export async function typeCode(tab, code) {
+    const summary = await tab.awaited(() => [...document.querySelectorAll('summary')]
+        .find((summary) => summary.textContent === 'I have an authorization code'));
+    if (await summary.evaluate((summary) => !summary.parentElement.open)) await summary.asElement().click();
+    await tab.type('Authorization Code', code);
+}
+
 /** Chooses the certificate type at the site `url` and fills in the form; does not submit it. */
 export async function fillIn(tab, url, applicant) {
     await tab.open(new URL('register', url).href);
