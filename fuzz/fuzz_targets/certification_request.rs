@@ -9,7 +9,7 @@ use keyside_fuzz::vectors::signed_part;
 use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
 use keyside_pki::error::Error;
 use keyside_pki::public_key::{self, PublicKey, PublicKeyKind};
-use keyside_pki::{file, name, pem};
+use keyside_pki::{file, pem};
 
 const KNOWN: &[u8] = include_bytes!("../../tests/vectors/certification_request/request.der");
 
