@@ -156,7 +156,7 @@ fn escaped(text: &str) -> String {
     shown
 }
 
-/// A RelativeDistinguishedName: the attributes of one part of a name. Their order does not matter.
+/// A RelativeDistinguishedName: the attributes of one part of a name. In a [`Name`] they have the order of DER, whatever order they came in.
 pub type RelativeDistinguishedName = Vec<Attribute>;
 
 /// A Name: the most significant part first.
@@ -165,7 +165,10 @@ pub struct Name(Vec<RelativeDistinguishedName>);
 
 impl Name {
     /// One of these parts, the most significant first.
-    pub fn new(rdns: Vec<RelativeDistinguishedName>) -> Self {
+    pub fn new(mut rdns: Vec<RelativeDistinguishedName>) -> Self {
+        for rdn in &mut rdns {
+            rdn.sort_by_cached_key(Attribute::to_der);
+        }
         Self(rdns)
     }
 
@@ -179,7 +182,7 @@ impl Name {
             let attributes = Elements::within(SET, rdn?.whole)?;
             attributes.map(|attribute| Attribute::read(&attribute?)).collect()
         };
-        Elements::within(SEQUENCE, der)?.map(rdn).collect::<der::Result<_>>().map(Self)
+        Elements::within(SEQUENCE, der)?.map(rdn).collect::<der::Result<_>>().map(Self::new)
     }
 
     /// Encodes it.
@@ -456,6 +459,10 @@ mod tests {
 
     #[test]
     fn the_order_within_one_part_does_not_matter() {
+        let attributes = [(rfc4519::SERIAL_NUMBER, "1"), (rfc4519::CN, "Ada")]
+            .map(|(id, text)| Attribute::new(id, UTF8_STRING, text.as_bytes()).to_der());
+        let unordered = element(SEQUENCE, &[&element(SET, &[&attributes.concat()])]);
+        assert_eq!(Name::from_der(&unordered).unwrap().to_string(), "CN=Ada+serialNumber=1");
         let [one, other] =
             ["CN=Ada+SERIALNUMBER=1,C=US", "SERIALNUMBER=1+CN=Ada,C=US"].map(|text| Name::from_str(text).unwrap());
         assert!(is_match(&one, &other));
