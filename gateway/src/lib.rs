@@ -76,6 +76,7 @@ pub mod server;
 pub mod service;
 pub mod store;
 pub mod tls;
+pub mod weak_rsa_key;
 
 /// The names of the engines in their table.
 const ENGINE_EMBEDDED: &str = "embedded";

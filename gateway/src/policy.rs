@@ -9,8 +9,10 @@ use keyside_core::domain::key_size::KeySize;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
+use rsa::traits::PublicKeyParts;
 
 use crate::problem::Refusal;
+use crate::weak_rsa_key;
 
 /// What a checked certification request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +82,20 @@ pub fn check(
         Some(device) => check_device(&request, common_name, device)?,
     };
     request.verify().map_err(refusal)?;
+    check_strength(&request)?;
     Ok(checked)
+}
+
+/// A key that is not known to be weak by its modulus.
+fn check_strength(request: &CertificationRequest) -> Result<(), Refusal> {
+    let modulus = request.rsa_public_key().map_err(refusal)?.n().to_be_bytes_trimmed_vartime();
+    match weak_rsa_key::weakness_of(&modulus) {
+        None => Ok(()),
+        Some(weakness) => Err(Refusal::new(
+            ProblemKind::WeakKey,
+            format!("The RSA key is weak: {weakness}. Make a new one, with another program or device."),
+        )),
+    }
 }
 
 /// RSA, of a size on offer, with the usual exponent.

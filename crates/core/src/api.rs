@@ -402,6 +402,8 @@ problem_kinds! {
     KeySizeNotAllowed = "/problems/key-size-not-allowed", 422, "The key size is not allowed";
     /// The RSA public exponent is not allowed.
     PublicExponentNotAllowed = "/problems/public-exponent-not-allowed", 422, "The public exponent is not allowed";
+    /// The RSA key is known to be weak.
+    WeakKey = "/problems/weak-key", 422, "The key is weak";
     /// The certificate type is not one of the configured ones.
     UnknownCertificateType = "/problems/unknown-certificate-type", 422, "Unknown certificate type";
     /// The subject does not follow the type's template.

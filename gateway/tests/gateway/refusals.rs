@@ -51,6 +51,8 @@ async fn bad_certification_requests() {
             "8192 bits",
         ),
         ("elliptic curve", vector(include_str!("../vectors/p-256.csr.pem")), ProblemKind::AlgorithmNotAllowed, "RSA"),
+        ("ROCA", vector(include_str!("../vectors/roca.csr.pem")), ProblemKind::WeakKey, "CVE-2017-15361"),
+        ("close factors", vector(include_str!("../vectors/close-factors.csr.pem")), ProblemKind::WeakKey, "so close"),
         ("SHA-1", vector(include_str!("../vectors/sha-1.csr.pem")), ProblemKind::AlgorithmNotAllowed, "SHA-256"),
         (
             "64 KB subject",

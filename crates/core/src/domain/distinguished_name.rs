@@ -51,16 +51,19 @@ pub fn check_common_name(text: &str) -> Result<(), CommonNameFault> {
     }
 }
 
-/// Whether a character cannot be seen, or changes how others are seen: control, format (Unicode's general category Cf) and
-/// white space but for the space itself. An officer who compares names must see what is there.
+/// True if a character cannot be seen, or changes how others are seen: control, format (Unicode's general category Cf), white space but for the
+/// space itself, what Unicode says to ignore where it cannot be shown (Default_Ignorable_Code_Point), the blank of Braille, and what is for private
+/// use. An officer who compares names must see what is there.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')
         || matches!(c,
-            '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}'
-            | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
-            | '\u{1D173}'..='\u{1D17A}' | '\u{E0001}' | '\u{E0020}'..='\u{E007F}')
+            '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}'
+            | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{E000}'..='\u{F8FF}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}'
+            | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+            | '\u{F0000}'..='\u{10FFFF}')
 }
 
 /// Why a text is not a subject template.
@@ -388,7 +391,20 @@ mod tests {
         assert_eq!(check_common_name("Ada Example"), Ok(()));
         assert_eq!(check_common_name("  "), Err(CommonNameFault::Empty));
         assert_eq!(check_common_name(" Ada"), Err(CommonNameFault::Untrimmed));
-        for invisible in ["A\u{7}da", "Ada\u{200B}Example", "Ada\u{A0}Example", "Ada \u{202E}elpmaxE", "A\u{AD}da"] {
+        for invisible in [
+            "A\u{7}da",
+            "Ada\u{200B}Example",
+            "Ada\u{A0}Example",
+            "Ada \u{202E}elpmaxE",
+            "A\u{AD}da",
+            "Ada\u{FE0F}",
+            "Ada\u{3164}Example",
+            "Ada\u{2800}Example",
+            "A\u{34F}da",
+            "Ada\u{E000}",
+            "Ada\u{E0100}",
+            "Ada\u{10FFFD}",
+        ] {
             assert_eq!(check_common_name(invisible), Err(CommonNameFault::Invisible), "{invisible:?}");
         }
         assert_eq!(check_common_name("Ada  Example"), Err(CommonNameFault::DoubleSpace));
