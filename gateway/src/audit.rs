@@ -70,6 +70,8 @@ pub enum Action {
     OfficerInvited,
     /// A further way to sign in was given to an officer.
     OfficerLinked,
+    /// An officer's certificate signs in no more.
+    OfficerUnlinked,
     /// An officer has signed in.
     SignedIn,
     /// An officer may not sign in any more.
@@ -92,6 +94,7 @@ impl Action {
             Self::Revoked => "revoked",
             Self::OfficerInvited => "officer invited",
             Self::OfficerLinked => "sign-in given",
+            Self::OfficerUnlinked => "sign-in taken",
             Self::SignedIn => "signed in",
             Self::OfficerRevoked => "officer revoked",
             Self::DeviceCodeMade => "device code made",

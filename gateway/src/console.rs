@@ -5,6 +5,8 @@
 
 use maud::{DOCTYPE, Markup, Render, html};
 
+use crate::ca_end::CaEnd;
+use crate::clock;
 use crate::config::{CertificateType, Config};
 use crate::officers::Role;
 use crate::store::officers::Officer;
@@ -40,15 +42,18 @@ pub struct Site {
     pub badge: Option<String>,
     /// See [`Config::certificate_types`].
     pub certificate_types: Vec<CertificateType>,
+    /// The end of the CA's own certificates that comes first.
+    pub ca_end: Option<CaEnd>,
 }
 
 impl Site {
     /// The site of this configuration.
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, ca_end: Option<CaEnd>) -> Self {
         Self {
             name: config.site_name.clone(),
             badge: config.badge.clone(),
             certificate_types: config.certificate_types.clone(),
+            ca_end,
         }
     }
 
@@ -129,8 +134,22 @@ pub fn page(site: &Site, viewer: &Viewer, part: Option<Part>, title: &str, conte
                 }
             }
         },
-        content,
+        html! {
+            @if officer.role.may_oversee() { (ca_end(site)) }
+            (content)
+        },
     )
+}
+
+/// The warning that the CA's own certificate ends, for those who oversee the site.
+fn ca_end(site: &Site) -> Markup {
+    let now = clock::now();
+    let warning = site.ca_end.and_then(|end| Some((end.urgency(now), end.warning(now)?)));
+    html! {
+        @if let Some((urgency, warning)) = warning {
+            p.message.error[urgency == 3].wait[urgency < 3] { (warning) " Tell the operator of this gateway." }
+        }
+    }
 }
 
 /// A page for whoever comes.

@@ -10,6 +10,7 @@ use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::notifications::Kind;
+use crate::officers;
 use crate::serial_number;
 use crate::store::audit;
 use crate::store::outbox::{self, NewNotification};
@@ -116,7 +117,8 @@ pub async fn revoke(
     let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
     outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Revoked, &request, told)).await?;
     let renewals = requests::renewals(&mut *transaction, id).await?;
-    note(&mut transaction, id, Action::Revoked, actor, reason.to_string()).await?;
+    note(&mut transaction, id, Action::Revoked, actor.clone(), reason.to_string()).await?;
+    officers::certificate_revoked(&mut transaction, id, reason, &actor).await?;
     transaction.commit().await?;
     tracing::info!(%id, %reason, "revoked");
     for renewal in renewals {

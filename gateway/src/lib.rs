@@ -44,13 +44,14 @@ use crate::page::{EmbeddedFiles, Page, PageError};
 use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
 use crate::service::Service;
-use crate::store::{engines, requests};
+use crate::store::{crls, engines, requests};
 use crate::tls::{ServerIdentity, TlsError};
 
 pub mod audit;
 pub mod authorisations;
 pub mod backoff;
 pub mod ca;
+pub mod ca_end;
 pub mod clock;
 pub mod config;
 pub mod connection_check;
@@ -59,6 +60,7 @@ pub mod data;
 pub mod database;
 pub mod decision;
 pub mod est;
+pub mod namesakes;
 pub mod notifications;
 pub mod officers;
 pub mod one_time_code;
@@ -266,7 +268,37 @@ async fn open_embedded_ca(
     let ca = tokio::task::spawn_blocking(open).await??;
     let way_out = "put ca/ from the data folder of the gateway that was started first in its place";
     claim_database(database, ENGINE_EMBEDDED, ca.certificate(Authority::Issuing), place, way_out).await?;
+    keep_crls_by_key(database, [Authority::Root, Authority::Issuing].map(|one| ca.certificate(one))).await?;
     Ok(ca)
+}
+
+/// Has the CRLs of these issuers, each a certificate in DER, kept by name and key: a version before kept them by certificate.
+async fn keep_crls_by_key(database: &Database, issuers: [&[u8]; 2]) -> Result<(), StartError> {
+    let mut transaction = database.transaction().await?;
+    for issuer in issuers {
+        let issuer = Certificate::from_der(issuer).map_err(CaError::from)?;
+        crls::keep_by_key(&mut transaction, &issuer).await.map_err(DatabaseError::from)?;
+    }
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(())
+}
+
+/// Gives the embedded CA in the folder `data` new certificates for the names and keys that it has: see [`ca::embedded::renew`]. No gateway may
+/// serve from the folder meanwhile. Returns the ends of the certificates of root and issuing authority, in seconds since 1970-01-01T00:00:00Z.
+pub async fn renew_ca(
+    data: &DataDirectory,
+    config: &config::EmbeddedCa,
+    database: &Database,
+) -> Result<[i64; 2], StartError> {
+    let _lock = data.take()?;
+    let (directory, passphrase) = (data.ca(), config.passphrase()?);
+    let load = |authority| EmbeddedCa::certificate_in(&directory, authority);
+    let (root, issuing) = (load(Authority::Root)?, load(Authority::Issuing)?);
+    keep_crls_by_key(database, [root.der(), issuing.der()]).await?;
+    let (config, folder) = (config.clone(), directory.clone());
+    let renew = move || ca::embedded::renew(&folder, &config, passphrase.as_ref());
+    let renewed = tokio::task::spawn_blocking(renew).await??;
+    Ok(renewed.map(|certificate| clock::from_unsigned(certificate.validity().1)))
 }
 
 /// Opens the database, or makes it, with all that is in it as this version expects it.

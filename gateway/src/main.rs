@@ -14,7 +14,7 @@ use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::domain::{distinguished_name, email_address};
 use keyside_gateway::audit::{self, Action, Actor, NewEntry, Verified, hexadecimal};
 use keyside_gateway::clock::{self, DAY};
-use keyside_gateway::config::{Config, ConfigError, EXAMPLE};
+use keyside_gateway::config::{Ca, Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::officers::{self, Invitation, Role};
@@ -86,6 +86,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Look after the embedded CA.
+    Ca {
+        #[command(subcommand)]
+        command: CaCommand,
+    },
     /// See and decide requests. The server may be running, and notices within a second; or it may not, and notices later.
     Requests {
         #[command(subcommand)]
@@ -154,6 +159,16 @@ enum NotificationsCommand {
     Retry {
         /// The one, as the list names it.
         identity: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Subcommand)]
+enum CaCommand {
+    /// Give root and issuing CA new certificates for the same names and keys, valid from now on for as long as the configuration says. Stop the server
+    /// first.
+    Renew {
         #[command(flatten)]
         data: Data,
     },
@@ -357,6 +372,7 @@ async fn main() -> ExitCode {
         }
         Command::Config { command: ConfigCommand::Check { file } } => check(&file),
         Command::Backup { file, data } => back_up(&file, data).await,
+        Command::Ca { command: CaCommand::Renew { data } } => renew_ca(data).await,
         Command::Requests { command } => run(command).await,
         Command::Est { command } => est_code(command).await,
         Command::Notifications { command } => notifications(command).await,
@@ -427,6 +443,24 @@ fn reload_signal() -> io::Result<impl AsyncFnMut()> {
 #[cfg(not(unix))]
 fn reload_signal() -> io::Result<impl AsyncFnMut()> {
     Ok(async || std::future::pending().await)
+}
+
+/// Gives the embedded CA new certificates for its keys, and says until when.
+async fn renew_ca(data: Data) -> Result<(), Error> {
+    let config = Config::load(data.config.as_deref())?;
+    let Ca::Embedded(ca) = &config.ca else {
+        return Err("the CA is a CFSSL server: renew its certificate there".into());
+    };
+    let directory = DataDirectory::new(&data.directory);
+    let database = data.open().await?;
+    let [root, issuing] = keyside_gateway::renew_ca(&directory, ca, &database).await?.map(clock::date_and_time);
+    database.close().await;
+    writeln!(io::stdout(), "The certificate of the root ends on {root}, that of the issuing CA on {issuing}.")?;
+    writeln!(
+        io::stdout(),
+        "The keys are the same, so what they have signed stays good. docs/ca-life.md says what is left to do."
+    )?;
+    Ok(())
 }
 
 /// Checks a configuration and the files that it names; every fault has a line.

@@ -21,7 +21,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
-use crate::ca::CaEngine;
+use crate::ca::{Authority, CaEngine};
+use crate::ca_end::CaEnd;
 use crate::database::{Database, DatabaseError};
 use crate::store::requests;
 
@@ -46,6 +47,11 @@ struct Answered {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAuthority {
+    authority: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,6 +88,19 @@ impl Operations {
             "requests_waiting",
             "Requests for certificates that wait: for approval (pending), for the CA (approved)",
             waiting.clone(),
+        );
+        let ca_ends = Family::<OfAuthority, Gauge>::default();
+        for end in CaEnd::all(&*ca) {
+            let authority = match end.authority {
+                Authority::Root => "root",
+                Authority::Issuing => "issuing",
+            };
+            ca_ends.get_or_create(&OfAuthority { authority }).set(end.at);
+        }
+        registry.register(
+            "ca_not_after_timestamp_seconds",
+            "The last second of the validity of the CA's own certificates, since 1970-01-01T00:00:00Z",
+            ca_ends,
         );
         let free_bytes = Gauge::default();
         if database.free_bytes().is_some() {

@@ -7,7 +7,7 @@
 //! `issued`. Whoever is killed in between leaves an approved row; signing that again gives the same certificate, and only a
 //! stored certificate is ever handed out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyside_core::api::{
@@ -29,13 +29,16 @@ use crate::audit::{Action, Actor, NewEntry, hexadecimal};
 use crate::authorisations::{self, Newcomer};
 use crate::backoff;
 use crate::ca::{Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
+use crate::ca_end::CaEnd;
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config, TypeApproval};
 use crate::connection_check;
 use crate::database::{Database, Transaction};
 use crate::decision;
 use crate::est::{self, Credentials};
+use crate::namesakes;
 use crate::notifications::Kind;
+use crate::officers;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
 use crate::renewal;
@@ -68,6 +71,8 @@ pub struct Service {
     database: Database,
     ca: Arc<dyn CaEngine>,
     connection_check_url: Option<String>,
+    /// The urgency of the last warning of the CA's end, and the day on which it was given.
+    warned: Mutex<(usize, i64)>,
 }
 
 /// A request as it stands, and when to ask again.
@@ -142,7 +147,7 @@ impl Service {
         ca: Arc<dyn CaEngine>,
         connection_check_url: Option<String>,
     ) -> Self {
-        Self { config, database, ca, connection_check_url }
+        Self { config, database, ca, connection_check_url, warned: Mutex::default() }
     }
 
     /// What the page needs to know.
@@ -444,7 +449,9 @@ impl Service {
             let order = CrlOrder { authority, number: 0, this_update: now, next_update: now, revoked };
             return self.ca.crl(order).await?.ok_or_else(no_crl);
         }
-        let issuer = Sha256::digest(self.ca.certificate(authority)).to_vec();
+        let issuer =
+            Certificate::from_der(self.ca.certificate(authority)).map_err(|error| Refusal::internal(&error))?;
+        let issuer = crls::issuer_of(&issuer);
         let last = crls::find(self.database.reader(), &issuer).await?;
         let entries = self.entries(self.database.reader(), authority).await?;
         if let Some(last) = last
@@ -518,6 +525,15 @@ impl Service {
     async fn approve_due(&self) -> Result<(), Refusal> {
         for request in requests::due(self.database.reader(), clock::now()).await? {
             if !self.approves_by_itself(&request) {
+                continue;
+            }
+            let types = &self.config.certificate_types;
+            if let Some(other) = namesakes::holder_of_subject(&self.database, types, &request, clock::now()).await? {
+                let (id, other) = (request.transaction_id, other.transaction_id);
+                tracing::warn!(%id, %other, "another person has this subject: a person decides");
+                let mut transaction = self.database.transaction().await?;
+                requests::leave_one_to_a_person(&mut transaction, id).await?;
+                transaction.commit().await?;
                 continue;
             }
             tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
@@ -634,7 +650,28 @@ impl Service {
                     let _ = self.crl(authority).await;
                 }
             }
+            self.warn_of_ca_end();
             let _ = self.tell_of_renewals().await;
+            let _ = officers::end_expired(&self.database).await.map_err(|error| Refusal::failed(&error));
+        }
+    }
+
+    /// The end of the CA's own certificates that comes first.
+    pub fn ca_end(&self) -> Option<CaEnd> {
+        CaEnd::first(&*self.ca)
+    }
+
+    /// Says in the log that the CA's own certificate ends: at the start, each time that it becomes more urgent, and every day in the last month.
+    fn warn_of_ca_end(&self) {
+        let now = clock::now();
+        let Some((urgency, warning)) = self.ca_end().and_then(|end| Some((end.urgency(now), end.warning(now)?))) else {
+            return;
+        };
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_daily = urgency == 3 && warned.1 != now / DAY;
+        if urgency > warned.0 || is_daily {
+            *warned = (urgency, now / DAY);
+            tracing::warn!("{warning} docs/ca-life.md says what to do.");
         }
     }
 

@@ -241,6 +241,12 @@ impl EmbeddedCa {
     }
 
     /// The certificate and key of `authority`.
+    /// The certificate of `authority` in the folder `directory`.
+    pub fn certificate_in(directory: &Path, authority: Authority) -> Result<Certificate, CaError> {
+        let path = directory.join(authority.certificate_file());
+        first_block(&path, pem::CERTIFICATE, &read(&path)?).and_then(|der| Ok(Certificate::from_der(&der)?))
+    }
+
     fn signer(&self, authority: Authority) -> &Signer {
         match authority {
             Authority::Root => &self.0.root,
@@ -318,10 +324,7 @@ fn revoked_certificates(revoked: &[RevokedCertificate]) -> Result<Option<Vec<Rev
 impl Signer {
     /// Reads certificate and key from `directory`.
     fn load(directory: &Path, authority: Authority, passphrase: Option<&Passphrase>) -> Result<Self, CaError> {
-        let path = directory.join(authority.certificate_file());
-        let certificate =
-            first_block(&path, pem::CERTIFICATE, &read(&path)?).and_then(|der| Ok(Certificate::from_der(&der)?))?;
-
+        let certificate = EmbeddedCa::certificate_in(directory, authority)?;
         let path = directory.join(authority.key_file());
         let key = load_key(&path, passphrase)?;
         if !certificate.certifies(&key.to_subject_public_key_info()?) {
@@ -332,6 +335,20 @@ impl Signer {
             });
         }
         Ok(Self { certificate, key: key.signing_key() })
+    }
+
+    /// Signs `certificate` again, with another serial number and from now on until `not_after`. All else is as it was.
+    fn sign_again(&self, certificate: &Certificate, not_after: i64) -> Result<Vec<u8>, CaError> {
+        let old = x509_cert::Certificate::from_der(certificate.der())?;
+        let old = old.tbs_certificate();
+        let list = old.extensions().cloned().unwrap_or_default();
+        self.sign_certificate(
+            &serial_number::random(&mut rand::rng()),
+            clock::now() - BACKDATING,
+            not_after,
+            old.subject_public_key_info().clone(),
+            Extensions { subject: old.subject(), list },
+        )
     }
 
     /// Its name, as `x509-cert` has it.
@@ -528,6 +545,52 @@ fn create(
         private_files::sync_directory(parent).map_err(file_error(parent))?;
     }
     Ok(())
+}
+
+/// Gives both authorities new certificates in the folder `directory`, with the names, keys and extensions that they have and the validity that
+/// `config` says, beginning now. Certificates that they have signed stay good: a path is built by name and key. The certificates before stay beside the new
+/// ones, with their serial numbers in their files' names.
+///
+/// Returns the new certificates of root and issuing authority.
+///
+/// # Errors
+/// A file cannot be read or written. A certificate takes its place once both are written: a crash leaves files that work.
+pub fn renew(
+    directory: &Path,
+    config: &config::EmbeddedCa,
+    passphrase: Option<&Passphrase>,
+) -> Result<[Certificate; 2], CaError> {
+    let now = clock::now();
+    let end = |days: u32| now + i64::from(days) * DAY;
+    let [root, issuing] = [Authority::Root, Authority::Issuing].map(|one| Signer::load(directory, one, passphrase));
+    let (root, issuing) = (root?, issuing?);
+    let new_root = root.sign_again(&root.certificate, end(config.root_validity_days))?;
+    let issuing_days = config.issuing_validity_days.min(config.root_validity_days);
+    let new_issuing = root.sign_again(&issuing.certificate, end(issuing_days))?;
+    let renewed = [
+        (Authority::Root, &root.certificate, Certificate::from_der(&new_root)?),
+        (Authority::Issuing, &issuing.certificate, Certificate::from_der(&new_issuing)?),
+    ];
+    for (authority, old, new) in &renewed {
+        let file = directory.join(authority.certificate_file());
+        let serial_number = base16ct::lower::encode_string(old.serial_number());
+        let kept = directory.join(format!("{}-certificate-{serial_number}.pem", authority.slug()));
+        if !kept.exists() {
+            fs::copy(&file, &kept).map_err(file_error(&kept))?;
+        }
+        let unfinished = file.with_extension("unfinished");
+        if unfinished.exists() {
+            fs::remove_file(&unfinished).map_err(file_error(&unfinished))?;
+        }
+        write(&unfinished, &pem::encode(pem::CERTIFICATE, new.der())?)?;
+    }
+    private_files::sync_directory(directory).map_err(file_error(directory))?;
+    for (authority, ..) in &renewed {
+        let file = directory.join(authority.certificate_file());
+        fs::rename(file.with_extension("unfinished"), &file).map_err(file_error(&file))?;
+    }
+    private_files::sync_directory(directory).map_err(file_error(directory))?;
+    Ok(renewed.map(|(.., new)| new))
 }
 
 /// The public half of `key`.

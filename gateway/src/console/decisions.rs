@@ -4,6 +4,7 @@ use keyside_core::domain::revocation::RevocationReason;
 use maud::{Markup, html};
 
 use super::{Part, Site, Viewer, code, form_token, page, particulars, plain};
+use crate::clock::{self, DAY, date_and_time};
 use crate::store::authorisations::Authorisation;
 use crate::store::requests::Request;
 
@@ -48,7 +49,16 @@ pub fn approve(site: &Site, viewer: &Viewer, request: &Request) -> Markup {
         }
         _ => "The certificate is issued at once, and can only be revoked afterwards.",
     };
-    ask(site, viewer, "Approve the request", request, warning, "approve", html! {})
+    // The engine cuts it to that.
+    let end = site.ca_end.filter(|end| end.at < clock::now() + request.validity_days * DAY);
+    let notice = html! {
+        @if let Some(end) = end {
+            p.message.wait {
+                "It will not be valid for " (request.validity_days) " days: it ends with the CA's own certificate, on " (date_and_time(end.at)) "."
+            }
+        }
+    };
+    ask(site, viewer, "Approve the request", request, warning, "approve", notice)
 }
 
 /// Asks before a rejection; `fault` is what is wrong with the reason that was given.

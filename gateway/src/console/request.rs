@@ -86,6 +86,8 @@ pub struct Shown<'a> {
     pub comparisons: &'a [Comparison],
     /// The request whose certificate it renews, if that is known here.
     pub renewed: Option<&'a Request>,
+    /// The request of another person who has the subject that is asked for, if there is one.
+    pub holder: Option<&'a Request>,
     /// What was done to it.
     pub history: &'a [Entry],
     /// The officers that are named in the history.
@@ -99,6 +101,7 @@ pub fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
         p.lead { (state(request)) " · " (authorised(request)) }
         @if let Some(reason) = &request.rejection_reason { p { "Rejected because: " (reason) } }
         @if let Some(fault) = &request.issue_fault { (issue_fault(viewer, fault)) }
+        @if let (Some(holder), State::Pending) = (shown.holder, request.state) { (namesake(holder)) }
         (actions(viewer, request))
         section aria-labelledby="asked-for" {
             h2 #asked-for { "What was asked for" }
@@ -125,6 +128,20 @@ fn issue_fault(viewer: &Viewer, fault: &str) -> Markup {
                 "and the gateway asks again by itself."
             }
             @if viewer.role().may_oversee() { p { "What was wrong the last time: " (fault) } }
+        }
+    }
+}
+
+/// That another person has the subject.
+fn namesake(holder: &Request) -> Markup {
+    html! {
+        div.message.error {
+            p {
+                "Another person has a certificate with this subject: "
+                a href=(format!("/console/requests/{}", holder.transaction_id)) { (holder.common_name) ", " (holder.email_address) }
+                ". Those who trust the CA cannot tell the two apart. Approve it only if both are one person; "
+                "otherwise reject it, and have the person authorised under a name that tells them apart."
+            }
         }
     }
 }

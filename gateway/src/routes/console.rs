@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request as HttpRequest, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
@@ -27,7 +27,8 @@ use crate::console::sign_in::Entrance;
 use crate::console::{self, FORM_TOKEN, PAGE_SIZE, Site, Viewer};
 use crate::database::{Database, DatabaseError};
 use crate::decision::{self, DecisionError};
-use crate::officers::{self, SESSION_LIFETIME, Token};
+use crate::namesakes;
+use crate::officers::{self, CertificateSignIn, SESSION_LIFETIME, Token};
 use crate::problem::{RETRY_AFTER, Refusal};
 use crate::security_headers;
 use crate::service::Service;
@@ -69,10 +70,11 @@ impl Console {
         check_url: Option<&str>,
     ) -> Self {
         let is_protected = public_url.starts_with("https://") || config::is_loopback(public_url);
+        let site = Site::new(config, service.ca_end());
         Self {
             service,
             database,
-            site: Site::new(config),
+            site,
             page_url: public_url.into(),
             origin: public_url.into(),
             entrance: if is_protected { Entrance::Link } else { Entrance::Closed },
@@ -118,13 +120,14 @@ impl Console {
         Ok((header::SET_COOKIE, value))
     }
 
-    /// Who has signed in.
-    async fn viewer(&self, headers: &HeaderMap) -> Result<Option<(Viewer, Token)>, Failure> {
+    /// The one who has signed in, and shows the certificate that the session began with, if it began with one.
+    async fn viewer(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Option<(Viewer, Token)>, Failure> {
         if self.entrance == Entrance::Closed {
             return Ok(None);
         }
         let Some(token) = self.token(headers) else { return Ok(None) };
-        let officer = officers::of_session(&self.database, &token).await?;
+        let certificate = extensions.get::<Client>().and_then(|client| client.certificate.as_deref());
+        let officer = officers::of_session(&self.database, &token, certificate).await?;
         Ok(officer.map(|officer| (Viewer { officer, form_token: token.for_forms() }, token)))
     }
 
@@ -218,7 +221,7 @@ impl FromRequestParts<Arc<Console>> for Viewer {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Response> {
-        match console.viewer(&parts.headers).await {
+        match console.viewer(&parts.headers, &parts.extensions).await {
             Ok(Some((viewer, _))) => Ok(viewer),
             Ok(None) => Err(to_sign_in()),
             Err(failure) => Err(failure.into_response()),
@@ -242,7 +245,7 @@ impl FromRequest<Arc<Console>> for Posted {
 
     async fn from_request(request: HttpRequest, console: &Arc<Console>) -> Result<Self, Response> {
         let headers = request.headers();
-        let signed_in = console.viewer(headers).await.map_err(Failure::into_response)?;
+        let signed_in = console.viewer(headers, request.extensions()).await.map_err(Failure::into_response)?;
         if !console.is_from_here(headers) {
             return Err(console.not_from_here(signed_in.as_ref().map(|(viewer, _)| viewer)));
         }
@@ -369,8 +372,9 @@ async fn root(_: Viewer) -> Redirect {
 
 // Signing in and out
 
-async fn sign_in(State(console): App, headers: HeaderMap) -> Answer {
-    if console.viewer(&headers).await?.is_some() {
+async fn sign_in(State(console): App, request: HttpRequest) -> Answer {
+    let signed_in = console.viewer(request.headers(), request.extensions()).await?;
+    if signed_in.is_some() {
         return Ok(Redirect::to("/console/requests").into_response());
     }
     Ok(html(console::sign_in::invite(&console.site, console.entrance, console.certificate_url.as_deref())))
@@ -428,15 +432,20 @@ async fn use_certificate(State(console): App, client: Option<Extension<Client>>,
         return Ok(console.notice(None, StatusCode::FORBIDDEN, &check.title, &check.detail));
     };
     let serial_number = officers::serial_number(&certificate.serial_number).unwrap_or_default();
-    let session = match store::requests::find_issued(console.database.reader(), &serial_number).await? {
+    let outcome = match store::requests::find_issued(console.database.reader(), &serial_number).await? {
         Some(issued) if issued.certificate == der => {
-            officers::sign_in_by_certificate(&console.database, &serial_number).await?
+            officers::sign_in_by_certificate(&console.database, &serial_number, &der).await?
         }
-        _ => None,
+        _ => CertificateSignIn::Stranger,
     };
-    match session {
-        Some(session) => enter(&console, &headers, &session).await,
-        None => Ok(refuse("The certificate is good, but it is no officer's: ask whoever runs this gateway.")),
+    match outcome {
+        CertificateSignIn::Begun(session) => enter(&console, &headers, &session).await,
+        CertificateSignIn::Unconfirmed => Ok(refuse(
+            "The certificate renews an officer's, and is not confirmed yet: ask the operator of this gateway to confirm it, and say its serial number.",
+        )),
+        CertificateSignIn::Stranger => {
+            Ok(refuse("The certificate is good, but it is no officer's: ask the operator of this gateway."))
+        }
     }
 }
 
@@ -505,12 +514,17 @@ async fn show_request(State(console): App, viewer: Viewer, Path(id): Path<String
         None => None,
     };
     let renewed = renewed.filter(|renewed| viewer.officer.sees(renewed.company.as_deref()));
+    let types = &console.site.certificate_types;
+    let holder = namesakes::holder_of_subject(database, types, &request, clock::now()).await?;
+    // Those of other companies are none of an administrator's affair.
+    let holder = holder.filter(|holder| viewer.officer.sees(holder.company.as_deref()));
     let history = store::audit::about(database, &request.transaction_id.to_string(), HISTORY).await?;
     let shown = console::request::Shown {
         request: &request,
         decoded: &decoded.await.map_err(|error| Failure::from(Refusal::internal(&error)))?,
         comparisons: &comparisons,
         renewed: renewed.as_ref(),
+        holder: holder.as_ref(),
         history: &history,
         officers: &store::officers::list(database).await?,
     };

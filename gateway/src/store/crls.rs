@@ -1,5 +1,7 @@
 //! The current CRLs.
 
+use keyside_pki::certificate::Certificate;
+use sha2::{Digest, Sha256};
 use sqlx::any::AnyExecutor;
 
 use crate::clock;
@@ -19,7 +21,25 @@ pub struct Crl {
     pub crl: Vec<u8>,
 }
 
-/// The current CRL of the issuer whose certificate has this SHA-256.
+/// The SHA-256 of an issuer's name and public key, by which its CRLs are kept. So their numbers go on when its certificate is renewed.
+pub fn issuer_of(certificate: &Certificate) -> Vec<u8> {
+    let hash = Sha256::new().chain_update(certificate.subject().to_der());
+    hash.chain_update(certificate.subject_public_key_info()).finalize().to_vec()
+}
+
+/// Has the CRLs of an issuer kept by name and key, which were kept by the SHA-256 of its certificate.
+pub async fn keep_by_key(transaction: &mut Transaction, certificate: &Certificate) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE crls SET issuer = $2 WHERE issuer = $1 AND NOT EXISTS (SELECT 1 FROM crls AS kept WHERE kept.issuer = $2)",
+    )
+    .bind(Sha256::digest(certificate.der()).as_slice())
+    .bind(issuer_of(certificate))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The current CRL of the issuer: see [`issuer_of`].
 pub async fn find(executor: impl AnyExecutor<'_>, issuer: &[u8]) -> Result<Option<Crl>, sqlx::Error> {
     sqlx::query_as("SELECT number, this_update, entries, crl FROM crls WHERE issuer = $1")
         .bind(issuer)

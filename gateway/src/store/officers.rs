@@ -124,6 +124,30 @@ pub async fn bind_certificate(
     changes_one(transaction, statement).await
 }
 
+/// Ends that the certificate with this serial number signs an officer in. Gives the id of the officer whose it was.
+pub async fn unbind_certificate(
+    transaction: &mut Transaction,
+    serial_number: &[u8],
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE officers SET certificate_serial_number = NULL WHERE certificate_serial_number = $1 RETURNING id",
+    )
+    .bind(serial_number)
+    .fetch_optional(&mut **transaction)
+    .await
+}
+
+/// The serial numbers of the certificates that sign in, and are not valid any more at `now`.
+pub async fn expired_certificates(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT certificate_serial_number FROM officers WHERE certificate_serial_number IN \
+         (SELECT serial_number FROM requests WHERE serial_number = officers.certificate_serial_number AND not_after <= $1)",
+    )
+    .bind(now)
+    .fetch_all(executor)
+    .await
+}
+
 /// Notes that the officer is at work.
 pub async fn seen(transaction: &mut Transaction, id: &str, now: i64) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE officers SET last_seen_at = $2 WHERE id = $1")

@@ -739,6 +739,44 @@ pub async fn find_by_serial_number(
     sqlx::query_as(select_requests!("WHERE serial_number = $1")).bind(serial_number).fetch_optional(executor).await
 }
 
+/// By name, as in [`search_query`].
+const LIVING_WITH_NAME: &str = select_requests!(
+    "WHERE common_name_key = $1 AND email_address_key || '' <> $2 AND state || '' IN ('approved', 'issued') \
+     AND revoked_at IS NULL AND not_after + 0 > $3 ORDER BY submitted_at"
+);
+
+/// The requests with a certificate that lives at `now`, or is about to be issued, for the Common Name of `request` and another e-mail address.
+pub async fn living_with_name(database: &Database, request: &Request, now: i64) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(LIVING_WITH_NAME)
+        .bind(key(&request.common_name))
+        .bind(key(&request.email_address))
+        .bind(now)
+        .fetch_all(database.reader())
+        .await
+}
+
+/// Has a person decide about this request, if it waits.
+pub async fn leave_one_to_a_person(transaction: &mut Transaction, id: TransactionId) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET approve_at = NULL WHERE transaction_id = $1 AND state = 'pending'")
+        .bind(id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// The serial numbers of the certificate of the request `id` and of all that renew it, directly or by others between.
+pub async fn with_renewals(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "WITH RECURSIVE chain (serial_number) AS (\
+         SELECT serial_number FROM requests WHERE transaction_id = $1 AND serial_number IS NOT NULL \
+         UNION SELECT requests.serial_number FROM requests JOIN chain ON requests.renews = chain.serial_number \
+         WHERE requests.serial_number IS NOT NULL) SELECT serial_number FROM chain",
+    )
+    .bind(id.to_string())
+    .fetch_all(executor)
+    .await
+}
+
 /// The serial number of the certificate that this one renews, unless that one was revoked.
 pub async fn renewed_by(executor: impl AnyExecutor<'_>, serial_number: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
     sqlx::query_scalar(
@@ -876,6 +914,7 @@ mod tests {
         for (sql, step) in [
             (DUE, "requests_due (state=? AND approve_at<?)"),
             (&take_approved_statement(""), "requests_to_issue (state=? AND issue_at<?)"),
+            (LIVING_WITH_NAME, "requests_by_common_name (common_name_key=?)"),
         ] {
             let plan = super::super::search::plan(&database, sql).await;
             assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");

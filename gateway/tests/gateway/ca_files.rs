@@ -194,3 +194,79 @@ fn certificates_never_carry_an_address_that_is_none() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("set public_url"));
     assert!(!site.data().join("ca").exists());
 }
+
+/// The number of the CRL that the gateway serves.
+async fn crl_number(site: &Site, gateway: &Gateway) -> u32 {
+    fs::write(site.path("issuing.crl"), gateway.get("/pki/issuing.crl").await.bytes().await.unwrap()).unwrap();
+    let text = openssl(&["crl", "-inform", "DER", "-in", "issuing.crl", "-noout", "-crlnumber"], &site.path(""));
+    u32::from_str_radix(text.trim().trim_start_matches("crlNumber=").trim_start_matches("0x"), 16).unwrap()
+}
+
+#[tokio::test]
+async fn a_renewed_ca_has_its_keys_and_all_that_it_has_signed_stays_good() {
+    let site = Site::without_ca()
+        .configure("ca.issuing_validity_days = 80\nca.root_validity_days = 100")
+        .configure("approval.after_seconds = 0");
+    let renew = |site: &Site| {
+        let file = site.path("keyside.toml").display().to_string();
+        site.run("ca", &["renew", "--config", &file])
+    };
+    let get = async |site: &Site, gateway: &Gateway, path: &str, file: &str| {
+        fs::write(site.path(file), gateway.get(path).await.bytes().await.unwrap()).unwrap();
+        let pem = format!("{file}.pem");
+        openssl(&["x509", "-inform", "DER", "-in", file, "-out", &pem], &site.path(""));
+        pem
+    };
+    let end = |site: &Site, file: &str| openssl(&["x509", "-in", file, "-noout", "-enddate"], &site.path(""));
+    let key = |site: &Site, file: &str| openssl(&["x509", "-in", file, "-noout", "-pubkey"], &site.path(""));
+    let issue = async |site: &Site, gateway: &Gateway, name: &str, file: &str| {
+        let id = gateway.submit_good(&good_request(name)).await;
+        fs::write(site.path(file), gateway.issued(id).await).unwrap();
+        openssl(&["x509", "-inform", "DER", "-in", file, "-out", &format!("{file}.pem")], &site.path(""));
+        id
+    };
+    let gateway = site.start(&[]);
+    let (old_root, old_issuing) = (
+        get(&site, &gateway, "/pki/root.cer", "old-root").await,
+        get(&site, &gateway, "/pki/issuing.cer", "old-issuing").await,
+    );
+    let revoked = issue(&site, &gateway, "Ada Example", "before").await;
+    assert!(site.requests(&["revoke", &revoked.to_string(), "--reason", "superseded"]).status.success());
+    let number = crl_number(&site, &gateway).await;
+    let served = renew(&site);
+    let said = String::from_utf8_lossy(&served.stderr).into_owned();
+    assert!(!served.status.success() && said.contains("stop it first"), "{said}");
+    assert!(gateway.stop().success());
+
+    let site = site.configure("ca.issuing_validity_days = 3650\nca.root_validity_days = 7300");
+    let renewed = renew(&site);
+    assert!(renewed.status.success(), "{renewed:?}");
+    let gateway = site.start(&[]);
+    let (root, issuing) = (
+        get(&site, &gateway, "/pki/root.cer", "root").await,
+        get(&site, &gateway, "/pki/issuing.cer", "issuing").await,
+    );
+    assert_ne!((end(&site, &root), end(&site, &issuing)), (end(&site, &old_root), end(&site, &old_issuing)));
+    assert_eq!((key(&site, &root), key(&site, &issuing)), (key(&site, &old_root), key(&site, &old_issuing)));
+    issue(&site, &gateway, "Bea Example", "after").await;
+    // Old and new, each over old and new.
+    for (root, issuing) in [(&root, &issuing), (&old_root, &old_issuing), (&root, &old_issuing), (&old_root, &issuing)]
+    {
+        for leaf in ["before.pem", "after.pem"] {
+            openssl(&["verify", "-CAfile", root, "-untrusted", issuing, leaf], &site.path(""));
+        }
+    }
+    let days = openssl(&["x509", "-in", "after.pem", "-noout", "-checkend", "60000000"], &site.path(""));
+    assert!(days.contains("will not expire"), "its validity is not cut any more");
+    assert!(site.requests(&["revoke", &revoked.to_string()]).status.code() != Some(0), "it is revoked");
+    let again = issue(&site, &gateway, "Cleo Example", "more").await;
+    assert!(site.requests(&["revoke", &again.to_string(), "--reason", "superseded"]).status.success());
+    assert!(crl_number(&site, &gateway).await > number, "the numbers go on");
+    openssl(&["crl", "-inform", "DER", "-in", "issuing.crl", "-out", "crl.pem"], &site.path(""));
+    for issuer in [&issuing, &old_issuing] {
+        openssl(&["crl", "-in", "crl.pem", "-CAfile", issuer, "-noout"], &site.path(""));
+    }
+    let kept = fs::read_dir(site.data().join("ca")).unwrap().flatten();
+    let kept = kept.filter(|entry| entry.file_name().to_string_lossy().contains("certificate-")).count();
+    assert_eq!(kept, 2, "the certificates before stay");
+}

@@ -351,63 +351,176 @@ async fn without_https_nobody_signs_in_from_elsewhere() {
     assert!(cookie.starts_with("__Host-keyside-console=") && cookie.ends_with("; Secure"), "{cookie}");
 }
 
+/// A site whose officer Abe signs in with a certificate, and a second certificate, which renews that one.
+struct Certified {
+    site: Site,
+    gateway: Gateway,
+    officer: String,
+    own: Held,
+    renewal: Held,
+}
+
+/// A certificate: the transaction ID of its request, its DER, and its serial number in hexadecimal.
+struct Held {
+    id: TransactionId,
+    der: Vec<u8>,
+    serial_number: String,
+}
+
+impl Certified {
+    async fn new() -> Self {
+        let site = Site::new().issuing_at_once();
+        let gateway = site.start_with_check();
+        let held = async |name: &str| {
+            let id = gateway.submit_good(&good_request(name)).await;
+            let der = gateway.issued(id).await;
+            let all = site.all_requests().await;
+            let request = all.into_iter().find(|request| request.transaction_id == id).unwrap();
+            Held { id, der, serial_number: keyside_gateway::audit::hexadecimal(&request.serial_number.unwrap()) }
+        };
+        let (own, renewal) = (held("Abe Example").await, held("Abe Example 2").await);
+        let invite = ["invite", "--role", "approver", "--name", "Abe Example", "--email", "abe@example.com"];
+        let invited = site.run("officer", &[&invite[..], &["--certificate", &own.serial_number]].concat());
+        assert!(invited.status.success(), "{invited:?}");
+        let text = String::from_utf8(invited.stdout).unwrap();
+        assert!(!text.contains("link"), "{text}");
+        // As if the second one had been issued as the renewal of the officer's.
+        site.execute(&format!(
+            "UPDATE requests SET renews = (SELECT serial_number FROM requests WHERE transaction_id = '{}') \
+             WHERE transaction_id = '{}'",
+            own.id, renewal.id
+        ))
+        .await;
+        let officer = text.trim().strip_prefix("officer ").unwrap().to_owned();
+        Self { site, gateway, officer, own, renewal }
+    }
+
+    /// The answer to signing in with this certificate.
+    async fn sign_in(&self, der: Option<&[u8]>) -> String {
+        let headers = format!("Origin: {}\r\nContent-Length: 0", self.gateway.check_url.as_deref().unwrap());
+        send_with(&self.site, &self.gateway, der, "POST /console/sign-in-with-certificate", &headers).await
+    }
+
+    /// The header with the session that has begun with this certificate.
+    async fn session(&self, held: &Held) -> String {
+        let answer = self.sign_in(Some(&held.der)).await;
+        assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+        assert!(cookie.starts_with("__Host-keyside-console=") && cookie.contains("; Secure"), "{cookie}");
+        format!("Cookie: {}", cookie.split(';').next().unwrap())
+    }
+
+    /// True if a session lets those in who show this certificate.
+    async fn is_in(&self, session: &str, der: Option<&[u8]>) -> bool {
+        let page = send_with(&self.site, &self.gateway, der, "GET /console/requests", session).await;
+        assert!(page.starts_with("HTTP/1.1 200 ") || page.contains("location: /console/sign-in"), "{page}");
+        page.starts_with("HTTP/1.1 200 ") && page.contains("Abe Example")
+    }
+
+    async fn is_refused(&self, held: &Held, text: &str) {
+        let answer = self.sign_in(Some(&held.der)).await;
+        assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains(text), "{text}: {answer}");
+    }
+
+    /// The operator lets this certificate sign the officer in.
+    fn confirm(&self, held: &Held) {
+        let bound = self.site.run("officer", &["certificate", &self.officer, &held.serial_number]);
+        assert!(bound.status.success(), "{bound:?}");
+    }
+
+    fn revoke(&self, held: &Held, reason: &str) {
+        let revoked = self.site.requests(&["revoke", &held.id.to_string(), "--reason", reason]);
+        assert!(revoked.status.success(), "{revoked:?}");
+    }
+}
+
 #[tokio::test]
-async fn an_officer_s_own_certificate_signs_in_and_so_does_the_one_that_renews_it() {
-    let site = Site::new().issuing_at_once();
-    let gateway = site.start_with_check();
-    let database = site.database().await;
-    let certificate = async |name: &str| {
-        let id = gateway.submit_good(&good_request(name)).await;
-        (id, gateway.issued(id).await)
-    };
-    let serial_number = async |id: TransactionId| {
-        let all = site.all_requests().await;
-        let request = all.into_iter().find(|request| request.transaction_id == id).unwrap();
-        keyside_gateway::audit::hexadecimal(&request.serial_number.unwrap())
-    };
-    let (own, own_der) = certificate("Abe Example").await;
-    let (other, other_der) = certificate("Eve Example").await;
+async fn an_officer_s_own_certificate_signs_in_and_the_session_is_its_holder_s_alone() {
+    let certified = Certified::new().await;
+    let Certified { site, gateway, own, renewal, .. } = &certified;
     let invite = ["invite", "--role", "approver", "--name", "Abe Example", "--email", "abe@example.com"];
     let unknown = site.run("officer", &[&invite[..], &["--certificate", "0a0b"]].concat());
     assert!(!unknown.status.success(), "{unknown:?}");
-    assert_eq!(String::from_utf8(site.run("officer", &["list"]).stdout).unwrap().lines().count(), 1);
-    let own_number = serial_number(own).await;
-    let invited = site.run("officer", &[&invite[..], &["--certificate", &own_number]].concat());
-    assert!(invited.status.success(), "{invited:?}");
-    assert!(!String::from_utf8(invited.stdout).unwrap().contains("link"));
+    assert_eq!(String::from_utf8(site.run("officer", &["list"]).stdout).unwrap().lines().count(), 2);
 
-    let origin = format!("Origin: {}\r\nContent-Length: 0", gateway.check_url.as_deref().unwrap());
+    let session = certified.session(own).await;
+    assert!(certified.is_in(&session, Some(&own.der)).await);
+    assert!(!certified.is_in(&session, None).await, "a stolen cookie is of no use without the certificate");
+    assert!(!certified.is_in(&session, Some(&renewal.der)).await);
+    let token = session.split_once('=').unwrap().1;
+    let elsewhere =
+        gateway.request(Method::GET, "/console/requests").header("cookie", format!("keyside-console={token}"));
+    assert_ne!(elsewhere.send().await.unwrap().url().path(), "/console/requests", "no certificate is seen there");
+
+    assert!(certified.sign_in(None).await.contains("No certificate"));
     let path = "POST /console/sign-in-with-certificate";
-    let sign_in = async |der: Option<&[u8]>| send_with(&site, &gateway, der, path, &origin).await;
-    let answer = sign_in(Some(&own_der)).await;
-    assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
-    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
-    assert!(cookie.starts_with("__Host-keyside-console=") && cookie.contains("; Secure"), "{cookie}");
-    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
-    let page = send_with(&site, &gateway, None, "GET /console/requests", &cookie).await;
-    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("Abe Example"), "{page}");
-
-    for (der, text) in [(None, "no certificate"), (Some(&other_der[..]), "it is no officer")] {
-        let answer = sign_in(der).await;
-        assert!(answer.starts_with("HTTP/1.1 403 ") && answer.to_lowercase().contains(text), "{text}: {answer}");
-    }
     let foreign = "Origin: https://elsewhere.example\r\nContent-Length: 0";
-    let answer = send_with(&site, &gateway, Some(&own_der), path, foreign).await;
+    let answer = send_with(site, gateway, Some(&own.der), path, foreign).await;
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+}
 
-    // As if the other one had been issued as the renewal of the officer's.
-    site.execute(&format!(
-        "UPDATE requests SET renews = (SELECT serial_number FROM requests WHERE transaction_id = '{own}') \
-         WHERE transaction_id = '{other}'"
-    ))
-    .await;
-    let answer = sign_in(Some(&other_der)).await;
-    assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
-    let answer = sign_in(Some(&own_der)).await;
-    assert!(answer.starts_with("HTTP/1.1 403 "), "the one before is the officer's no more: {answer}");
-    assert!(site.requests(&["revoke", &other.to_string(), "--reason", "key-compromise"]).status.success());
-    let answer = sign_in(Some(&other_der)).await;
-    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("revoked"), "{answer}");
+#[tokio::test]
+async fn a_renewal_of_an_officer_s_certificate_signs_in_once_an_operator_has_confirmed_it() {
+    let certified = Certified::new().await;
+    let (own, renewal) = (&certified.own, &certified.renewal);
+    certified.is_refused(renewal, "is not confirmed yet").await;
+    let session = certified.session(own).await;
+    certified.confirm(renewal);
+    let renewed = certified.session(renewal).await;
+    certified.is_refused(own, "it is no officer").await;
+    // The one before has been replaced, which is no reason to shut the officer out.
+    certified.revoke(own, "superseded");
+    assert!(!certified.is_in(&session, Some(&own.der)).await);
+    assert!(certified.is_in(&renewed, Some(&renewal.der)).await);
+    certified.revoke(renewal, "cessation-of-operation");
+    assert!(!certified.is_in(&renewed, Some(&renewal.der)).await);
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_ends_its_sessions_and_the_sign_in_of_what_renews_it() {
+    let certified = Certified::new().await;
+    let Certified { site, own, renewal, .. } = &certified;
+    let session = certified.session(own).await;
+    certified.confirm(renewal);
+    let renewed = certified.session(renewal).await;
+    certified.revoke(own, "key-compromise");
+    assert!(!certified.is_in(&session, Some(&own.der)).await);
+    assert!(!certified.is_in(&renewed, Some(&renewal.der)).await, "the thief may have it");
+    certified.is_refused(own, "revoked").await;
+    certified.is_refused(renewal, "it is no officer").await;
+    let database = site.database().await;
+    let taken: Vec<String> = sqlx::query_scalar("SELECT detail FROM audit WHERE action = 'sign-in taken'")
+        .fetch_all(database.reader())
+        .await
+        .unwrap();
+    assert!(matches!(&taken[..], [detail] if detail.contains(&renewal.serial_number)), "{taken:?}");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn an_expired_certificate_ends_its_sessions_and_signs_in_no_more() {
+    let certified = Certified::new().await;
+    let Certified { site, own, .. } = &certified;
+    let session = certified.session(own).await;
+    assert!(certified.is_in(&session, Some(&own.der)).await);
+    let expire = format!("UPDATE requests SET not_after = not_before + 1 WHERE transaction_id = '{}'", own.id);
+    site.execute(&expire).await;
+    assert!(!certified.is_in(&session, Some(&own.der)).await);
+    let database = site.database().await;
+    officers::end_expired(&database).await.unwrap();
+    certified.is_refused(own, "it is no officer").await;
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_session_from_a_time_when_the_clock_was_ahead_is_none() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let browser = approver(&gateway, &database).await;
+    assert_eq!(browser.get("/console/requests").await.status(), 200);
+    site.execute("UPDATE sessions SET started_at = started_at + 2592000, last_used_at = last_used_at + 2592000").await;
+    assert!(leads_to_sign_in(&browser.get("/console/requests").await));
     database.close().await;
 }
 
@@ -880,4 +993,74 @@ async fn a_decision_is_made_once() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(site.run("audit", &["verify"]).status.success());
+}
+
+#[tokio::test]
+async fn a_subject_that_another_person_has_is_left_to_a_person_and_marked() {
+    let site = Site::new().issuing_at_once().configure_types(&["participants"], "approval = 'authorised'");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let (own, other) = (administrator(&gateway, &database).await, Role::Uaa);
+    let other = Browser::of(&gateway, &database, &invite(&database, other, Some("Other"), "Uma").await).await;
+    let request = |name: &str, address: &str| certification_request(&key(), subject(name), vec![email(address)]);
+    let submit = async |name: &str, address: &str, code: &str| {
+        transaction_id(gateway.submit_with_code(&request(name, address), code).await).await.0
+    };
+    let first = own.authorise("Ada Example", "ada@example.com").await;
+    let first = submit("Ada Example", "ada@example.com", &first.code).await;
+    gateway.issued(first).await;
+    // A person of another company, with the same name but for case.
+    let second = other.authorise("Ada EXAMPLE", "ada@other.example").await;
+    let second = submit("Ada EXAMPLE", "ada@other.example", &second.code).await;
+    let due = async || site.all_requests().await.into_iter().find(|request| request.transaction_id == second).unwrap();
+    eventually(async || due().await.approve_at.is_none()).await;
+    assert_eq!(gateway.state(second).await, RequestState::Pending);
+    let approver = approver(&gateway, &database).await;
+    let page = approver.page(&format!("/console/requests/{second}")).await;
+    assert!(
+        page.contains("Another person has a certificate with this subject") && page.contains(&first.to_string()),
+        "{page}"
+    );
+    let page = other.page(&format!("/console/requests/{second}")).await;
+    assert!(!page.contains("ada@example.com"), "what is another company's is not shown: {page}");
+    // The same person has several certificates, and their renewals.
+    let again = own.authorise("Ada Example", "ADA@example.com").await;
+    gateway.issued(submit("Ada Example", "ADA@example.com", &again.code).await).await;
+    // Once the other one lives no more, the subject is free.
+    for id in [first.to_string()] {
+        assert!(site.requests(&["revoke", &id, "--reason", "superseded"]).status.success());
+    }
+    let page = approver.page(&format!("/console/requests/{second}")).await;
+    assert!(page.contains("Another person has"), "the second certificate lives: {page}");
+    site.execute("UPDATE requests SET not_after = not_before + 1 WHERE state = 'issued'").await;
+    let page = approver.page(&format!("/console/requests/{second}")).await;
+    assert!(!page.contains("Another person has"), "{page}");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_ca_is_warned_of_and_an_approver_is_told_of_certificates_that_are_cut() {
+    for (days, class) in [(80, "message wait"), (20, "message error")] {
+        let site = Site::without_ca().configure(&format!("ca.issuing_validity_days = {days}"));
+        let gateway = site.start(&["--manual-approval"]);
+        let database = site.database().await;
+        let id = gateway.submit_good(&good_request("Ada Example")).await;
+        let approver = approver(&gateway, &database).await;
+        let page = approver.page("/console/requests").await;
+        let warning = "The certificate of the issuing CA ends on ";
+        assert!(page.contains(&format!("class=\"{class}\">{warning}")), "{page}");
+        let page = approver.page(&format!("/console/requests/{id}/approve")).await;
+        assert!(page.contains("It will not be valid for 730 days"), "{page}");
+        let officer = administrator(&gateway, &database).await;
+        assert!(!officer.page("/console/requests").await.contains(warning), "it is not an administrator's affair");
+        database.close().await;
+    }
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let approver = approver(&gateway, &database).await;
+    let page = approver.page(&format!("/console/requests/{id}/approve")).await;
+    assert!(!page.contains("ends on") && !page.contains("It will not be valid for"), "{page}");
+    database.close().await;
 }

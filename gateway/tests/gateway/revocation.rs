@@ -10,9 +10,9 @@ use keyside_core::api::{
 use keyside_core::domain::revocation::{RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::store::crls;
+use keyside_pki::certificate::Certificate;
 use keyside_pki::pem;
 use reqwest::Method;
-use sha2::{Digest, Sha256};
 
 use crate::harness::{Gateway, Site, eventually, good_request, openssl, problem};
 
@@ -119,7 +119,7 @@ fn number(text: &str) -> u64 {
 
 /// The CRL in the database, described by openssl, once it is there; with the CA's certificates in ca.pem.
 async fn kept_crl(site: &Site, ca: &[u8]) -> String {
-    let issuer = Sha256::digest(ca).to_vec();
+    let issuer = crls::issuer_of(&Certificate::from_der(ca).unwrap());
     let database = site.database().await;
     let mut kept = None;
     eventually(async || {
