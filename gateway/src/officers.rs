@@ -378,11 +378,14 @@ pub async fn certificate_revoked(
     reason: RevocationReason,
     actor: &Actor,
 ) -> Result<(), DatabaseError> {
-    let mut chain = requests::with_renewals(&mut **transaction, id).await?;
-    if reason == RevocationReason::Superseded {
-        chain.truncate(1);
-    }
-    for serial_number in chain {
+    let ended = match reason {
+        RevocationReason::Superseded => {
+            let request = requests::find(&mut **transaction, id).await?;
+            request.and_then(|request| request.serial_number).into_iter().collect()
+        }
+        _ => requests::with_renewals(&mut **transaction, id).await?,
+    };
+    for serial_number in ended {
         take_sign_in(transaction, &serial_number, "revoked, or renews one that was", actor).await?;
     }
     Ok(())
