@@ -15,16 +15,27 @@ import { transactionId } from './pages/submitted.js';
 const COMPANY = 'Example Power';
 const { test, browser, folder, borrow, another } = site({ needs: 'a full run' });
 
-/** A User Access Administrator authorises the person. */
-async function authorise(gateway, person) {
+/** A User Access Administrator authorises the person; one who tells the code learns it, and gives it here. */
+async function authorise(gateway, person, { tells = false } = {}) {
     const officer = await browser.tab();
     await signIn(officer, await invite(gateway, 'uaa', 'Una Example', '--company', COMPANY));
     await officer.navigate('Authorisations');
     await officer.press('Authorise a person');
     await officer.heading('Authorise a person');
     await fillInAuthorisation(officer, person);
+    if (tells) await officer.choose('I tell the code myself');
     await officer.press('Authorise');
+    if (!tells) {
+        await officer.heading(person.name);
+        return undefined;
+    }
+    await officer.heading('The one-time code');
+    await officer.accessible();
+    const code = await shownCode(officer);
+    await officer.press('To the authorisation');
     await officer.heading(person.name);
+    assert.ok(!(await officer.shown()).includes(code));
+    return code;
 }
 
 /** The link in the mail that tells of the authorisation. */
@@ -223,21 +234,7 @@ test('where what is authorised is approved by itself, the code is told by anothe
         certificate_types: types.map((type) => ({ ...type, approval: 'authorised' })),
     });
     const gateway = await borrow(Gateway.start({ manual: true, config }));
-    const officer = await browser.tab();
-    await signIn(officer, await invite(gateway, 'uaa', 'Una Example', '--company', COMPANY));
-    await officer.navigate('Authorisations');
-    await officer.press('Authorise a person');
-    await officer.heading('Authorise a person');
-    await fillInAuthorisation(officer, person);
-    await officer.choose('I tell the code myself');
-    await officer.press('Authorise');
-    await officer.heading('The one-time code');
-    await officer.accessible();
-    const code = await shownCode(officer);
-    await officer.press('To the authorisation');
-    await officer.heading(person.name);
-    assert.ok(!(await officer.shown()).includes(code));
-
+    const code = await authorise(gateway, person, { tells: true });
     const link = await invitation(gateway, mail, person);
     assert.equal(new URL(link).hash, '');
     const stranger = await browser.tab(link);
