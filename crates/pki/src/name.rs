@@ -155,7 +155,7 @@ fn escaped(text: &str) -> String {
     shown
 }
 
-/// A RelativeDistinguishedName: the attributes of one part of a name. In a [`Name`] they have the order of DER, whatever order they came in.
+/// A RelativeDistinguishedName: the attributes of one part of a name. One that was read has the order of DER, whatever order it came in.
 pub type RelativeDistinguishedName = Vec<Attribute>;
 
 /// A Name: the most significant part first.
@@ -164,10 +164,7 @@ pub struct Name(Vec<RelativeDistinguishedName>);
 
 impl Name {
     /// One of these parts, the most significant first.
-    pub fn new(mut rdns: Vec<RelativeDistinguishedName>) -> Self {
-        for rdn in &mut rdns {
-            rdn.sort_by_cached_key(Attribute::to_der);
-        }
+    pub fn new(rdns: Vec<RelativeDistinguishedName>) -> Self {
         Self(rdns)
     }
 
@@ -179,9 +176,11 @@ impl Name {
     pub fn from_der(der: &[u8]) -> der::Result<Self> {
         let rdn = |rdn: der::Result<Element<'_>>| {
             let attributes = Elements::within(SET, rdn?.whole)?;
-            attributes.map(|attribute| Attribute::read(&attribute?)).collect()
+            let attributes = attributes.map(|attribute| Ok(Attribute::read(&attribute?)?.to_der()));
+            let in_order = set_of(attributes.collect::<der::Result<_>>()?);
+            Elements::within(SET, &in_order)?.map(|attribute| Attribute::read(&attribute?)).collect()
         };
-        Elements::within(SEQUENCE, der)?.map(rdn).collect::<der::Result<_>>().map(Self::new)
+        Elements::within(SEQUENCE, der)?.map(rdn).collect::<der::Result<_>>().map(Self)
     }
 
     /// Encodes it.
