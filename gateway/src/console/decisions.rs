@@ -72,7 +72,7 @@ pub fn reject(site: &Site, viewer: &Viewer, request: &Request, reason: &str, fau
                 aria-describedby=(if fault.is_some() { "reason-hint reason-error" } else { "reason-hint" }) { (reason) }
         }
     };
-    let warning = "A rejection is for good: the user has to register anew. An authorisation that the request has used is used up.";
+    let warning = "A rejection is for good: the user has to register again. An authorisation that the request has used is used up.";
     ask(site, viewer, "Reject the request", request, warning, "reject", form)
 }
 

@@ -805,7 +805,7 @@ async fn what_is_authorised_is_approved_at_once_where_the_type_has_it_so() {
     let ada = officer.authorise("Ada Example", "ada@example.com").await;
     let (id, _) = transaction_id(gateway.submit_with_code(&good_request("Ada Example"), &ada.code).await).await;
     gateway.issued(id).await;
-    // One that waits stays with the approver, whoever is authorised after it came.
+    // One that waits stays with the approver: an authorisation that comes later does not match it.
     let waiting = gateway.submit_good(&good_request("Bea Example")).await;
     let bea = officer.authorise("Bea Example", "ada@example.com").await;
     let all = site.all_requests().await;

@@ -8,8 +8,7 @@ use super::device::Device;
 use super::enrollment::{Standing, Submission};
 use super::transaction_id::TransactionId;
 
-/// What this browser holds of a device's request. Nothing in it is secret but the authorization code, and that once: the private key is on the
-/// device.
+/// A device's request, as this browser holds it. The private key is on the device. The authorization code is secret until the request was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceRequest {
     /// The SHA-256 of the CertificationRequest's DER, in lowercase hexadecimal: the record's name in this browser.
