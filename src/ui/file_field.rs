@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 use zeroize::Zeroizing;
 
+use super::key_making::Stoppable;
 use super::messages::Message;
 
 /// A field for one file.
@@ -50,6 +51,40 @@ pub fn FileField(
                 on:change=picked
             />
         </div>
+    }
+}
+
+/// The reading of a form's file, of the one that was picked last. A form that is submitted meanwhile waits for it.
+#[derive(Clone, Copy)]
+pub struct FileReading {
+    reading: Stoppable,
+    /// Whether the form was submitted since the reading began, while there is one.
+    is_submitted: StoredValue<Option<bool>>,
+}
+
+impl FileReading {
+    /// Nothing is being read yet.
+    pub fn new() -> Self {
+        Self { reading: Stoppable::new(), is_submitted: StoredValue::new(None) }
+    }
+
+    /// Reads, from now on. Gives what was read and whether the form was submitted meanwhile; nothing if another file was picked, or the
+    /// page has gone.
+    pub fn begin<T>(self, read: impl Future<Output = T>) -> impl Future<Output = Option<(T, bool)>> {
+        self.is_submitted.set_value(Some(false));
+        async move {
+            let read = self.reading.run(read).await?;
+            let is_submitted = self.is_submitted.try_update_value(Option::take).flatten()?;
+            Some((read, is_submitted))
+        }
+    }
+
+    /// Whether a file is being read, so that the submission has to wait for it.
+    pub fn delays_submission(self) -> bool {
+        self.is_submitted
+            .try_update_value(|is_submitted| is_submitted.as_mut().map(|it| *it = true))
+            .flatten()
+            .is_some()
     }
 }
 

@@ -20,8 +20,9 @@ impl Stoppable {
         this
     }
 
-    /// Does `work` to its end, or until it is stopped: then there is no result.
+    /// Does `work` to its end, or until it is stopped or other work begins: then there is no result.
     pub async fn run<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        self.stop();
         let (work, handle) = abortable(work);
         self.0.try_set_value(Some(handle));
         work.await.ok()

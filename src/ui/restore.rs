@@ -17,7 +17,7 @@ use web_sys::File;
 
 use super::components::{NotComparedNote, Trouble};
 use super::context::Context;
-use super::file_field::{FileField, bytes_of};
+use super::file_field::{FileField, FileReading, bytes_of};
 use super::form::TextField;
 use super::format::date_and_time;
 use super::key_making::Stoppable;
@@ -78,10 +78,7 @@ const PASSPHRASE: &str = "restore-passphrase";
 #[derive(Clone)]
 enum Progress {
     Idle,
-    /// The file is being read; whether Restore was pressed meanwhile.
-    Reading {
-        pressed: bool,
-    },
+    Reading,
     Read(Backup),
     Working(Backup),
     Failed(Option<Backup>, Message),
@@ -92,7 +89,7 @@ impl Progress {
     /// The backup that was picked and can be read.
     fn backup(&self) -> Option<Backup> {
         match self {
-            Self::Idle | Self::Reading { .. } => None,
+            Self::Idle | Self::Reading => None,
             Self::Read(backup) | Self::Working(backup) | Self::Done(backup, _) => Some(backup.clone()),
             Self::Failed(backup, _) => backup.clone(),
         }
@@ -106,19 +103,15 @@ fn RestoreForm(
     on_restored: Callback<Enrollment>,
 ) -> impl IntoView {
     let context = Context::here();
+    let reading = FileReading::new();
     let restoring = Stoppable::new();
     let progress = RwSignal::new(Progress::Idle);
     let passphrase = RwSignal::new(String::new());
     // A fault is told below the form, once.
     let faults = Memo::new(|_| Vec::new());
     let start = move |sealed_otherwise: SealedOtherwise| {
-        match progress.get_untracked() {
-            Progress::Working(_) => return,
-            Progress::Reading { .. } => {
-                progress.set(Progress::Reading { pressed: true });
-                return;
-            }
-            _ => (),
+        if reading.delays_submission() || matches!(progress.get_untracked(), Progress::Working(_)) {
+            return;
         }
         let Some(backup) = progress.with_untracked(Progress::backup) else {
             let message = Message { title: "Pick the backup file first".into(), ..Message::default() };
@@ -151,19 +144,22 @@ fn RestoreForm(
         });
     };
     let picked = Callback::new(move |file: File| {
-        progress.set(Progress::Reading { pressed: false });
+        restoring.stop();
+        progress.set(Progress::Reading);
+        let read = reading.begin(async move {
+            let bytes = read_file(&file).await?;
+            restore::read(&context.workers, bytes).await.map_err(|error| messages::backup(&error))
+        });
         spawn_local(async move {
-            let read = match read_file(&file).await {
-                Err(message) => Progress::Failed(None, message),
-                Ok(bytes) => match restore::read(&context.workers, bytes).await {
-                    Ok(backup) => Progress::Read(backup),
-                    Err(error) => Progress::Failed(None, messages::backup(&error)),
-                },
-            };
-            let is_wanted = matches!(read, Progress::Read(_))
-                && matches!(progress.try_get_untracked(), Some(Progress::Reading { pressed: true }));
-            if progress.try_set(read).is_none() && is_wanted {
-                start(SealedOtherwise::Keep);
+            match read.await {
+                Some((Ok(backup), is_submitted)) => {
+                    progress.set(Progress::Read(backup));
+                    if is_submitted {
+                        start(SealedOtherwise::Keep);
+                    }
+                }
+                Some((Err(message), _)) => progress.set(Progress::Failed(None, message)),
+                None => (),
             }
         });
     });
@@ -256,7 +252,7 @@ fn Said(progress: Progress) -> impl IntoView {
             }
             .into_any()
         }
-        Progress::Reading { .. } => view! { <p>"Reading the file…"</p> }.into_any(),
+        Progress::Reading => view! { <p>"Reading the file…"</p> }.into_any(),
         Progress::Working(_) => view! {
             <p>"Trying the passphrase…"</p>
             <progress aria-label="Restoring"></progress>

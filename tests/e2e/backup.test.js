@@ -7,7 +7,7 @@ import { otherKind } from './browser.js';
 import { NEW_PASSPHRASE, PASSPHRASE, site } from './fixture.js';
 import { run } from './judges.js';
 import { collect, collectHere, READY } from './pages/collect.js';
-import { faults, openRestore, pickBackup, restoreInHaste, state } from './pages/components.js';
+import { faults, openRestore, pickAndSubmit, pickBackup, state } from './pages/components.js';
 import { register } from './pages/register.js';
 import { goOnToCollect } from './pages/submitted.js';
 
@@ -85,13 +85,13 @@ test('Restore that is pressed while the file is being read is done once it has b
     await tab.open(gateway.url);
     await openRestore(tab);
     await tab.type('Passphrase of the backup', PASSPHRASE);
-    await restoreInHaste(tab, 'Dear reader,');
+    await pickAndSubmit(tab, 'Backup file', 'Dear reader,');
     await tab.text('This file is not a backup.');
-    await restoreInHaste(tab, bytes.toString());
+    await pickAndSubmit(tab, 'Backup file', bytes);
     await tab.text('Already here.');
 });
 
-test('a file that is no backup, or a damaged one, is refused with the reason', async () => {
+test('a file that is no backup, or a damaged one, is refused with the reason', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     await register(tab, gateway.url, { name: 'Damaged', passphrase: PASSPHRASE });
     await tab.press('Save a backup of the request of Damaged');
@@ -115,7 +115,7 @@ test('a file that is no backup, or a damaged one, is refused with the reason', a
     assert.deepEqual((await tab.stores()).records, before);
 });
 
-test('the certificate is collected into every kind of file on offer', async () => {
+test('the certificate is collected into every kind of file on offer', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const id = await register(tab, gateway.url, { name: 'Many Files', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);

@@ -12,10 +12,13 @@ import { required } from './gateway.js';
 export const kind = process.env.BROWSER ?? 'chromium';
 /** A browser that is not under test, for what is carried from one to the other. */
 export const otherKind = kind === 'chromium' ? 'firefox' : 'chromium';
+/** What is not run in another engine to save time: what depends on the gateway and on the core, or on programs outside the browser. */
+const ONCE = { 'one engine': 'left out to save time, since the engine matters little to it: run in Chromium' };
 /** What browsers under test cannot be made to do, and why. Tests that need it are not run there, and the summary lists them. */
 export const LIMITS = {
+    firefox: ONCE,
     webkit: {
-        'a full run': 'left out to save time, since the engine matters little to it: run in Chromium and Firefox',
+        ...ONCE,
         'network events': 'WebDriver does not report network requests',
         restart: 'WebKitWebDriver deletes the profile when the browser ends',
         'scripts before the page': 'WebDriver cannot run a script before the page\'s own',

@@ -21,7 +21,7 @@ const PASSPHRASE = ' Correct-4 "horse" \\ $HOME `id` \' %s!';
 const COMMON_NAME = 'Siobhán O\'Brien';
 const ROOT_NAME = 'Keyside Demo Root CA';
 const { test, gateway, browser, folder, another, intercept } = site({
-    gateway: { check: true }, prepare: collectFiles, needs: 'a full run',
+    gateway: { check: true }, prepare: collectFiles, needs: 'one engine',
 });
 /** The folders with the user's files: the same names, and either PKCS#12 profile. */
 const [modern, compatible] = [join(folder, 'modern'), join(folder, 'compatible')];

@@ -8,7 +8,7 @@ import { canDecide, fillInAuthorisation, hasNoScripts, invite, registrationLink,
 import { fillInForm, register, TYPE, typeCode } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
-const { test, gateway, browser } = site({ gateway: { manual: true }, needs: 'a full run' });
+const { test, gateway, browser } = site({ gateway: { manual: true }, needs: 'one engine' });
 
 test('from the authorisation to the certificate', async () => {
     const officer = await browser.tab();

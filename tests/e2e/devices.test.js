@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { PASSPHRASE, rootOf, site } from './fixture.js';
 import { run } from './judges.js';
 import { collect, READY } from './pages/collect.js';
-import { entry, faults, noEntry } from './pages/components.js';
-import { asksNoMore, describe, fault, formatsOnOffer, hasFault, paste, pick, recipe, standing, TYPE } from './pages/devices.js';
+import { entry, faults, noEntry, pickAndSubmit } from './pages/components.js';
+import { asksNoMore, describe, fault, formatsOnOffer, hasFault, paste, pick, recipe, REQUEST_FILE, standing, TYPE } from './pages/devices.js';
 import { fillInForm, register } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
@@ -109,7 +109,8 @@ test('a subject in an old string type is shown as text, accepted, and certified 
     await tab.text('CN=rig_1,OU=Devices,O=Example Grid Operator,C=US');
     assert.equal(await tab.value('Device Name'), 'rig_1');
     await describe(tab, undefined);
-    await tab.press('Submit');
+    // Submit waits for a file that is still being read.
+    await pickAndSubmit(tab, REQUEST_FILE, await readFile(path));
     await tab.heading('Certificate Request Submitted');
     const id = await transactionId(tab);
     await issue(id);
@@ -148,7 +149,7 @@ test('a DER file is picked; the gateway is down at Submit, and the request goes 
     await noEntry(tab, 'dpg-1');
 });
 
-test('what is wrong with a request is told before anything is sent, and nothing typed is lost', async () => {
+test('what is wrong with a request is told before anything is sent, and nothing typed is lost', { needs: 'one engine' }, async () => {
     const tab = await browser.tab(devices());
     await tab.press('Submit');
     assert.deepEqual(await faults(tab), [
@@ -209,7 +210,7 @@ async function challenge() {
     return path;
 }
 
-test('a refusal of the gateway is shown with its reason, and the request can be mended', async () => {
+test('a refusal of the gateway is shown with its reason, and the request can be mended', { needs: 'one engine' }, async () => {
     const interceptor = await intercept();
     const refusal = {
         type: '/problems/device-name-differs', title: 'The device has another name', status: 422, detail: 'They must be the same.',
@@ -253,7 +254,7 @@ async function shell(command, cwd, input) {
     return told;
 }
 
-test('the recipes for OpenSSL and keytool are run as they stand, and what they make is accepted', async () => {
+test('the recipes for OpenSSL and keytool are run as they stand, and what they make is accepted', { needs: 'one engine' }, async () => {
     const name = "O'Brien/RIG+7, \"7\" $(id)";
     const tab = await browser.tab(devices());
     await tab.unfold();
@@ -341,7 +342,7 @@ test('a device\'s certificate is collected in another profile by the transaction
     }
 });
 
-test('a key for a device is made here, against the advice, and collected as a person\'s', async () => {
+test('a key for a device is made here, against the advice, and collected as a person\'s', { needs: 'one engine' }, async () => {
     const tab = await browser.tab(gateway.at('register'));
     await tab.text('For a RIG, a DPG or an ICCP server');
     await tab.open(devices());
@@ -372,7 +373,7 @@ test('a key for a device is made here, against the advice, and collected as a pe
     assert.match(await run('openssl', 'x509', '-in', leaf, '-noout', '-ext', 'extendedKeyUsage'), /Client Authentication, TLS Web Server Authentication/);
 });
 
-test('a request is described, pasted and sent by the keyboard alone', async () => {
+test('a request is described, pasted and sent by the keyboard alone', { needs: 'one engine' }, async () => {
     const tab = await browser.tab(devices());
     const text = await readFile(await csr('rig-keys'), 'utf8');
     await tab.heading('Certificate request of a device');

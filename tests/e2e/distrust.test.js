@@ -48,7 +48,7 @@ async function sealedAsBefore(path) {
     return sealed.trim();
 }
 
-test('a backup with the certificates of another root is never called good, with the gateway or without', async () => {
+test('a backup with the certificates of another root is never called good, with the gateway or without', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const id = await register(tab, gateway.url, { name: 'Swapped', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);
@@ -136,7 +136,7 @@ test('Restore and Collect can be stopped while they wait for the gateway', async
     await tab.heading(READY);
 });
 
-test('a passphrase that is guessed first, or made of the name or the address, is refused with the reason', async () => {
+test('a passphrase that is guessed first, or made of the name or the address, is refused with the reason', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     for (const [passphrase, reason] of [
         ['P@ssw0rd123!', /one of the first that an attacker tries/],

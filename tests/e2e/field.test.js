@@ -1,10 +1,11 @@
 // Files as the programs of the field write them, where a person meets them: each is read, or named with what to do.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { site } from './fixture.js';
-import { openRestore } from './pages/components.js';
+import { openRestore, pickAndSubmit } from './pages/components.js';
 import { paste, pick as pickRequest } from './pages/devices.js';
 import { found, pick } from './pages/inspector.js';
 
@@ -12,7 +13,7 @@ const FIELD = fileURLToPath(new URL('../vectors/field/', import.meta.url));
 /** The passphrase of these files. */
 const PASSPHRASE = 'Correct-4-horse';
 const at = (name) => join(FIELD, name);
-const { test, gateway, browser } = site();
+const { test, gateway, browser } = site({ needs: 'one engine' });
 
 test('the Inspector reads each file, or names it with the command that converts it', async () => {
     const tab = await browser.tab(gateway.at('inspect'));
@@ -62,11 +63,10 @@ test('a backup is restored that Notepad saved as UTF-16, or that stands in a mai
     await tab.accessible();
 });
 
-test('of a PKCS#12 file of several years one certificate is chosen to be renewed', async () => {
+test('of a PKCS#12 file of several years, opened while it is being read, one certificate is chosen to be renewed', async () => {
     const tab = await browser.tab(gateway.at('renew'));
-    await tab.pick('PKCS#12 file', at('pfx08-two-keys.p12'));
     await tab.type('Passphrase of the file', PASSPHRASE);
-    await tab.press('Open');
+    await pickAndSubmit(tab, 'PKCS#12 file', await readFile(at('pfx08-two-keys.p12')));
     await tab.text('Which certificate do you want to renew?');
     const ends = await tab.evaluate(() => [...document.querySelectorAll('input[name=certificate]')].map((radio) => radio.checked));
     assert.deepEqual(ends, [true, false], 'the one that ends last');

@@ -16,7 +16,7 @@ const WRONG = 'correct-4-horse!';
 const PROGRAM = /^GET \/(service-worker|inspector-[0-9a-f]{16}(_bg)?)\.(js|wasm)$/;
 let proxy;
 const { test, browser, folder, intercept } = site({
-    needs: 'a full run',
+    needs: 'one engine',
     async prepare() {
         proxy = await intercept();
         await makeFiles();

@@ -9,7 +9,7 @@ import { transactionId } from './pages/submitted.js';
 
 const { test, gateway, browser } = site({ gateway: { manual: true } });
 
-test('a forgotten passphrase leads to a revocation and to a replacement', async () => {
+test('a forgotten passphrase leads to a revocation and to a replacement', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const id = await register(tab, gateway.url, { name: 'Forgetful', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);
@@ -46,7 +46,7 @@ test('a forgotten passphrase leads to a revocation and to a replacement', async 
     assert.ok(line.includes(`\t${id}\t`), line);
 });
 
-test('what cannot be asked for is told, by the keyboard alone', async () => {
+test('what cannot be asked for is told, by the keyboard alone', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const pending = await register(tab, gateway.url, { name: 'Not Yet', passphrase: PASSPHRASE });
     await tab.open(gateway.at('lost'));

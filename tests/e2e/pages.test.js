@@ -110,7 +110,7 @@ test('the whole job with the keyboard alone', async () => {
     assert.equal(file.bytes[0], 0x30);
 });
 
-test('Home shows each request with its state', async () => {
+test('Home shows each request with its state', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     await register(tab, gateway.url, { name: 'Listed', passphrase: PASSPHRASE });
     await tab.navigate('Home');
@@ -212,7 +212,7 @@ test('Trust\'s certificates are downloaded as PEM, DER and P7B, and OpenSSL find
     for (const name of [root, issuing]) assert.match(printed, new RegExp(`^subject=.*CN ?= ?${name}$`, 'm'));
 });
 
-test('Trust links to the documents, and tells retired CAs apart; when nothing answers it can be asked again', async () => {
+test('Trust links to the documents, and tells retired CAs apart; when nothing answers it can be asked again', { needs: 'one engine' }, async () => {
     const interceptor = await intercept();
     const ca = await (await fetch(gateway.at('api/v1/ca'))).json();
     // The root stands for the certificate of another CA.

@@ -53,7 +53,7 @@ test('the gateway is down at Submit; the request is saved, and goes out when it 
     await state(tab, 'Waiting for approval');
 });
 
-test('the gateway has too much to do for a while: the page waits as long as it is told, and the request is ready in the end', async () => {
+test('the gateway has too much to do for a while: the page waits as long as it is told, and the request is ready in the end', { needs: 'one engine' }, async () => {
     const interceptor = await intercept();
     const tab = await browser.tab();
     const id = await register(tab, interceptor.url, { name: 'Crowded', passphrase: PASSPHRASE });
@@ -122,7 +122,7 @@ test('the tab is closed between Submit and Collect; another tab goes on', async 
     await tab.holds('Transaction ID', id);
 });
 
-test('a request that is refused is not sent for ever; the page says why and offers the way on', async () => {
+test('a request that is refused is not sent for ever; the page says why and offers the way on', { needs: 'one engine' }, async () => {
     const interceptor = await intercept();
     const tab = await browser.tab();
     await register(tab, interceptor.url, { name: 'Waits Beside', passphrase: PASSPHRASE });

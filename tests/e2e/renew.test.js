@@ -44,7 +44,7 @@ async function collected(tab, id, passphrase) {
 const info = (file, passphrase) => run('openssl', 'pkcs12', '-info', '-nodes', '-in', file.path, '-passin', `pass:${passphrase}`);
 
 // The first, since in a session without a folder WebKitGTK keeps no files any more once the site's last window was closed.
-test('the gateway is down when a renewal is sent; it is saved, and goes out when it is back', async () => {
+test('the gateway is down when a renewal is sent; it is saved, and goes out when it is back', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     await certified(tab, 'Patient');
     await tab.press('Renew the certificate');
@@ -110,7 +110,7 @@ test('a certificate is renewed with a new key; old and new are told apart', asyn
     await tab.accessible();
 });
 
-test('the same key is kept, under another passphrase, by the keyboard alone', async () => {
+test('the same key is kept, under another passphrase, by the keyboard alone', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const old = await certified(tab, 'Same Key');
     await tab.tabTo('Renew the certificate');
@@ -175,7 +175,7 @@ test('a certificate that comes in a .p12 file is renewed in a browser that has n
     await other.heading(READY);
 });
 
-test('before the window opens the page says from when on; a revoked certificate is refused with the reason', async () => {
+test('before the window opens the page says from when on; a revoked certificate is refused with the reason', { needs: 'one engine' }, async () => {
     const early = await borrow(Gateway.start({ manual: true }));
     const tab = await browser.tab();
     const id = await register(tab, early.url, { name: 'Too Early', passphrase: PASSPHRASE });

@@ -102,9 +102,10 @@ pub fn Inspector() -> impl IntoView {
         passphrase.set(String::new());
         progress.set(Progress::Working);
         spawn_local(async move {
-            match bytes_of(&file, MAXIMUM_SIZE).await {
-                Ok(bytes) => drop(picked.try_set(Some(Picked { name: file.name(), bytes: Arc::new(bytes) }))),
-                Err(message) => drop(progress.try_set(Progress::Failed(message))),
+            let Some(read) = looking_into.run(bytes_of(&file, MAXIMUM_SIZE)).await else { return };
+            match read {
+                Ok(bytes) => picked.set(Some(Picked { name: file.name(), bytes: Arc::new(bytes) })),
+                Err(message) => progress.set(Progress::Failed(message)),
             }
         });
     });

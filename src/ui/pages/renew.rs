@@ -21,7 +21,7 @@ use crate::browser::storage;
 use crate::browser::worker_client::Prepared;
 use crate::ui::components::{MessageBox, PageHeading, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
-use crate::ui::file_field::{FileField, bytes_of};
+use crate::ui::file_field::{FileField, FileReading, bytes_of};
 use crate::ui::form::{
     AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary, Fault, TextField,
 };
@@ -106,23 +106,10 @@ pub fn RenewFromFile() -> impl IntoView {
     let key_passphrase = RwSignal::new(String::new());
     let key_is_locked = RwSignal::new(false);
     let chosen = RwSignal::new(0);
-    let reading = Stoppable::new();
-    let picked = Callback::new(move |picked: File| {
-        spawn_local(async move {
-            let read = bytes_of(&picked, MAXIMUM_SIZE).await;
-            let _ = opening.try_set(match read {
-                Ok(bytes) => {
-                    file.try_set(Some(PickedFile { name: picked.name(), bytes: Arc::new(bytes) }));
-                    key_is_locked.try_set(false);
-                    Opening::Idle
-                }
-                Err(message) => Opening::Failed(message),
-            });
-        });
-    });
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if matches!(opening.get_untracked(), Opening::Busy) {
+    let reading = FileReading::new();
+    let unpacking = Stoppable::new();
+    let open = move || {
+        if reading.delays_submission() || matches!(opening.get_untracked(), Opening::Busy) {
             return;
         }
         let Some(PickedFile { bytes, .. }) = file.get_untracked() else {
@@ -137,24 +124,49 @@ pub fn RenewFromFile() -> impl IntoView {
         spawn_local(async move {
             let of_key = key_is_locked.get_untracked().then(|| Passphrase::new(key_passphrase.get_untracked()));
             let of_file = Passphrase::new(passphrase.get_untracked());
-            let opened = reading.run(renew::unpack(&context.workers, &bytes, of_file, of_key)).await;
-            let _ = opening.try_set(match opened {
-                None => Opening::Idle,
-                Some(Ok(current)) => {
-                    chosen.try_set(0);
+            let Some(opened) = unpacking.run(renew::unpack(&context.workers, &bytes, of_file, of_key)).await else {
+                return;
+            };
+            opening.set(match opened {
+                Ok(current) => {
+                    chosen.set(0);
                     Opening::Opened(current)
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     if error == UnpackError::KeyLocked {
-                        key_is_locked.try_set(true);
+                        key_is_locked.set(true);
                     }
                     Opening::Failed(messages::unpack(&error))
                 }
             });
         });
     };
+    let picked = Callback::new(move |picked: File| {
+        unpacking.stop();
+        file.set(None);
+        key_is_locked.set(false);
+        opening.set(Opening::Idle);
+        let name = picked.name();
+        let read = reading.begin(async move { bytes_of(&picked, MAXIMUM_SIZE).await });
+        spawn_local(async move {
+            match read.await {
+                Some((Ok(bytes), is_submitted)) => {
+                    file.set(Some(PickedFile { name, bytes: Arc::new(bytes) }));
+                    if is_submitted {
+                        open();
+                    }
+                }
+                Some((Err(message), _)) => opening.set(Opening::Failed(message)),
+                None => (),
+            }
+        });
+    });
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        open();
+    };
     let cancel = move |_: MouseEvent| {
-        reading.stop();
+        unpacking.stop();
         opening.set(Opening::Idle);
     };
     view! {

@@ -62,15 +62,17 @@ export async function pickBackup(tab, path) {
     await tab.pick('Backup file', path);
 }
 
-/** Picks a file with this text in that panel and presses Restore, in one task, so that the file cannot have been read in between. */
-export async function restoreInHaste(tab, text) {
-    await (await tab.field('Backup file')).evaluate((field, text) => {
+/** Picks a file with these bytes in the field with this label and submits its form, in one task, so that the file cannot have been read in
+ * between. */
+export async function pickAndSubmit(tab, label, bytes) {
+    await (await tab.field(label)).evaluate((field, base64) => {
         const transfer = new DataTransfer();
-        transfer.items.add(new File([text], 'backup.txt', { type: 'text/plain' }));
+        transfer.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], 'picked'));
         field.files = transfer.files;
+        const { form } = field;
         field.dispatchEvent(new Event('change', { bubbles: true }));
-        field.form.requestSubmit();
-    }, text);
+        form.requestSubmit();
+    }, Buffer.from(bytes).toString('base64'));
 }
 
 /** Drops a file of this text on the field with this label, as the browser tells the page of it. */

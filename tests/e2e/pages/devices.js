@@ -2,6 +2,7 @@
 import { state } from './components.js';
 
 export const TYPE = 'Remote Intelligent Gateway (RIG)';
+export const REQUEST_FILE = 'File of the certificate request';
 const REQUEST = 'Certificate request (CSR)';
 
 /** Puts a text into the field of the certificate request at once, as pasting does. */
@@ -19,7 +20,7 @@ export async function paste(tab, text) {
 }
 
 /** Picks the file of a certificate request. */
-export const pick = (tab, path) => tab.pick('File of the certificate request', path);
+export const pick = (tab, path) => tab.pick(REQUEST_FILE, path);
 
 /** Waits until the fault of the certificate request matches. */
 export async function fault(tab, pattern) {

@@ -24,6 +24,7 @@ use crate::ui::authorization_code::{AuthorizationCodeField, authorization_code};
 use crate::ui::components::{CopyButton, MessageBox, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::device_fields::{DeviceTypeField, FileFormatField, device_type_fault};
+use crate::ui::file_field::FileReading;
 use crate::ui::form::{ErrorSummary, Fault, TextField};
 use crate::ui::messages::{self, Message};
 
@@ -174,9 +175,9 @@ pub fn RequestForm(
     });
     let summary = Memo::new(move |_| if attempted.get() { faults.get() } else { Vec::new() });
 
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if matches!(progress.get_untracked(), Progress::Sending) {
+    let reading = FileReading::new();
+    let send = move || {
+        if reading.delays_submission() || matches!(progress.get_untracked(), Progress::Sending) {
             return;
         }
         attempted.set(true);
@@ -216,14 +217,21 @@ pub fn RequestForm(
     let busy = move || matches!(progress.get(), Progress::Sending);
     let read_file = move |file: Option<File>| {
         let Some(file) = file else { return };
+        let read = reading.begin(async move { bytes_of(&file).await });
         spawn_local(async move {
-            match bytes_of(&file).await {
+            let Some((read, is_submitted)) = read.await else { return };
+            match read {
                 Ok(bytes) => form.take(&bytes),
-                Err(fault) => {
-                    form.file_fault.try_set(Some(fault));
-                }
+                Err(fault) => form.file_fault.set(Some(fault)),
+            }
+            if is_submitted {
+                send();
             }
         });
+    };
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        send();
     };
     let dropped = move |event: DragEvent| {
         event.prevent_default();
