@@ -13,7 +13,7 @@ import { fillInForm, hasCode, TYPE, typeCode } from './pages/register.js';
 import { transactionId } from './pages/submitted.js';
 
 const COMPANY = 'Example Power';
-const { test, browser, folder, borrow, another } = site({ needs: 'one engine' });
+const { test, browser, folder, borrow, another } = site({ needs: 'two engines' });
 
 /** A User Access Administrator authorises the person; one who tells the code learns it, and gives it here. */
 async function authorise(gateway, person, { tells = false } = {}) {
