@@ -12,6 +12,9 @@
     reason = "a measurement may stop where it fails"
 )]
 
+#[path = "../tests/gateway/keys.rs"]
+#[allow(dead_code, reason = "the tests do more with it")]
+mod keys;
 #[path = "../tests/gateway/postgresql.rs"]
 #[allow(dead_code, reason = "the tests do more with it")]
 mod postgresql;
@@ -20,21 +23,18 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use der::Encode;
 use der::asn1::Ia5String;
 use keyside_core::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, request_path};
-use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_core::key_generation;
 use keyside_gateway::audit::hexadecimal;
 use keyside_gateway::config::EXAMPLE;
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{self, Location};
-use keyside_pki::key_pair::KeyPair;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use reqwest::Method;
@@ -123,13 +123,11 @@ impl Drop for Gateway {
 
 /// A certification request for 2048 bits, DER.
 fn certification_request(common_name: &str) -> Vec<u8> {
-    static KEY: OnceLock<KeyPair> = OnceLock::new();
-    let key = KEY.get_or_init(|| key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key();
     let subject = format!("CN={common_name},OU=Participants & External Users,O=Example Grid Operator,C=US");
     let mut builder = RequestBuilder::new(Name::from_str(&subject).unwrap()).unwrap();
     let address = GeneralName::Rfc822Name(Ia5String::new("ada@example.com").unwrap());
     builder.add_extension(&SubjectAltName(vec![address])).unwrap();
-    builder.build::<_, Signature>(&key).unwrap().to_der().unwrap()
+    builder.build::<_, Signature>(&keys::key_of(common_name)).unwrap().to_der().unwrap()
 }
 
 /// The body of a submission.
@@ -209,7 +207,7 @@ async fn seed(site: &Site, count: usize) -> Vec<TransactionId> {
             let at = now - YEAR + YEAR * i64::try_from(n).unwrap() / i64::try_from(count).unwrap();
             rows.push(json!({
                 "id": id.to_string(), "name": format!("Person {}", random(4)), "address": format!("{}@example.com", random(4)),
-                "sha256": random(32), "serial_number": random(16), "authorisation": random(16), "company": format!("Company {}", n % 50),
+                "sha256": random(32), "key": random(32), "serial_number": random(16), "authorisation": random(16), "company": format!("Company {}", n % 50),
                 "submitted": random(16), "issued": random(16), "at": at.to_string(),
             }));
             ids.push(id);
@@ -281,10 +279,10 @@ const POSTGRESQL: Filling = Filling {
 };
 
 const FILL_REQUESTS: &str = "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, \
-    email_address_key, certification_request, submission_sha256, validity_days, submitted_at, state, decided_at, serial_number, \
+    email_address_key, certification_request, submission_sha256, key_id, validity_days, submitted_at, state, decided_at, serial_number, \
     not_before, not_after, certificate, authorisation_id, company, issue_attempts) \
     SELECT value ->> 'id', 'participants', value ->> 'name', lower(value ->> 'name'), value ->> 'address', value ->> 'address', \
-    $2, {bytes}(value ->> 'sha256'), 730, CAST(value ->> 'at' AS BIGINT), 'issued', CAST(value ->> 'at' AS BIGINT) + 60, \
+    $2, {bytes}(value ->> 'sha256'), value ->> 'key', 730, CAST(value ->> 'at' AS BIGINT), 'issued', CAST(value ->> 'at' AS BIGINT) + 60, \
     {bytes}(value ->> 'serial_number'), CAST(value ->> 'at' AS BIGINT), CAST(value ->> 'at' AS BIGINT) + 63072000, \
     $3, value ->> 'authorisation', value ->> 'company', 1 FROM {rows}";
 

@@ -8,7 +8,10 @@ use keyside_core::domain::transaction_id::TransactionId;
 
 use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};
+use crate::config::CertificateType;
 use crate::database::{Database, DatabaseError, Transaction};
+use crate::known_keys::{self, KeyFault, KeyHolder};
+use crate::namesakes;
 use crate::notifications::Kind;
 use crate::officers;
 use crate::serial_number;
@@ -28,6 +31,12 @@ pub enum DecisionError {
     /// It renews a certificate that was revoked.
     #[error("the request {0} renews a certificate that was revoked: reject it, and have the user register")]
     RenewsRevoked(TransactionId),
+    /// Its key gets no certificate.
+    #[error("the request {0} cannot be approved, since {1}: reject it, and have the user make a new key")]
+    Key(TransactionId, KeyFault),
+    /// Another person has the subject that it asks for: that of the other request.
+    #[error("the request {0} asks for the subject of another person, of the request {1}")]
+    Namesake(TransactionId, TransactionId),
     /// There is no certificate to revoke.
     #[error("the request {0} is {1}: only a certificate that was issued can be revoked")]
     NotIssued(TransactionId, &'static str),
@@ -57,10 +66,35 @@ async fn note(
     Ok(audit::append(transaction, entry).await?)
 }
 
-/// Approves the request `id`.
+/// Approves the request `id`, for an officer.
 pub async fn approve(database: &Database, id: TransactionId, actor: Actor) -> Result<(), DecisionError> {
     let mut transaction = database.transaction().await?;
-    let request = find(&mut transaction, id).await?;
+    approve_in(&mut transaction, id, actor).await?;
+    transaction.commit().await?;
+    tracing::info!(%id, "approved");
+    Ok(())
+}
+
+/// Approves the request `id` as the configuration with these types has it, unless it is one that a person must look at.
+pub async fn approve_by_policy(
+    database: &Database,
+    types: &[CertificateType],
+    id: TransactionId,
+) -> Result<(), DecisionError> {
+    let mut transaction = database.transaction().await?;
+    let request = approve_in(&mut transaction, id, Actor::Policy).await?;
+    if let Some(other) = namesakes::holder_of_subject(&mut *transaction, types, &request, clock::now()).await? {
+        return Err(DecisionError::Namesake(id, other.transaction_id));
+    }
+    transaction.commit().await?;
+    tracing::info!(%id, "approved without a person, as the configuration has it");
+    Ok(())
+}
+
+/// Approves the request `id`, and gives it as it was. Until the transaction ends there is no other approval, on whatever gateway: what is found
+/// by now stays so.
+async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Actor) -> Result<Request, DecisionError> {
+    let request = find(transaction, id).await?;
     let now = clock::now();
     let approval = Approval {
         serial_number: serial_number::random(&mut rand::rng()),
@@ -68,14 +102,18 @@ pub async fn approve(database: &Database, id: TransactionId, actor: Actor) -> Re
         not_after: now + request.validity_days * DAY,
         decided_at: now,
     };
-    if !requests::approve(&mut transaction, id, &approval).await? {
-        let request = find(&mut transaction, id).await?;
+    if !requests::approve(transaction, id, &approval).await? {
+        let request = find(transaction, id).await?;
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
-    note(&mut transaction, id, Action::Approved, actor, String::new()).await?;
-    transaction.commit().await?;
-    tracing::info!(%id, "approved");
-    Ok(())
+    // The log has one end, and whoever writes there next waits.
+    note(transaction, id, Action::Approved, actor, String::new()).await?;
+    let key_id = request.key_id.as_deref().unwrap_or_default();
+    match known_keys::fault_of(&mut **transaction, key_id, KeyHolder::of(&request), Some(&request)).await? {
+        // Where its type forbids that, it was refused when it came.
+        None | Some(KeyFault::Earlier) => Ok(request),
+        Some(fault) => Err(DecisionError::Key(id, fault)),
+    }
 }
 
 /// Rejects the request `id`, with a reason for the user.

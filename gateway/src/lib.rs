@@ -60,6 +60,7 @@ pub mod data;
 pub mod database;
 pub mod decision;
 pub mod est;
+pub mod known_keys;
 pub mod namesakes;
 pub mod notifications;
 pub mod officers;
@@ -305,7 +306,7 @@ pub async fn renew_ca(
 async fn open_database(location: &Location) -> Result<Database, DatabaseError> {
     let database = Database::open_or_create(location).await?;
     let mut transaction = database.transaction().await?;
-    requests::write_missing_keys(&mut transaction).await?;
+    requests::write_missing(&mut transaction).await?;
     transaction.commit().await?;
     Ok(database)
 }

@@ -1,7 +1,8 @@
 //! Namesakes: two people who would have certificates with the same subject. A server that trusts the CA takes one for the other.
 
+use sqlx::any::AnyExecutor;
+
 use crate::config::CertificateType;
-use crate::database::{Database, DatabaseError};
 use crate::store::requests::{self, Request};
 
 /// The living certificate, or one about to be issued, with the subject that `request` asks for and another person's e-mail address, if there is
@@ -9,15 +10,15 @@ use crate::store::requests::{self, Request};
 ///
 /// Case does not tell two names apart (RFC 5280, section 7.1).
 pub async fn holder_of_subject(
-    database: &Database,
+    executor: impl AnyExecutor<'_>,
     types: &[CertificateType],
     request: &Request,
     now: i64,
-) -> Result<Option<Request>, DatabaseError> {
+) -> Result<Option<Request>, sqlx::Error> {
     if request.renews.is_some() {
         return Ok(None);
     }
-    let found = requests::living_with_name(database, request, now).await?;
+    let found = requests::living_with_name(executor, request, now).await?;
     let template = |id: &str| types.iter().find(|kind| kind.id == id).map(|kind| &kind.subject_template.1);
     let wanted = template(&request.certificate_type);
     let has_subject = |other: &Request| {

@@ -9,6 +9,7 @@ use keyside_core::domain::key_size::KeySize;
 use keyside_pki::certification_request::{CertificationRequest, RsaParameters};
 use keyside_pki::error::Error;
 use keyside_pki::general_name::GeneralName;
+use keyside_pki::public_key::PublicKey;
 use rsa::traits::PublicKeyParts;
 
 use crate::problem::Refusal;
@@ -21,6 +22,8 @@ pub struct CheckedRequest {
     pub common_name: String,
     /// The one address in the subjectAltName; for a device, whom to write to.
     pub email_address: String,
+    /// Its key, by [`key_id`](keyside_pki::key_pair::key_id).
+    pub key_id: String,
     /// The names that others reach the device by, where it is for one.
     pub device_names: Vec<DeviceName>,
 }
@@ -74,16 +77,14 @@ pub fn check(
     let request = CertificationRequest::from_der(der).map_err(refusal)?;
     check_public_key(&request, key_sizes)?;
     let common_name = check_subject(&request, template)?;
-    let checked = match device {
-        None => {
-            let email_address = check_email_address(&request)?;
-            CheckedRequest { common_name, email_address, device_names: Vec::new() }
-        }
-        Some(device) => check_device(&request, common_name, device)?,
+    let (email_address, device_names) = match device {
+        None => (check_email_address(&request)?, Vec::new()),
+        Some(device) => check_device(&request, &common_name, device)?,
     };
     request.verify().map_err(refusal)?;
     check_strength(&request)?;
-    Ok(checked)
+    let key = PublicKey::of(request.subject_public_key_info()).map_err(|error| Refusal::internal(&error))?;
+    Ok(CheckedRequest { common_name, email_address, key_id: key.key_id, device_names })
 }
 
 /// A key that is not known to be weak by its modulus.
@@ -142,12 +143,12 @@ fn check_email_address(request: &CertificationRequest) -> Result<String, Refusal
     Ok(address)
 }
 
-/// The device that the request is for; names by which others reach it may stand in the subjectAltName.
+/// The e-mail address of the device that the request is for, and the names by which others reach it, which may stand in the subjectAltName.
 fn check_device(
     request: &CertificationRequest,
-    common_name: String,
+    common_name: &str,
     device: &Device,
-) -> Result<CheckedRequest, Refusal> {
+) -> Result<(String, Vec<DeviceName>), Refusal> {
     if device.name != common_name {
         return Err(Refusal::new(
             ProblemKind::DeviceNameDiffers,
@@ -161,13 +162,13 @@ fn check_device(
         Refusal::new(ProblemKind::EmailAddressNotAllowed, format!("device.email_address: {fault}."))
     })?;
     let names = request.subject_alt_names().map_err(refusal)?;
-    let device_names = device_names::of(&common_name, &names).map_err(|fault| {
+    let device_names = device_names::of(common_name, &names).map_err(|fault| {
         Refusal::new(
             ProblemKind::SubjectAltNameNotAllowed,
             format!("In the subjectAltName {fault}. It may be left out, or have the host names and IP addresses of this one device."),
         )
     })?;
-    Ok(CheckedRequest { common_name, email_address: device.email_address.clone(), device_names })
+    Ok((device.email_address.clone(), device_names))
 }
 
 /// What is wrong with the bytes, as the API says it.

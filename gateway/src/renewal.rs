@@ -4,7 +4,7 @@
 use keyside_core::api::{ProblemKind, RenewalPolicy};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_path::{self, PathError, Purpose};
-use keyside_pki::certification_request::{CertificationRequest, subject_public_key_info};
+use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 
@@ -49,7 +49,7 @@ pub fn check_path(current: &Certificate, root: &[u8], issuing: &[u8], now: i64) 
 }
 
 /// Checks that the time for a renewal has come.
-pub fn check_window(current: &Certificate, policy: Option<RenewalPolicy>, now: i64) -> Result<RenewalPolicy, Refusal> {
+pub fn check_window(current: &Certificate, policy: Option<RenewalPolicy>, now: i64) -> Result<(), Refusal> {
     let refuse = |detail: String| Refusal::new(ProblemKind::RenewalNotAllowed, detail);
     let Some(policy) = policy else {
         return Err(refuse("Certificates of this type are not renewed: register for a new one.".into()));
@@ -62,16 +62,15 @@ pub fn check_window(current: &Certificate, policy: Option<RenewalPolicy>, now: i
             policy.window_days
         )));
     }
-    Ok(policy)
+    Ok(())
 }
 
-/// Checks that what is asked for is the same again: names, and e-mail address; the key only where `policy` allows it.
+/// Checks that what is asked for is the same again: names, and e-mail address.
 pub fn check_same(
     current: &Certificate,
     current_email_address: &str,
     request: &CertificationRequest,
     checked: &CheckedRequest,
-    policy: RenewalPolicy,
 ) -> Result<(), Refusal> {
     // To the letter, in any string type: a renewal that approves itself must not change a name.
     if request.subject().to_string() != current.subject().to_string() {
@@ -89,13 +88,6 @@ pub fn check_same(
             format!(
                 "The e-mail address must be the current certificate's: “{current_email_address}”. For another one, register."
             ),
-        ));
-    }
-    let is_same_key = subject_public_key_info(request.der()).is_ok_and(|key| current.certifies(key));
-    if is_same_key && !policy.same_key {
-        return Err(Refusal::new(
-            ProblemKind::KeyReuseNotAllowed,
-            "The request is for the current certificate's key: make a new one.",
         ));
     }
     Ok(())

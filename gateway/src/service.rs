@@ -34,9 +34,9 @@ use crate::clock::{self, BACKDATING, DAY};
 use crate::config::{Approval, CertificateType, Config, TypeApproval};
 use crate::connection_check;
 use crate::database::{Database, Transaction};
-use crate::decision;
+use crate::decision::{self, DecisionError};
 use crate::est::{self, Credentials};
-use crate::namesakes;
+use crate::known_keys::{self, KeyFault, KeyHolder};
 use crate::notifications::Kind;
 use crate::officers;
 use crate::policy::{self, CheckedRequest};
@@ -206,10 +206,10 @@ impl Service {
         let issued = self.renewable(current, now).await?;
         let kind = self.certificate_type(&issued.certificate_type)?;
         // A device renews by EST.
-        let renewal_policy = renewal::check_window(current, kind.renewal.filter(|_| !kind.for_devices), now)?;
+        renewal::check_window(current, kind.renewal.filter(|_| !kind.for_devices), now)?;
         let (checked, der) = self.check(renewal.certification_request().to_vec(), kind, None).await?;
         let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
-        renewal::check_same(current, &issued.email_address, &request, &checked, renewal_policy)?;
+        renewal::check_same(current, &issued.email_address, &request, &checked)?;
         let origin = Origin { renews: Some(current.serial_number().to_vec()), ..Origin::default() };
         self.take(kind, checked, der, submission_sha256, origin).await
     }
@@ -255,7 +255,7 @@ impl Service {
         }
         let issued = self.renewable(&current, now).await?;
         let kind = self.certificate_type(&issued.certificate_type)?;
-        let renewal_policy = renewal::check_window(&current, kind.renewal, now)?;
+        renewal::check_window(&current, kind.renewal, now)?;
         let renewed = requests::find(self.database.reader(), issued.transaction_id).await?;
         let Some(device) = renewed.and_then(|request| request.device()).filter(|_| kind.for_devices) else {
             return Err(Refusal::new(
@@ -265,7 +265,7 @@ impl Service {
         };
         let (checked, der) = self.check(der, kind, Some(device.clone())).await?;
         let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
-        renewal::check_same(&current, &issued.email_address, &request, &checked, renewal_policy)?;
+        renewal::check_same(&current, &issued.email_address, &request, &checked)?;
         renewal::check_same_names(&current, &request)?;
         let renews = Some(current.serial_number().to_vec());
         let origin = Origin { renews, device: Some(device), ..Origin::default() };
@@ -310,10 +310,20 @@ impl Service {
     ) -> Result<(CheckedRequest, Vec<u8>), Refusal> {
         let template = kind.subject_template.1.clone();
         let key_sizes = self.config.key_sizes.clone();
-        spawn_blocking(move || {
+        let is_device = device.is_some();
+        let (checked, der) = spawn_blocking(move || {
             policy::check(&der, &template, &key_sizes, device.as_ref()).map(|checked| (checked, der))
         })
-        .await?
+        .await??;
+        let CheckedRequest { common_name, email_address, key_id, .. } = &checked;
+        let holder = KeyHolder { common_name, email_address, is_device };
+        let fault = known_keys::fault_of(self.database.reader(), key_id, holder, None).await?;
+        let wants_new_key = kind.renewal.is_some_and(|renewal| !renewal.same_key);
+        match fault {
+            None => Ok((checked, der)),
+            Some(KeyFault::Earlier) if !wants_new_key => Ok((checked, der)),
+            Some(fault) => Err(known_key(fault)),
+        }
     }
 
     /// Keeps a checked request, and approves it where nobody else is to.
@@ -336,6 +346,7 @@ impl Service {
             common_name: checked.common_name,
             email_address: checked.email_address,
             certification_request: der,
+            key_id: checked.key_id,
             submission_sha256,
             renews,
             replaces,
@@ -527,19 +538,16 @@ impl Service {
             if !self.approves_by_itself(&request) {
                 continue;
             }
-            let types = &self.config.certificate_types;
-            if let Some(other) = namesakes::holder_of_subject(&self.database, types, &request, clock::now()).await? {
-                let (id, other) = (request.transaction_id, other.transaction_id);
-                tracing::warn!(%id, %other, "another person has this subject: a person decides");
-                let mut transaction = self.database.transaction().await?;
-                requests::leave_one_to_a_person(&mut transaction, id).await?;
-                transaction.commit().await?;
-                continue;
-            }
-            tracing::info!(id = %request.transaction_id, "approved without a person, as the configuration has it");
-            match decision::approve(&self.database, request.transaction_id, Actor::Policy).await {
+            let id = request.transaction_id;
+            match decision::approve_by_policy(&self.database, &self.config.certificate_types, id).await {
                 // Somebody else was faster.
-                Ok(()) | Err(decision::DecisionError::Decided(..) | decision::DecisionError::RenewsRevoked(_)) => {}
+                Ok(()) | Err(DecisionError::Decided(..) | DecisionError::RenewsRevoked(_)) => {}
+                Err(fault @ (DecisionError::Namesake(..) | DecisionError::Key(..))) => {
+                    tracing::warn!("{fault}: a person decides");
+                    let mut transaction = self.database.transaction().await?;
+                    requests::leave_one_to_a_person(&mut transaction, id).await?;
+                    transaction.commit().await?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -753,6 +761,24 @@ impl Service {
             },
             retry_after: retry_after.map(clock::to_unsigned),
         }
+    }
+}
+
+/// For a key that gets no certificate.
+fn known_key(fault: KeyFault) -> Refusal {
+    match fault {
+        KeyFault::Compromised => Refusal::new(
+            ProblemKind::KeyCompromised,
+            "Somebody else may have this key: a certificate for it was revoked for that, or its holder has asked for that. Make a new key.",
+        ),
+        KeyFault::OfAnother => Refusal::new(
+            ProblemKind::KeyOfAnother,
+            "The certificate of another person or device has this key. Make a new key: each holder has one of their own.",
+        ),
+        KeyFault::Earlier => Refusal::new(
+            ProblemKind::KeyReuseNotAllowed,
+            "An earlier certificate has this key, and certificates of this type want a new key each time: make a new one.",
+        ),
     }
 }
 

@@ -3,7 +3,8 @@
 
 use core::fmt;
 
-use rsa::BoxedUint;
+use crypto_bigint::BoxedUint;
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 
 /// The smallest prime that a modulus may be divided by (Baseline Requirements, section 6.1.6).
 const LEAST_FACTOR: u32 = 752;
@@ -22,6 +23,8 @@ const SQUARE_MODULI: [u32; 4] = [64, 63, 65, 11];
 pub enum Weakness {
     /// The modulus has this small factor.
     SmallFactor(u32),
+    /// The modulus is a prime: whoever has the public key has the private one.
+    Prime,
     /// The two factors are so close that Fermat's method finds them.
     CloseFactors,
     /// The factors have the form of those that chips with CVE-2017-15361 make.
@@ -33,6 +36,7 @@ impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SmallFactor(factor) => write!(f, "its modulus can be divided by {factor}"),
+            Self::Prime => f.write_str("its modulus is a prime, which protects nothing"),
             Self::CloseFactors => f.write_str("the two factors of its modulus are so close that they are easily found"),
             Self::Roca => f.write_str("it was made by a chip or a library with the flaw ROCA (CVE-2017-15361)"),
         }
@@ -48,7 +52,27 @@ pub fn weakness_of(modulus: &[u8]) -> Option<Weakness> {
     if primes_below(LARGEST_ROCA_PRIME + 1).skip(1).all(|prime| is_power_of_generator(residue(modulus, prime), prime)) {
         return Some(Weakness::Roca);
     }
-    has_close_factors(modulus).then_some(Weakness::CloseFactors)
+    if has_close_factors(modulus) {
+        return Some(Weakness::CloseFactors);
+    }
+    // Last, since it takes longest.
+    is_probable_prime(modulus).then_some(Weakness::Prime)
+}
+
+/// Fermat's test to the base 2: 2ⁿ⁻¹ is 1 modulo every odd prime n, and next to no other number.
+fn is_probable_prime(modulus: &[u8]) -> bool {
+    let Ok(bits) = u32::try_from(modulus.len() * 8) else { return false };
+    let Ok(odd) = BoxedUint::from_be_slice(modulus, bits) else { return false };
+    let Some(odd) = odd.to_odd().into_option() else { return false };
+    let parameters = BoxedMontyParams::new_vartime(odd);
+    let one = BoxedMontyForm::one(&parameters);
+    // n - 1 has the bits of n but for the last one. To double is faster than to multiply.
+    let exponent = modulus.iter().flat_map(|octet| (0..8).rev().map(move |place| octet >> place & 1));
+    let power = exponent.take(modulus.len() * 8 - 1).fold(one.clone(), |power, bit| {
+        let square = power.square();
+        if bit == 1 { square.double() } else { square }
+    });
+    power.square() == one
 }
 
 fn primes_below(end: u32) -> impl Iterator<Item = u32> {
@@ -164,6 +188,22 @@ mod tests {
         }
         assert_eq!(primes_below(20).collect::<Vec<_>>(), [2, 3, 5, 7, 11, 13, 17, 19]);
         assert_eq!(primes_below(752).last(), Some(751));
+    }
+
+    #[test]
+    fn a_prime_modulus_is_found() {
+        for _ in 0..3 {
+            let (prime, modulus) = prime_and_modulus();
+            assert_eq!(weakness_of(&prime), Some(Weakness::Prime));
+            assert!(!is_probable_prime(&modulus));
+        }
+        // 2¹²⁷ - 1, and numbers beside it.
+        let mersenne = u128::MAX >> 1;
+        for (number, expected) in
+            [(mersenne, true), (mersenne - 2, false), (mersenne - 4, false), (341, true), (345, false)]
+        {
+            assert_eq!(is_probable_prime(&number.to_be_bytes()), expected, "{number}");
+        }
     }
 
     #[test]

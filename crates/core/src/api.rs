@@ -402,6 +402,10 @@ problem_kinds! {
     KeySizeNotAllowed = "/problems/key-size-not-allowed", 422, "The key size is not allowed";
     /// The RSA public exponent is not allowed.
     PublicExponentNotAllowed = "/problems/public-exponent-not-allowed", 422, "The public exponent is not allowed";
+    /// A certificate for the key was revoked because a stranger may have it, or its holder has asked for that.
+    KeyCompromised = "/problems/key-compromised", 422, "The key is compromised";
+    /// The key is in the certificate of another person or device.
+    KeyOfAnother = "/problems/key-of-another", 422, "The key belongs to somebody else";
     /// The RSA key is known to be weak.
     WeakKey = "/problems/weak-key", 422, "The key is weak";
     /// The certificate type is not one of the configured ones.
@@ -434,8 +438,8 @@ problem_kinds! {
     CertificateRevoked = "/problems/certificate-revoked", 422, "The current certificate was revoked";
     /// Certificates of this type are not renewed, or not yet.
     RenewalNotAllowed = "/problems/renewal-not-allowed", 422, "This certificate cannot be renewed now";
-    /// The renewal is for the same key, and its type does not allow that.
-    KeyReuseNotAllowed = "/problems/key-reuse-not-allowed", 422, "A renewal needs a new key";
+    /// An earlier certificate of the same holder has the key, and the certificate type does not allow that.
+    KeyReuseNotAllowed = "/problems/key-reuse-not-allowed", 422, "A new key is needed";
     /// The gateway or its CA cannot answer now.
     Unavailable = "/problems/unavailable", 503, "The service cannot answer now";
     /// The gateway failed.

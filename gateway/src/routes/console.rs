@@ -515,7 +515,7 @@ async fn show_request(State(console): App, viewer: Viewer, Path(id): Path<String
     };
     let renewed = renewed.filter(|renewed| viewer.officer.sees(renewed.company.as_deref()));
     let types = &console.site.certificate_types;
-    let holder = namesakes::holder_of_subject(database, types, &request, clock::now()).await?;
+    let holder = namesakes::holder_of_subject(database.reader(), types, &request, clock::now()).await?;
     // Those of other companies are none of an administrator's affair.
     let holder = holder.filter(|holder| viewer.officer.sees(holder.company.as_deref()));
     let history = store::audit::about(database, &request.transaction_id.to_string(), HISTORY).await?;

@@ -4,6 +4,8 @@ use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::certification_request::subject_public_key_info;
+use keyside_pki::public_key::PublicKey;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
@@ -91,6 +93,8 @@ pub struct NewRequest {
     pub email_address: String,
     /// The PKCS#10 CertificationRequest, DER.
     pub certification_request: Vec<u8>,
+    /// Its key, by [`key_id`](keyside_pki::key_pair::key_id).
+    pub key_id: String,
     /// The SHA-256 of what was submitted, which is kept once.
     pub submission_sha256: Vec<u8>,
     /// The serial number of the certificate that it renews, if it renews one.
@@ -130,6 +134,8 @@ pub struct Request {
     pub common_name: String,
     /// The e-mail address.
     pub email_address: String,
+    /// Its key, by [`key_id`](keyside_pki::key_pair::key_id).
+    pub key_id: Option<String>,
     /// How many days the certificate will be valid.
     pub validity_days: i64,
     /// When it came.
@@ -237,6 +243,11 @@ impl Request {
         })
     }
 
+    /// Whether it is for a device.
+    pub fn is_for_device(&self) -> bool {
+        self.device.kind.is_some()
+    }
+
     /// Which code it came with. Nothing where none is asked for: a renewal, a device by EST, and what is older than codes.
     pub fn code_shown(&self) -> Option<CodeShown> {
         CodeShown::ALL.into_iter().find(|shown| self.code_shown.as_deref() == Some(shown.name()))
@@ -329,7 +340,7 @@ impl ApprovedRequest {
 macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
-            "SELECT transaction_id, certificate_type, common_name, email_address, validity_days, submitted_at, approve_at, \
+            "SELECT transaction_id, certificate_type, common_name, email_address, key_id, validity_days, submitted_at, approve_at, \
              state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, code_shown, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
@@ -342,8 +353,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
          submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
-         common_name_key, email_address_key, company) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         common_name_key, email_address_key, key_id, company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
          (SELECT company FROM requests WHERE serial_number = $7)) \
          ON CONFLICT (submission_sha256) DO NOTHING",
     )
@@ -362,7 +373,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     .bind(new.submitted_at)
     .bind(new.approve_at)
     .bind(key(&new.common_name))
-    .bind(key(&new.email_address));
+    .bind(key(&new.email_address))
+    .bind(&new.key_id);
     changes_one(transaction, statement).await
 }
 
@@ -381,8 +393,8 @@ pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::
     sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
 }
 
-/// Writes the keys of names, for searching, that a migration has left out.
-pub async fn write_missing_keys(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+/// Writes what a migration has left out: the keys of names, for searching, and the key of each certification request.
+pub async fn write_missing(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
     let names: Vec<(String, String)> =
         sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
             .fetch_all(&mut **transaction)
@@ -391,7 +403,36 @@ pub async fn write_missing_keys(transaction: &mut Transaction) -> Result<(), sql
         let statement = "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2";
         sqlx::query(statement).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
     }
-    Ok(())
+    loop {
+        let requests: Vec<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT transaction_id, certification_request FROM requests WHERE key_id IS NULL LIMIT 1000",
+        )
+        .fetch_all(&mut **transaction)
+        .await?;
+        if requests.is_empty() {
+            return Ok(());
+        }
+        for (id, der) in requests {
+            let info = subject_public_key_info(&der).ok().and_then(|info| PublicKey::of(info).ok());
+            // What cannot be read is like no key that comes.
+            let key_id = info.map(|key| key.key_id).unwrap_or_default();
+            let statement = "UPDATE requests SET key_id = $1 WHERE transaction_id = $2";
+            sqlx::query(statement).bind(key_id).bind(id).execute(&mut **transaction).await?;
+        }
+    }
+}
+
+const CERTIFIED: &str =
+    select_requests!("WHERE key_id = $1 AND state || '' IN ('approved', 'issued') ORDER BY submitted_at");
+
+/// The requests with a certificate for the key `key_id`, or with one that is about to be issued, oldest first.
+pub async fn certified(executor: impl AnyExecutor<'_>, key_id: &str) -> Result<Vec<Request>, sqlx::Error> {
+    sqlx::query_as(CERTIFIED).bind(key_id).fetch_all(executor).await
+}
+
+/// True if two names, or two e-mail addresses, are the same: case makes no difference.
+pub fn is_same_text(one: &str, other: &str) -> bool {
+    key(one) == key(other)
 }
 
 /// Whether any request was ever approved: then certificates of the CA are out there.
@@ -746,12 +787,16 @@ const LIVING_WITH_NAME: &str = select_requests!(
 );
 
 /// The requests with a certificate that lives at `now`, or is about to be issued, for the Common Name of `request` and another e-mail address.
-pub async fn living_with_name(database: &Database, request: &Request, now: i64) -> Result<Vec<Request>, sqlx::Error> {
+pub async fn living_with_name(
+    executor: impl AnyExecutor<'_>,
+    request: &Request,
+    now: i64,
+) -> Result<Vec<Request>, sqlx::Error> {
     sqlx::query_as(LIVING_WITH_NAME)
         .bind(key(&request.common_name))
         .bind(key(&request.email_address))
         .bind(now)
-        .fetch_all(database.reader())
+        .fetch_all(executor)
         .await
 }
 
@@ -915,6 +960,7 @@ mod tests {
             (DUE, "requests_due (state=? AND approve_at<?)"),
             (&take_approved_statement(""), "requests_to_issue (state=? AND issue_at<?)"),
             (LIVING_WITH_NAME, "requests_by_common_name (common_name_key=?)"),
+            (CERTIFIED, "requests_by_key (key_id=?)"),
         ] {
             let plan = super::super::search::plan(&database, sql).await;
             assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");

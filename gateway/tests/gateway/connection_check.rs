@@ -21,7 +21,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion, version};
 
-use crate::harness::{Gateway, PATIENCE, Site, good_request, header, key, openssl};
+use crate::harness::{Gateway, PATIENCE, Site, good_request, header, openssl};
+use crate::keys::key_in;
 
 /// A client certificate with its key.
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -29,10 +30,11 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 const JSON: &str = "Accept: application/json";
 const HTML: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// The user's key, as rustls takes it.
-fn user_key() -> PrivateKeyDer<'static> {
-    let der = AsRef::<rsa::RsaPrivateKey>::as_ref(&key()).to_pkcs8_der().unwrap();
-    PrivatePkcs8KeyDer::from(der.as_bytes().to_vec()).into()
+/// A user's certificate, DER, with its key.
+fn identity_of(certificate: &[u8]) -> Identity {
+    let key = AsRef::<rsa::RsaPrivateKey>::as_ref(&key_in(certificate)).to_pkcs8_der().unwrap();
+    let key = PrivatePkcs8KeyDer::from(key.as_bytes().to_vec());
+    (vec![CertificateDer::from(certificate.to_vec())], key.into())
 }
 
 /// What was made with `openssl` in `directory`.
@@ -108,7 +110,7 @@ pub(crate) async fn send_with(
     request: &str,
     headers: &str,
 ) -> String {
-    let identity = certificate.map(|der| (vec![CertificateDer::from(der.to_vec())], user_key()));
+    let identity = certificate.map(identity_of);
     let tls = connector(&site_root(site), identity, &[&version::TLS13]);
     send(gateway, tls, "127.0.0.1", request, headers).await
 }
@@ -163,7 +165,7 @@ async fn the_site_s_certificate_works_without_its_chain_too() {
             "TLS 1.3",
         ),
     ] {
-        let tls = connector(&site_root(&site), Some((chain, user_key())), &[protocol]);
+        let tls = connector(&site_root(&site), Some((chain, identity_of(&leaf).1)), &[protocol]);
         let check = json(&ask(&gateway, tls, "127.0.0.1", "/", "").await);
         assert_eq!((check.verdict, check.certificate_shown), (ConnectionVerdict::Works, true));
         assert_eq!(check.title, "This certificate works");
@@ -183,8 +185,8 @@ async fn a_revoked_certificate_is_told_apart() {
     let site = Site::new().issuing_at_once();
     let gateway = site.start_with_check();
     let id = gateway.submit_good(&good_request("Ada Example")).await;
-    let leaf = CertificateDer::from(gateway.issued(id).await);
-    let verdict = async || check(&site, &gateway, Some((vec![leaf.clone()], user_key()))).await.verdict;
+    let leaf = gateway.issued(id).await;
+    let verdict = async || check(&site, &gateway, Some(identity_of(&leaf))).await.verdict;
     assert_eq!(verdict().await, ConnectionVerdict::Works);
     assert!(site.requests(&["revoke", &id.to_string(), "--reason", "key-compromise"]).status.success());
     assert_eq!(verdict().await, ConnectionVerdict::Revoked);
@@ -230,7 +232,7 @@ async fn an_expired_certificate_is_told_apart() {
     site.execute("UPDATE requests SET not_after = not_before + 60").await;
     let gateway = site.start_with_check();
     let leaf = gateway.issued(id).await;
-    let said = check(&site, &gateway, Some((vec![leaf.into()], user_key()))).await;
+    let said = check(&site, &gateway, Some(identity_of(&leaf))).await;
     assert_eq!(said.verdict, ConnectionVerdict::Expired);
 }
 
@@ -304,7 +306,7 @@ async fn people_get_a_page_and_programs_json() {
     assert!(page.contains("&lt;b&gt;Grid&lt;/b&gt;") && !page.contains("<script"), "{page}");
     assert!(!page.contains("/install"), "no page is served");
 
-    let page = ask(Some((vec![leaf.into()], user_key())), "/", HTML).await;
+    let page = ask(Some(identity_of(&leaf)), "/", HTML).await;
     assert!(page.contains("This certificate works") && page.contains("CN=Ada Example"), "{page}");
     assert!(!page.contains("How to"), "{page}");
 

@@ -17,6 +17,7 @@ use crate::harness::{
     Gateway, PATIENCE, Site, certification_request, email, eventually, good_request, header, key, subject,
     submission_with_code,
 };
+use crate::keys::key_of;
 
 /// The company whose people the tests are about.
 pub(crate) const COMPANY: &str = "Example Power & Light";
@@ -622,7 +623,8 @@ fn another_request(common_name: &str) -> Vec<u8> {
     let letter = |(place, c): (usize, char)| if number >> place & 1 == 1 { c.to_ascii_uppercase() } else { c };
     let address: String = "ada@example.com".chars().filter(|c| *c != '@').enumerate().map(letter).collect();
     let (local, host) = address.split_at(3);
-    certification_request(&key(), subject(common_name), vec![email(&format!("{local}@{host}"))])
+    let address = format!("{local}@{host}");
+    certification_request(&key_of(&format!("{common_name}, {address}")), subject(common_name), vec![email(&address)])
 }
 
 /// Whether a request that has just been taken matches an authorisation.
@@ -637,7 +639,9 @@ async fn an_authorisation_is_for_one_request_of_one_person_for_a_while() {
     let gateway = site.start(&["--manual-approval"]);
     let database = site.database().await;
     let officer = administrator(&gateway, &database).await;
-    let request = |name: &str, address: &str| certification_request(&key(), subject(name), vec![email(address)]);
+    let request = |name: &str, address: &str| {
+        certification_request(&key_of(&format!("{name}, {address}")), subject(name), vec![email(address)])
+    };
     let submit = async |name: &str, address: &str, code: &str| {
         let response = gateway.submit_with_code(&request(name, address), code).await;
         let (id, _) = transaction_id(response).await;
@@ -935,6 +939,7 @@ async fn the_lists_are_turned_page_by_page_without_a_gap() {
             common_name: format!("Ada Example {}", n / 2),
             email_address: "ada@example.com".into(),
             certification_request: vec![n],
+            key_id: String::new(),
             submission_sha256: vec![n],
             renews: None,
             replaces: None,
@@ -1002,7 +1007,9 @@ async fn a_subject_that_another_person_has_is_left_to_a_person_and_marked() {
     let database = site.database().await;
     let (own, other) = (administrator(&gateway, &database).await, Role::Uaa);
     let other = Browser::of(&gateway, &database, &invite(&database, other, Some("Other"), "Uma").await).await;
-    let request = |name: &str, address: &str| certification_request(&key(), subject(name), vec![email(address)]);
+    let request = |name: &str, address: &str| {
+        certification_request(&key_of(&format!("{name}, {address}")), subject(name), vec![email(address)])
+    };
     let submit = async |name: &str, address: &str, code: &str| {
         transaction_id(gateway.submit_with_code(&request(name, address), code).await).await.0
     };

@@ -21,6 +21,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 
 use crate::harness::{Gateway, Site, certification_request, email, good_request, key, openssl, problem};
+use crate::keys::key_of;
 
 fn device(name: &str) -> Device {
     Device {
@@ -84,7 +85,8 @@ async fn what_goes_along_with_a_request_is_kept_and_told() {
             let names = vec![dns(&name), ip(&[192, 0, 2, 1]), email("somebody@example.com")];
             // As OpenSSL and keytool write it.
             let text =
-                pem::encode(pem::CERTIFICATE_REQUEST, &certification_request(&key(), subject(&name), names)).unwrap();
+                pem::encode(pem::CERTIFICATE_REQUEST, &certification_request(&key_of(&name), subject(&name), names))
+                    .unwrap();
             let der = pem::decode_all(pem::CERTIFICATE_REQUEST, &text).unwrap().remove(0);
             let id = submit(&gateway, &der, sent.clone()).await;
             let status: RequestStatus = gateway.get(&request_path(&id)).await.json().await.unwrap();

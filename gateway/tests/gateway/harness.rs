@@ -15,15 +15,12 @@ use der::Encode;
 use der::asn1::Ia5String;
 use keyside_core::api::{Base64Bytes, NewRequest, Problem, REQUESTS_PATH, RequestState, RequestStatus};
 use keyside_core::api::{certificate_path, request_path};
-use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_core::key_generation;
 use keyside_gateway::clock::AHEAD_VARIABLE;
 use keyside_gateway::config::{CA_PASSPHRASE_VARIABLE, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::store::requests::{self, Request};
-use keyside_pki::key_pair::KeyPair;
 use rsa::pkcs1v15::{Signature, SigningKey};
 use sha2::Sha256;
 use sqlx::AssertSqlSafe;
@@ -35,6 +32,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::RequestBuilder;
 
+use crate::keys::key_of;
 use crate::postgresql::PostgresqlDatabase;
 pub(crate) use crate::postgresql::{PATIENCE, POLL_INTERVAL};
 
@@ -485,8 +483,7 @@ pub(crate) fn submission_with_code(certificate_type: &str, certification_request
 
 /// A user's key, the same for a whole run.
 pub(crate) fn key() -> SigningKey<Sha256> {
-    static KEY: OnceLock<KeyPair> = OnceLock::new();
-    KEY.get_or_init(|| key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).unwrap()).signing_key()
+    key_of("Ada Example")
 }
 
 /// The subject that the type `participants` asks for.
@@ -509,7 +506,7 @@ pub(crate) fn certification_request(key: &SigningKey<Sha256>, subject: Name, nam
 
 /// A certification request that is taken.
 pub(crate) fn good_request(common_name: &str) -> Vec<u8> {
-    certification_request(&key(), subject(common_name), vec![email("ada@example.com")])
+    certification_request(&key_of(common_name), subject(common_name), vec![email("ada@example.com")])
 }
 
 /// Runs `openssl`, which must be installed and succeed.

@@ -21,6 +21,8 @@ mod devices;
 mod est;
 mod harness;
 mod issuance;
+mod keys;
+mod known_keys;
 mod lint;
 mod mail_server;
 mod notifications;

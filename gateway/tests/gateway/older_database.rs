@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use keyside_core::api::{RequestState, RequestStatus, Revocation, request_path};
+use keyside_core::api::{ProblemKind, RequestState, RequestStatus, Revocation, request_path};
 use keyside_core::domain::revocation::{RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Location;
 use keyside_gateway::store::requests::{Filter, search};
 use sqlx_sqlite::{SqliteConnectOptions, SqlitePool};
 
-use crate::harness::{Gateway, Site, good_request, openssl};
+use crate::harness::{Gateway, Site, certification_request, email, good_request, openssl, problem, subject};
+use crate::keys::key_of;
 
 /// The last migration that the older version had.
 const LAST_MIGRATION: i64 = 4;
@@ -104,6 +105,12 @@ async fn everything_in_it_is_still_there() {
         assert_eq!(found.into_iter().map(|request| request.transaction_id).collect::<Vec<_>>(), [id]);
     }
     database.close().await;
+    // Its keys are known too.
+    let address = vec![email("eve@example.com")];
+    for (owner, kind) in [("Bea Example", ProblemKind::KeyCompromised), ("Ada Example", ProblemKind::KeyOfAnother)] {
+        let stolen = certification_request(&key_of(owner), subject("Eve Example"), address.clone());
+        assert_eq!(problem(gateway.submit(&stolen).await).await.kind, kind, "{owner}");
+    }
     let new = gateway.submit_good(&good_request("Eve Example")).await;
     for id in [waiting, new] {
         assert_eq!(gateway.state(id).await, RequestState::Pending);

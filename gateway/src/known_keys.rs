@@ -1,0 +1,75 @@
+//! Keys that are known from earlier certificates. A key stands for one person or one device: nobody else gets a certificate for it, and nobody
+//! at all once a stranger may have it.
+
+use core::fmt;
+
+use keyside_core::domain::revocation::RevocationReason;
+use sqlx::any::AnyExecutor;
+
+use crate::store::requests::{self, Request, is_same_text};
+
+/// Who asks for a certificate.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyHolder<'a> {
+    /// The Common Name.
+    pub common_name: &'a str,
+    /// The e-mail address; for a device, whom to write to.
+    pub email_address: &'a str,
+    /// Whether it is a device.
+    pub is_device: bool,
+}
+
+impl<'a> KeyHolder<'a> {
+    /// The one of this request.
+    pub fn of(request: &'a Request) -> Self {
+        let Request { common_name, email_address, .. } = request;
+        Self { common_name, email_address, is_device: request.is_for_device() }
+    }
+
+    /// Whether it is this one too. A device may have another person to write to by now.
+    fn is(self, other: Self) -> bool {
+        self.is_device == other.is_device
+            && is_same_text(self.common_name, other.common_name)
+            && (self.is_device || is_same_text(self.email_address, other.email_address))
+    }
+}
+
+/// Why a key gets no certificate, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyFault {
+    /// A certificate for it was revoked because a stranger may have it, or its holder has asked for that.
+    Compromised,
+    /// It is in another holder's certificate.
+    OfAnother,
+    /// It is in an earlier certificate of the same holder.
+    Earlier,
+}
+
+impl fmt::Display for KeyFault {
+    /// As a clause.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Compromised => "its key was reported as compromised",
+            Self::OfAnother => "its key is in the certificate of another person or device",
+            Self::Earlier => "its key is in an earlier certificate",
+        })
+    }
+}
+
+/// What is known against a certificate for the key `key_id` for this holder. The gravest fault is named. The request `except` does not count.
+pub async fn fault_of(
+    executor: impl AnyExecutor<'_>,
+    key_id: &str,
+    holder: KeyHolder<'_>,
+    except: Option<&Request>,
+) -> Result<Option<KeyFault>, sqlx::Error> {
+    let certified = requests::certified(executor, key_id).await?;
+    let others =
+        certified.iter().filter(|other| except.is_none_or(|except| except.transaction_id != other.transaction_id));
+    let faults = others.map(|other| match other.revocation() {
+        Some(revocation) if revocation.reason == RevocationReason::KeyCompromise => KeyFault::Compromised,
+        _ if !holder.is(KeyHolder::of(other)) => KeyFault::OfAnother,
+        _ => KeyFault::Earlier,
+    });
+    Ok(faults.min())
+}
