@@ -5,6 +5,7 @@
 
 use keyside_core::domain::revocation::RevocationReason;
 use keyside_core::domain::transaction_id::TransactionId;
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::audit::{Action, Actor, NewEntry};
 use crate::clock::{self, BACKDATING, DAY};
@@ -14,9 +15,11 @@ use crate::known_keys::{self, KeyFault, KeyHolder};
 use crate::namesakes;
 use crate::notifications::Kind;
 use crate::officers;
+use crate::policy;
 use crate::serial_number;
 use crate::store::audit;
 use crate::store::outbox::{self, NewNotification};
+use crate::store::renewals;
 use crate::store::requests::{self, Approval, Request, State};
 
 /// Why a request cannot be decided.
@@ -37,12 +40,20 @@ pub enum DecisionError {
     /// Another person has the subject that it asks for: that of the other request.
     #[error("the request {0} asks for the subject of another person, of the request {1}")]
     Namesake(TransactionId, TransactionId),
+    /// The certificate that it renews was renewed by the other request.
+    #[error(
+        "the request {0} renews a certificate that the request {1} has renewed: reject it, or revoke the certificate of the other one first"
+    )]
+    Renewed(TransactionId, TransactionId),
     /// There is no certificate to revoke.
     #[error("the request {0} is {1}: only a certificate that was issued can be revoked")]
     NotIssued(TransactionId, &'static str),
     /// The reason is empty.
     #[error("say why: the user reads the reason")]
     NoReason,
+    /// The gateway ends, or has failed, in the middle.
+    #[error("it was broken off: {0}")]
+    BrokenOff(#[from] JoinError),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -68,6 +79,7 @@ async fn note(
 
 /// Approves the request `id`, for an officer.
 pub async fn approve(database: &Database, id: TransactionId, actor: Actor) -> Result<(), DecisionError> {
+    check_modulus(database, id).await?;
     let mut transaction = database.transaction().await?;
     approve_in(&mut transaction, id, actor).await?;
     transaction.commit().await?;
@@ -81,6 +93,7 @@ pub async fn approve_by_policy(
     types: &[CertificateType],
     id: TransactionId,
 ) -> Result<(), DecisionError> {
+    check_modulus(database, id).await?;
     let mut transaction = database.transaction().await?;
     let request = approve_in(&mut transaction, id, Actor::Policy).await?;
     if let Some(other) = namesakes::holder_of_subject(&mut *transaction, types, &request, clock::now()).await? {
@@ -89,6 +102,13 @@ pub async fn approve_by_policy(
     transaction.commit().await?;
     tracing::info!(%id, "approved without a person, as the configuration has it");
     Ok(())
+}
+
+/// Makes sure that the modulus of the request's key is no prime. When the request came there may have been no time for that.
+async fn check_modulus(database: &Database, id: TransactionId) -> Result<(), DecisionError> {
+    let der = requests::certification_request(database.reader(), id).await?.unwrap_or_default();
+    let is_prime = spawn_blocking(move || policy::has_prime_modulus(&der)).await?;
+    if is_prime { Err(DecisionError::Key(id, KeyFault::Prime)) } else { Ok(()) }
 }
 
 /// Approves the request `id`, and gives it as it was. Until the transaction ends there is no other approval, on whatever gateway: what is found
@@ -108,6 +128,14 @@ async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Act
     }
     // The log has one end, and whoever writes there next waits.
     note(transaction, id, Action::Approved, actor, String::new()).await?;
+    if let Some(serial_number) = &request.renews
+        && let Some(other) = renewals::of(&mut **transaction, serial_number)
+            .await?
+            .into_iter()
+            .find(|other| other.transaction_id != id && other.lives(now))
+    {
+        return Err(DecisionError::Renewed(id, other.transaction_id));
+    }
     let key_id = request.key_id.as_deref().unwrap_or_default();
     match known_keys::fault_of(&mut **transaction, key_id, KeyHolder::of(&request), Some(&request)).await? {
         // Where its type forbids that, it was refused when it came.
@@ -123,50 +151,110 @@ pub async fn reject(database: &Database, id: TransactionId, reason: &str, actor:
     }
     let mut transaction = database.transaction().await?;
     let request = find(&mut transaction, id).await?;
-    if !requests::reject(&mut transaction, id, reason.trim(), clock::now()).await? {
+    if request.state != State::Pending || !reject_one(&mut transaction, &request, reason.trim(), &actor).await? {
         return Err(decided(&find(&mut transaction, id).await?));
     }
-    let told = vec![("reason", reason.trim().to_owned())];
-    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Rejected, &request, told)).await?;
-    note(&mut transaction, id, Action::Rejected, actor, reason.trim().into()).await?;
     transaction.commit().await?;
     tracing::info!(%id, "rejected");
     Ok(())
 }
 
-/// Revokes the certificate of the request `id`. It is on the next CRL, and stays there.
+/// How much a revocation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The certificate alone.
+    Certificate,
+    /// Every living certificate of the chain of renewals that it is in, and each renewal that still waits.
+    Chain,
+}
+
+impl Extent {
+    /// The one that a reason suggests: whoever has a key can have renewed with it.
+    pub fn of(reason: RevocationReason) -> Self {
+        if reason == RevocationReason::KeyCompromise { Self::Chain } else { Self::Certificate }
+    }
+}
+
+/// Revokes the certificate of the request `id`, or all of its chain. They are on the next CRL, and stay there.
 pub async fn revoke(
     database: &Database,
     id: TransactionId,
     reason: RevocationReason,
+    extent: Extent,
     actor: Actor,
 ) -> Result<(), DecisionError> {
     let mut transaction = database.transaction().await?;
-    if !requests::revoke(&mut transaction, id, reason, clock::now()).await? {
-        let request = find(&mut transaction, id).await?;
+    let now = clock::now();
+    let mut chain = renewals::chain(&mut *transaction, id).await?;
+    chain.retain(|other| other.transaction_id != id && (other.lives(now) || other.state == State::Pending));
+    let request = find(&mut transaction, id).await?;
+    if !revoke_one(&mut transaction, &request, reason, &actor).await? {
         return Err(if request.revoked.at.is_some() {
             DecisionError::Decided(id, "revoked")
         } else {
             DecisionError::NotIssued(id, request.state.name())
         });
     }
-    let request = find(&mut transaction, id).await?;
-    let serial_number = base16ct::lower::encode_string(request.serial_number.as_deref().unwrap_or_default());
-    let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
-    outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Revoked, &request, told)).await?;
-    let renewals = requests::renewals(&mut *transaction, id).await?;
-    note(&mut transaction, id, Action::Revoked, actor.clone(), reason.to_string()).await?;
-    officers::certificate_revoked(&mut transaction, id, reason, &actor).await?;
+    if extent == Extent::Chain {
+        for other in &chain {
+            if !revoke_one(&mut transaction, other, reason, &actor).await? {
+                reject_one(&mut transaction, other, RENEWS_REVOKED, &actor).await?;
+            }
+        }
+    }
     transaction.commit().await?;
     tracing::info!(%id, %reason, "revoked");
-    for renewal in renewals {
-        tracing::warn!(
-            id = %renewal.transaction_id,
-            state = renewal.state.name(),
-            "this request renews the revoked certificate: decide about it too"
-        );
+    for other in chain {
+        let (id, state) = (other.transaction_id, other.state.name());
+        match extent {
+            Extent::Chain => tracing::info!(%id, was = state, "revoked or rejected with it"),
+            Extent::Certificate => {
+                tracing::warn!(%id, state, "this request is in the same chain of renewals: decide about it too");
+            }
+        }
     }
     Ok(())
+}
+
+/// What the user reads whose renewal is rejected with the revocation of what it renews.
+const RENEWS_REVOKED: &str = "The certificate that it renews was revoked. Register for a new one.";
+
+/// Revokes one certificate. Returns whether it was issued, and not revoked before.
+async fn revoke_one(
+    transaction: &mut Transaction,
+    request: &Request,
+    reason: RevocationReason,
+    actor: &Actor,
+) -> Result<bool, DecisionError> {
+    let id = request.transaction_id;
+    if !requests::revoke(transaction, id, reason, clock::now()).await? {
+        return Ok(false);
+    }
+    let serial_number = base16ct::lower::encode_string(request.serial_number.as_deref().unwrap_or_default());
+    let told = vec![("reason", in_words(reason).to_owned()), ("serial_number", serial_number)];
+    outbox::enqueue(transaction, &NewNotification::about(Kind::Revoked, request, told)).await?;
+    note(transaction, id, Action::Revoked, actor.clone(), reason.to_string()).await?;
+    officers::certificate_revoked(transaction, id, reason, actor).await?;
+    Ok(true)
+}
+
+/// Rejects one request that waits, for approval or for its certificate. Returns whether it did.
+async fn reject_one(
+    transaction: &mut Transaction,
+    request: &Request,
+    reason: &str,
+    actor: &Actor,
+) -> Result<bool, DecisionError> {
+    let id = request.transaction_id;
+    if !requests::reject(transaction, id, reason, clock::now()).await?
+        && !requests::refuse(transaction, id, reason).await?
+    {
+        return Ok(false);
+    }
+    let told = vec![("reason", reason.to_owned())];
+    outbox::enqueue(transaction, &NewNotification::about(Kind::Rejected, request, told)).await?;
+    note(transaction, id, Action::Rejected, actor.clone(), reason.to_owned()).await?;
+    Ok(true)
 }
 
 /// A reason as its holder reads it.

@@ -43,6 +43,8 @@ pub enum KeyFault {
     OfAnother,
     /// It is in an earlier certificate of the same holder.
     Earlier,
+    /// Its modulus is a prime.
+    Prime,
 }
 
 impl fmt::Display for KeyFault {
@@ -52,6 +54,7 @@ impl fmt::Display for KeyFault {
             Self::Compromised => "its key was reported as compromised",
             Self::OfAnother => "its key is in the certificate of another person or device",
             Self::Earlier => "its key is in an earlier certificate",
+            Self::Prime => "the modulus of its RSA key is a prime, which protects nothing",
         })
     }
 }

@@ -17,12 +17,13 @@ use keyside_gateway::clock::{self, DAY};
 use keyside_gateway::config::{Ca, Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
+use keyside_gateway::decision::{self, Extent};
 use keyside_gateway::officers::{self, Invitation, Role};
 use keyside_gateway::page::EmbeddedFiles;
 use keyside_gateway::store::est_codes::Code;
 use keyside_gateway::store::requests::{self, Request};
 use keyside_gateway::store::{self, est_codes, outbox};
-use keyside_gateway::{Gateway, Options, decision, one_time_code};
+use keyside_gateway::{Gateway, Options, one_time_code};
 use rsa::BoxedUint;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -221,9 +222,29 @@ enum RequestsCommand {
         /// Why: unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation, privilege-withdrawn.
         #[arg(long)]
         reason: RevocationReason,
+        /// How much is revoked: the certificate alone, or all that live in its chain of renewals. With key-compromise the chain, if absent,
+        /// since whoever has a key can have renewed with it.
+        #[arg(long)]
+        extent: Option<RevocationExtent>,
         #[command(flatten)]
         data: Data,
     },
+}
+
+/// How much a revocation is for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum RevocationExtent {
+    Certificate,
+    Chain,
+}
+
+impl From<RevocationExtent> for Extent {
+    fn from(extent: RevocationExtent) -> Self {
+        match extent {
+            RevocationExtent::Certificate => Self::Certificate,
+            RevocationExtent::Chain => Self::Chain,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -519,9 +540,10 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
             }
             database.close().await;
         }
-        RequestsCommand::Revoke { transaction_id, reason, data } => {
+        RequestsCommand::Revoke { transaction_id, reason, extent, data } => {
+            let extent = extent.map_or_else(|| Extent::of(reason), Extent::from);
             let database = data.open().await?;
-            decision::revoke(&database, transaction_id, reason, Actor::CommandLine).await?;
+            decision::revoke(&database, transaction_id, reason, extent, Actor::CommandLine).await?;
             database.close().await;
         }
     }

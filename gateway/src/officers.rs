@@ -19,7 +19,7 @@ use crate::clock;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::store::officers::{Link, Officer};
 use crate::store::sessions::{Lifetime, SessionCertificate};
-use crate::store::{audit, officers, requests, sessions};
+use crate::store::{audit, officers, renewals, requests, sessions};
 
 /// How long a one-time link works, in seconds, unless it is told otherwise.
 pub const LINK_LIFETIME: i64 = 3 * clock::DAY;
@@ -347,7 +347,7 @@ pub async fn sign_in_by_certificate(
 ) -> Result<CertificateSignIn, DatabaseError> {
     let shown = hexadecimal(serial_number);
     let Some(officer) = officers::find_by_certificate(database.reader(), serial_number).await? else {
-        let renewed = match requests::renewed_by(database.reader(), serial_number).await? {
+        let renewed = match renewals::renewed_by(database.reader(), serial_number).await? {
             Some(renewed) => officers::find_by_certificate(database.reader(), &renewed).await?,
             None => None,
         };
@@ -383,7 +383,7 @@ pub async fn certificate_revoked(
             let request = requests::find(&mut **transaction, id).await?;
             request.and_then(|request| request.serial_number).into_iter().collect()
         }
-        _ => requests::with_renewals(&mut **transaction, id).await?,
+        _ => renewals::serial_numbers_from(&mut **transaction, id).await?,
     };
     for serial_number in ended {
         take_sign_in(transaction, &serial_number, "revoked, or renews one that was", actor).await?;

@@ -13,7 +13,7 @@ use keyside_pki::public_key::PublicKey;
 use rsa::traits::PublicKeyParts;
 
 use crate::problem::Refusal;
-use crate::weak_rsa_key;
+use crate::weak_rsa_key::{self, Weakness};
 
 /// What a checked certification request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,13 +90,21 @@ pub fn check(
 /// A key that is not known to be weak by its modulus.
 fn check_strength(request: &CertificationRequest) -> Result<(), Refusal> {
     let modulus = request.rsa_public_key().map_err(refusal)?.n().to_be_bytes_trimmed_vartime();
-    match weak_rsa_key::weakness_of(&modulus) {
-        None => Ok(()),
-        Some(weakness) => Err(Refusal::new(
-            ProblemKind::WeakKey,
-            format!("The RSA key is weak: {weakness}. Make a new one, with another program or device."),
-        )),
-    }
+    weak_rsa_key::weakness_of(&modulus).map_or(Ok(()), |weakness| Err(weak_key(weakness)))
+}
+
+/// Whether the modulus of the key in a checked certification request is a prime. To find out takes longer than all of [`check`].
+pub fn has_prime_modulus(der: &[u8]) -> bool {
+    let key = CertificationRequest::from_der(der).and_then(|request| request.rsa_public_key());
+    key.is_ok_and(|key| weak_rsa_key::is_prime(&key.n().to_be_bytes_trimmed_vartime()))
+}
+
+/// For a key with this weakness.
+pub fn weak_key(weakness: Weakness) -> Refusal {
+    Refusal::new(
+        ProblemKind::WeakKey,
+        format!("The RSA key is weak: {weakness}. Make a new one, with another program or device."),
+    )
 }
 
 /// RSA, of a size on offer, with the usual exponent.

@@ -8,9 +8,10 @@ use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::error::Error;
 use keyside_pki::full_pki_request::FullPkiRequest;
 
-use crate::clock;
+use crate::clock::{self, date_and_time};
 use crate::policy::CheckedRequest;
 use crate::problem::Refusal;
+use crate::store::requests::{Request, State};
 
 /// Reads a full PKI request and verifies its signature with the key of the certificate that came along.
 pub fn read(der: &[u8]) -> Result<FullPkiRequest, Refusal> {
@@ -60,6 +61,27 @@ pub fn check_window(current: &Certificate, policy: Option<RenewalPolicy>, now: i
         return Err(refuse(format!(
             "It can be renewed in the last {} days before it ends: come back in {days} days.",
             policy.window_days
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that the certificate was not renewed, and that no renewal of it waits: `renewals` are those that were asked for. `now` is in seconds
+/// since 1970-01-01T00:00:00Z.
+pub fn check_only(renewals: &[Request], now: i64) -> Result<(), Refusal> {
+    let refuse = |detail: String| Refusal::new(ProblemKind::AlreadyRenewed, detail);
+    if let Some(renewal) = renewals.iter().find(|renewal| renewal.lives(now)) {
+        return Err(refuse(format!(
+            "That was asked for on {}: use the new certificate, or register if its key is lost. If it was not you, somebody else has your key: \
+             ask for the revocation of this certificate at once.",
+            date_and_time(renewal.submitted_at)
+        )));
+    }
+    if let Some(renewal) = renewals.iter().find(|renewal| renewal.state == State::Pending) {
+        return Err(refuse(format!(
+            "A renewal of it has been waiting for approval since {}. If it was not you, somebody else has your key: ask for the revocation of \
+             this certificate at once. If its key is lost, have it rejected, and renew again.",
+            date_and_time(renewal.submitted_at)
         )));
     }
     Ok(())

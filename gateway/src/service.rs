@@ -7,6 +7,7 @@
 //! `issued`. Whoever is killed in between leaves an approved row; signing that again gives the same certificate, and only a
 //! stored certificate is ever handed out.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,8 +48,10 @@ use crate::store::authorisations::Applicant;
 use crate::store::crls::{self, Crl};
 use crate::store::est_codes;
 use crate::store::outbox::{self, NewNotification};
+use crate::store::renewals;
 use crate::store::requests::{self, ApprovedRequest, Issued, IssuedCertificate, NewDevice, Request, State};
 use crate::tls::Client;
+use crate::weak_rsa_key::Weakness;
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
@@ -71,6 +74,8 @@ pub struct Service {
     database: Database,
     ca: Arc<dyn CaEngine>,
     connection_check_url: Option<String>,
+    /// How many submissions are being worked on.
+    submissions: AtomicUsize,
     /// The urgency of the last warning of the CA's end, and the day on which it was given.
     warned: Mutex<(usize, i64)>,
 }
@@ -147,7 +152,7 @@ impl Service {
         ca: Arc<dyn CaEngine>,
         connection_check_url: Option<String>,
     ) -> Self {
-        Self { config, database, ca, connection_check_url, warned: Mutex::default() }
+        Self { config, database, ca, connection_check_url, submissions: AtomicUsize::new(0), warned: Mutex::default() }
     }
 
     /// What the page needs to know.
@@ -176,8 +181,14 @@ impl Service {
         self.ca.certificate(authority)
     }
 
+    /// Counts a submission until it is dropped.
+    fn count(&self) -> Counted<'_> {
+        Counted { is_alone: self.submissions.fetch_add(1, Ordering::Relaxed) == 0, submissions: &self.submissions }
+    }
+
     /// Takes a new request, or finds the transaction of one that came before.
     pub async fn submit(&self, new: NewRequest) -> Result<Submission, Refusal> {
+        let counted = self.count();
         let der = policy::decode(&new.certification_request)?;
         let submission_sha256 = Sha256::digest(&der).to_vec();
         if let Some(known) = self.known(&submission_sha256).await? {
@@ -185,7 +196,7 @@ impl Service {
         }
         let kind = self.certificate_type(&new.certificate_type)?;
         policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
-        let (checked, der) = self.check(der, kind, new.device.clone()).await?;
+        let (checked, der) = self.check(der, kind, new.device.clone(), &counted).await?;
         let authorization_code = new.authorization_code;
         let origin = Origin { replaces: new.replaces, device: new.device, authorization_code, ..Origin::default() };
         self.take(kind, checked, der, submission_sha256, origin).await
@@ -193,6 +204,7 @@ impl Service {
 
     /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
     pub async fn renew(&self, der: Vec<u8>) -> Result<Submission, Refusal> {
+        let counted = self.count();
         let now = clock::now();
         let renewal = spawn_blocking(move || renewal::read(&der)).await??;
         let current = renewal.signer();
@@ -207,7 +219,7 @@ impl Service {
         let kind = self.certificate_type(&issued.certificate_type)?;
         // A device renews by EST.
         renewal::check_window(current, kind.renewal.filter(|_| !kind.for_devices), now)?;
-        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind, None).await?;
+        let (checked, der) = self.check(renewal.certification_request().to_vec(), kind, None, &counted).await?;
         let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
         renewal::check_same(current, &issued.email_address, &request, &checked)?;
         let origin = Origin { renews: Some(current.serial_number().to_vec()), ..Origin::default() };
@@ -221,6 +233,7 @@ impl Service {
         credentials: &Credentials,
         der: Vec<u8>,
     ) -> Result<Submission, EnrollmentRefusal> {
+        let counted = self.count();
         let code_sha256 = credentials.code_sha256();
         let code = est_codes::find(self.database.reader(), &code_sha256).await.map_err(Refusal::from)?;
         let code = code.filter(|code| code.common_name == credentials.user).ok_or(EnrollmentRefusal::WRONG_CODE)?;
@@ -236,7 +249,7 @@ impl Service {
         let device = est::device_of(&code).ok_or_else(|| Refusal::internal(&"a code for a device that is none"))?;
         let kind = self.certificate_type(&code.certificate_type)?;
         policy::check_device_is_named(kind.for_devices, Some(&device))?;
-        let (checked, der) = self.check(der, kind, Some(device.clone())).await?;
+        let (checked, der) = self.check(der, kind, Some(device.clone()), &counted).await?;
         let origin = Origin { device: Some(device), est_code: Some(code_sha256), ..Origin::default() };
         Ok(self.take(kind, checked, der, submission_sha256, origin).await?)
     }
@@ -244,6 +257,7 @@ impl Service {
     /// Takes a device's request by EST, DER, for the next certificate after the one that it shows, DER; or finds the transaction of one that
     /// came before.
     pub async fn reenroll_device(&self, current: &[u8], der: Vec<u8>) -> Result<Submission, Refusal> {
+        let counted = self.count();
         let now = clock::now();
         let current = Certificate::from_der(current).map_err(|error| {
             Refusal::new(ProblemKind::CertificateNotAccepted, format!("It cannot be read: {error}."))
@@ -263,7 +277,7 @@ impl Service {
                 "This certificate is not a device's: renew it on the page, or with a full PKI request.",
             ));
         };
-        let (checked, der) = self.check(der, kind, Some(device.clone())).await?;
+        let (checked, der) = self.check(der, kind, Some(device.clone()), &counted).await?;
         let request = CertificationRequest::from_der(&der).map_err(|error| Refusal::internal(&error))?;
         renewal::check_same(&current, &issued.email_address, &request, &checked)?;
         renewal::check_same_names(&current, &request)?;
@@ -292,6 +306,8 @@ impl Service {
                 "A revoked certificate is not renewed: register for a new one.",
             ));
         }
+        let renewals = renewals::of(self.database.reader(), current.serial_number()).await?;
+        renewal::check_only(&renewals, now)?;
         Ok(issued)
     }
 
@@ -301,18 +317,23 @@ impl Service {
         Ok(request.map(|request| Submission { standing: self.standing(&request), is_new: false }))
     }
 
-    /// Checks a certification request, which is handed back.
+    /// Checks a certification request, which is handed back. One that comes alone is looked at for longer; others are once they are approved.
     async fn check(
         &self,
         der: Vec<u8>,
         kind: &CertificateType,
         device: Option<Device>,
+        counted: &Counted<'_>,
     ) -> Result<(CheckedRequest, Vec<u8>), Refusal> {
         let template = kind.subject_template.1.clone();
         let key_sizes = self.config.key_sizes.clone();
-        let is_device = device.is_some();
+        let (is_device, has_time) = (device.is_some(), counted.is_alone);
         let (checked, der) = spawn_blocking(move || {
-            policy::check(&der, &template, &key_sizes, device.as_ref()).map(|checked| (checked, der))
+            let checked = policy::check(&der, &template, &key_sizes, device.as_ref())?;
+            if has_time && policy::has_prime_modulus(&der) {
+                return Err(policy::weak_key(Weakness::Prime));
+            }
+            Ok((checked, der))
         })
         .await??;
         let CheckedRequest { common_name, email_address, key_id, .. } = &checked;
@@ -542,7 +563,7 @@ impl Service {
             match decision::approve_by_policy(&self.database, &self.config.certificate_types, id).await {
                 // Somebody else was faster.
                 Ok(()) | Err(DecisionError::Decided(..) | DecisionError::RenewsRevoked(_)) => {}
-                Err(fault @ (DecisionError::Namesake(..) | DecisionError::Key(..))) => {
+                Err(fault @ (DecisionError::Namesake(..) | DecisionError::Key(..) | DecisionError::Renewed(..))) => {
                     tracing::warn!("{fault}: a person decides");
                     let mut transaction = self.database.transaction().await?;
                     requests::leave_one_to_a_person(&mut transaction, id).await?;
@@ -764,9 +785,23 @@ impl Service {
     }
 }
 
+/// A submission that is being worked on.
+struct Counted<'a> {
+    /// Whether there was no other one when it came.
+    is_alone: bool,
+    submissions: &'a AtomicUsize,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.submissions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// For a key that gets no certificate.
 fn known_key(fault: KeyFault) -> Refusal {
     match fault {
+        KeyFault::Prime => policy::weak_key(Weakness::Prime),
         KeyFault::Compromised => Refusal::new(
             ProblemKind::KeyCompromised,
             "Somebody else may have this key: a certificate for it was revoked for that, or its holder has asked for that. Make a new key.",

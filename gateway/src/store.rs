@@ -17,6 +17,7 @@ pub mod est_codes;
 pub mod officers;
 pub mod outbox;
 pub(crate) mod readiness;
+pub mod renewals;
 pub mod requests;
 mod search;
 pub mod sessions;

@@ -23,7 +23,7 @@ const SQUARE_MODULI: [u32; 4] = [64, 63, 65, 11];
 pub enum Weakness {
     /// The modulus has this small factor.
     SmallFactor(u32),
-    /// The modulus is a prime: whoever has the public key has the private one.
+    /// The modulus is a prime: see [`is_prime`].
     Prime,
     /// The two factors are so close that Fermat's method finds them.
     CloseFactors,
@@ -43,7 +43,7 @@ impl fmt::Display for Weakness {
     }
 }
 
-/// The weakness of the RSA key with this modulus, big-endian, if it is known to have one. The modulus is odd.
+/// The weakness of the RSA key with this modulus, big-endian, if it is known to have one; but for [`is_prime`]. The modulus is odd.
 pub fn weakness_of(modulus: &[u8]) -> Option<Weakness> {
     let small_factor = primes_below(LEAST_FACTOR).find(|prime| residue(modulus, *prime) == 0);
     if let Some(factor) = small_factor {
@@ -52,15 +52,14 @@ pub fn weakness_of(modulus: &[u8]) -> Option<Weakness> {
     if primes_below(LARGEST_ROCA_PRIME + 1).skip(1).all(|prime| is_power_of_generator(residue(modulus, prime), prime)) {
         return Some(Weakness::Roca);
     }
-    if has_close_factors(modulus) {
-        return Some(Weakness::CloseFactors);
-    }
-    // Last, since it takes longest.
-    is_probable_prime(modulus).then_some(Weakness::Prime)
+    has_close_factors(modulus).then_some(Weakness::CloseFactors)
 }
 
-/// Fermat's test to the base 2: 2ⁿ⁻¹ is 1 modulo every odd prime n, and next to no other number.
-fn is_probable_prime(modulus: &[u8]) -> bool {
+/// Whether an RSA modulus, big-endian, is a prime itself: then everybody can work out the private key. This takes milliseconds, several times as
+/// long as [`weakness_of`] and all else that a request takes.
+///
+/// It is Fermat's test to the base 2: 2ⁿ⁻¹ is 1 modulo every odd prime n, and next to no other number.
+pub fn is_prime(modulus: &[u8]) -> bool {
     let Ok(bits) = u32::try_from(modulus.len() * 8) else { return false };
     let Ok(odd) = BoxedUint::from_be_slice(modulus, bits) else { return false };
     let Some(odd) = odd.to_odd().into_option() else { return false };
@@ -194,15 +193,14 @@ mod tests {
     fn a_prime_modulus_is_found() {
         for _ in 0..3 {
             let (prime, modulus) = prime_and_modulus();
-            assert_eq!(weakness_of(&prime), Some(Weakness::Prime));
-            assert!(!is_probable_prime(&modulus));
+            assert!(is_prime(&prime) && !is_prime(&modulus));
         }
         // 2¹²⁷ - 1, and numbers beside it.
         let mersenne = u128::MAX >> 1;
         for (number, expected) in
             [(mersenne, true), (mersenne - 2, false), (mersenne - 4, false), (341, true), (345, false)]
         {
-            assert_eq!(is_probable_prime(&number.to_be_bytes()), expected, "{number}");
+            assert_eq!(is_prime(&number.to_be_bytes()), expected, "{number}");
         }
     }
 

@@ -438,6 +438,8 @@ problem_kinds! {
     CertificateRevoked = "/problems/certificate-revoked", 422, "The current certificate was revoked";
     /// Certificates of this type are not renewed, or not yet.
     RenewalNotAllowed = "/problems/renewal-not-allowed", 422, "This certificate cannot be renewed now";
+    /// The certificate to be renewed was renewed already, or a renewal of it waits.
+    AlreadyRenewed = "/problems/already-renewed", 409, "This certificate was renewed already";
     /// An earlier certificate of the same holder has the key, and the certificate type does not allow that.
     KeyReuseNotAllowed = "/problems/key-reuse-not-allowed", 422, "A new key is needed";
     /// The gateway or its CA cannot answer now.

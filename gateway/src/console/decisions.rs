@@ -3,10 +3,11 @@
 use keyside_core::domain::revocation::RevocationReason;
 use maud::{Markup, html};
 
+use super::request::chain;
 use super::{Part, Site, Viewer, code, form_token, page, particulars, plain};
 use crate::clock::{self, DAY, date_and_time};
 use crate::store::authorisations::Authorisation;
-use crate::store::requests::Request;
+use crate::store::requests::{Request, State};
 
 /// Which request it is about.
 fn about(site: &Site, request: &Request) -> Markup {
@@ -76,9 +77,16 @@ pub fn reject(site: &Site, viewer: &Viewer, request: &Request, reason: &str, fau
     ask(site, viewer, "Reject the request", request, warning, "reject", form)
 }
 
-/// Asks before a revocation; `fault` is what is wrong with the choice.
-pub fn revoke(site: &Site, viewer: &Viewer, request: &Request, fault: Option<&str>) -> Markup {
+/// Asks before a revocation. `in_chain` are the requests of the chain of renewals that it is in; `fault` is what is wrong with the choice.
+pub fn revoke(site: &Site, viewer: &Viewer, request: &Request, in_chain: &[Request], fault: Option<&str>) -> Markup {
     let asked_for = request.revocation().map(|revocation| revocation.reason);
+    let now = clock::now();
+    let others: Vec<Request> = in_chain
+        .iter()
+        .filter(|other| other.transaction_id != request.transaction_id)
+        .filter(|other| other.lives(now) || other.state == State::Pending)
+        .cloned()
+        .collect();
     let form = html! {
         fieldset.field.invalid[fault.is_some()] aria-describedby=[fault.map(|_| "reason-error")] {
             legend { "Reason" }
@@ -90,10 +98,36 @@ pub fn revoke(site: &Site, viewer: &Viewer, request: &Request, fault: Option<&st
                 }
             }
         }
+        @if !others.is_empty() { (extent(&others)) }
     };
     let warning =
         "A revocation is for good: the certificate is on the next CRL and stays there, and nobody accepts it any more.";
     ask(site, viewer, "Revoke the certificate", request, warning, "revoke", form)
+}
+
+/// Asks how much is revoked where there are other certificates in the chain.
+fn extent(others: &[Request]) -> Markup {
+    let choices = [
+        (
+            "by-reason",
+            "The whole chain of renewals if somebody else may have the key, otherwise this certificate alone",
+        ),
+        ("chain", "The whole chain of renewals: those that wait are rejected"),
+        ("certificate", "This certificate alone"),
+    ];
+    html! {
+        fieldset.field {
+            legend { "What to revoke" }
+            p.hint { "This certificate was renewed, or renews another one. Whoever has the key of one can have asked for the next." }
+            @for (value, label) in choices {
+                div.choice {
+                    input type="radio" name="extent" id=(format!("extent-{value}")) value=(value) checked[value == "by-reason"];
+                    label for=(format!("extent-{value}")) { (label) }
+                }
+            }
+        }
+        (chain(others, None))
+    }
 }
 
 /// What a reason means (RFC 5280, section 5.3.1).

@@ -84,8 +84,8 @@ pub struct Shown<'a> {
     pub decoded: &'a Decoded,
     /// Its authorisation, or those that may have been meant.
     pub comparisons: &'a [Comparison],
-    /// The request whose certificate it renews, if that is known here.
-    pub renewed: Option<&'a Request>,
+    /// The chain of renewals that it is in, itself included; oldest first.
+    pub chain: &'a [Request],
     /// The request of another person who has the subject that is asked for, if there is one.
     pub holder: Option<&'a Request>,
     /// What was done to it.
@@ -110,6 +110,13 @@ pub fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
         section aria-labelledby="authorisation" {
             h2 #authorisation { "Authorisation" }
             (authorisation(site, shown))
+        }
+        @if shown.chain.len() > 1 {
+            section aria-labelledby="renewals" {
+                h2 #renewals { "Renewals" }
+                p { "Who has the key of one of these certificates can have asked for those that renew it." }
+                (chain(shown.chain, Some(request)))
+            }
         }
         section aria-labelledby="history" {
             h2 #history { "History" }
@@ -193,7 +200,7 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
         let certificate = code(hexadecimal(serial_number));
         rows.push((
             "Renews",
-            match shown.renewed {
+            match shown.chain.iter().find(|other| other.serial_number.as_ref() == Some(serial_number)) {
                 Some(renewed) => html! {
                     a href=(format!("/console/requests/{}", renewed.transaction_id)) { "the certificate " (certificate) } ", " (state(renewed))
                 },
@@ -208,6 +215,35 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
         rows.push(("Serial number", code(hexadecimal(serial_number))));
     }
     html! { div.card { (particulars(&rows)) } }
+}
+
+/// The requests of a chain of renewals, as a table; that of this page is marked.
+pub(super) fn chain(chain: &[Request], here: Option<&Request>) -> Markup {
+    let serial_number = |bytes: &Option<Vec<u8>>| match bytes {
+        Some(bytes) => code(hexadecimal(bytes)),
+        None => plain("–"),
+    };
+    let rows: Vec<Vec<Markup>> = chain
+        .iter()
+        .map(|request| {
+            let id = request.transaction_id;
+            let name = match here.is_some_and(|here| here.transaction_id == id) {
+                true => html! { "This request" span.quiet { (code(id.to_string())) } },
+                false => html! {
+                    a href=(format!("/console/requests/{id}")) { (request.common_name) }
+                    span.quiet { (code(id.to_string())) }
+                },
+            };
+            vec![
+                name,
+                plain(date_and_time(request.submitted_at)),
+                serial_number(&request.serial_number),
+                serial_number(&request.renews),
+                state(request),
+            ]
+        })
+        .collect();
+    table("Renewals, the oldest first", &["Request", "Submitted", "Serial number", "Renews", "State"], &rows)
 }
 
 /// Which code it came with.

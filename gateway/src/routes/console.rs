@@ -26,7 +26,7 @@ use crate::config::{self, Config};
 use crate::console::sign_in::Entrance;
 use crate::console::{self, FORM_TOKEN, PAGE_SIZE, Site, Viewer};
 use crate::database::{Database, DatabaseError};
-use crate::decision::{self, DecisionError};
+use crate::decision::{self, DecisionError, Extent};
 use crate::namesakes;
 use crate::officers::{self, CertificateSignIn, SESSION_LIFETIME, Token};
 use crate::problem::{RETRY_AFTER, Refusal};
@@ -509,11 +509,7 @@ async fn show_request(State(console): App, viewer: Viewer, Path(id): Path<String
     let mut comparisons =
         authorisations::compare(database, request.authorisation_id.as_deref(), applicant, clock::now()).await?;
     comparisons.retain(|comparison| viewer.officer.sees(Some(&comparison.authorisation.company)));
-    let renewed = match &request.renews {
-        Some(serial_number) => store::requests::find_by_serial_number(database.reader(), serial_number).await?,
-        None => None,
-    };
-    let renewed = renewed.filter(|renewed| viewer.officer.sees(renewed.company.as_deref()));
+    let chain = chain(&console, &viewer, &request).await?;
     let types = &console.site.certificate_types;
     let holder = namesakes::holder_of_subject(database.reader(), types, &request, clock::now()).await?;
     // Those of other companies are none of an administrator's affair.
@@ -523,12 +519,19 @@ async fn show_request(State(console): App, viewer: Viewer, Path(id): Path<String
         request: &request,
         decoded: &decoded.await.map_err(|error| Failure::from(Refusal::internal(&error)))?,
         comparisons: &comparisons,
-        renewed: renewed.as_ref(),
+        chain: &chain,
         holder: holder.as_ref(),
         history: &history,
         officers: &store::officers::list(database).await?,
     };
     Ok(html(console::request::read(&console.site, &viewer, &shown)))
+}
+
+/// The requests in the chain of renewals that a request is in, itself included, as far as the viewer may see them.
+async fn chain(console: &Console, viewer: &Viewer, request: &Request) -> Result<Vec<Request>, Failure> {
+    let mut chain = store::renewals::chain(console.database.reader(), request.transaction_id).await?;
+    chain.retain(|other| viewer.officer.sees(other.company.as_deref()));
+    Ok(chain)
 }
 
 /// The request with this transaction ID, for somebody who decides; or what to answer instead.
@@ -599,7 +602,10 @@ async fn reject(State(console): App, Path(id): Path<String>, posted: Posted) -> 
 
 async fn ask_to_revoke(State(console): App, viewer: Viewer, Path(id): Path<String>) -> Answer {
     Ok(match to_decide(&console, &viewer, &id).await? {
-        Ok(request) => html(console::decisions::revoke(&console.site, &viewer, &request, None)),
+        Ok(request) => {
+            let chain = chain(&console, &viewer, &request).await?;
+            html(console::decisions::revoke(&console.site, &viewer, &request, &chain, None))
+        }
         Err(response) => response,
     })
 }
@@ -611,11 +617,18 @@ async fn revoke(State(console): App, Path(id): Path<String>, posted: Posted) -> 
         Err(response) => return Ok(response),
     };
     let Ok(reason) = posted.field("reason").parse() else {
-        let page = console::decisions::revoke(&console.site, viewer, &request, Some("Choose a reason."));
+        let chain = chain(&console, viewer, &request).await?;
+        let page = console::decisions::revoke(&console.site, viewer, &request, &chain, Some("Choose a reason."));
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, html(page)).into_response());
     };
     let id = request.transaction_id;
-    decided(&console, viewer, id, decision::revoke(&console.database, id, reason, viewer.officer.actor()).await)
+    let extent = match posted.field("extent") {
+        "certificate" => Extent::Certificate,
+        "chain" => Extent::Chain,
+        _ => Extent::of(reason),
+    };
+    let outcome = decision::revoke(&console.database, id, reason, extent, viewer.officer.actor()).await;
+    decided(&console, viewer, id, outcome)
 }
 
 // Authorisations

@@ -248,6 +248,15 @@ impl Request {
         self.device.kind.is_some()
     }
 
+    /// Whether it has a certificate that is good at `now`, or one that is about to be issued. `now` is in seconds since 1970-01-01T00:00:00Z.
+    pub fn lives(&self, now: i64) -> bool {
+        match self.state {
+            State::Pending | State::Rejected => false,
+            State::Approved => true,
+            State::Issued => self.revoked.at.is_none() && self.not_after.is_some_and(|not_after| not_after > now),
+        }
+    }
+
     /// Which code it came with. Nothing where none is asked for: a renewal, a device by EST, and what is older than codes.
     pub fn code_shown(&self) -> Option<CodeShown> {
         CodeShown::ALL.into_iter().find(|shown| self.code_shown.as_deref() == Some(shown.name()))
@@ -347,6 +356,8 @@ macro_rules! select_requests {
         )
     };
 }
+
+pub(super) use select_requests;
 
 /// Keeps `new`, unless its certification request is there already. Returns whether it was new.
 pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
@@ -620,16 +631,6 @@ pub async fn find_issued(
     .await
 }
 
-/// The requests that renew the certificate of the request `id`, oldest first.
-pub async fn renewals(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Vec<Request>, sqlx::Error> {
-    sqlx::query_as(select_requests!(
-        "WHERE renews = (SELECT serial_number FROM requests WHERE transaction_id = $1) ORDER BY submitted_at"
-    ))
-    .bind(id.to_string())
-    .fetch_all(executor)
-    .await
-}
-
 /// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and the gravest
 /// reason. Returns whether the certificate is there.
 pub async fn request_revocation(
@@ -807,30 +808,6 @@ pub async fn leave_one_to_a_person(transaction: &mut Transaction, id: Transactio
         .execute(&mut **transaction)
         .await?;
     Ok(())
-}
-
-/// The serial numbers of the certificate of the request `id` and of all that renew it, directly or by others between.
-pub async fn with_renewals(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Vec<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar(
-        "WITH RECURSIVE chain (serial_number) AS (\
-         SELECT serial_number FROM requests WHERE transaction_id = $1 AND serial_number IS NOT NULL \
-         UNION SELECT requests.serial_number FROM requests JOIN chain ON requests.renews = chain.serial_number \
-         WHERE requests.serial_number IS NOT NULL) SELECT serial_number FROM chain",
-    )
-    .bind(id.to_string())
-    .fetch_all(executor)
-    .await
-}
-
-/// The serial number of the certificate that this one renews, unless that one was revoked.
-pub async fn renewed_by(executor: impl AnyExecutor<'_>, serial_number: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT current.serial_number FROM requests JOIN requests AS current ON current.serial_number = requests.renews \
-         WHERE requests.serial_number = $1 AND current.revoked_at IS NULL",
-    )
-    .bind(serial_number)
-    .fetch_optional(executor)
-    .await
 }
 
 /// The PKCS#10 CertificationRequest of a request, DER.

@@ -484,7 +484,10 @@ async fn a_revoked_certificate_ends_its_sessions_and_the_sign_in_of_what_renews_
     let session = certified.session(own).await;
     certified.confirm(renewal);
     let renewed = certified.session(renewal).await;
-    certified.revoke(own, "key-compromise");
+    // That alone, and not what renews it.
+    let alone = ["--reason", "key-compromise", "--extent", "certificate"];
+    let revoked = site.requests(&[&["revoke", &own.id.to_string()][..], &alone].concat());
+    assert!(revoked.status.success(), "{revoked:?}");
     assert!(!certified.is_in(&session, Some(&own.der)).await);
     assert!(!certified.is_in(&renewed, Some(&renewal.der)).await, "the thief may have it");
     certified.is_refused(own, "revoked").await;

@@ -8,7 +8,7 @@ use keyside_core::key_generation;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::key_pair::KeyPair;
 use rsa::pkcs1v15::SigningKey;
-use rsa::pkcs8::EncodePublicKey;
+use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey};
 use rsa::signature::Keypair;
 use rsa::traits::PrivateKeyParts;
 use sha2::Sha256;
@@ -40,6 +40,12 @@ pub(crate) fn key_of(name: &str) -> SigningKey<Sha256> {
     let Keys { primes, by_name } = &mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     let number = by_name.len();
     by_name.entry(name.to_owned()).or_insert_with(|| key(primes, number)).clone()
+}
+
+/// The same as a pair.
+pub(crate) fn key_pair_of(name: &str) -> KeyPair {
+    let key = AsRef::<rsa::RsaPrivateKey>::as_ref(&key_of(name)).to_pkcs8_der().unwrap();
+    KeyPair::from_private_key_info(key.as_bytes()).unwrap()
 }
 
 /// The key with this number: of the first two primes, then of the third and each one before it, and so on.

@@ -2,9 +2,7 @@
 //! the type says so.
 
 use keyside_core::api::revocation_path;
-use keyside_core::api::{
-    Base64Bytes, NewRequest, PKCS7_CMC_REQUEST, ProblemKind, REQUESTS_PATH, RequestState, RequestStatus,
-};
+use keyside_core::api::{Base64Bytes, NewRequest, ProblemKind, RequestState, RequestStatus};
 use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::transaction_id::TransactionId;
@@ -14,16 +12,13 @@ use keyside_gateway::decision::{self, DecisionError};
 use keyside_gateway::known_keys::KeyFault;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::element::{BIT_STRING, Elements, SEQUENCE, element};
-use keyside_pki::full_pki_request;
-use keyside_pki::key_pair::KeyPair;
 use reqwest::Method;
-use rsa::RsaPrivateKey;
-use rsa::pkcs8::EncodePrivateKey;
 use rsa::signature::{SignatureEncoding, Signer};
 use x509_cert::name::Name;
 
 use crate::harness::{Gateway, Site, certification_request, email, eventually, problem, subject};
-use crate::keys::key_of;
+use crate::keys::{key_of, key_pair_of};
+use crate::renewal::{renew, sign};
 
 const ADA: &str = "ada@example.com";
 const EVE: &str = "eve@example.com";
@@ -68,14 +63,6 @@ async fn submit_as_device(gateway: &Gateway, der: Vec<u8>, name: &str, address: 
         }),
     };
     gateway.post(serde_json::to_string(&new).unwrap()).await
-}
-
-async fn renew(gateway: &Gateway, request: &[u8], current: &Certificate, key: &str) -> reqwest::Response {
-    let key = AsRef::<RsaPrivateKey>::as_ref(&key_of(key)).to_pkcs8_der().unwrap();
-    let key = KeyPair::from_private_key_info(key.as_bytes()).unwrap();
-    let body = full_pki_request::build(request, current.der(), &key, &mut rand::rng()).unwrap();
-    let post = gateway.request(Method::POST, REQUESTS_PATH).header("content-type", PKCS7_CMC_REQUEST);
-    post.body(body).send().await.unwrap()
 }
 
 fn approve(site: &Site, id: TransactionId) -> String {
@@ -166,8 +153,8 @@ async fn an_earlier_key_is_refused_where_the_type_wants_new_ones() {
         };
         let [k3, k4] = [request("K3", "Ada Example", ADA), request("K4", "Ada Example", ADA)];
         let first = next(gateway.submit(&k3).await).await;
-        let second = next(renew(&gateway, &k4, &first, "K3").await).await;
-        let third = renew(&gateway, &k3, &second, "K4").await;
+        let second = next(renew(&gateway, sign(&k4, &first, &key_pair_of("K3"))).await).await;
+        let third = renew(&gateway, sign(&k3, &second, &key_pair_of("K4"))).await;
         let registered = gateway.submit(&request("K3", "Ada Example", "Ada@example.com")).await;
         if same_key {
             next(third).await;

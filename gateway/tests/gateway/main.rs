@@ -34,6 +34,7 @@ mod page;
 mod postgresql;
 mod refusals;
 mod renewal;
+mod renewal_chain;
 mod revocation;
 mod roles;
 mod several_gateways;

@@ -1,8 +1,12 @@
 //! Bad input gets a problem that names the fault, and leaves nothing behind.
 
 use der::asn1::OctetString;
-use keyside_core::api::{CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH, certificate_path, request_path};
+use keyside_core::api::{
+    CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH, RequestState, certificate_path, request_path,
+};
 use keyside_core::domain::transaction_id::TransactionId;
+use keyside_gateway::audit::hexadecimal;
+use keyside_gateway::database::Location;
 use keyside_pki::pem;
 use reqwest::Method;
 use rsa::RsaPrivateKey;
@@ -53,6 +57,7 @@ async fn bad_certification_requests() {
         ("elliptic curve", vector(include_str!("../vectors/p-256.csr.pem")), ProblemKind::AlgorithmNotAllowed, "RSA"),
         ("ROCA", vector(include_str!("../vectors/roca.csr.pem")), ProblemKind::WeakKey, "CVE-2017-15361"),
         ("close factors", vector(include_str!("../vectors/close-factors.csr.pem")), ProblemKind::WeakKey, "so close"),
+        ("a prime", vector(include_str!("../vectors/prime-modulus.csr.pem")), ProblemKind::WeakKey, "a prime"),
         ("SHA-1", vector(include_str!("../vectors/sha-1.csr.pem")), ProblemKind::AlgorithmNotAllowed, "SHA-256"),
         (
             "64 KB subject",
@@ -121,6 +126,23 @@ async fn bad_certification_requests() {
 
     gateway.submit_good(&good).await;
     assert_eq!(site.all_requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_prime_modulus_that_nobody_had_time_for_is_not_approved() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let prime = hexadecimal(&vector(include_str!("../vectors/prime-modulus.csr.pem")));
+    let bytes = match site.location() {
+        Location::Sqlite(_) => format!("x'{prime}'"),
+        Location::Postgresql(_) => format!("'\\x{prime}'"),
+    };
+    site.execute(&format!("UPDATE requests SET certification_request = {bytes}")).await;
+    let approved = site.requests(&["approve", &id.to_string()]);
+    assert!(!approved.status.success());
+    assert!(String::from_utf8_lossy(&approved.stderr).contains("a prime"), "{approved:?}");
+    assert_eq!(gateway.state(id).await, RequestState::Pending);
 }
 
 #[tokio::test]

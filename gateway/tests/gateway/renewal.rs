@@ -40,11 +40,12 @@ fn request(key: &KeyPair, subject: Name, address: &str) -> Vec<u8> {
     certification_request(&key.signing_key(), subject, vec![email(address)])
 }
 
-fn sign(request: &[u8], certificate: &Certificate, key: &KeyPair) -> Vec<u8> {
+/// A renewal: a full PKI request that the key of `certificate` has signed.
+pub(crate) fn sign(request: &[u8], certificate: &Certificate, key: &KeyPair) -> Vec<u8> {
     full_pki_request::build(request, certificate.der(), key, &mut rand::rng()).unwrap()
 }
 
-async fn renew(gateway: &Gateway, body: Vec<u8>) -> reqwest::Response {
+pub(crate) async fn renew(gateway: &Gateway, body: Vec<u8>) -> reqwest::Response {
     gateway
         .request(Method::POST, REQUESTS_PATH)
         .header("content-type", PKCS7_CMC_REQUEST)
@@ -183,7 +184,8 @@ async fn a_renewal_waits_for_a_person_once_a_revocation_is_asked_for_and_ends_wi
     assert_eq!(response.status(), 202, "it does not approve itself");
     let renewal = response.json::<RequestStatus>().await.unwrap().transaction_id;
 
-    let revoked = site.requests(&["revoke", &old_id.to_string(), "--reason", "key-compromise"]);
+    let alone = ["--reason", "key-compromise", "--extent", "certificate"];
+    let revoked = site.requests(&[&["revoke", &old_id.to_string()][..], &alone].concat());
     assert!(String::from_utf8_lossy(&revoked.stderr).contains(&renewal.to_string()), "{revoked:?}");
     let approved = site.requests(&["approve", &renewal.to_string()]);
     assert!(!approved.status.success());
