@@ -126,7 +126,7 @@ async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Act
         let request = find(transaction, id).await?;
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
-    // The log has one end, and whoever writes there next waits.
+    // The log has one end: the next one to write there waits.
     note(transaction, id, Action::Approved, actor, String::new()).await?;
     if let Some(serial_number) = &request.renews
         && let Some(other) = renewals::of(&mut **transaction, serial_number)
@@ -159,17 +159,17 @@ pub async fn reject(database: &Database, id: TransactionId, reason: &str, actor:
     Ok(())
 }
 
-/// How much a revocation is for.
+/// The extent of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// The certificate alone.
+    /// The certificate and no other.
     Certificate,
     /// Every living certificate of the chain of renewals that it is in, and each renewal that still waits.
     Chain,
 }
 
 impl Extent {
-    /// The one that a reason suggests: whoever has a key can have renewed with it.
+    /// The one that a reason suggests: a thief of the key can have renewed with it.
     pub fn of(reason: RevocationReason) -> Self {
         if reason == RevocationReason::KeyCompromise { Self::Chain } else { Self::Certificate }
     }
@@ -216,7 +216,7 @@ pub async fn revoke(
     Ok(())
 }
 
-/// What the user reads whose renewal is rejected with the revocation of what it renews.
+/// The reason for rejecting a renewal when the certificate that it renews is revoked.
 const RENEWS_REVOKED: &str = "The certificate that it renews was revoked. Register for a new one.";
 
 /// Revokes one certificate. Returns whether it was issued, and not revoked before.

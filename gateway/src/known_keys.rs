@@ -1,4 +1,4 @@
-//! Keys that are known from earlier certificates. A key stands for one person or one device: nobody else gets a certificate for it, and nobody
+//! Keys that are known from earlier certificates. A key stands for one person or one device: no other one gets a certificate for it, and no one
 //! at all once a stranger may have it.
 
 use core::fmt;
@@ -8,14 +8,14 @@ use sqlx::any::AnyExecutor;
 
 use crate::store::requests::{self, Request, is_same_text};
 
-/// Who asks for a certificate.
+/// A person or a device that asks for a certificate.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyHolder<'a> {
     /// The Common Name.
     pub common_name: &'a str,
-    /// The e-mail address; for a device, whom to write to.
+    /// The e-mail address; for a device, that of the person to write to.
     pub email_address: &'a str,
-    /// Whether it is a device.
+    /// True for a device.
     pub is_device: bool,
 }
 
@@ -26,7 +26,7 @@ impl<'a> KeyHolder<'a> {
         Self { common_name, email_address, is_device: request.is_for_device() }
     }
 
-    /// Whether it is this one too. A device may have another person to write to by now.
+    /// True if the other one is the same person or device. A device may have another person to write to by now.
     fn is(self, other: Self) -> bool {
         self.is_device == other.is_device
             && is_same_text(self.common_name, other.common_name)
@@ -34,7 +34,7 @@ impl<'a> KeyHolder<'a> {
     }
 }
 
-/// Why a key gets no certificate, the gravest first.
+/// A fault for which a key gets no certificate, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyFault {
     /// A certificate for it was revoked because a stranger may have it, or its holder has asked for that.
@@ -59,7 +59,7 @@ impl fmt::Display for KeyFault {
     }
 }
 
-/// What is known against a certificate for the key `key_id` for this holder. The gravest fault is named. The request `except` does not count.
+/// The gravest fault that is known of the key `key_id`, if this holder wants a certificate for it. The request `except` does not count.
 pub async fn fault_of(
     executor: impl AnyExecutor<'_>,
     key_id: &str,

@@ -222,8 +222,8 @@ enum RequestsCommand {
         /// Why: unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation, privilege-withdrawn.
         #[arg(long)]
         reason: RevocationReason,
-        /// How much is revoked: the certificate alone, or all that live in its chain of renewals. With key-compromise the chain, if absent,
-        /// since whoever has a key can have renewed with it.
+        /// The extent: the certificate, or all certificates that are good in its chain of renewals. If absent, with key-compromise the chain,
+        /// since a thief of the key can have renewed with it, and otherwise the certificate.
         #[arg(long)]
         extent: Option<RevocationExtent>,
         #[command(flatten)]
@@ -231,7 +231,7 @@ enum RequestsCommand {
     },
 }
 
-/// How much a revocation is for.
+/// The extent of a revocation.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum RevocationExtent {
     Certificate,

@@ -93,7 +93,7 @@ fn check_strength(request: &CertificationRequest) -> Result<(), Refusal> {
     weak_rsa_key::weakness_of(&modulus).map_or(Ok(()), |weakness| Err(weak_key(weakness)))
 }
 
-/// Whether the modulus of the key in a checked certification request is a prime. To find out takes longer than all of [`check`].
+/// True if the modulus of the key in a checked certification request is a prime. To find out takes longer than all of [`check`].
 pub fn has_prime_modulus(der: &[u8]) -> bool {
     let key = CertificationRequest::from_der(der).and_then(|request| request.rsa_public_key());
     key.is_ok_and(|key| weak_rsa_key::is_prime(&key.n().to_be_bytes_trimmed_vartime()))
@@ -151,7 +151,7 @@ fn check_email_address(request: &CertificationRequest) -> Result<String, Refusal
     Ok(address)
 }
 
-/// The e-mail address of the device that the request is for, and the names by which others reach it, which may stand in the subjectAltName.
+/// The e-mail address of the device that the request is for, and the names in its subjectAltName, by which others reach it.
 fn check_device(
     request: &CertificationRequest,
     common_name: &str,

@@ -72,14 +72,14 @@ pub fn check_only(renewals: &[Request], now: i64) -> Result<(), Refusal> {
     let refuse = |detail: String| Refusal::new(ProblemKind::AlreadyRenewed, detail);
     if let Some(renewal) = renewals.iter().find(|renewal| renewal.lives(now)) {
         return Err(refuse(format!(
-            "That was asked for on {}: use the new certificate, or register if its key is lost. If it was not you, somebody else has your key: \
+            "That was asked for on {}: use the new certificate, or register if its key is lost. If it was not you, a stranger has your key: \
              ask for the revocation of this certificate at once.",
             date_and_time(renewal.submitted_at)
         )));
     }
     if let Some(renewal) = renewals.iter().find(|renewal| renewal.state == State::Pending) {
         return Err(refuse(format!(
-            "A renewal of it has been waiting for approval since {}. If it was not you, somebody else has your key: ask for the revocation of \
+            "A renewal of it has been waiting for approval since {}. If it was not you, a stranger has your key: ask for the revocation of \
              this certificate at once. If its key is lost, have it rejected, and renew again.",
             date_and_time(renewal.submitted_at)
         )));

@@ -74,7 +74,7 @@ pub struct Service {
     database: Database,
     ca: Arc<dyn CaEngine>,
     connection_check_url: Option<String>,
-    /// How many submissions are being worked on.
+    /// The number of submissions that are being worked on.
     submissions: AtomicUsize,
     /// The urgency of the last warning of the CA's end, and the day on which it was given.
     warned: Mutex<(usize, i64)>,
@@ -787,7 +787,7 @@ impl Service {
 
 /// A submission that is being worked on.
 struct Counted<'a> {
-    /// Whether there was no other one when it came.
+    /// True if there was no other one when it came.
     is_alone: bool,
     submissions: &'a AtomicUsize,
 }
@@ -804,7 +804,7 @@ fn known_key(fault: KeyFault) -> Refusal {
         KeyFault::Prime => policy::weak_key(Weakness::Prime),
         KeyFault::Compromised => Refusal::new(
             ProblemKind::KeyCompromised,
-            "Somebody else may have this key: a certificate for it was revoked for that, or its holder has asked for that. Make a new key.",
+            "A stranger may have this key: a certificate for it was revoked for that, or its holder has asked for that. Make a new key.",
         ),
         KeyFault::OfAnother => Refusal::new(
             ProblemKind::KeyOfAnother,

@@ -55,7 +55,7 @@ pub fn weakness_of(modulus: &[u8]) -> Option<Weakness> {
     has_close_factors(modulus).then_some(Weakness::CloseFactors)
 }
 
-/// Whether an RSA modulus, big-endian, is a prime itself: then everybody can work out the private key. This takes milliseconds, several times as
+/// True if an RSA modulus, big-endian, is a prime itself: then anyone can work out the private key. This takes milliseconds, several times as
 /// long as [`weakness_of`] and all else that a request takes.
 ///
 /// It is Fermat's test to the base 2: 2ⁿ⁻¹ is 1 modulo every odd prime n, and next to no other number.

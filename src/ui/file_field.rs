@@ -58,7 +58,7 @@ pub fn FileField(
 #[derive(Clone, Copy)]
 pub struct FileReading {
     reading: Stoppable,
-    /// Whether the form was submitted since the reading began, while there is one.
+    /// True once the form was submitted, from the beginning of a reading to its end.
     is_submitted: StoredValue<Option<bool>>,
 }
 
@@ -79,12 +79,18 @@ impl FileReading {
         }
     }
 
-    /// Whether a file is being read, so that the submission has to wait for it.
+    /// True while a file is being read: the submission has to wait for it.
     pub fn delays_submission(self) -> bool {
         self.is_submitted
             .try_update_value(|is_submitted| is_submitted.as_mut().map(|it| *it = true))
             .flatten()
             .is_some()
+    }
+}
+
+impl Default for FileReading {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -12,7 +12,7 @@ import { required } from './gateway.js';
 export const kind = process.env.BROWSER ?? 'chromium';
 /** A browser that is not under test, for what is carried from one to the other. */
 export const otherKind = kind === 'chromium' ? 'firefox' : 'chromium';
-/** What is not run in another engine to save time: what depends on the gateway and on the core, or on programs outside the browser. */
+/** The limit of the tests of one engine: they depend on the gateway, on the core, or on programs outside the browser. */
 const ONCE = { 'one engine': 'left out to save time, since the engine matters little to it: run in Chromium' };
 /** What browsers under test cannot be made to do, and why. Tests that need it are not run there, and the summary lists them. */
 export const LIMITS = {

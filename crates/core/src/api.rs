@@ -405,7 +405,7 @@ problem_kinds! {
     /// A certificate for the key was revoked because a stranger may have it, or its holder has asked for that.
     KeyCompromised = "/problems/key-compromised", 422, "The key is compromised";
     /// The key is in the certificate of another person or device.
-    KeyOfAnother = "/problems/key-of-another", 422, "The key belongs to somebody else";
+    KeyOfAnother = "/problems/key-of-another", 422, "The key is another holder's";
     /// The RSA key is known to be weak.
     WeakKey = "/problems/weak-key", 422, "The key is weak";
     /// The certificate type is not one of the configured ones.

@@ -110,15 +110,15 @@ fn extent(others: &[Request]) -> Markup {
     let choices = [
         (
             "by-reason",
-            "The whole chain of renewals if somebody else may have the key, otherwise this certificate alone",
+            "By the reason: the whole chain of renewals if another person may have the key, otherwise this certificate",
         ),
         ("chain", "The whole chain of renewals: those that wait are rejected"),
-        ("certificate", "This certificate alone"),
+        ("certificate", "This certificate and no other"),
     ];
     html! {
         fieldset.field {
             legend { "What to revoke" }
-            p.hint { "This certificate was renewed, or renews another one. Whoever has the key of one can have asked for the next." }
+            p.hint { "This certificate was renewed, or renews another one. A person with the key of one can have asked for the next." }
             @for (value, label) in choices {
                 div.choice {
                     input type="radio" name="extent" id=(format!("extent-{value}")) value=(value) checked[value == "by-reason"];

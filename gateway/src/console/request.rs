@@ -114,7 +114,7 @@ pub fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
         @if shown.chain.len() > 1 {
             section aria-labelledby="renewals" {
                 h2 #renewals { "Renewals" }
-                p { "Who has the key of one of these certificates can have asked for those that renew it." }
+                p { "A person with the key of one of these certificates can have asked for those that renew it." }
                 (chain(shown.chain, Some(request)))
             }
         }

@@ -243,12 +243,12 @@ impl Request {
         })
     }
 
-    /// Whether it is for a device.
+    /// True for a device's request.
     pub fn is_for_device(&self) -> bool {
         self.device.kind.is_some()
     }
 
-    /// Whether it has a certificate that is good at `now`, or one that is about to be issued. `now` is in seconds since 1970-01-01T00:00:00Z.
+    /// True if it has a certificate that is good at `now`, or one that is about to be issued. `now` is in seconds since 1970-01-01T00:00:00Z.
     pub fn lives(&self, now: i64) -> bool {
         match self.state {
             State::Pending | State::Rejected => false,
@@ -425,7 +425,7 @@ pub async fn write_missing(transaction: &mut Transaction) -> Result<(), sqlx::Er
         }
         for (id, der) in requests {
             let info = subject_public_key_info(&der).ok().and_then(|info| PublicKey::of(info).ok());
-            // What cannot be read is like no key that comes.
+            // An unreadable request has no key: this is like none that comes.
             let key_id = info.map(|key| key.key_id).unwrap_or_default();
             let statement = "UPDATE requests SET key_id = $1 WHERE transaction_id = $2";
             sqlx::query(statement).bind(key_id).bind(id).execute(&mut **transaction).await?;

@@ -1,4 +1,4 @@
-//! Chains of renewals: a certificate is renewed once, and whoever revokes it reaches all that came of it.
+//! Chains of renewals: a certificate is renewed once, and a revocation reaches all that came of it.
 
 use keyside_core::api::{ProblemKind, RequestState, RequestStatus, request_path};
 use keyside_core::domain::revocation::{RevocationReason, RevocationState};
@@ -23,7 +23,7 @@ fn request(key: &str) -> Vec<u8> {
     certification_request(&key_of(key), subject("Ada Example"), vec![email("ada@example.com")])
 }
 
-/// What comes of a renewal of `current`, whose key is called `key`, for the key that is called `next`.
+/// The answer to a renewal of `current`, whose key is called `key`, for the key that is called `next`.
 async fn ask(gateway: &Gateway, current: &Certificate, key: &str, next: &str) -> reqwest::Response {
     renew(gateway, sign(&request(next), current, &key_pair_of(key))).await
 }
@@ -83,7 +83,7 @@ async fn a_certificate_is_renewed_once() {
         let refusal = problem(ask(&gateway, &current, "once 1", "once 3").await).await;
         assert_eq!(refusal.kind, ProblemKind::AlreadyRenewed);
         assert!(
-            refusal.detail.contains(says) && refusal.detail.contains("somebody else has your key"),
+            refusal.detail.contains(says) && refusal.detail.contains("a stranger has your key"),
             "{}",
             refusal.detail
         );
@@ -95,7 +95,7 @@ async fn a_certificate_is_renewed_once() {
     refused("use the new certificate").await;
     gateway.issued(waiting).await;
     refused("use the new certificate").await;
-    // One that came to nothing is in nobody's way.
+    // One that came to nothing does not count.
     revoke(&site, waiting, RevocationReason::CessationOfOperation, &[]);
     let again = taken(ask(&gateway, &current, "once 1", "once 3").await).await;
     run(&site, &["reject", &again.to_string(), "--reason", "no"]);
