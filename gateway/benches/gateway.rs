@@ -280,11 +280,11 @@ const POSTGRESQL: Filling = Filling {
 
 const FILL_REQUESTS: &str = "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, \
     email_address_key, certification_request, submission_sha256, key_id, validity_days, submitted_at, state, decided_at, serial_number, \
-    not_before, not_after, certificate, authorisation_id, company, issue_attempts) \
+    not_before, not_after, certificate, certificate_sha1, certificate_sha256, authorisation_id, company, issue_attempts) \
     SELECT value ->> 'id', 'participants', value ->> 'name', lower(value ->> 'name'), value ->> 'address', value ->> 'address', \
     $2, {bytes}(value ->> 'sha256'), value ->> 'key', 730, CAST(value ->> 'at' AS BIGINT), 'issued', CAST(value ->> 'at' AS BIGINT) + 60, \
     {bytes}(value ->> 'serial_number'), CAST(value ->> 'at' AS BIGINT), CAST(value ->> 'at' AS BIGINT) + 63072000, \
-    $3, value ->> 'authorisation', value ->> 'company', 1 FROM {rows}";
+    $3, value ->> 'serial_number', value ->> 'sha256', value ->> 'authorisation', value ->> 'company', 1 FROM {rows}";
 
 const FILL_AUTHORISATIONS: &str = "INSERT INTO authorisations (id, certificate_type, common_name, common_name_key, email_address, \
     email_address_key, company, authorised_at, authorised_by, expires_at, used_by) \

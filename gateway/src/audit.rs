@@ -78,6 +78,8 @@ pub enum Action {
     OfficerRevoked,
     /// A one-time code was made, with which a device enrolls.
     DeviceCodeMade,
+    /// The database was restored from a backup.
+    Restored,
 }
 
 impl Action {
@@ -98,6 +100,7 @@ impl Action {
             Self::SignedIn => "signed in",
             Self::OfficerRevoked => "officer revoked",
             Self::DeviceCodeMade => "device code made",
+            Self::Restored => "restored",
         }
     }
 }

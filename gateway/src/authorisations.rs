@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Action, Actor, NewEntry, hexadecimal};
 use crate::clock::{self, DAY};
+use crate::companies::Company;
 use crate::config::{CertificateType, CodeUse, TypeApproval};
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::notifications::Kind;
@@ -95,6 +96,7 @@ impl From<sqlx::Error> for AuthorisationError {
 pub async fn authorise(
     database: &Database,
     types: &[CertificateType],
+    companies: &[Company],
     public_url: &str,
     new: NewAuthorisation,
     actor: &Actor,
@@ -107,11 +109,16 @@ pub async fn authorise(
     if kind.is_none() {
         faults.push((Field::CertificateType, "Choose one of the types.".into()));
     }
+    let company = companies.iter().find(|company| company.name == new.company);
     if let Err(fault) = check_common_name(common_name) {
         faults.push((Field::CommonName, format!("The Common Name cannot be used: {fault}.")));
+    } else if let Some(fault) = company.and_then(|company| company.fault_of_name(common_name)) {
+        faults.push((Field::CommonName, fault));
     }
     if let Err(fault) = email_address::check(address) {
         faults.push((Field::EmailAddress, format!("The e-mail address cannot be used: {fault}.")));
+    } else if let Some(fault) = company.and_then(|company| company.fault_of_address(address)) {
+        faults.push((Field::EmailAddress, fault));
     }
     if !new.expires_at.is_some_and(|at| (now..=now + LONGEST_DAYS * DAY).contains(&at)) {
         let fault = format!("Give a day from today on, at most {LONGEST_DAYS} days ahead, as in 2030-12-31.");

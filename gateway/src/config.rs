@@ -26,6 +26,7 @@ use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
 use crate::ca::cfssl;
+use crate::companies::{self, Company};
 use crate::database::Location;
 use crate::tls;
 
@@ -93,6 +94,9 @@ pub struct Config {
     pub links: Vec<Link>,
     /// The certificate types on offer.
     pub certificate_types: Vec<CertificateType>,
+    /// The companies whose people's names and addresses have rules.
+    #[serde(default)]
+    pub companies: Vec<Company>,
     /// What the Trust page shows besides the CA's certificates.
     #[serde(default)]
     pub trust: Trust,
@@ -353,13 +357,25 @@ pub struct Notifications {
     pub folder: Option<PathBuf>,
     /// After how many seconds a delivery that failed is tried again; twice as long each time, up to an hour.
     pub retry_after_seconds: u32,
+    /// How many mails an hour go to one mailbox, and are for one key, about requests that no one has authorised.
+    pub submitted_per_hour: NonZeroU32,
+    /// Tells officers once a day of the work that waits.
+    pub digest: bool,
     /// The mail server, if there is one.
     pub smtp: Option<Smtp>,
 }
 
 impl Default for Notifications {
     fn default() -> Self {
-        Self { from: None, templates: None, folder: None, retry_after_seconds: 60, smtp: None }
+        Self {
+            from: None,
+            templates: None,
+            folder: None,
+            retry_after_seconds: 60,
+            submitted_per_hour: FIVE,
+            digest: true,
+            smtp: None,
+        }
     }
 }
 
@@ -394,6 +410,13 @@ pub enum Security {
     Tls,
     /// Not at all: to this very computer alone.
     None,
+}
+
+/// The default of [`Notifications::submitted_per_hour`].
+const FIVE: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+fn sixty_four() -> usize {
+    64
 }
 
 fn thirty() -> u32 {
@@ -486,8 +509,12 @@ pub struct Limits {
     pub body_bytes: usize,
     /// How long a client may take to send a request, and the gateway to answer it.
     pub timeout_seconds: u32,
-    /// How many connections are served at once.
+    /// The number of connections that are worked on at once, at each listener.
     pub connections: usize,
+    /// The number of connections that one address may have at each listener, where no proxy stands before it; an IPv6 address counts with all
+    /// others of its first 64 bits.
+    #[serde(default = "sixty_four")]
+    pub connections_per_address: usize,
     /// How often one address may call in a minute; an IPv6 address counts with all others of its first 64 bits.
     pub calls_per_minute_and_address: NonZeroU32,
     /// How often anybody may call about one request for a certificate in a minute.
@@ -733,6 +760,9 @@ impl Config {
             }
         }
 
+        for (key, fault) in companies::faults(&self.companies) {
+            faults.require(false, &key, fault);
+        }
         for link in &self.links {
             faults.require(
                 is_http_url(&link.url) || link.url.strip_prefix("mailto:").is_some_and(|address| address.contains('@')),

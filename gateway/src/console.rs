@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, Render, html};
 
 use crate::ca_end::CaEnd;
 use crate::clock;
+use crate::companies::Company;
 use crate::config::{CertificateType, Config};
 use crate::officers::Role;
 use crate::store::officers::Officer;
@@ -42,6 +43,8 @@ pub struct Site {
     pub badge: Option<String>,
     /// See [`Config::certificate_types`].
     pub certificate_types: Vec<CertificateType>,
+    /// See [`Config::companies`].
+    pub companies: Vec<Company>,
     /// The end of the CA's own certificates that comes first.
     pub ca_end: Option<CaEnd>,
 }
@@ -53,6 +56,7 @@ impl Site {
             name: config.site_name.clone(),
             badge: config.badge.clone(),
             certificate_types: config.certificate_types.clone(),
+            companies: config.companies.clone(),
             ca_end,
         }
     }

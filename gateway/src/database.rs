@@ -88,6 +88,14 @@ pub enum DatabaseError {
         /// The free space, in bytes.
         free_bytes: u64,
     },
+    /// The journal beside SQLite's file cannot be written or read.
+    #[error("the journal {path}: {source}")]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// This is not how a server is backed up.
     #[error("only SQLite is backed up like this: for PostgreSQL, run pg_dump")]
     NoBackup,
@@ -267,6 +275,11 @@ impl Database {
             .connect_with(url.parse()?)
             .await?;
         Ok(Self { kind: Kind::Postgresql, file: None, writers: pool.clone(), pool })
+    }
+
+    /// SQLite's file.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// To read with, one statement by itself.

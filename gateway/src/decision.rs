@@ -7,10 +7,11 @@ use keyside_core::domain::revocation::RevocationReason;
 use keyside_core::domain::transaction_id::TransactionId;
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::audit::{Action, Actor, NewEntry};
+use crate::audit::{Action, Actor, NewEntry, hexadecimal};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::config::CertificateType;
 use crate::database::{Database, DatabaseError, Transaction};
+use crate::journal;
 use crate::known_keys::{self, KeyFault, KeyHolder};
 use crate::namesakes;
 use crate::notifications::Kind;
@@ -21,6 +22,7 @@ use crate::store::audit;
 use crate::store::outbox::{self, NewNotification};
 use crate::store::renewals;
 use crate::store::requests::{self, Approval, Request, State};
+use crate::store::revoked_serial_numbers;
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,9 @@ pub enum DecisionError {
         "the request {0} renews a certificate that the request {1} has renewed: reject it, or revoke the certificate of the other one first"
     )]
     Renewed(TransactionId, TransactionId),
+    /// A certificate that is not known here was revoked before, by its serial number.
+    #[error("the certificate with the serial number {0} is revoked already")]
+    SerialNumberRevoked(String),
     /// There is no certificate to revoke.
     #[error("the request {0} is {1}: only a certificate that was issued can be revoked")]
     NotIssued(TransactionId, &'static str),
@@ -195,13 +200,17 @@ pub async fn revoke(
             DecisionError::NotIssued(id, request.state.name())
         });
     }
+    let mut entries = vec![journal_entry(&request, reason)];
     if extent == Extent::Chain {
         for other in &chain {
-            if !revoke_one(&mut transaction, other, reason, &actor).await? {
+            if revoke_one(&mut transaction, other, reason, &actor).await? {
+                entries.push(journal_entry(other, reason));
+            } else {
                 reject_one(&mut transaction, other, RENEWS_REVOKED, &actor).await?;
             }
         }
     }
+    journal::append(database, entries).await?;
     transaction.commit().await?;
     tracing::info!(%id, %reason, "revoked");
     for other in chain {
@@ -214,6 +223,40 @@ pub async fn revoke(
         }
     }
     Ok(())
+}
+
+/// The journal's line for the revocation of the request's certificate.
+fn journal_entry(request: &Request, reason: RevocationReason) -> journal::Entry {
+    let serial_number = hexadecimal(request.serial_number.as_deref().unwrap_or_default());
+    journal::Entry::Revoked { serial_number, revoked_at: clock::now(), reason }
+}
+
+/// Revokes the certificate with this serial number, unsigned, most significant byte first, whether or not its request is known here. Returns the
+/// transaction ID of the request that has it.
+pub async fn revoke_by_serial_number(
+    database: &Database,
+    serial_number: &[u8],
+    reason: RevocationReason,
+    extent: Extent,
+    actor: Actor,
+) -> Result<Option<TransactionId>, DecisionError> {
+    if let Some(issued) = requests::find_issued(database.reader(), serial_number).await? {
+        revoke(database, issued.transaction_id, reason, extent, actor).await?;
+        return Ok(Some(issued.transaction_id));
+    }
+    let shown = hexadecimal(serial_number);
+    let mut transaction = database.transaction().await?;
+    let revoked_at = clock::now();
+    if !revoked_serial_numbers::revoke(&mut transaction, serial_number, reason, revoked_at).await? {
+        return Err(DecisionError::SerialNumberRevoked(shown));
+    }
+    let (subject, detail) = (format!("serial number {shown}"), reason.to_string());
+    let entry = NewEntry { at: revoked_at, actor, action: Action::Revoked, subject, detail };
+    audit::append(&mut transaction, entry).await?;
+    let entry = journal::Entry::Revoked { serial_number: shown, revoked_at, reason };
+    journal::append(database, vec![entry]).await?;
+    transaction.commit().await?;
+    Ok(None)
 }
 
 /// The reason for rejecting a renewal when the certificate that it renews is revoked.

@@ -3,7 +3,6 @@
 
 use core::fmt;
 
-use keyside_core::domain::revocation::RevocationReason;
 use sqlx::any::AnyExecutor;
 
 use crate::store::requests::{self, Request, is_same_text};
@@ -69,10 +68,10 @@ pub async fn fault_of(
     let certified = requests::certified(executor, key_id).await?;
     let others =
         certified.iter().filter(|other| except.is_none_or(|except| except.transaction_id != other.transaction_id));
-    let faults = others.map(|other| match other.revocation() {
-        Some(revocation) if revocation.reason == RevocationReason::KeyCompromise => KeyFault::Compromised,
-        _ if !holder.is(KeyHolder::of(other)) => KeyFault::OfAnother,
-        _ => KeyFault::Earlier,
+    let faults = others.map(|other| match holder.is(KeyHolder::of(other)) {
+        _ if other.is_compromised() => KeyFault::Compromised,
+        false => KeyFault::OfAnother,
+        true => KeyFault::Earlier,
     });
     Ok(faults.min())
 }

@@ -43,6 +43,7 @@ use crate::operations::Operations;
 use crate::page::{EmbeddedFiles, Page, PageError};
 use crate::rate_limit::RateLimits;
 use crate::routes::{Around, Console};
+use crate::server::Listener;
 use crate::service::Service;
 use crate::store::{crls, engines, requests};
 use crate::tls::{ServerIdentity, TlsError};
@@ -53,6 +54,7 @@ pub mod backoff;
 pub mod ca;
 pub mod ca_end;
 pub mod clock;
+pub mod companies;
 pub mod config;
 pub mod connection_check;
 pub mod console;
@@ -60,9 +62,12 @@ pub mod data;
 pub mod database;
 pub mod decision;
 pub mod est;
+pub mod journal;
 pub mod known_keys;
+pub mod mail_limits;
 pub mod namesakes;
 pub mod notifications;
+pub mod officer_mail;
 pub mod officers;
 pub mod one_time_code;
 pub mod operations;
@@ -72,6 +77,7 @@ pub mod private_files;
 pub mod problem;
 pub mod rate_limit;
 pub mod renewal;
+pub mod restore;
 pub mod routes;
 pub mod security_headers;
 pub mod serial_number;
@@ -392,6 +398,7 @@ impl Gateway {
         let data = DataDirectory::new(&options.data);
         let lock = data.take()?;
 
+        server::raise_file_limit(&config.limits);
         let (listener, address) = listen(options.listen).await?;
         let public_url = match &config.public_url {
             Some(url) => url.clone(),
@@ -505,13 +512,16 @@ impl Gateway {
             async move { while stopped.changed().await.is_ok() {} }
         };
         let check = async {
-            if let Some(ConnectionCheck { listener, tls, router, .. }) = self.connection_check {
-                server::serve_tls(listener, tls, router, limits, stopped()).await;
+            if let Some(ConnectionCheck { listener: socket, tls, router, .. }) = self.connection_check {
+                // A proxy there would keep the clients' certificates to itself.
+                let listener = Listener { socket, limits, is_behind_proxy: false };
+                listener.serve_tls(tls, router, stopped()).await;
             }
         };
         let operations = async {
-            if let Some((listener, _, router)) = self.operations {
-                server::serve(listener, router, limits, stopped()).await;
+            if let Some((socket, _, router)) = self.operations {
+                let listener = Listener { socket, limits, is_behind_proxy: false };
+                listener.serve(router, stopped()).await;
             }
         };
         let shutdown = async move {
@@ -519,9 +529,11 @@ impl Gateway {
             drop(stop);
         };
         let main = async {
+            let is_behind_proxy = limits.client_address_header.is_some();
+            let listener = Listener { socket: self.listener, limits, is_behind_proxy };
             match self.tls {
-                Some(tls) => server::serve_tls(self.listener, tls, self.router, limits, shutdown).await,
-                None => server::serve(self.listener, self.router, limits, shutdown).await,
+                Some(tls) => listener.serve_tls(tls, self.router, shutdown).await,
+                None => listener.serve(self.router, shutdown).await,
             }
         };
         tokio::select! {

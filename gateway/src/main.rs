@@ -18,6 +18,7 @@ use keyside_gateway::config::{Ca, Config, ConfigError, EXAMPLE};
 use keyside_gateway::data::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::decision::{self, Extent};
+use keyside_gateway::journal::Replayed;
 use keyside_gateway::officers::{self, Invitation, Role};
 use keyside_gateway::page::EmbeddedFiles;
 use keyside_gateway::store::est_codes::Code;
@@ -79,6 +80,17 @@ enum Command {
     Backup {
         /// The file, which must not be there yet.
         file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Put a backup in the place of the SQLite database, and bring back from the journal all that was issued and revoked since. No gateway may
+    /// serve from the folder meanwhile. The database of before is kept.
+    Restore {
+        /// The backup, which stays as it is.
+        file: PathBuf,
+        /// The journal; the one beside the database if absent.
+        #[arg(long, value_name = "FILE")]
+        journal: Option<PathBuf>,
         #[command(flatten)]
         data: Data,
     },
@@ -218,7 +230,11 @@ enum RequestsCommand {
     /// Revoke the certificate of an issued request, for good. It is on the CRL from then on.
     Revoke {
         /// The transaction ID.
-        transaction_id: TransactionId,
+        #[arg(required_unless_present = "serial")]
+        transaction_id: Option<TransactionId>,
+        /// In place of it: the serial number of a certificate, in hexadecimal. The request need not be known here, after a restore say.
+        #[arg(long, conflicts_with = "transaction_id")]
+        serial: Option<String>,
         /// Why: unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation, privilege-withdrawn.
         #[arg(long)]
         reason: RevocationReason,
@@ -340,14 +356,18 @@ struct Data {
 }
 
 impl Data {
+    /// The place of the database.
+    fn location(&self) -> Result<Location, ConfigError> {
+        let configured = || Ok(Config::load(self.config.as_deref())?.database.url);
+        Ok(match &self.database {
+            Some(location) => location.clone(),
+            None => configured()?.unwrap_or_else(|| DataDirectory::new(&self.directory).database()),
+        })
+    }
+
     /// Opens the database, which must be there.
     async fn open(self) -> Result<Database, Error> {
-        let configured = || Ok::<_, ConfigError>(Config::load(self.config.as_deref())?.database.url);
-        let location = match self.database {
-            Some(location) => location,
-            None => configured()?.unwrap_or_else(|| DataDirectory::new(&self.directory).database()),
-        };
-        Ok(Database::open(&location).await?)
+        Ok(Database::open(&self.location()?).await?)
     }
 }
 
@@ -393,6 +413,7 @@ async fn main() -> ExitCode {
         }
         Command::Config { command: ConfigCommand::Check { file } } => check(&file),
         Command::Backup { file, data } => back_up(&file, data).await,
+        Command::Restore { file, journal, data } => restore(&file, journal.as_deref(), data).await,
         Command::Ca { command: CaCommand::Renew { data } } => renew_ca(data).await,
         Command::Requests { command } => run(command).await,
         Command::Est { command } => est_code(command).await,
@@ -507,6 +528,35 @@ async fn back_up(file: &Path, data: Data) -> Result<(), Error> {
     Ok(written?)
 }
 
+async fn restore(file: &Path, journal: Option<&Path>, data: Data) -> Result<(), Error> {
+    let location = data.location()?;
+    let restored =
+        keyside_gateway::restore::restore(&DataDirectory::new(&data.directory), &location, file, journal).await?;
+    let mut stdout = io::stdout();
+    if let Some(before) = restored.before {
+        writeln!(stdout, "The database of before is now {}.", before.display())?;
+    }
+    match restored.replayed {
+        Some(Replayed { issued, revoked, unreadable }) => {
+            writeln!(
+                stdout,
+                "From the journal: {issued} certificates and {revoked} revocations that the backup did not have."
+            )?;
+            if unreadable > 0 {
+                writeln!(
+                    stdout,
+                    "{unreadable} lines of the journal cannot be read. After a crash one line may be cut."
+                )?;
+            }
+        }
+        None => writeln!(
+            stdout,
+            "There is no journal: certificates that were issued after the backup are not known. `requests revoke --serial` revokes them."
+        )?,
+    }
+    Ok(())
+}
+
 async fn run(command: RequestsCommand) -> Result<(), Error> {
     match command {
         RequestsCommand::List { data } => {
@@ -540,10 +590,23 @@ async fn run(command: RequestsCommand) -> Result<(), Error> {
             }
             database.close().await;
         }
-        RequestsCommand::Revoke { transaction_id, reason, extent, data } => {
+        RequestsCommand::Revoke { transaction_id, serial, reason, extent, data } => {
             let extent = extent.map_or_else(|| Extent::of(reason), Extent::from);
+            let serial = serial.as_deref().map(serial_number).transpose()?;
             let database = data.open().await?;
-            decision::revoke(&database, transaction_id, reason, extent, Actor::CommandLine).await?;
+            if let Some(id) = transaction_id {
+                decision::revoke(&database, id, reason, extent, Actor::CommandLine).await?;
+            } else if let Some(serial) = serial {
+                let actor = Actor::CommandLine;
+                let found = decision::revoke_by_serial_number(&database, &serial, reason, extent, actor).await?;
+                match found {
+                    Some(id) => writeln!(io::stdout(), "It is the certificate of the request {id}.")?,
+                    None => writeln!(
+                        io::stdout(),
+                        "No request here has this certificate: its serial number is on the CRL from now on."
+                    )?,
+                }
+            }
             database.close().await;
         }
     }

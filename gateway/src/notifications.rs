@@ -35,12 +35,24 @@ pub enum Kind {
     RenewalDue,
     /// A certificate was revoked.
     Revoked,
+    /// To officers: the key of a certificate was reported as compromised.
+    CompromiseReported,
+    /// To officers: there is work, once a day.
+    WorkWaiting,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Authorised, Self::Submitted, Self::Issued, Self::Rejected, Self::RenewalDue, Self::Revoked];
+    pub const ALL: [Self; 8] = [
+        Self::Authorised,
+        Self::Submitted,
+        Self::Issued,
+        Self::Rejected,
+        Self::RenewalDue,
+        Self::Revoked,
+        Self::CompromiseReported,
+        Self::WorkWaiting,
+    ];
 
     /// Its name, in the database and as the name of its template's file, without the ending.
     pub fn name(self) -> &'static str {
@@ -51,6 +63,8 @@ impl Kind {
             Self::Rejected => "rejected",
             Self::RenewalDue => "renewal-due",
             Self::Revoked => "revoked",
+            Self::CompromiseReported => "compromise-reported",
+            Self::WorkWaiting => "work-waiting",
         }
     }
 
@@ -70,6 +84,10 @@ impl Kind {
             Self::Rejected => &["common_name", "certificate_type", "transaction_id", "reason"],
             Self::RenewalDue => &["common_name", "certificate_type", "transaction_id", "not_after", "serial_number"],
             Self::Revoked => &["common_name", "certificate_type", "transaction_id", "serial_number", "reason"],
+            Self::CompromiseReported => {
+                &["common_name", "certificate_type", "transaction_id", "serial_number", "company"]
+            }
+            Self::WorkWaiting => &["company", "pending", "revocations"],
         }
     }
 }

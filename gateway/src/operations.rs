@@ -23,8 +23,9 @@ use tokio::sync::Mutex;
 
 use crate::ca::{Authority, CaEngine};
 use crate::ca_end::CaEnd;
+use crate::clock;
 use crate::database::{Database, DatabaseError};
-use crate::store::requests;
+use crate::store::requests::{self, State as RequestState};
 
 /// How long the database and the CA engine have to answer when somebody asks whether they do.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -59,6 +60,11 @@ struct InState {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Within {
+    days: u32,
+}
+
 fn histogram() -> Histogram {
     Histogram::new(BUCKETS)
 }
@@ -71,6 +77,9 @@ pub struct Operations {
     answered: Family<Answered, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     waiting: Family<InState, Gauge>,
+    revocation_requested: Gauge,
+    revoked: Gauge,
+    ending: Family<Within, Gauge>,
     free_bytes: Gauge,
     /// When it was last found out whether the gateway is ready, and what is not.
     found: Mutex<Option<(Instant, Result<(), &'static str>)>>,
@@ -89,6 +98,18 @@ impl Operations {
             "Requests for certificates that wait: for approval (pending), for the CA (approved)",
             waiting.clone(),
         );
+        let (revocation_requested, revoked, ending) = (Gauge::default(), Gauge::default(), Family::default());
+        registry.register(
+            "certificates_revocation_requested",
+            "Certificates whose revocation was asked for, and is not decided",
+            revocation_requested.clone(),
+        );
+        registry.register("certificates_revoked", "Certificates that were revoked", revoked.clone());
+        registry.register(
+            "certificates_ending",
+            "Certificates that are good, and end within so many days",
+            ending.clone(),
+        );
         let ca_ends = Family::<OfAuthority, Gauge>::default();
         for end in CaEnd::all(&*ca) {
             let authority = match end.authority {
@@ -106,7 +127,19 @@ impl Operations {
         if database.free_bytes().is_some() {
             registry.register("database_free_bytes", "The room on the disk of the SQLite database", free_bytes.clone());
         }
-        Self { database, ca, registry, answered, durations, waiting, free_bytes, found: Mutex::default() }
+        Self {
+            database,
+            ca,
+            registry,
+            answered,
+            durations,
+            waiting,
+            revocation_requested,
+            revoked,
+            ending,
+            free_bytes,
+            found: Mutex::default(),
+        }
     }
 
     /// Finds out if the gateway can work; an error is the reason if it cannot.
@@ -145,8 +178,14 @@ impl Operations {
 
     /// The metrics as OpenMetrics text, which Prometheus reads.
     async fn metrics(&self) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        for (state, count) in requests::count_waiting(self.database.reader()).await? {
+        let counts = requests::counts(self.database.reader(), clock::now()).await?;
+        for (state, count) in [(RequestState::Pending, counts.pending), (RequestState::Approved, counts.approved)] {
             self.waiting.get_or_create(&InState { state: state.name() }).set(count);
+        }
+        self.revocation_requested.set(counts.revocation_requested);
+        self.revoked.set(counts.revoked);
+        for (days, count) in [(30, counts.ending_in_30_days), (90, counts.ending_in_90_days)] {
+            self.ending.get_or_create(&Within { days }).set(count);
         }
         self.free_bytes.set(self.database.free_bytes().map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)));
         let mut text = String::new();

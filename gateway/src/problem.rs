@@ -39,7 +39,11 @@ impl Refusal {
     /// The gateway's own fault, or an outage of its database, after which it is worth trying again.
     pub fn failed(cause: &(dyn Error + 'static)) -> Self {
         let mut causes = std::iter::successors(Some(cause), |&cause| cause.source());
-        if !causes.any(|cause| cause.downcast_ref().is_some_and(database::is_outage)) {
+        let is_outage = |cause: &(dyn Error + 'static)| {
+            cause.downcast_ref().is_some_and(database::is_outage)
+                || matches!(cause.downcast_ref(), Some(DatabaseError::Journal { .. }))
+        };
+        if !causes.any(is_outage) {
             return Self::internal(cause);
         }
         tracing::error!(%cause, "the database cannot be used now");

@@ -76,6 +76,10 @@ fn transaction_id(path: &str) -> Option<TransactionId> {
     percent_decode_str(segment).decode_utf8().ok()?.parse().ok()
 }
 
+/// The address that a call is from: an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
 /// There were too many calls.
 #[derive(Debug, PartialEq, Eq)]
 struct TooMany {
@@ -100,7 +104,7 @@ impl IntoResponse for TooMany {
 }
 
 /// Keeps a limiter's memory bounded.
-fn forget<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>) {
+pub(crate) fn forget<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>) {
     if limiter.len() > MANY {
         limiter.retain_recent();
         limiter.shrink_to_fit();
@@ -108,7 +112,7 @@ fn forget<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>)
 }
 
 /// A network is one customer's: of IPv6, the first 64 bits count.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,
@@ -133,7 +137,10 @@ fn peer(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 
-async fn limit_address(limits: &RateLimits, address: Option<IpAddr>, request: Request, next: Next) -> Response {
+async fn limit_address(limits: &RateLimits, address: Option<IpAddr>, mut request: Request, next: Next) -> Response {
+    if let Some(address) = address {
+        request.extensions_mut().insert(ClientAddress(address));
+    }
     match limits.check(address, request.uri().path()) {
         Ok(()) => next.run(request).await,
         Err(too_many) => too_many.into_response(),

@@ -7,6 +7,7 @@
 //! `issued`. Whoever is killed in between leaves an approved row; signing that again gives the same certificate, and only a
 //! stored certificate is ever handed out.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use keyside_core::api::{
 use keyside_core::domain::authorization_code::AuthorizationCode;
 use keyside_core::domain::device::Device;
 use keyside_core::domain::file_name;
+use keyside_core::domain::revocation::RevocationReason;
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::CertificationRequest;
@@ -37,8 +39,11 @@ use crate::connection_check;
 use crate::database::{Database, Transaction};
 use crate::decision::{self, DecisionError};
 use crate::est::{self, Credentials};
+use crate::journal;
 use crate::known_keys::{self, KeyFault, KeyHolder};
+use crate::mail_limits::MailLimits;
 use crate::notifications::Kind;
+use crate::officer_mail::{self, Digests};
 use crate::officers;
 use crate::policy::{self, CheckedRequest};
 use crate::problem::Refusal;
@@ -49,7 +54,9 @@ use crate::store::crls::{self, Crl};
 use crate::store::est_codes;
 use crate::store::outbox::{self, NewNotification};
 use crate::store::renewals;
-use crate::store::requests::{self, ApprovedRequest, Issued, IssuedCertificate, NewDevice, Request, State};
+use crate::store::requests::{
+    self, ApprovedRequest, Fingerprints, Issued, IssuedCertificate, NewDevice, Request, State,
+};
 use crate::tls::Client;
 use crate::weak_rsa_key::Weakness;
 
@@ -76,6 +83,8 @@ pub struct Service {
     connection_check_url: Option<String>,
     /// The number of submissions that are being worked on.
     submissions: AtomicUsize,
+    digests: Digests,
+    mail_limits: MailLimits,
     /// The urgency of the last warning of the CA's end, and the day on which it was given.
     warned: Mutex<(usize, i64)>,
 }
@@ -92,6 +101,8 @@ pub struct Standing {
 /// What a request is, beyond a certification request.
 #[derive(Clone, Debug, Default)]
 struct Origin {
+    /// The address that it came from, if it is a stranger's.
+    from: Option<IpAddr>,
     /// The serial number of the certificate that it renews, if it renews one.
     renews: Option<Vec<u8>>,
     /// The transaction ID of the request that it replaces, if the applicant has quoted one.
@@ -152,7 +163,17 @@ impl Service {
         ca: Arc<dyn CaEngine>,
         connection_check_url: Option<String>,
     ) -> Self {
-        Self { config, database, ca, connection_check_url, submissions: AtomicUsize::new(0), warned: Mutex::default() }
+        let mail_limits = MailLimits::new(config.notifications.submitted_per_hour);
+        Self {
+            config,
+            database,
+            ca,
+            connection_check_url,
+            submissions: AtomicUsize::new(0),
+            digests: Digests::default(),
+            mail_limits,
+            warned: Mutex::default(),
+        }
     }
 
     /// What the page needs to know.
@@ -186,19 +207,21 @@ impl Service {
         Counted { is_alone: self.submissions.fetch_add(1, Ordering::Relaxed) == 0, submissions: &self.submissions }
     }
 
-    /// Takes a new request, or finds the transaction of one that came before.
-    pub async fn submit(&self, new: NewRequest) -> Result<Submission, Refusal> {
+    /// Takes a new request from the address `from`, or finds the transaction of one that came before.
+    pub async fn submit(&self, new: NewRequest, from: Option<IpAddr>) -> Result<Submission, Refusal> {
         let counted = self.count();
         let der = policy::decode(&new.certification_request)?;
         let submission_sha256 = Sha256::digest(&der).to_vec();
-        if let Some(known) = self.known(&submission_sha256).await? {
-            return Ok(known);
+        if let Some(known) = requests::find_by_submission(self.database.reader(), &submission_sha256).await? {
+            check_same_details(&known, &new)?;
+            return Ok(Submission { standing: self.standing(&known), is_new: false });
         }
         let kind = self.certificate_type(&new.certificate_type)?;
         policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
         let (checked, der) = self.check(der, kind, new.device.clone(), &counted).await?;
         let authorization_code = new.authorization_code;
-        let origin = Origin { replaces: new.replaces, device: new.device, authorization_code, ..Origin::default() };
+        let origin =
+            Origin { from, replaces: new.replaces, device: new.device, authorization_code, ..Origin::default() };
         self.take(kind, checked, der, submission_sha256, origin).await
     }
 
@@ -354,7 +377,7 @@ impl Service {
         checked: CheckedRequest,
         der: Vec<u8>,
         submission_sha256: Vec<u8>,
-        Origin { renews, replaces, device, authorization_code, est_code }: Origin,
+        Origin { from, renews, replaces, device, authorization_code, est_code }: Origin,
     ) -> Result<Submission, Refusal> {
         let submitted_at = clock::now();
         let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
@@ -394,9 +417,6 @@ impl Service {
                 return Err(came_otherwise());
             }
         }
-        if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
-            outbox::enqueue(&mut transaction, &NewNotification::about(Kind::Submitted, &request, Vec::new())).await?;
-        }
         // A renewal and a device by EST have shown something better.
         if is_new && !is_renewal && !is_by_est {
             let applicant = Applicant {
@@ -413,6 +433,19 @@ impl Service {
                 submitted_at,
             };
             authorisations::match_request(&mut transaction, kind, newcomer).await?;
+        }
+        if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
+            let mut told = NewNotification::about(Kind::Submitted, &request, Vec::new());
+            if is_renewal || is_by_est || request.authorisation_id.is_some() {
+                outbox::enqueue(&mut transaction, &told).await?;
+            } else if self.mail_limits.admit(&row.email_address, &row.key_id, from) {
+                // The address may be another person's: nothing that the stranger has written goes there.
+                told.values.retain(|(name, _)| *name != "common_name");
+                told.values.push(("common_name", "the name in the request".into()));
+                outbox::enqueue(&mut transaction, &told).await?;
+            } else {
+                tracing::info!(id = %row.transaction_id, "no mail about it: there were several an hour to its mailbox, for its key, or from its address");
+            }
         }
         transaction.commit().await?;
         if is_new {
@@ -506,6 +539,8 @@ impl Service {
         let crl = self.ca.crl(order).await?.ok_or_else(no_crl)?;
         let crl = Crl { number, this_update, entries, crl };
         crls::replace(&mut transaction, &issuer, &crl).await?;
+        let entry = journal::Entry::Crl { issuer: hexadecimal(&issuer), number };
+        journal::append(&self.database, vec![entry]).await?;
         transaction.commit().await?;
         tracing::info!(?authority, number, entries, "CRL signed");
         Ok(crl.crl)
@@ -522,17 +557,21 @@ impl Service {
     /// Notes that somebody has asked for the revocation of the request's certificate.
     pub async fn request_revocation(&self, id: TransactionId, new: NewRevocation) -> Result<Standing, Refusal> {
         let mut transaction = self.database.transaction().await?;
-        let is_issued = requests::request_revocation(&mut transaction, id, new.reason, clock::now()).await?;
-        if is_issued {
-            note(&mut transaction, id, Action::RevocationRequested, Actor::Applicant, new.reason.to_string()).await?;
-        }
-        transaction.commit().await?;
-        if !is_issued {
+        let is_news = requests::request_revocation(&mut transaction, id, new.reason, clock::now()).await?;
+        let request = requests::find(&mut *transaction, id).await?.filter(|request| request.state == State::Issued);
+        let Some(request) = request else {
             self.find(id).await?;
             return Err(Refusal::new(ProblemKind::NotIssued, "There is no certificate to revoke."));
+        };
+        if is_news {
+            if new.reason == RevocationReason::KeyCompromise {
+                officer_mail::compromise_reported(&mut transaction, &request).await?;
+            }
+            note(&mut transaction, id, Action::RevocationRequested, Actor::Applicant, new.reason.to_string()).await?;
+            tracing::info!(%id, reason = %new.reason, "revocation asked for");
         }
-        tracing::info!(%id, reason = %new.reason, "revocation asked for");
-        self.status(id).await
+        transaction.commit().await?;
+        Ok(self.standing(&request))
     }
 
     /// Approves what is due and issues what is approved, over and over. Ends when it is dropped.
@@ -616,6 +655,9 @@ impl Service {
                     }
                     let detail = format!("serial number {}", hexadecimal(&issued.serial_number));
                     note(&mut transaction, id, Action::Issued, Actor::Gateway, detail).await?;
+                    let kept = requests::kept(&mut *transaction, id).await?;
+                    let entries = kept.map(|kept| journal::Entry::Issued(Box::new(kept))).into_iter().collect();
+                    journal::append(&self.database, entries).await?;
                     tracing::info!(%id, "issued");
                 }
                 true
@@ -663,6 +705,7 @@ impl Service {
             serial_number: certificate.serial_number().to_vec(),
             not_before: clock::from_unsigned(not_before),
             not_after: clock::from_unsigned(not_after),
+            fingerprints: Fingerprints::of(&certificate),
             certificate: certificate.der().to_vec(),
         })
     }
@@ -680,6 +723,10 @@ impl Service {
                 }
             }
             self.warn_of_ca_end();
+            if self.config.notifications.digest {
+                let told = self.digests.tell(&self.database, clock::now()).await;
+                let _ = told.map_err(|error| Refusal::failed(&error));
+            }
             let _ = self.tell_of_renewals().await;
             let _ = officers::end_expired(&self.database).await.map_err(|error| Refusal::failed(&error));
         }
@@ -785,6 +832,38 @@ impl Service {
     }
 }
 
+/// Checks that a certification request that is known comes with the details that it came with before. Others may have it: they do not learn the
+/// transaction ID, nor what the details were.
+fn check_same_details(known: &Request, new: &NewRequest) -> Result<(), Refusal> {
+    let mut differences = Vec::new();
+    if known.certificate_type != new.certificate_type {
+        differences.push("the certificate type");
+    }
+    match (known.device(), &new.device) {
+        (None, None) => {}
+        (Some(known), Some(new)) => {
+            let compared = [
+                (known.kind == new.kind, "the device's type"),
+                (known.name == new.name, "the device's name"),
+                (known.file_format == new.file_format, "the file format"),
+                (known.email_address == new.email_address, "the device's e-mail address"),
+            ];
+            differences.extend(compared.iter().filter(|(is_same, _)| !is_same).map(|(_, what)| *what));
+        }
+        _ => differences.push("the device"),
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ProblemKind::SubmittedOtherwise,
+        format!(
+            "What differs: {}. Send it with the details of before, or make a certification request with a new key for the right ones.",
+            differences.join(", ")
+        ),
+    ))
+}
+
 /// A submission that is being worked on.
 struct Counted<'a> {
     /// True if there was no other one when it came.
@@ -827,7 +906,8 @@ fn came_otherwise() -> Refusal {
 
 /// Whether a CRL need not be signed anew.
 fn is_current(crl: &Crl, entries: i64) -> bool {
-    clock::now() < crl.this_update + CRL_REFRESH && crl.entries == entries
+    // One from a time when the clock was ahead is not valid yet.
+    (crl.this_update..crl.this_update + CRL_REFRESH).contains(&clock::now()) && crl.entries == entries
 }
 
 /// For an authority without a CRL.

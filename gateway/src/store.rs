@@ -18,7 +18,9 @@ pub mod officers;
 pub mod outbox;
 pub(crate) mod readiness;
 pub mod renewals;
+pub mod request_search;
 pub mod requests;
+pub mod revoked_serial_numbers;
 mod search;
 pub mod sessions;
 

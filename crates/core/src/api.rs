@@ -422,6 +422,8 @@ problem_kinds! {
     DeviceNotExpected = "/problems/device-not-expected", 422, "This certificate type is not for devices";
     /// The device's name is not the subject's Common Name.
     DeviceNameDiffers = "/problems/device-name-differs", 422, "The device has another name in the certification request";
+    /// The certification request was submitted before, with another certificate type or device.
+    SubmittedOtherwise = "/problems/submitted-otherwise", 409, "This certification request was submitted with other details";
     /// The text in the path is not a transaction ID.
     MalformedTransactionId = "/problems/malformed-transaction-id", 404, "This is not a transaction ID";
     /// There is no request with this transaction ID.

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 
 use super::{Part, Site, Viewer, code, form_token, page, paging, plain, select, standing, table};
 use crate::clock::date_and_time;
-use crate::store::requests::{Filter, Request, State};
+use crate::store::request_search::{Filter, Standing};
+use crate::store::requests::{Request, State};
 
 /// What was searched for, as it was typed.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +34,11 @@ pub fn list(
 ) -> Markup {
     let rows: Vec<Vec<Markup>> = found.iter().map(|request| row(site, request)).collect();
     let next = found.last().filter(|_| has_more).map(|request| request.transaction_id.to_string());
-    let order = if search.text.trim().is_empty() { "the latest first" } else { "in alphabetical order" };
+    let order = match filter.standing {
+        _ if !search.text.trim().is_empty() => "in alphabetical order",
+        Some(Standing::EndsWithin(_)) => "those that end soonest first",
+        _ => "the latest first",
+    };
     let content = html! {
         (form(site, viewer, search))
         @if found.is_empty() {
@@ -41,7 +46,7 @@ pub fn list(
         } @else {
             (table(
                 &format!("Requests, {order}"),
-                &["Common Name", "Submitted", "Certificate type", "Company", "Authorisation", "State"],
+                &["Common Name", "Submitted", "Certificate type", "Company", "Valid until", "Authorisation", "State"],
                 &rows,
             ))
         }
@@ -67,13 +72,15 @@ fn sessions(viewer: &Viewer) -> Markup {
 
 fn form(site: &Site, viewer: &Viewer, search: &Search) -> Markup {
     let any = [("", "Any")];
-    let states = State::ALL.map(|state| (state.name(), state.name()));
+    let states = Standing::ALL.map(|standing| (standing.name(), words(standing)));
     let types = site.certificate_types.iter().map(|kind| (kind.id.as_str(), kind.name.as_str()));
     html! {
         form.search method="get" action="/console/requests" role="search" {
             div.field.wide {
                 label for="text" { "Search" }
-                p.hint #text-hint { "A transaction ID, or how a Common Name or e-mail address begins." }
+                p.hint #text-hint {
+                    "A transaction ID, a serial number, a fingerprint of a certificate or key, or the beginning of a Common Name or e-mail address."
+                }
                 input type="search" id="text" name="text" value=(search.text) aria-describedby="text-hint";
             }
             (select("state", "State", &[&any[..], &states].concat(), &search.state))
@@ -100,9 +107,21 @@ fn row(site: &Site, request: &Request) -> Vec<Markup> {
         plain(date_and_time(request.submitted_at)),
         plain(site.type_name(&request.certificate_type)),
         plain(request.company.as_deref().unwrap_or("–")),
+        plain(request.not_after.map_or_else(|| "–".to_owned(), date_and_time)),
         authorised(request),
         state(request),
     ]
+}
+
+/// A kind of requests, in words.
+fn words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::State(state) => state.name(),
+        Standing::RevocationRequested => "revocation asked for",
+        Standing::Revoked => "revoked",
+        Standing::EndsWithin(30) => "ends within 30 days",
+        Standing::EndsWithin(_) => "ends within 90 days",
+    }
 }
 
 /// Whether the request is authorised.

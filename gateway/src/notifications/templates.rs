@@ -92,6 +92,8 @@ fn built_in(kind: Kind) -> &'static str {
         Kind::Rejected => include_str!("../../templates/rejected.txt"),
         Kind::RenewalDue => include_str!("../../templates/renewal-due.txt"),
         Kind::Revoked => include_str!("../../templates/revoked.txt"),
+        Kind::CompromiseReported => include_str!("../../templates/compromise-reported.txt"),
+        Kind::WorkWaiting => include_str!("../../templates/work-waiting.txt"),
     }
 }
 
@@ -154,7 +156,9 @@ mod tests {
                 values.insert((*name).into(), format!("<{name}>"));
             }
             let (subject, body) = templates.render(kind, &values);
-            assert!(subject.contains("<site_name>") && body.contains("<common_name>"), "{subject}\n{body}");
+            assert!(subject.contains("<site_name>"), "{subject}");
+            let name = if kind == Kind::WorkWaiting { "<pending>" } else { "<common_name>" };
+            assert!(body.contains(name), "{body}");
             assert!(!body.contains('{'), "{body}");
             assert!(body.lines().all(|line| line.chars().count() < 140), "{body}");
         }

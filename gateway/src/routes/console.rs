@@ -34,7 +34,7 @@ use crate::security_headers;
 use crate::service::Service;
 use crate::store;
 use crate::store::authorisations::{Applicant, Authorisation, Standing};
-use crate::store::requests::{Request, State as RequestState};
+use crate::store::requests::Request;
 use crate::tls::Client;
 
 /// The session's cookie. With https it has a name that no other host, and no page without https, can set.
@@ -475,14 +475,15 @@ async fn list_requests(State(console): App, viewer: Viewer, fields: Fields) -> A
         ("type", &search.certificate_type),
         ("company", &search.company),
     ]);
-    let filter = store::requests::Filter {
+    let filter = store::request_search::Filter {
         text: search.text.clone(),
-        state: RequestState::try_from(search.state.clone()).ok(),
+        standing: store::request_search::Standing::of_name(&search.state),
         certificate_type: optional(&search.certificate_type),
         company: company(&viewer, &search.company),
         after: fields.get("after").and_then(|id| id.parse().ok()),
+        now: clock::now(),
     };
-    let mut found = store::requests::search(&console.database, &filter, PAGE_SIZE + 1).await?;
+    let mut found = store::request_search::search(&console.database, &filter, PAGE_SIZE + 1).await?;
     let has_more = found.len() > PAGE_SIZE;
     found.truncate(PAGE_SIZE);
     Ok(html(console::requests::list(&console.site, &viewer, &search, &filter, &found, has_more)))
@@ -693,8 +694,8 @@ async fn authorise(State(console): App, posted: Posted) -> Answer {
         code_told_by: typed.code_told_by,
     };
     let actor: Actor = viewer.officer.actor();
-    let types = &console.site.certificate_types;
-    match authorisations::authorise(&console.database, types, &console.page_url, new, &actor).await {
+    let (types, companies) = (&console.site.certificate_types, &console.site.companies);
+    match authorisations::authorise(&console.database, types, companies, &console.page_url, new, &actor).await {
         Ok(authorised) => Ok(with_code(&console, viewer, &authorised, typed.code_told_by)),
         Err(AuthorisationError::Faults(faults)) => {
             let page = console::authorisations::new(&console.site, viewer, &typed, &faults);

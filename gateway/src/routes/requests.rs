@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::{App, NO_STORE, accept};
 use crate::problem::Refusal;
+use crate::rate_limit::ClientAddress;
 use crate::service::Standing;
 
 /// The media types that a certificate can be had in, the usual one first.
@@ -42,10 +43,11 @@ const OFFERS: [&str; 3] = [PEM_CERTIFICATE_CHAIN, PKIX_CERT, PKCS7_CERTS_ONLY];
 )]
 pub(super) async fn submit(State(app): State<App>, request: Request<Body>) -> Result<Response, Refusal> {
     let media_type = essence(&request);
+    let from = request.extensions().get::<ClientAddress>().map(|address| address.0);
     let body = read_body(request.into_body(), app.limits.body_bytes).await?;
     let submission = match media_type.as_str() {
         "application/json" => {
-            app.service.submit(read_json(&body, "certificate_type and certification_request")?).await?
+            app.service.submit(read_json(&body, "certificate_type and certification_request")?, from).await?
         }
         "application/pkcs7-mime" => app.service.renew(body).await?,
         _ => {

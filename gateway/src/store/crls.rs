@@ -61,6 +61,20 @@ pub async fn lock(transaction: &mut Transaction, issuer: &[u8]) -> Result<Crl, s
     .await
 }
 
+/// Has the numbers of an issuer's CRLs go on from this one, unless they are beyond it. The next CRL is signed at once.
+pub async fn raise(transaction: &mut Transaction, issuer: &[u8], number: u64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO crls (issuer, number, this_update, entries, crl) VALUES ($1, $2, 0, 0, $3) \
+         ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, this_update = 0 WHERE excluded.number > crls.number",
+    )
+    .bind(issuer)
+    .bind(clock::from_unsigned(number))
+    .bind([].as_slice())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// Keeps the CRL of an issuer in place of the one before, unless that one's number is as great.
 pub async fn replace(transaction: &mut Transaction, issuer: &[u8], crl: &Crl) -> Result<(), sqlx::Error> {
     sqlx::query(

@@ -60,6 +60,11 @@ pub async fn list(database: &Database) -> Result<Vec<Officer>, sqlx::Error> {
     sqlx::query_as("SELECT * FROM officers ORDER BY name, id").fetch_all(database.reader()).await
 }
 
+/// Every officer who was not revoked.
+pub async fn active(executor: impl AnyExecutor<'_>) -> Result<Vec<Officer>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM officers WHERE revoked_at IS NULL ORDER BY id").fetch_all(executor).await
+}
+
 /// The officer with this id.
 pub async fn find(database: &Database, id: &str) -> Result<Option<Officer>, sqlx::Error> {
     sqlx::query_as("SELECT * FROM officers WHERE id = $1").bind(id).fetch_optional(database.reader()).await

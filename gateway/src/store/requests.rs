@@ -4,15 +4,16 @@ use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
+use keyside_pki::certificate::{Certificate, CertificateSummary};
 use keyside_pki::certification_request::subject_public_key_info;
 use keyside_pki::public_key::PublicKey;
+use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::key;
 use super::changes_one;
-use super::search::Search;
-use crate::clock;
+use crate::clock::{self, DAY};
 use crate::database::{Database, DatabaseError, Transaction};
 
 /// Where a request stands.
@@ -257,6 +258,14 @@ impl Request {
         }
     }
 
+    /// True if its certificate was revoked since a stranger may have the key, or if that was reported.
+    pub fn is_compromised(&self) -> bool {
+        let compromise = Some(RevocationReason::KeyCompromise.name());
+        [&self.revoked.reason, &self.revocation_requested.reason]
+            .into_iter()
+            .any(|reason| reason.as_deref() == compromise)
+    }
+
     /// Which code it came with. Nothing where none is asked for: a renewal, a device by EST, and what is older than codes.
     pub fn code_shown(&self) -> Option<CodeShown> {
         CodeShown::ALL.into_iter().find(|shown| self.code_shown.as_deref() == Some(shown.name()))
@@ -298,12 +307,31 @@ pub struct Approval {
 pub struct Issued {
     /// The certificate, DER.
     pub certificate: Vec<u8>,
+    /// Its fingerprints.
+    pub fingerprints: Fingerprints,
     /// Its serial number, unsigned, most significant byte first.
     pub serial_number: Vec<u8>,
     /// The first second of its validity.
     pub not_before: i64,
     /// The last second of its validity.
     pub not_after: i64,
+}
+
+/// The fingerprints of a certificate, in lowercase hexadecimal.
+#[derive(Clone, Debug, Default)]
+pub struct Fingerprints {
+    /// The SHA-1 of its DER, which Windows shows as the thumbprint.
+    pub sha1: String,
+    /// The SHA-256 of its DER.
+    pub sha256: String,
+}
+
+impl Fingerprints {
+    /// Those of a certificate.
+    pub fn of(certificate: &Certificate) -> Self {
+        let CertificateSummary { sha1_fingerprint: sha1, sha256_fingerprint: sha256, .. } = certificate.summary();
+        Self { sha1, sha256 }
+    }
 }
 
 /// An approved request: all that its certificate is made from.
@@ -404,7 +432,8 @@ pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::
     sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
 }
 
-/// Writes what a migration has left out: the keys of names, for searching, and the key of each certification request.
+/// Writes what migrations have left out: the keys of names, for searching, the key of each certification request, and the fingerprints of each
+/// certificate.
 pub async fn write_missing(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
     let names: Vec<(String, String)> =
         sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
@@ -421,7 +450,7 @@ pub async fn write_missing(transaction: &mut Transaction) -> Result<(), sqlx::Er
         .fetch_all(&mut **transaction)
         .await?;
         if requests.is_empty() {
-            return Ok(());
+            break;
         }
         for (id, der) in requests {
             let info = subject_public_key_info(&der).ok().and_then(|info| PublicKey::of(info).ok());
@@ -429,6 +458,25 @@ pub async fn write_missing(transaction: &mut Transaction) -> Result<(), sqlx::Er
             let key_id = info.map(|key| key.key_id).unwrap_or_default();
             let statement = "UPDATE requests SET key_id = $1 WHERE transaction_id = $2";
             sqlx::query(statement).bind(key_id).bind(id).execute(&mut **transaction).await?;
+        }
+    }
+    loop {
+        let issued: Vec<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT transaction_id, certificate FROM requests \
+             WHERE certificate IS NOT NULL AND certificate_sha256 IS NULL LIMIT 1000",
+        )
+        .fetch_all(&mut **transaction)
+        .await?;
+        if issued.is_empty() {
+            return Ok(());
+        }
+        for (id, der) in issued {
+            // An unreadable certificate has no fingerprint: this is like none that is searched for.
+            let fingerprints = Certificate::from_der(&der).map(|certificate| Fingerprints::of(&certificate));
+            let Fingerprints { sha1, sha256 } = fingerprints.unwrap_or_default();
+            let statement =
+                "UPDATE requests SET certificate_sha1 = $1, certificate_sha256 = $2 WHERE transaction_id = $3";
+            sqlx::query(statement).bind(sha1).bind(sha256).bind(id).execute(&mut **transaction).await?;
         }
     }
 }
@@ -552,13 +600,15 @@ pub async fn issue_failed(
 pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
     let statement = sqlx::query(
         "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
-         issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
+         certificate_sha1 = $6, certificate_sha256 = $7, issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
     )
     .bind(&issued.certificate)
     .bind(&issued.serial_number)
     .bind(issued.not_before)
     .bind(issued.not_after)
-    .bind(id.to_string());
+    .bind(id.to_string())
+    .bind(&issued.fingerprints.sha1)
+    .bind(&issued.fingerprints.sha256);
     changes_one(transaction, statement).await
 }
 
@@ -631,8 +681,8 @@ pub async fn find_issued(
     .await
 }
 
-/// Notes that somebody has asked for the revocation of an issued certificate. The first one to ask is noted, and the gravest
-/// reason. Returns whether the certificate is there.
+/// Notes that the revocation of an issued certificate is asked for. The first time is kept, and the gravest reason. Returns whether that was
+/// news.
 pub async fn request_revocation(
     transaction: &mut Transaction,
     id: TransactionId,
@@ -640,9 +690,9 @@ pub async fn request_revocation(
     now: i64,
 ) -> Result<bool, sqlx::Error> {
     let statement = sqlx::query(
-        "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), \
-         revocation_requested_reason = CASE WHEN revocation_requested_reason IS NULL OR $2 = $3 THEN $2 \
-         ELSE revocation_requested_reason END WHERE transaction_id = $4 AND state = 'issued'",
+        "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), revocation_requested_reason = $2 \
+         WHERE transaction_id = $4 AND state = 'issued' \
+         AND (revocation_requested_reason IS NULL OR ($2 = $3 AND revocation_requested_reason <> $3))",
     )
     .bind(now)
     .bind(reason.name())
@@ -668,14 +718,15 @@ pub async fn revoke(
     changes_one(transaction, statement).await
 }
 
+/// The certificates that were revoked, in the order in which they were, those of no known request too.
+const REVOKED: &str = "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
+     UNION ALL SELECT serial_number, revoked_at, reason FROM revoked_serial_numbers WHERE NOT EXISTS \
+     (SELECT 1 FROM requests WHERE requests.serial_number = revoked_serial_numbers.serial_number AND requests.revoked_at IS NOT NULL)";
+
 /// The certificates that were revoked, in the order in which they were.
 pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
-    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(
-        "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
-         ORDER BY revoked_at, serial_number",
-    )
-    .fetch_all(executor)
-    .await?;
+    let statement = format!("{REVOKED} ORDER BY 2, 1");
+    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(AssertSqlSafe(statement)).fetch_all(executor).await?;
     let certificates = rows.into_iter().map(|(serial_number, revoked_at, reason)| RevokedCertificate {
         serial_number,
         revoked_at,
@@ -686,69 +737,109 @@ pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertif
 
 /// How many certificates were revoked.
 pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL").fetch_one(executor).await
+    let statement = format!("SELECT count(*) FROM ({REVOKED}) AS revoked");
+    sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(executor).await
 }
 
-/// Which requests to show.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// A transaction ID, or the beginning of the Common Name; of the e-mail address if it has an @.
-    pub text: String,
-    /// Those in this state alone.
-    pub state: Option<State>,
-    /// Those of this certificate type alone.
-    pub certificate_type: Option<String>,
-    /// Those of this company alone.
-    pub company: Option<String>,
-    /// Those behind the one with this transaction ID.
-    pub after: Option<TransactionId>,
+/// A request with its certificate: all of the row that outlasts a restore.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct KeptRequest {
+    transaction_id: String,
+    certificate_type: String,
+    common_name: String,
+    email_address: String,
+    #[serde(with = "base64")]
+    certification_request: Vec<u8>,
+    #[serde(with = "base64")]
+    submission_sha256: Vec<u8>,
+    key_id: Option<String>,
+    validity_days: i64,
+    submitted_at: i64,
+    decided_at: i64,
+    #[serde(with = "base64")]
+    serial_number: Vec<u8>,
+    not_before: i64,
+    not_after: i64,
+    #[serde(with = "base64")]
+    certificate: Vec<u8>,
+    certificate_sha1: Option<String>,
+    certificate_sha256: Option<String>,
+    /// Empty for none.
+    #[serde(with = "base64")]
+    renews: Vec<u8>,
+    replaces: Option<String>,
+    device_kind: Option<String>,
+    device_file_format: Option<String>,
+    device_names: Option<String>,
+    company: Option<String>,
 }
 
-/// Up to `count` requests that pass the filter: the latest first, or by name where a text is searched for.
-pub async fn search(database: &Database, filter: &Filter, count: usize) -> Result<Vec<Request>, sqlx::Error> {
-    let after = match filter.after {
-        Some(id) => find(database.reader(), id).await?,
-        None => None,
-    };
-    search_query(filter, after.as_ref()).rows(database, count).await
-}
+/// Bytes as base64, in JSON.
+mod base64 {
+    use base64ct::{Base64, Encoding};
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
 
-/// The query for a page; `after` is the last row of the page before.
-fn search_query(filter: &Filter, after: Option<&Request>) -> Search {
-    const SELECT: &str = select_requests!("");
-    let text = key(&filter.text);
-    let id = after.map(|request| request.transaction_id.to_string()).unwrap_or_default();
-    let mut search;
-    if let Ok(id) = filter.text.parse::<TransactionId>() {
-        search = Search::new(SELECT, "transaction_id");
-        search.equals("transaction_id", Some(&id.to_string()));
-    } else if text.is_empty() {
-        search = Search::new(SELECT, "submitted_at DESC, transaction_id DESC");
-        if let Some(after) = after {
-            search.after_time("submitted_at, transaction_id", (after.submitted_at, &id));
-        }
-    } else if text.contains('@') {
-        search = Search::new(SELECT, "email_address_key, transaction_id");
-        search.begins_with("email_address_key", &text);
-        if let Some(after) = after {
-            search.after_text("email_address_key, transaction_id", (&key(&after.email_address), &id));
-        }
-    } else {
-        search = Search::new(SELECT, "common_name_key, transaction_id");
-        search.begins_with("common_name_key", &text);
-        if let Some(after) = after {
-            search.after_text("common_name_key, transaction_id", (&key(&after.common_name), &id));
-        }
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64::encode_string(bytes))
     }
-    // By name, the index of names is the one to go by, in its order: an expression keeps the others out of it.
-    let [state, certificate_type] = match text.is_empty() {
-        true => ["state", "certificate_type"],
-        false => ["state || ''", "certificate_type || ''"],
-    };
-    search.equals(state, filter.state.map(State::name));
-    search.equals(certificate_type, filter.certificate_type.as_deref());
-    search.equals("company", filter.company.as_deref());
-    search
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        Base64::decode_vec(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// The request `id` with its certificate, if that was issued.
+pub async fn kept(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<KeptRequest>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT transaction_id, certificate_type, common_name, email_address, certification_request, submission_sha256, key_id, \
+         validity_days, submitted_at, decided_at, serial_number, not_before, not_after, certificate, certificate_sha1, \
+         certificate_sha256, coalesce(renews, $2) AS renews, replaces, device_kind, device_file_format, device_names, company \
+         FROM requests WHERE transaction_id = $1 AND state = 'issued'",
+    )
+    .bind(id.to_string())
+    .bind([].as_slice())
+    .fetch_optional(executor)
+    .await
+}
+
+/// Brings a request back that the database has lost, or its certificate. Returns false if both were there.
+pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Result<bool, sqlx::Error> {
+    let statement = sqlx::query(
+        "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
+         certification_request, submission_sha256, key_id, validity_days, submitted_at, state, decided_at, serial_number, not_before, \
+         not_after, certificate, certificate_sha1, certificate_sha256, renews, replaces, device_kind, device_file_format, device_names, company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'issued', $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
+         ON CONFLICT (transaction_id) DO UPDATE SET state = 'issued', rejection_reason = NULL, issue_fault = NULL, \
+         decided_at = excluded.decided_at, serial_number = excluded.serial_number, not_before = excluded.not_before, \
+         not_after = excluded.not_after, certificate = excluded.certificate, certificate_sha1 = excluded.certificate_sha1, \
+         certificate_sha256 = excluded.certificate_sha256 WHERE requests.state <> 'issued'",
+    )
+    .bind(&kept.transaction_id)
+    .bind(&kept.certificate_type)
+    .bind(&kept.common_name)
+    .bind(key(&kept.common_name))
+    .bind(&kept.email_address)
+    .bind(key(&kept.email_address))
+    .bind(&kept.certification_request)
+    .bind(&kept.submission_sha256)
+    .bind(&kept.key_id)
+    .bind(kept.validity_days)
+    .bind(kept.submitted_at)
+    .bind(kept.decided_at)
+    .bind(&kept.serial_number)
+    .bind(kept.not_before)
+    .bind(kept.not_after)
+    .bind(&kept.certificate)
+    .bind(&kept.certificate_sha1)
+    .bind(&kept.certificate_sha256)
+    .bind((!kept.renews.is_empty()).then_some(&kept.renews))
+    .bind(&kept.replaces)
+    .bind(&kept.device_kind)
+    .bind(&kept.device_file_format)
+    .bind(&kept.device_names)
+    .bind(&kept.company);
+    changes_one(transaction, statement).await
 }
 
 /// Notes which code a request came with, its authorisation, whose it is, and when it approves itself.
@@ -771,14 +862,6 @@ pub async fn mark(
         .execute(&mut **transaction)
         .await?;
     Ok(())
-}
-
-/// The request whose certificate has this serial number, unsigned, most significant byte first.
-pub async fn find_by_serial_number(
-    executor: impl AnyExecutor<'_>,
-    serial_number: &[u8],
-) -> Result<Option<Request>, sqlx::Error> {
-    sqlx::query_as(select_requests!("WHERE serial_number = $1")).bind(serial_number).fetch_optional(executor).await
 }
 
 /// By name, as in [`search_query`].
@@ -830,14 +913,63 @@ pub async fn leave_to_a_person(transaction: &mut Transaction, authorisation: &st
     Ok(())
 }
 
-/// How many requests wait for approval, and how many for the CA.
-pub async fn count_waiting(executor: impl AnyExecutor<'_>) -> Result<[(State, i64); 2], sqlx::Error> {
-    let (pending, approved) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM requests WHERE state = 'pending'), (SELECT count(*) FROM requests WHERE state = 'approved')",
+/// Numbers of requests and certificates.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Counts {
+    /// Requests that wait for approval.
+    pub pending: i64,
+    /// Requests that wait for the CA.
+    pub approved: i64,
+    /// Certificates whose revocation is asked for, and not decided.
+    pub revocation_requested: i64,
+    /// Certificates that were revoked.
+    pub revoked: i64,
+    /// Certificates that are good, and end within 30 days.
+    pub ending_in_30_days: i64,
+    /// Certificates that are good, and end within 90 days.
+    pub ending_in_90_days: i64,
+}
+
+/// Counts. `now` is in seconds since 1970-01-01T00:00:00Z.
+pub async fn counts(executor: impl AnyExecutor<'_>, now: i64) -> Result<Counts, sqlx::Error> {
+    const ENDING: &str =
+        "FROM requests WHERE state = 'issued' AND revoked_at IS NULL AND not_after > $1 AND not_after <=";
+    let statement = format!(
+        "SELECT (SELECT count(*) FROM requests WHERE state = 'pending') AS pending, \
+         (SELECT count(*) FROM requests WHERE state = 'approved') AS approved, \
+         (SELECT count(*) FROM requests WHERE revocation_requested_at IS NOT NULL AND revoked_at IS NULL) AS revocation_requested, \
+         (SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL) AS revoked, \
+         (SELECT count(*) {ENDING} $2) AS ending_in_30_days, (SELECT count(*) {ENDING} $3) AS ending_in_90_days"
+    );
+    sqlx::query_as(AssertSqlSafe(statement))
+        .bind(now)
+        .bind(now + 30 * DAY)
+        .bind(now + 90 * DAY)
+        .fetch_one(executor)
+        .await
+}
+
+/// Work that waits for an officer, of one company.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct WaitingWork {
+    /// The company, if it is known.
+    pub company: Option<String>,
+    /// The requests that wait for a person to approve them.
+    pub pending: i64,
+    /// The certificates whose revocation is asked for.
+    pub revocations: i64,
+}
+
+/// The work that waits for officers, by company.
+pub async fn waiting_work(executor: impl AnyExecutor<'_>) -> Result<Vec<WaitingWork>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT company, sum(pending) AS pending, sum(revocations) AS revocations FROM (\
+         SELECT company, 1 AS pending, 0 AS revocations FROM requests WHERE state = 'pending' AND approve_at IS NULL \
+         UNION ALL SELECT company, 0, 1 FROM requests WHERE revocation_requested_at IS NOT NULL AND revoked_at IS NULL) AS work \
+         GROUP BY company",
     )
-    .fetch_one(executor)
-    .await?;
-    Ok([(State::Pending, pending), (State::Approved, approved)])
+    .fetch_all(executor)
+    .await
 }
 
 #[cfg(test)]
@@ -846,87 +978,6 @@ mod tests {
 
     use super::*;
     use crate::database::Location;
-
-    const COUNT: usize = 100_000;
-    const BATCH: usize = 2_000;
-
-    /// A database with so many requests: of twenty companies, one in a hundred waits, and several came in each second.
-    async fn filled(directory: &std::path::Path) -> Database {
-        let database = Database::open_or_create(&Location::Sqlite(directory.join("keyside.sqlite"))).await.unwrap();
-        for batch in 0..COUNT / BATCH {
-            let rows: Vec<String> = (batch * BATCH..(batch + 1) * BATCH)
-                .map(|n| {
-                    let id = TransactionId::random(&mut rand::rng());
-                    let (state, decided) =
-                        if n % 100 == 0 { ("pending", "NULL, NULL") } else { ("rejected", "1, 'no'") };
-                    format!(
-                        "('{id}', 'type-{}', 'Person {n:06}', 'person {n:06}', 'p{n:06}@example.com', 'p{n:06}@example.com', \
-                         x'00', x'{n:08x}', 1, {}, '{state}', {decided}, 'Company {}')",
-                        n % 3,
-                        n / 3,
-                        n % 20
-                    )
-                })
-                .collect();
-            let sql = format!(
-                "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, \
-                 email_address_key, certification_request, submission_sha256, validity_days, submitted_at, state, decided_at, \
-                 rejection_reason, company) VALUES {}",
-                rows.join(", ")
-            );
-            let mut transaction = database.transaction().await.unwrap();
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
-            transaction.commit().await.unwrap();
-        }
-        database
-    }
-
-    /// Every search that the console offers.
-    fn filters(after: Option<TransactionId>) -> Vec<Filter> {
-        let mut filters = Vec::new();
-        for text in ["", "person 05", "p05@"] {
-            for state in [None, Some(State::Pending), Some(State::Rejected)] {
-                for certificate_type in [None, Some("type-1")] {
-                    for company in [None, Some("Company 7")] {
-                        filters.push(Filter {
-                            text: text.into(),
-                            state,
-                            certificate_type: certificate_type.map(ToOwned::to_owned),
-                            company: company.map(ToOwned::to_owned),
-                            after,
-                        });
-                    }
-                }
-            }
-        }
-        filters
-    }
-
-    #[tokio::test]
-    async fn every_search_goes_by_an_index_among_a_hundred_thousand() {
-        let directory = tempfile::tempdir().unwrap();
-        let database = filled(directory.path()).await;
-        let middle: String =
-            sqlx::query_scalar("SELECT transaction_id FROM requests WHERE common_name = 'Person 050000'")
-                .fetch_one(database.reader())
-                .await
-                .unwrap();
-        let middle: TransactionId = middle.parse().unwrap();
-        for filter in filters(None).into_iter().chain(filters(Some(middle))) {
-            let after = match filter.after {
-                Some(id) => find(database.reader(), id).await.unwrap(),
-                None => None,
-            };
-            let search = search_query(&filter, after.as_ref());
-            let plan = search.plan(&database).await;
-            // Either the rows come in their order, and the page ends the search; or one company's rows alone are put in order.
-            let in_order = plan.iter().all(|step| step.contains("USING INDEX") || step.contains("FOR LAST TERM"));
-            let of_one_company = filter.company.is_some()
-                && plan.first().is_some_and(|step| step.contains("requests_by_company (company=?"));
-            assert!(in_order || of_one_company, "{filter:?}: {plan:?}");
-        }
-        database.close().await;
-    }
 
     #[tokio::test]
     async fn what_is_asked_all_the_time_goes_by_an_index_of_its_own() {
@@ -941,28 +992,6 @@ mod tests {
         ] {
             let plan = super::super::search::plan(&database, sql).await;
             assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");
-        }
-        database.close().await;
-    }
-
-    #[tokio::test]
-    async fn pages_follow_one_another_among_a_hundred_thousand() {
-        let directory = tempfile::tempdir().unwrap();
-        let database = filled(directory.path()).await;
-        let waiting = Filter { state: Some(State::Pending), ..Filter::default() };
-        let named = Filter { text: "PERSON 0999".into(), ..Filter::default() };
-        let of_a_company = Filter { company: Some("Company 7".into()), ..Filter::default() };
-        for (filter, expected) in [(waiting, COUNT / 100), (named, 100), (of_a_company, COUNT / 20)] {
-            let mut filter = filter;
-            let mut seen = std::collections::HashSet::new();
-            loop {
-                let page = search(&database, &filter, 50).await.unwrap();
-                let Some(last) = page.last() else { break };
-                filter.after = Some(last.transaction_id);
-                seen.extend(page.iter().map(|request| request.transaction_id.to_string()));
-                assert!(seen.len() <= expected);
-            }
-            assert_eq!(seen.len(), expected);
         }
         database.close().await;
     }

@@ -62,6 +62,17 @@ impl Search {
         self.conditions.push(format!("{column} <= {place}"));
     }
 
+    /// A condition without values.
+    pub(super) fn holds(&mut self, condition: &str) {
+        self.conditions.push(condition.to_owned());
+    }
+
+    /// The row stands behind the one with this number and id, in ascending order.
+    pub(super) fn after_number(&mut self, columns: &str, (number, id): (i64, &str)) {
+        let (number, id) = (self.value(Value::Number(number)), self.value(Value::Text(id.into())));
+        self.conditions.push(format!("({columns}) > ({number}, {id})"));
+    }
+
     /// The row stands behind the one with this text and id, in ascending order.
     pub(super) fn after_text(&mut self, columns: &str, (text, id): (&str, &str)) {
         let (text, id) = (self.value(Value::Text(text.into())), self.value(Value::Text(id.into())));

@@ -557,6 +557,34 @@ pub(crate) async fn transaction_id(response: Response) -> (TransactionId, Respon
 }
 
 #[tokio::test]
+async fn an_administrator_authorises_the_company_s_people_alone() {
+    let rules =
+        "[[companies]]\nname = 'Example Power & Light'\nmail_domains = ['example.com']\ncommon_names = '* (EPL)'";
+    let site = Site::new().configure(rules);
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let officer = administrator(&gateway, &database).await;
+    let until = in_days(30);
+    for (name, address, says) in [
+        ("Ada Example", "ada@example.com", "have the form"),
+        ("Ada Example (EPL)", "ada@example.org", "at example.com."),
+    ] {
+        let fields = [
+            ("certificate_type", "participants"),
+            ("common_name", name),
+            ("email_address", address),
+            ("until", until.as_str()),
+        ];
+        let response = officer.post("/console/authorisations", &fields).await;
+        assert_eq!(response.status(), 422);
+        let page = response.text().await.unwrap();
+        assert!(page.contains(says) && page.contains(name), "{page}");
+    }
+    officer.authorise("Ada Example (EPL)", "ada@example.com").await;
+    database.close().await;
+}
+
+#[tokio::test]
 async fn the_applicant_is_not_told_whether_there_is_an_authorisation() {
     let unchanged = |site: Site| site;
     type Configure<'a> = &'a dyn Fn(Site) -> Site;

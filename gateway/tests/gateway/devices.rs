@@ -92,7 +92,26 @@ async fn what_goes_along_with_a_request_is_kept_and_told() {
             let status: RequestStatus = gateway.get(&request_path(&id)).await.json().await.unwrap();
             assert_eq!(status.device, Some(sent));
             assert_eq!(status.state, RequestState::Pending);
-            let again = submit_as(&gateway, "devices", &der, Some(device("another"))).await;
+            for (certificate_type, other, says) in [
+                ("devices", Some(device("another")), "the device's name"),
+                (
+                    "devices",
+                    Some(Device { email_address: "eve@example.com".into(), ..status.device.clone().unwrap() }),
+                    "e-mail address",
+                ),
+                ("devices", None, "the device"),
+                ("participants", status.device.clone(), "certificate type"),
+            ] {
+                let refusal = problem(submit_as(&gateway, certificate_type, &der, other).await).await;
+                assert_eq!(refusal.kind, ProblemKind::SubmittedOtherwise);
+                assert!(refusal.detail.contains(says), "{}", refusal.detail);
+                assert!(
+                    !refusal.detail.contains(&id.to_string()) && !refusal.detail.contains("ops@"),
+                    "{}",
+                    refusal.detail
+                );
+            }
+            let again = submit_as(&gateway, "devices", &der, status.device.clone()).await;
             assert_eq!(again.json::<RequestStatus>().await.unwrap(), status, "the same request, the same transaction");
 
             let list = String::from_utf8(site.requests(&["list"]).stdout).unwrap();

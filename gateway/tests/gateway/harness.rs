@@ -128,7 +128,10 @@ impl Site {
         let site = Self { directory: tempfile::tempdir().unwrap(), postgresql };
         fs::write(site.config(), EXAMPLE).unwrap();
         // All clients are at one address here, and some ask without a pause.
-        site.configure("limits = { calls_per_minute_and_address = 1000000, calls_per_minute_and_request = 1000000 }")
+        let site = site
+            .configure("limits = { calls_per_minute_and_address = 1000000, calls_per_minute_and_request = 1000000 }");
+        // And one person asks for much.
+        site.configure("notifications.submitted_per_hour = 1000000")
     }
 
     /// Merges TOML into the configuration, which begins as the annotated example: tables are merged, everything else is replaced.

@@ -98,11 +98,15 @@ async fn the_same_request_is_the_same_transaction() {
     assert_eq!(first.state, RequestState::Issued);
     let certificate = gateway.issued(first.transaction_id).await;
 
-    for certificate_type in ["participants", "employees", "nobody"] {
-        let again = gateway.post(submission(certificate_type, &request)).await;
-        assert_eq!(again.status(), 200);
-        assert_eq!(header(&again, "location"), request_path(&first.transaction_id));
-        assert_eq!(again.json::<RequestStatus>().await.unwrap(), first);
+    let again = gateway.submit(&request).await;
+    assert_eq!(again.status(), 200);
+    assert_eq!(header(&again, "location"), request_path(&first.transaction_id));
+    assert_eq!(again.json::<RequestStatus>().await.unwrap(), first);
+    // A person who has the request, and not its details, does not learn the transaction ID.
+    for certificate_type in ["employees", "nobody"] {
+        let refused = problem(gateway.post(submission(certificate_type, &request)).await).await;
+        assert_eq!(refused.kind, ProblemKind::SubmittedOtherwise);
+        assert!(refused.detail.contains("certificate type"), "{}", refused.detail);
     }
     assert_eq!(gateway.issued(first.transaction_id).await, certificate);
     assert_eq!(site.all_requests().await.len(), 1);

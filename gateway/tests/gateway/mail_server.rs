@@ -105,7 +105,7 @@ impl MailServer {
         let Self { port, mode, .. } = self;
         let security = if *mode == "plain" { "none" } else { mode };
         let mut text = format!(
-            "[notifications]\nfrom = \"Keyside <no-reply@example.com>\"\nretry_after_seconds = 1\n\n[notifications.smtp]\n\
+            "[notifications]\nfrom = \"Keyside <no-reply@example.com>\"\nretry_after_seconds = 1\nsubmitted_per_hour = 1000000\n\n[notifications.smtp]\n\
              host = \"127.0.0.1\"\nport = {port}\nsecurity = \"{security}\"\ntimeout_seconds = 2\n"
         );
         if *mode != "plain" {

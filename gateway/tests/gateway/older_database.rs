@@ -6,7 +6,7 @@ use keyside_core::api::{ProblemKind, RequestState, RequestStatus, Revocation, re
 use keyside_core::domain::revocation::{RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Location;
-use keyside_gateway::store::requests::{Filter, search};
+use keyside_gateway::store::request_search::{Filter, search};
 use sqlx_sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::harness::{Gateway, Site, certification_request, email, good_request, openssl, problem, subject};

@@ -9,6 +9,7 @@ use keyside_core::api::{
 };
 use keyside_core::domain::revocation::{RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
+use keyside_gateway::clock::DAY;
 use keyside_gateway::store::crls;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::pem;
@@ -169,6 +170,31 @@ async fn a_crl_is_renewed_before_it_ends_without_anybody_asking() {
         .unwrap();
     assert!(String::from_utf8_lossy(&verify.stderr).contains("certificate revoked"), "{verify:?}");
     drop(gateway);
+}
+
+#[tokio::test]
+async fn a_crl_from_a_time_when_the_clock_was_ahead_is_replaced() {
+    let site = Site::new();
+    let ahead = site.start_later(30 * DAY, &[]);
+    let describe = async |gateway: &Gateway| {
+        fs::write(site.path("now.crl"), gateway.get("/pki/issuing.crl").await.bytes().await.unwrap()).unwrap();
+        openssl(&["crl", "-inform", "der", "-in", "now.crl", "-noout", "-text"], &site.path(""))
+    };
+    let before = number(&describe(&ahead).await);
+    drop(ahead);
+    let gateway = site.start(&[]);
+    assert_eq!(number(&describe(&gateway).await), before + 1);
+    openssl(&["crl", "-inform", "der", "-in", "now.crl", "-out", "now.pem"], &site.path(""));
+    // OpenSSL looks at thisUpdate: what it verifies is valid now.
+    let authority = |name: &str| site.data().join(format!("ca/{name}-certificate.pem"));
+    fs::copy(authority("root"), site.path("root.pem")).unwrap();
+    fs::copy(authority("issuing"), site.path("issuing.pem")).unwrap();
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    assert!(site.requests(&["approve", &id.to_string()]).status.success());
+    fs::write(site.path("leaf.pem"), pem::encode(pem::CERTIFICATE, &gateway.issued(id).await).unwrap()).unwrap();
+    let verify =
+        ["verify", "-crl_check", "-CRLfile", "now.pem", "-CAfile", "root.pem", "-untrusted", "issuing.pem", "leaf.pem"];
+    openssl(&verify, &site.path(""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

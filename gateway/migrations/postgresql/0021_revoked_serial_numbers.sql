@@ -1,0 +1,6 @@
+-- Certificates that were revoked by their serial number, and whose requests are not here: a restore may have lost them.
+CREATE TABLE revoked_serial_numbers (
+    serial_number BYTEA PRIMARY KEY NOT NULL,
+    revoked_at BIGINT NOT NULL,
+    reason TEXT NOT NULL
+);
