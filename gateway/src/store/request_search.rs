@@ -130,7 +130,7 @@ async fn by_digits(
 ) -> Result<Vec<Request>, sqlx::Error> {
     // Some programs write a zero before a serial number.
     let significant = digits.trim_start_matches('0');
-    let even = format!("{}{significant}", if significant.len() % 2 == 0 { "" } else { "0" });
+    let even = format!("{}{significant}", if significant.len().is_multiple_of(2) { "" } else { "0" });
     let serial_number = base16ct::lower::decode_vec(&even).unwrap_or_default();
     let mut found: Vec<Request> =
         sqlx::query_as(BY_DIGITS).bind(serial_number).bind(digits).fetch_all(database.reader()).await?;

@@ -864,7 +864,7 @@ pub async fn mark(
     Ok(())
 }
 
-/// By name, as in [`search_query`].
+/// By name: an expression keeps the indexes of other columns out of it.
 const LIVING_WITH_NAME: &str = select_requests!(
     "WHERE common_name_key = $1 AND email_address_key || '' <> $2 AND state || '' IN ('approved', 'issued') \
      AND revoked_at IS NULL AND not_after + 0 > $3 ORDER BY submitted_at"
