@@ -219,6 +219,13 @@ fn table(caption: &str, columns: &[&str], rows: &[Vec<Markup>]) -> Markup {
     }
 }
 
+/// A time, in seconds since 1970-01-01T00:00:00Z, that is broken nowhere but between its day and its hour.
+fn when(at: i64) -> Markup {
+    let text = clock::date_and_time(at);
+    let (day, hour) = text.split_once(' ').unwrap_or((&text, ""));
+    html! { span.whole { (day) } " " span.whole { (hour) } }
+}
+
 /// The way to the next page of a list, and back to the first one. `query` is the search, and `next` the last row's id if there is more.
 fn paging(path: &str, query: &str, is_first: bool, next: Option<&str>) -> Markup {
     let link = |after: Option<&str>| {

@@ -6,7 +6,7 @@ use keyside_pki::general_name::GeneralName;
 use maud::{Markup, html};
 
 use super::requests::{authorised, state};
-use super::{Part, Site, Viewer, audit_log, code, page, particulars, plain, standing, table};
+use super::{Part, Site, Viewer, audit_log, code, page, particulars, plain, standing, table, when};
 use crate::audit::{Entry, hexadecimal};
 use crate::authorisations::Comparison;
 use crate::clock::date_and_time;
@@ -219,10 +219,6 @@ fn asked_for(site: &Site, shown: &Shown<'_>) -> Markup {
 
 /// The requests of a chain of renewals, as a table; that of this page is marked.
 pub(super) fn chain(chain: &[Request], here: Option<&Request>) -> Markup {
-    let serial_number = |bytes: &Option<Vec<u8>>| match bytes {
-        Some(bytes) => code(hexadecimal(bytes)),
-        None => plain("–"),
-    };
     let rows: Vec<Vec<Markup>> = chain
         .iter()
         .map(|request| {
@@ -236,14 +232,16 @@ pub(super) fn chain(chain: &[Request], here: Option<&Request>) -> Markup {
             };
             vec![
                 name,
-                plain(date_and_time(request.submitted_at)),
-                serial_number(&request.serial_number),
-                serial_number(&request.renews),
+                when(request.submitted_at),
+                html! {
+                    @if let Some(serial_number) = &request.serial_number { (code(hexadecimal(serial_number))) } @else { "–" }
+                    @if let Some(renews) = &request.renews { span.quiet { "renews " (code(hexadecimal(renews))) } }
+                },
                 state(request),
             ]
         })
         .collect();
-    table("Renewals, the oldest first", &["Request", "Submitted", "Serial number", "Renews", "State"], &rows)
+    table("Renewals, the oldest first", &["Request", "Submitted", "Serial number", "State"], &rows)
 }
 
 /// Which code it came with.

@@ -3,8 +3,7 @@
 use keyside_core::domain::revocation::RevocationState;
 use maud::{Markup, html};
 
-use super::{Part, Site, Viewer, code, form_token, page, paging, plain, select, standing, table};
-use crate::clock::date_and_time;
+use super::{Part, Site, Viewer, code, form_token, page, paging, plain, select, standing, table, when};
 use crate::store::request_search::{Filter, Standing};
 use crate::store::requests::{Request, State};
 
@@ -46,7 +45,7 @@ pub fn list(
         } @else {
             (table(
                 &format!("Requests, {order}"),
-                &["Common Name", "Submitted", "Certificate type", "Company", "Valid until", "Authorisation", "State"],
+                &["Common Name", "Submitted", "Certificate type", "Company", "Authorisation", "State"],
                 &rows,
             ))
         }
@@ -104,12 +103,14 @@ fn row(site: &Site, request: &Request) -> Vec<Markup> {
             span.quiet { (request.email_address) }
             span.quiet { (code(&id)) }
         },
-        plain(date_and_time(request.submitted_at)),
-        plain(site.type_name(&request.certificate_type)),
+        when(request.submitted_at),
+        html! { span.unbroken { (site.type_name(&request.certificate_type)) } },
         plain(request.company.as_deref().unwrap_or("–")),
-        plain(request.not_after.map_or_else(|| "–".to_owned(), date_and_time)),
         authorised(request),
-        state(request),
+        html! {
+            (state(request))
+            @if let Some(end) = request.not_after { span.quiet { "until " (when(end)) } }
+        },
     ]
 }
 
