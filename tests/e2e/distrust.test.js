@@ -48,7 +48,7 @@ async function sealedAsBefore(path) {
     return sealed.trim();
 }
 
-test('a backup with the certificates of another root is never called good, with the gateway or without', { needs: 'one engine' }, async () => {
+test('a backup with the certificates of another root is never called good, with the gateway or without', { needs: 'two engines' }, async () => {
     const tab = await browser.tab();
     const id = await register(tab, gateway.url, { name: 'Swapped', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);

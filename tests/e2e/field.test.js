@@ -13,7 +13,7 @@ const FIELD = fileURLToPath(new URL('../vectors/field/', import.meta.url));
 /** The passphrase of these files. */
 const PASSPHRASE = 'Correct-4-horse';
 const at = (name) => join(FIELD, name);
-const { test, gateway, browser } = site({ needs: 'one engine' });
+const { test, gateway, browser } = site({ needs: 'two engines' });
 
 test('the Inspector reads each file, or names it with the command that converts it', async () => {
     const tab = await browser.tab(gateway.at('inspect'));

@@ -53,7 +53,7 @@ test('the gateway is down at Submit; the request is saved, and goes out when it 
     await state(tab, 'Waiting for approval');
 });
 
-test('the gateway has too much to do for a while: the page waits as long as it is told, and the request is ready in the end', { needs: 'one engine' }, async () => {
+test('the gateway has too much to do for a while: the page waits as long as it is told, and the request is ready in the end', { needs: 'two engines' }, async () => {
     const interceptor = await intercept();
     const tab = await browser.tab();
     const id = await register(tab, interceptor.url, { name: 'Crowded', passphrase: PASSPHRASE });
