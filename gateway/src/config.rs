@@ -357,7 +357,7 @@ pub struct Notifications {
     pub folder: Option<PathBuf>,
     /// After how many seconds a delivery that failed is tried again; twice as long each time, up to an hour.
     pub retry_after_seconds: u32,
-    /// How many mails an hour go to one mailbox, and are for one key, about requests that no one has authorised.
+    /// The mails that go to one mailbox in an hour, and that are for one key, about requests that no one has authorised.
     pub submitted_per_hour: NonZeroU32,
     /// Tells officers once a day of the work that waits.
     pub digest: bool,

@@ -193,7 +193,7 @@ impl Answering {
             }
         };
         let mut request = request.map(|body| Body::new(Received::new(body, Arc::clone(&place))));
-        // Handlers find whom they answer.
+        // Handlers find the address of the client.
         request.extensions_mut().insert(ConnectInfo(peer));
         let response = router.call(request).await?;
         Ok(Answer::of(response, place, permit))

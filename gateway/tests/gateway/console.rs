@@ -484,7 +484,7 @@ async fn a_revoked_certificate_ends_its_sessions_and_the_sign_in_of_what_renews_
     let session = certified.session(own).await;
     certified.confirm(renewal);
     let renewed = certified.session(renewal).await;
-    // That alone, and not what renews it.
+    // Only this one, without those that renew it.
     let alone = ["--reason", "key-compromise", "--extent", "certificate"];
     let revoked = site.requests(&[&["revoke", &own.id.to_string()][..], &alone].concat());
     assert!(revoked.status.success(), "{revoked:?}");

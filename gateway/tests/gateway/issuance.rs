@@ -103,7 +103,7 @@ async fn the_same_request_is_the_same_transaction() {
     assert_eq!(header(&again, "location"), request_path(&first.transaction_id));
     assert_eq!(again.json::<RequestStatus>().await.unwrap(), first);
     // A person who has the request, and not its details, does not learn the transaction ID.
-    for certificate_type in ["employees", "nobody"] {
+    for certificate_type in ["employees", "no-such-type"] {
         let refused = problem(gateway.post(submission(certificate_type, &request)).await).await;
         assert_eq!(refused.kind, ProblemKind::SubmittedOtherwise);
         assert!(refused.detail.contains("certificate type"), "{}", refused.detail);
