@@ -4,159 +4,14 @@
 //! or moves an entry breaks the chain there, and `keyside-gateway audit verify` says where. Whoever can write to the database can
 //! also make the whole chain anew: note the last hash elsewhere from time to time, and give it to `audit verify --noted`.
 
-use std::fmt;
-
-use sha2::{Digest, Sha256};
-
 use crate::database::{Database, DatabaseError};
-use crate::store::audit as store;
+use crate::hexadecimal::hexadecimal;
+use crate::store::audit::{self, Entry, HASH_SIZE, Head};
 
-/// The bytes of a SHA-256.
-pub const HASH_SIZE: usize = 32;
 /// What the first entry follows.
 const BEGINNING: [u8; HASH_SIZE] = [0; HASH_SIZE];
-/// Stands before what is hashed, so that no other use of SHA-256 gives the same.
-const DOMAIN: &[u8] = b"keyside audit log 1";
 /// How many entries are read at once for verifying.
 const BATCH: i64 = 1_000;
-
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// An officer, by id.
-    Officer(String),
-    /// Whoever may run the command line.
-    CommandLine,
-    /// The configuration: nobody was asked.
-    Policy,
-    /// Whoever has the transaction ID.
-    Applicant,
-    /// The gateway, in the course of its work.
-    Gateway,
-}
-
-impl fmt::Display for Actor {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Officer(id) => write!(formatter, "officer:{id}"),
-            Self::CommandLine => formatter.write_str("command line"),
-            Self::Policy => formatter.write_str("policy"),
-            Self::Applicant => formatter.write_str("applicant"),
-            Self::Gateway => formatter.write_str("gateway"),
-        }
-    }
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// A person was authorised.
-    Authorised,
-    /// An authorisation got another code.
-    CodeReplaced,
-    /// An authorisation was withdrawn.
-    Withdrawn,
-    /// A request was approved.
-    Approved,
-    /// A request was rejected.
-    Rejected,
-    /// A certificate was issued.
-    Issued,
-    /// The revocation of a certificate was asked for.
-    RevocationRequested,
-    /// A certificate was revoked.
-    Revoked,
-    /// An officer was invited.
-    OfficerInvited,
-    /// A further way to sign in was given to an officer.
-    OfficerLinked,
-    /// An officer's certificate signs in no more.
-    OfficerUnlinked,
-    /// An officer has signed in.
-    SignedIn,
-    /// An officer may not sign in any more.
-    OfficerRevoked,
-    /// A one-time code was made, with which a device enrolls.
-    DeviceCodeMade,
-    /// The database was restored from a backup.
-    Restored,
-}
-
-impl Action {
-    /// Its name, as the log has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authorised => "authorised",
-            Self::CodeReplaced => "code replaced",
-            Self::Withdrawn => "authorisation withdrawn",
-            Self::Approved => "approved",
-            Self::Rejected => "rejected",
-            Self::Issued => "issued",
-            Self::RevocationRequested => "revocation asked for",
-            Self::Revoked => "revoked",
-            Self::OfficerInvited => "officer invited",
-            Self::OfficerLinked => "sign-in given",
-            Self::OfficerUnlinked => "sign-in taken",
-            Self::SignedIn => "signed in",
-            Self::OfficerRevoked => "officer revoked",
-            Self::DeviceCodeMade => "device code made",
-            Self::Restored => "restored",
-        }
-    }
-}
-
-/// What is to be written down.
-#[derive(Clone, Debug)]
-pub struct NewEntry {
-    /// When it was done, in seconds since 1970-01-01T00:00:00Z.
-    pub at: i64,
-    /// Who did it.
-    pub actor: Actor,
-    /// What was done.
-    pub action: Action,
-    /// To what: a transaction ID, or the id of an authorisation or officer.
-    pub subject: String,
-    /// What else there is to say; may be empty.
-    pub detail: String,
-}
-
-/// An entry of the log.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Entry {
-    /// Its place in the chain, from 1.
-    pub number: i64,
-    /// See [`NewEntry::at`].
-    pub at: i64,
-    /// See [`NewEntry::actor`].
-    pub actor: String,
-    /// See [`NewEntry::action`].
-    pub action: String,
-    /// See [`NewEntry::subject`].
-    pub subject: String,
-    /// See [`NewEntry::detail`].
-    pub detail: String,
-    /// The hash of the entry before.
-    pub previous_sha256: Vec<u8>,
-    /// Its own hash.
-    pub sha256: Vec<u8>,
-}
-
-impl Entry {
-    /// What its hash should be.
-    ///
-    /// Each field stands behind its length in bytes (64 bits, the most significant first), so that no two entries give the same bytes.
-    /// The number is left out: an entry that was moved has its own hash still, and is seen by what it follows.
-    pub fn hash(&self) -> [u8; HASH_SIZE] {
-        let at = self.at.to_be_bytes();
-        let texts = [&self.actor, &self.action, &self.subject, &self.detail].map(|text| text.as_bytes());
-        let mut hash = Sha256::new_with_prefix(DOMAIN);
-        for field in [&self.previous_sha256, &at[..]].into_iter().chain(texts) {
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field);
-        }
-        hash.finalize().into()
-    }
-}
 
 /// What is wrong with the log. Each names the first entry that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -194,22 +49,13 @@ pub struct Verified {
     pub faults: Vec<Fault>,
 }
 
-/// The end of the log, as the database notes it.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Head {
-    /// How many entries there are.
-    pub entries: i64,
-    /// The hash of the last one.
-    pub sha256: Vec<u8>,
-}
-
 /// Verifies the whole log; `noted` is a hash that it must have, in hexadecimal. It may grow meanwhile.
 pub async fn verify(database: &Database, noted: Option<&str>) -> Result<Verified, DatabaseError> {
-    let head = store::head(database).await?;
+    let head = audit::head(database).await?;
     let mut noted = noted.map(str::to_ascii_lowercase);
     let mut chain = Chain::new(head);
     loop {
-        let batch = store::following(database, chain.number, BATCH).await?;
+        let batch = audit::following(database, chain.number, BATCH).await?;
         if batch.is_empty() {
             break;
         }
@@ -218,14 +64,9 @@ pub async fn verify(database: &Database, noted: Option<&str>) -> Result<Verified
             chain.add(entry);
         }
     }
-    let mut verified = chain.end(store::head(database).await?.entries);
+    let mut verified = chain.end(audit::head(database).await?.entries);
     verified.faults.extend(noted.map(Fault::NotedIsMissing));
     Ok(verified)
-}
-
-/// Bytes in lowercase hexadecimal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    base16ct::lower::encode_string(bytes)
 }
 
 /// The chain as far as it was read.

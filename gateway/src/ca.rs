@@ -7,10 +7,14 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::store::requests::RevokedCertificate;
+use crate::store::revocations::RevokedCertificate;
 
 pub mod cfssl;
 pub mod embedded;
+pub mod end;
+pub mod open;
+pub mod serial_number;
+pub mod settings;
 
 /// What an engine gives in its own time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, CaError>> + Send + 'a>>;

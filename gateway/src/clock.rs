@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use der::DateTime;
+use keyside_core::domain::file_name;
 
 /// A day in seconds.
 pub const DAY: i64 = 24 * 60 * 60;
@@ -60,6 +61,11 @@ pub fn end_of_day(text: &str) -> Option<i64> {
     let day = numbers.next()?.parse().ok()?;
     let time = DateTime::new(year, month, day, 23, 59, 59).ok()?;
     Some(from_unsigned(time.unix_duration().as_secs()))
+}
+
+/// A time as its day, for people.
+pub fn day(seconds: i64) -> String {
+    file_name::day(to_unsigned(seconds)).unwrap_or_default()
 }
 
 #[cfg(test)]

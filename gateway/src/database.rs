@@ -17,8 +17,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyPool, Connection};
 
-use crate::private_files;
-use crate::store::readiness;
+use crate::{clock, private_files};
 
 /// Connections at once: to PostgreSQL, or that read from SQLite.
 const CONNECTIONS: u32 = 8;
@@ -307,7 +306,8 @@ impl Database {
     /// Makes sure that something can be written now, and that there is room for more.
     pub(crate) async fn try_to_write(&self) -> Result<(), DatabaseError> {
         let mut transaction = self.transaction().await?;
-        readiness::write(&mut transaction).await?;
+        let statement = "UPDATE readiness SET tried_at = $1";
+        sqlx::query(statement).bind(clock::now()).execute(&mut *transaction).await?;
         transaction.commit().await?;
         match (&self.file, self.free_bytes()) {
             (Some(path), Some(free_bytes)) if free_bytes < LEAST_ROOM => {

@@ -12,10 +12,11 @@ use lettre::message::{Mailbox, SinglePart};
 use sha2::{Digest, Sha256};
 
 use crate::clock;
-use crate::config::Config;
 
 pub mod delivery;
+pub mod officer_mail;
 pub mod sender;
+pub mod settings;
 pub mod templates;
 
 use templates::Templates;
@@ -135,12 +136,11 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// A composer of messages for the site that `config` describes and that people reach at `page_url`.
-    pub fn new(config: &Config, templates: Templates, page_url: &str) -> Self {
-        let site = [("site_name", config.site_name.as_str()), ("contact", &config.contact), ("page_url", page_url)];
+    /// A composer of messages `from` this sender. `site` has what every template may say of the site, `types` the names of the certificate types
+    /// by their ids.
+    pub fn new(from: Mailbox, site: [(&str, &str); 3], types: Values, templates: Templates) -> Self {
         let site = site.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let types = config.certificate_types.iter().map(|kind| (kind.id.clone(), kind.name.clone()));
-        Self { from: config.notifications.sender(), templates, site: Values::from(site), types: types.collect() }
+        Self { from, templates, site: Values::from(site), types }
     }
 
     /// The message of a notification. The same notification gives the same message, with the same Message-ID: whoever gets it twice

@@ -46,8 +46,11 @@ const CHROMIUM_ARGUMENTS = [
     '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
 ];
 
-/** Runs in the page before its own scripts: keeps what crosses postMessage and reports what the policy blocks. */
+/** Runs in the page before its own scripts: keeps what crosses postMessage, reports what the policy blocks, and has errors on the console say what
+ * they are, which Firefox does not pass on. */
 function instrument() {
+    const { error } = console;
+    console.error = (...parameters) => error.apply(console, parameters.map((one) => (one instanceof Error ? String(one) : one)));
     const Native = window.Worker;
     window.crossed = [];
     const text = (data) => (data instanceof Uint8Array ? new TextDecoder().decode(data) : JSON.stringify(data));

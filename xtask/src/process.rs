@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// How many lines of a failed installer's log are shown.
 const LOG_LINES_SHOWN: usize = 25;
 
+/// How many lines of what a test runner says of its failures the summary repeats.
+const FAILURE_LINES_SHOWN: usize = 100;
+
 /// How long output is waited for after the program itself has ended, in case something it left behind holds the pipe.
 const OUTPUT_GRACE: Duration = Duration::from_secs(5);
 
@@ -85,6 +88,26 @@ impl Tally {
     }
 }
 
+/// What a test runner says of the tests that failed, for the summary: a long output may be cut elsewhere.
+#[derive(Debug, Default)]
+struct Failures {
+    lines: Vec<String>,
+    is_open: bool,
+}
+
+impl Failures {
+    /// Takes in one line of output, where it is in the list of failures that cargo's, wasm-bindgen's or Node's runner ends with.
+    fn read(&mut self, line: &str) {
+        let line = line.trim_end();
+        match line {
+            "failures:" | "✖ failing tests:" => self.is_open = true,
+            _ if line.starts_with("test result: ") => self.is_open = false,
+            _ if self.is_open && !line.is_empty() && self.lines.len() < FAILURE_LINES_SHOWN => self.lines.push(line.to_owned()),
+            _ => {}
+        }
+    }
+}
+
 /// The name of a test that was not run, and the reason, in a line of Node's runner, "﹣ a name (0.1ms) # a reason", or of cargo's,
 /// "test a_name ... ignored, a reason".
 fn not_run(line: &str) -> Option<(&str, &str)> {
@@ -140,13 +163,15 @@ pub(crate) fn run_tests(command: &mut Command, filter: &Filter, tally: &mut Tall
         }
     });
     let status = child.wait().map_err(|error| not_started(command, &error))?;
-    let mut ran = Tally::default();
+    let (mut ran, mut failures) = (Tally::default(), Failures::default());
     while let Ok(line) = lines.recv_timeout(OUTPUT_GRACE) {
         ran.read(&line);
+        failures.read(&line);
     }
     let verdict = verdict(status.success(), &ran, filter);
     *tally += ran;
-    verdict.map_err(|fault| Error::new(format!("`{}` {fault}", line(command))))
+    let said: String = failures.lines.iter().map(|line| format!("\n| {line}")).collect();
+    verdict.map_err(|fault| Error::new(format!("`{}` {fault}{said}", line(command))))
 }
 
 /// Whether a runner that ended so has passed.
@@ -236,6 +261,21 @@ mod tests {
         let names = ["webkit: one (both)", "webkit: two"].map(str::to_owned).to_vec();
         let not_run = BTreeMap::from([("no restart".to_owned(), names)]);
         assert_eq!(tally_of(&lines), Tally { passed: 4, failed: 2, not_run });
+    }
+
+    #[test]
+    fn the_list_of_failures_is_kept_for_the_summary() {
+        let kept = |lines: &[&str]| {
+            let mut failures = Failures::default();
+            lines.iter().for_each(|line| failures.read(line));
+            failures.lines
+        };
+        let of_cargo = ["running 2 tests", "test a ... FAILED", "", "failures:", "", "---- a stdout ----", "1 is not 2", "test result: FAILED."];
+        assert_eq!(kept(&of_cargo), ["---- a stdout ----", "1 is not 2"]);
+        let of_node = ["✖ chromium: a (3ms)", "ℹ fail 1", "", "✖ failing tests:", "", "✖ chromium: a (3ms)", "  1 is not 2"];
+        assert_eq!(kept(&of_node), ["✖ chromium: a (3ms)", "  1 is not 2"]);
+        assert_eq!(kept(&["failures:"]).len(), 0);
+        assert_eq!(kept(&[&["failures:"], &["a line"; 999][..]].concat()).len(), FAILURE_LINES_SHOWN);
     }
 
     #[test]

@@ -33,9 +33,8 @@ use x509_cert::crl::CertificateList;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
-use super::{Answer, Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder};
+use super::{Answer, Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder, settings};
 use crate::clock::{self, DAY};
-use crate::config;
 use crate::private_files;
 
 /// The largest answer that is read, in bytes: ten times a certificate with a long subject.
@@ -69,7 +68,7 @@ pub struct Client {
 
 impl Client {
     /// A client for the server that `config` names. Does not call it yet.
-    pub fn new(config: &config::CfsslCa) -> Result<Self, CaError> {
+    pub fn new(config: &settings::CfsslCa) -> Result<Self, CaError> {
         let roots = match &config.tls_ca_file {
             Some(path) => trusted(path)?,
             None => RootCertStore::empty(),
@@ -198,7 +197,7 @@ pub struct CfsslCa {
 
 impl CfsslCa {
     /// The CA with the certificate `issuing`, below the root that `config` names if it names one.
-    pub fn new(client: Client, config: &config::CfsslCa, issuing: Certificate) -> Result<Self, CaError> {
+    pub fn new(client: Client, config: &settings::CfsslCa, issuing: Certificate) -> Result<Self, CaError> {
         let root = config.root_certificate.clone().unwrap_or_else(|| issuing.clone());
         let unfit =
             |fault: &str| CaError::Unavailable(format!("CFSSL's CA “{}” cannot be used: {fault}", issuing.subject()));

@@ -12,7 +12,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use crate::config::{Security, Smtp};
+use super::settings::{Security, Smtp};
 use crate::private_files;
 
 /// Why notifications cannot be delivered at all.

@@ -1,7 +1,179 @@
-//! The table `audit`.
+//! The table `audit`: every decision, in one chain of hashes, which [`audit`](crate::audit) verifies.
 
-use crate::audit::{Entry, Head, NewEntry};
+use std::fmt;
+
+use keyside_core::domain::transaction_id::TransactionId;
+use sha2::{Digest, Sha256};
+
+use crate::clock;
 use crate::database::{Database, Transaction};
+
+/// The bytes of a SHA-256.
+pub const HASH_SIZE: usize = 32;
+
+/// Stands before what is hashed, so that no other use of SHA-256 gives the same.
+const DOMAIN: &[u8] = b"keyside audit log 1";
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// An officer, by id.
+    Officer(String),
+    /// Whoever may run the command line.
+    CommandLine,
+    /// The configuration: nobody was asked.
+    Policy,
+    /// Whoever has the transaction ID.
+    Applicant,
+    /// The gateway, in the course of its work.
+    Gateway,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Officer(id) => write!(formatter, "officer:{id}"),
+            Self::CommandLine => formatter.write_str("command line"),
+            Self::Policy => formatter.write_str("policy"),
+            Self::Applicant => formatter.write_str("applicant"),
+            Self::Gateway => formatter.write_str("gateway"),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A person was authorised.
+    Authorised,
+    /// An authorisation got another code.
+    CodeReplaced,
+    /// An authorisation was withdrawn.
+    Withdrawn,
+    /// A request was approved.
+    Approved,
+    /// A request was rejected.
+    Rejected,
+    /// A certificate was issued.
+    Issued,
+    /// The revocation of a certificate was asked for.
+    RevocationRequested,
+    /// A certificate was revoked.
+    Revoked,
+    /// An officer was invited.
+    OfficerInvited,
+    /// A further way to sign in was given to an officer.
+    OfficerLinked,
+    /// An officer's certificate signs in no more.
+    OfficerUnlinked,
+    /// An officer has signed in.
+    SignedIn,
+    /// An officer may not sign in any more.
+    OfficerRevoked,
+    /// A one-time code was made, with which a device enrolls.
+    DeviceCodeMade,
+    /// The database was restored from a backup.
+    Restored,
+    /// Rows were deleted because of their age.
+    Purged,
+}
+
+impl Action {
+    /// Its name, as the log has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authorised => "authorised",
+            Self::CodeReplaced => "code replaced",
+            Self::Withdrawn => "authorisation withdrawn",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Issued => "issued",
+            Self::RevocationRequested => "revocation asked for",
+            Self::Revoked => "revoked",
+            Self::OfficerInvited => "officer invited",
+            Self::OfficerLinked => "sign-in given",
+            Self::OfficerUnlinked => "sign-in taken",
+            Self::SignedIn => "signed in",
+            Self::OfficerRevoked => "officer revoked",
+            Self::DeviceCodeMade => "device code made",
+            Self::Restored => "restored",
+            Self::Purged => "purged",
+        }
+    }
+}
+
+/// What is to be written down.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    /// When it was done, in seconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// Who did it.
+    pub actor: Actor,
+    /// What was done.
+    pub action: Action,
+    /// To what: a transaction ID, or the id of an authorisation or officer.
+    pub subject: String,
+    /// What else there is to say; may be empty.
+    pub detail: String,
+}
+
+/// An entry of the log.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Entry {
+    /// Its place in the chain, from 1.
+    pub number: i64,
+    /// See [`NewEntry::at`].
+    pub at: i64,
+    /// See [`NewEntry::actor`].
+    pub actor: String,
+    /// See [`NewEntry::action`].
+    pub action: String,
+    /// See [`NewEntry::subject`].
+    pub subject: String,
+    /// See [`NewEntry::detail`].
+    pub detail: String,
+    /// The hash of the entry before.
+    pub previous_sha256: Vec<u8>,
+    /// Its own hash.
+    pub sha256: Vec<u8>,
+}
+
+impl Entry {
+    /// What its hash should be.
+    ///
+    /// Each field stands behind its length in bytes (64 bits, the most significant first), so that no two entries give the same bytes.
+    /// The number is left out: an entry that was moved has its own hash still, and is seen by what it follows.
+    pub fn hash(&self) -> [u8; HASH_SIZE] {
+        let at = self.at.to_be_bytes();
+        let texts = [&self.actor, &self.action, &self.subject, &self.detail].map(|text| text.as_bytes());
+        let mut hash = Sha256::new_with_prefix(DOMAIN);
+        for field in [&self.previous_sha256, &at[..]].into_iter().chain(texts) {
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        hash.finalize().into()
+    }
+}
+
+/// The end of the log, as the database notes it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Head {
+    /// How many entries there are.
+    pub entries: i64,
+    /// The hash of the last one.
+    pub sha256: Vec<u8>,
+}
+
+/// Writes down what was done to a request, in the transaction that it belongs to: see [`append`].
+pub async fn note(
+    transaction: &mut Transaction,
+    id: TransactionId,
+    action: Action,
+    actor: Actor,
+    detail: String,
+) -> Result<(), sqlx::Error> {
+    append(transaction, NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail }).await
+}
 
 /// Writes an entry down, at the end of the chain. Do it last in a transaction: others who append wait for its end.
 pub async fn append(transaction: &mut Transaction, new: NewEntry) -> Result<(), sqlx::Error> {

@@ -4,17 +4,12 @@ use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_pki::certificate::{Certificate, CertificateSummary};
-use keyside_pki::certification_request::subject_public_key_info;
-use keyside_pki::public_key::PublicKey;
-use serde::{Deserialize, Serialize};
-use sqlx::AssertSqlSafe;
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::key;
 use super::changes_one;
-use crate::clock::{self, DAY};
-use crate::database::{Database, DatabaseError, Transaction};
+use crate::clock;
+use crate::database::Transaction;
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,17 +201,6 @@ pub struct Revoked {
     reason: Option<String>,
 }
 
-/// A certificate that was revoked, as a CRL names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevokedCertificate {
-    /// The serial number, unsigned, most significant byte first.
-    pub serial_number: Vec<u8>,
-    /// When it was revoked.
-    pub revoked_at: i64,
-    /// Why.
-    pub reason: RevocationReason,
-}
-
 /// A certificate that was issued.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct IssuedCertificate {
@@ -285,92 +269,8 @@ impl Request {
 }
 
 /// A reason as it is kept. A name that is not known any more says nothing.
-fn reason_of(name: &str) -> RevocationReason {
+pub(super) fn reason_of(name: &str) -> RevocationReason {
     name.parse().unwrap_or(RevocationReason::Unspecified)
-}
-
-/// What an approval fixes for good.
-#[derive(Clone, Debug)]
-pub struct Approval {
-    /// The serial number, unsigned, most significant byte first.
-    pub serial_number: Vec<u8>,
-    /// The first second of the certificate's validity.
-    pub not_before: i64,
-    /// The last second of the certificate's validity.
-    pub not_after: i64,
-    /// When it was approved.
-    pub decided_at: i64,
-}
-
-/// A certificate, and what it says.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// The certificate, DER.
-    pub certificate: Vec<u8>,
-    /// Its fingerprints.
-    pub fingerprints: Fingerprints,
-    /// Its serial number, unsigned, most significant byte first.
-    pub serial_number: Vec<u8>,
-    /// The first second of its validity.
-    pub not_before: i64,
-    /// The last second of its validity.
-    pub not_after: i64,
-}
-
-/// The fingerprints of a certificate, in lowercase hexadecimal.
-#[derive(Clone, Debug, Default)]
-pub struct Fingerprints {
-    /// The SHA-1 of its DER, which Windows shows as the thumbprint.
-    pub sha1: String,
-    /// The SHA-256 of its DER.
-    pub sha256: String,
-}
-
-impl Fingerprints {
-    /// Those of a certificate.
-    pub fn of(certificate: &Certificate) -> Self {
-        let CertificateSummary { sha1_fingerprint: sha1, sha256_fingerprint: sha256, .. } = certificate.summary();
-        Self { sha1, sha256 }
-    }
-}
-
-/// An approved request: all that its certificate is made from.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct ApprovedRequest {
-    /// Its name.
-    #[sqlx(try_from = "String")]
-    pub transaction_id: TransactionId,
-    /// The id of its type.
-    pub certificate_type: String,
-    /// The subject's Common Name.
-    pub common_name: String,
-    /// The PKCS#10 CertificationRequest, DER.
-    pub certification_request: Vec<u8>,
-    /// The e-mail address.
-    pub email_address: String,
-    device_kind: Option<String>,
-    /// See [`Approval::serial_number`].
-    pub serial_number: Vec<u8>,
-    /// See [`Approval::not_before`].
-    pub not_before: i64,
-    /// See [`Approval::not_after`].
-    pub not_after: i64,
-    /// How often the CA engine was asked, this time included.
-    pub issue_attempts: i64,
-    /// Why it gave no certificate the last time.
-    pub issue_fault: Option<String>,
-}
-
-impl ApprovedRequest {
-    /// Whether an earlier attempt has had no end: the CA engine may have signed, and nobody here knows.
-    pub fn is_in_doubt(&self) -> bool {
-        self.issue_attempts > 1 && self.issue_fault.is_none()
-    }
-
-    /// Whether it is for a device.
-    pub fn is_for_device(&self) -> bool {
-        self.device_kind.is_some()
-    }
 }
 
 /// The columns of [`Request`], to begin a query with.
@@ -432,55 +332,6 @@ pub async fn list(executor: impl AnyExecutor<'_>) -> Result<Vec<Request>, sqlx::
     sqlx::query_as(select_requests!("ORDER BY submitted_at, transaction_id")).fetch_all(executor).await
 }
 
-/// Writes what migrations have left out: the keys of names, for searching, the key of each certification request, and the fingerprints of each
-/// certificate.
-pub async fn write_missing(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
-    let names: Vec<(String, String)> =
-        sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
-            .fetch_all(&mut **transaction)
-            .await?;
-    for (id, name) in names {
-        let statement = "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2";
-        sqlx::query(statement).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
-    }
-    loop {
-        let requests: Vec<(String, Vec<u8>)> = sqlx::query_as(
-            "SELECT transaction_id, certification_request FROM requests WHERE key_id IS NULL LIMIT 1000",
-        )
-        .fetch_all(&mut **transaction)
-        .await?;
-        if requests.is_empty() {
-            break;
-        }
-        for (id, der) in requests {
-            let info = subject_public_key_info(&der).ok().and_then(|info| PublicKey::of(info).ok());
-            // An unreadable request has no key: this is like none that comes.
-            let key_id = info.map(|key| key.key_id).unwrap_or_default();
-            let statement = "UPDATE requests SET key_id = $1 WHERE transaction_id = $2";
-            sqlx::query(statement).bind(key_id).bind(id).execute(&mut **transaction).await?;
-        }
-    }
-    loop {
-        let issued: Vec<(String, Vec<u8>)> = sqlx::query_as(
-            "SELECT transaction_id, certificate FROM requests \
-             WHERE certificate IS NOT NULL AND certificate_sha256 IS NULL LIMIT 1000",
-        )
-        .fetch_all(&mut **transaction)
-        .await?;
-        if issued.is_empty() {
-            return Ok(());
-        }
-        for (id, der) in issued {
-            // An unreadable certificate has no fingerprint: this is like none that is searched for.
-            let fingerprints = Certificate::from_der(&der).map(|certificate| Fingerprints::of(&certificate));
-            let Fingerprints { sha1, sha256 } = fingerprints.unwrap_or_default();
-            let statement =
-                "UPDATE requests SET certificate_sha1 = $1, certificate_sha256 = $2 WHERE transaction_id = $3";
-            sqlx::query(statement).bind(sha1).bind(sha256).bind(id).execute(&mut **transaction).await?;
-        }
-    }
-}
-
 const CERTIFIED: &str =
     select_requests!("WHERE key_id = $1 AND state || '' IN ('approved', 'issued') ORDER BY submitted_at");
 
@@ -500,161 +351,6 @@ pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::
         .fetch_optional(executor)
         .await?;
     Ok(any.is_some())
-}
-
-const DUE: &str = select_requests!(
-    "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
-     WHERE current.serial_number = requests.renews \
-     AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY approve_at"
-);
-
-/// The requests that approve themselves by now, in the order in which they do. A renewal waits for a person once the certificate that it renews
-/// was revoked, or somebody has asked for that.
-pub async fn due(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Request>, sqlx::Error> {
-    sqlx::query_as(DUE).bind(now).fetch_all(executor).await
-}
-
-/// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.
-pub async fn approve(
-    transaction: &mut Transaction,
-    id: TransactionId,
-    approval: &Approval,
-) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "UPDATE requests SET state = 'approved', serial_number = $1, not_before = $2, not_after = $3, decided_at = $4 \
-         WHERE transaction_id = $5 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM requests AS current \
-         WHERE current.serial_number = requests.renews AND current.revoked_at IS NOT NULL)",
-    )
-    .bind(&approval.serial_number)
-    .bind(approval.not_before)
-    .bind(approval.not_after)
-    .bind(approval.decided_at)
-    .bind(id.to_string());
-    changes_one(transaction, statement).await
-}
-
-/// Rejects a pending request. Returns whether it was pending.
-pub async fn reject(
-    transaction: &mut Transaction,
-    id: TransactionId,
-    reason: &str,
-    decided_at: i64,
-) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "UPDATE requests SET state = 'rejected', rejection_reason = $1, decided_at = $2 \
-         WHERE transaction_id = $3 AND state = 'pending'",
-    )
-    .bind(reason)
-    .bind(decided_at)
-    .bind(id.to_string());
-    changes_one(transaction, statement).await
-}
-
-/// The statement that takes; see [`Database::passing_over_locked`]. The condition stands twice, so that nobody takes what has just been taken.
-fn take_approved_statement(passing_over_locked: &str) -> String {
-    format!(
-        "UPDATE requests SET issue_at = $2, issue_attempts = issue_attempts + 1 \
-         WHERE state = 'approved' AND issue_at <= $1 AND transaction_id = (SELECT transaction_id FROM requests \
-         WHERE state = 'approved' AND issue_at <= $1 ORDER BY issue_at, submitted_at LIMIT 1 {passing_over_locked}) \
-         RETURNING transaction_id, certificate_type, certification_request, common_name, email_address, device_kind, serial_number, \
-         not_before, not_after, issue_attempts, issue_fault"
-    )
-}
-
-/// Takes the approved request that has waited longest, to ask the CA engine for its certificate, until `until`; nobody else gets it before.
-pub async fn take_approved(
-    database: &Database,
-    now: i64,
-    until: i64,
-) -> Result<Option<ApprovedRequest>, DatabaseError> {
-    let mut transaction = database.transaction().await?;
-    let statement = take_approved_statement(database.passing_over_locked());
-    let taken: Option<ApprovedRequest> =
-        sqlx::query_as(AssertSqlSafe(statement)).bind(now).bind(until).fetch_optional(&mut *transaction).await?;
-    if let Some(taken) = &taken {
-        let statement = "UPDATE requests SET issue_fault = NULL WHERE transaction_id = $1";
-        sqlx::query(statement).bind(taken.transaction_id.to_string()).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(taken)
-}
-
-/// Notes why a request that was taken got no certificate, and when to try again.
-pub async fn issue_failed(
-    transaction: &mut Transaction,
-    id: TransactionId,
-    fault: &str,
-    again_at: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE requests SET issue_fault = $1, issue_at = $2 WHERE transaction_id = $3 AND state = 'approved'")
-        .bind(fault)
-        .bind(again_at)
-        .bind(id.to_string())
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
-}
-
-/// Keeps the certificate of an approved request, with what it says itself: an engine may have decided otherwise. Returns whether there was
-/// none yet.
-pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
-         certificate_sha1 = $6, certificate_sha256 = $7, issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
-    )
-    .bind(&issued.certificate)
-    .bind(&issued.serial_number)
-    .bind(issued.not_before)
-    .bind(issued.not_after)
-    .bind(id.to_string())
-    .bind(&issued.fingerprints.sha1)
-    .bind(&issued.fingerprints.sha256);
-    changes_one(transaction, statement).await
-}
-
-/// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.
-pub async fn refuse(transaction: &mut Transaction, id: TransactionId, reason: &str) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "UPDATE requests SET state = 'rejected', rejection_reason = $1, serial_number = NULL, not_before = NULL, not_after = NULL, \
-         issue_fault = NULL WHERE transaction_id = $2 AND state = 'approved'",
-    )
-    .bind(reason)
-    .bind(id.to_string());
-    changes_one(transaction, statement).await
-}
-
-/// Takes up to `limit` certificates of the type `certificate_type` that end from `now` to `before`, and notes that their holders
-/// are told that they can be renewed: each is taken once.
-pub async fn take_to_renew(
-    transaction: &mut Transaction,
-    certificate_type: &str,
-    now: i64,
-    before: i64,
-    limit: i64,
-) -> Result<Vec<TransactionId>, sqlx::Error> {
-    let ids: Vec<(String,)> = sqlx::query_as(
-        "UPDATE requests SET renewal_told_at = $1 WHERE renewal_told_at IS NULL AND transaction_id IN \
-         (SELECT transaction_id FROM requests WHERE state = 'issued' AND renewal_told_at IS NULL AND certificate_type = $2 \
-         AND not_after >= $1 AND not_after <= $3 ORDER BY not_after LIMIT $4) RETURNING transaction_id",
-    )
-    .bind(now)
-    .bind(certificate_type)
-    .bind(before)
-    .bind(limit)
-    .fetch_all(&mut **transaction)
-    .await?;
-    ids.into_iter().map(|(id,)| id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
-}
-
-/// The request `id`, unless its certificate was revoked, or its renewal was asked for already.
-pub async fn find_to_renew(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
-    sqlx::query_as(select_requests!(
-        "WHERE transaction_id = $1 AND revoked_at IS NULL AND NOT EXISTS \
-         (SELECT 1 FROM requests AS next WHERE next.renews = requests.serial_number)"
-    ))
-    .bind(id.to_string())
-    .fetch_optional(executor)
-    .await
 }
 
 /// The certificate of a request, if it was issued, as DER.
@@ -679,167 +375,6 @@ pub async fn find_issued(
     .bind(serial_number)
     .fetch_optional(executor)
     .await
-}
-
-/// Notes that the revocation of an issued certificate is asked for. The first time is kept, and the gravest reason. Returns whether that was
-/// news.
-pub async fn request_revocation(
-    transaction: &mut Transaction,
-    id: TransactionId,
-    reason: RevocationReason,
-    now: i64,
-) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "UPDATE requests SET revocation_requested_at = coalesce(revocation_requested_at, $1), revocation_requested_reason = $2 \
-         WHERE transaction_id = $4 AND state = 'issued' \
-         AND (revocation_requested_reason IS NULL OR ($2 = $3 AND revocation_requested_reason <> $3))",
-    )
-    .bind(now)
-    .bind(reason.name())
-    .bind(RevocationReason::KeyCompromise.name())
-    .bind(id.to_string());
-    changes_one(transaction, statement).await
-}
-
-/// Revokes an issued certificate. Returns whether it was issued, and not revoked before.
-pub async fn revoke(
-    transaction: &mut Transaction,
-    id: TransactionId,
-    reason: RevocationReason,
-    now: i64,
-) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "UPDATE requests SET revoked_at = $1, revocation_reason = $2 \
-         WHERE transaction_id = $3 AND state = 'issued' AND revoked_at IS NULL",
-    )
-    .bind(now)
-    .bind(reason.name())
-    .bind(id.to_string());
-    changes_one(transaction, statement).await
-}
-
-/// The certificates that were revoked, in the order in which they were, those of no known request too.
-const REVOKED: &str = "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
-     UNION ALL SELECT serial_number, revoked_at, reason FROM revoked_serial_numbers WHERE NOT EXISTS \
-     (SELECT 1 FROM requests WHERE requests.serial_number = revoked_serial_numbers.serial_number AND requests.revoked_at IS NOT NULL)";
-
-/// The certificates that were revoked, in the order in which they were.
-pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
-    let statement = format!("{REVOKED} ORDER BY 2, 1");
-    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(AssertSqlSafe(statement)).fetch_all(executor).await?;
-    let certificates = rows.into_iter().map(|(serial_number, revoked_at, reason)| RevokedCertificate {
-        serial_number,
-        revoked_at,
-        reason: reason_of(&reason),
-    });
-    Ok(certificates.collect())
-}
-
-/// How many certificates were revoked.
-pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
-    let statement = format!("SELECT count(*) FROM ({REVOKED}) AS revoked");
-    sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(executor).await
-}
-
-/// A request with its certificate: all of the row that outlasts a restore.
-#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
-pub struct KeptRequest {
-    transaction_id: String,
-    certificate_type: String,
-    common_name: String,
-    email_address: String,
-    #[serde(with = "base64")]
-    certification_request: Vec<u8>,
-    #[serde(with = "base64")]
-    submission_sha256: Vec<u8>,
-    key_id: Option<String>,
-    validity_days: i64,
-    submitted_at: i64,
-    decided_at: i64,
-    #[serde(with = "base64")]
-    serial_number: Vec<u8>,
-    not_before: i64,
-    not_after: i64,
-    #[serde(with = "base64")]
-    certificate: Vec<u8>,
-    certificate_sha1: Option<String>,
-    certificate_sha256: Option<String>,
-    /// Empty for none.
-    #[serde(with = "base64")]
-    renews: Vec<u8>,
-    replaces: Option<String>,
-    device_kind: Option<String>,
-    device_file_format: Option<String>,
-    device_names: Option<String>,
-    company: Option<String>,
-}
-
-/// Bytes as base64, in JSON.
-mod base64 {
-    use base64ct::{Base64, Encoding};
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Base64::encode_string(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        Base64::decode_vec(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-/// The request `id` with its certificate, if that was issued.
-pub async fn kept(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<KeptRequest>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT transaction_id, certificate_type, common_name, email_address, certification_request, submission_sha256, key_id, \
-         validity_days, submitted_at, decided_at, serial_number, not_before, not_after, certificate, certificate_sha1, \
-         certificate_sha256, coalesce(renews, $2) AS renews, replaces, device_kind, device_file_format, device_names, company \
-         FROM requests WHERE transaction_id = $1 AND state = 'issued'",
-    )
-    .bind(id.to_string())
-    .bind([].as_slice())
-    .fetch_optional(executor)
-    .await
-}
-
-/// Brings a request back that the database has lost, or its certificate. Returns false if both were there.
-pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Result<bool, sqlx::Error> {
-    let statement = sqlx::query(
-        "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
-         certification_request, submission_sha256, key_id, validity_days, submitted_at, state, decided_at, serial_number, not_before, \
-         not_after, certificate, certificate_sha1, certificate_sha256, renews, replaces, device_kind, device_file_format, device_names, company) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'issued', $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
-         ON CONFLICT (transaction_id) DO UPDATE SET state = 'issued', rejection_reason = NULL, issue_fault = NULL, \
-         decided_at = excluded.decided_at, serial_number = excluded.serial_number, not_before = excluded.not_before, \
-         not_after = excluded.not_after, certificate = excluded.certificate, certificate_sha1 = excluded.certificate_sha1, \
-         certificate_sha256 = excluded.certificate_sha256 WHERE requests.state <> 'issued'",
-    )
-    .bind(&kept.transaction_id)
-    .bind(&kept.certificate_type)
-    .bind(&kept.common_name)
-    .bind(key(&kept.common_name))
-    .bind(&kept.email_address)
-    .bind(key(&kept.email_address))
-    .bind(&kept.certification_request)
-    .bind(&kept.submission_sha256)
-    .bind(&kept.key_id)
-    .bind(kept.validity_days)
-    .bind(kept.submitted_at)
-    .bind(kept.decided_at)
-    .bind(&kept.serial_number)
-    .bind(kept.not_before)
-    .bind(kept.not_after)
-    .bind(&kept.certificate)
-    .bind(&kept.certificate_sha1)
-    .bind(&kept.certificate_sha256)
-    .bind((!kept.renews.is_empty()).then_some(&kept.renews))
-    .bind(&kept.replaces)
-    .bind(&kept.device_kind)
-    .bind(&kept.device_file_format)
-    .bind(&kept.device_names)
-    .bind(&kept.company);
-    changes_one(transaction, statement).await
 }
 
 /// Notes which code a request came with, its authorisation, whose it is, and when it approves itself.
@@ -913,86 +448,17 @@ pub async fn leave_to_a_person(transaction: &mut Transaction, authorisation: &st
     Ok(())
 }
 
-/// Numbers of requests and certificates.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Counts {
-    /// Requests that wait for approval.
-    pub pending: i64,
-    /// Requests that wait for the CA.
-    pub approved: i64,
-    /// Certificates whose revocation is asked for, and not decided.
-    pub revocation_requested: i64,
-    /// Certificates that were revoked.
-    pub revoked: i64,
-    /// Certificates that are good, and end within 30 days.
-    pub ending_in_30_days: i64,
-    /// Certificates that are good, and end within 90 days.
-    pub ending_in_90_days: i64,
-}
-
-/// Counts. `now` is in seconds since 1970-01-01T00:00:00Z.
-pub async fn counts(executor: impl AnyExecutor<'_>, now: i64) -> Result<Counts, sqlx::Error> {
-    const ENDING: &str =
-        "FROM requests WHERE state = 'issued' AND revoked_at IS NULL AND not_after > $1 AND not_after <=";
-    let statement = format!(
-        "SELECT (SELECT count(*) FROM requests WHERE state = 'pending') AS pending, \
-         (SELECT count(*) FROM requests WHERE state = 'approved') AS approved, \
-         (SELECT count(*) FROM requests WHERE revocation_requested_at IS NOT NULL AND revoked_at IS NULL) AS revocation_requested, \
-         (SELECT count(*) FROM requests WHERE revoked_at IS NOT NULL) AS revoked, \
-         (SELECT count(*) {ENDING} $2) AS ending_in_30_days, (SELECT count(*) {ENDING} $3) AS ending_in_90_days"
-    );
-    sqlx::query_as(AssertSqlSafe(statement))
-        .bind(now)
-        .bind(now + 30 * DAY)
-        .bind(now + 90 * DAY)
-        .fetch_one(executor)
-        .await
-}
-
-/// Work that waits for an officer, of one company.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct WaitingWork {
-    /// The company, if it is known.
-    pub company: Option<String>,
-    /// The requests that wait for a person to approve them.
-    pub pending: i64,
-    /// The certificates whose revocation is asked for.
-    pub revocations: i64,
-}
-
-/// The work that waits for officers, by company.
-pub async fn waiting_work(executor: impl AnyExecutor<'_>) -> Result<Vec<WaitingWork>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT company, sum(pending) AS pending, sum(revocations) AS revocations FROM (\
-         SELECT company, 1 AS pending, 0 AS revocations FROM requests WHERE state = 'pending' AND approve_at IS NULL \
-         UNION ALL SELECT company, 0, 1 FROM requests WHERE revocation_requested_at IS NOT NULL AND revoked_at IS NULL) AS work \
-         GROUP BY company",
-    )
-    .fetch_all(executor)
-    .await
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
     use super::*;
-    use crate::database::Location;
+    use crate::store::search::assert_steps;
 
     #[tokio::test]
     async fn what_is_asked_all_the_time_goes_by_an_index_of_its_own() {
-        let directory = tempfile::tempdir().unwrap();
-        let location = Location::Sqlite(directory.path().join("keyside.sqlite"));
-        let database = Database::open_or_create(&location).await.unwrap();
-        for (sql, step) in [
-            (DUE, "requests_due (state=? AND approve_at<?)"),
-            (&take_approved_statement(""), "requests_to_issue (state=? AND issue_at<?)"),
+        assert_steps(&[
             (LIVING_WITH_NAME, "requests_by_common_name (common_name_key=?)"),
             (CERTIFIED, "requests_by_key (key_id=?)"),
-        ] {
-            let plan = super::super::search::plan(&database, sql).await;
-            assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");
-        }
-        database.close().await;
+        ])
+        .await;
     }
 }

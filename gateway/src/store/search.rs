@@ -122,3 +122,16 @@ pub(super) async fn plan(database: &Database, sql: &str) -> Vec<String> {
     let explained = sqlx::query_as::<_, (i64, i64, i64, String)>(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
     explained.fetch_all(database.reader()).await.unwrap_or_default().into_iter().map(|(.., step)| step).collect()
 }
+
+/// Fails unless SQLite goes by the index that stands beside each statement.
+#[cfg(test)]
+pub(super) async fn assert_steps(statements: &[(&str, &str)]) {
+    let directory = tempfile::tempdir().expect("a folder");
+    let location = crate::database::Location::Sqlite(directory.path().join("keyside.sqlite"));
+    let database = Database::open_or_create(&location).await.expect("a database");
+    for (sql, step) in statements {
+        let plan = plan(&database, sql).await;
+        assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");
+    }
+    database.close().await;
+}

@@ -4,8 +4,9 @@ use std::process::Output;
 
 use keyside_core::api::{NewRevocation, revocation_path};
 use keyside_core::domain::revocation::RevocationReason;
-use keyside_gateway::audit::{Entry, hexadecimal};
+use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::store::audit as store;
+use keyside_gateway::store::audit::Entry;
 use reqwest::Method;
 
 use crate::harness::{Site, good_request};

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use keyside_gateway::config::CA_PASSPHRASE_VARIABLE;
+use keyside_gateway::ca::settings::CA_PASSPHRASE_VARIABLE;
 
 use crate::harness::{Gateway, Site, good_request, openssl};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use base64ct::{Base64, Encoding};
 use keyside_core::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::officers::Role;
+use keyside_gateway::store::officers::Role;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::pem;
 use rsa::RsaPrivateKey;
@@ -392,7 +392,8 @@ fn what_cfssl_cannot_do_is_refused_in_words() {
         (broken("ca.root_validity_days = 5"), "root_validity_days"),
         (broken("ca.retry_after_seconds = 0"), "retry_after_seconds"),
     ] {
-        let error = keyside_gateway::config::Config::load(Some(&site.path("keyside.toml"))).unwrap_err().to_string();
+        let error =
+            keyside_gateway::configuration::Config::load(Some(&site.path("keyside.toml"))).unwrap_err().to_string();
         assert!(error.contains(fault), "{error}");
     }
     // Without CFSSL there is a certificate for the gateway's own server only where one is named.

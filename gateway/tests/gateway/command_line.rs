@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use keyside_core::api::{ProblemKind, RequestState, certificate_path};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::config::EXAMPLE;
+use keyside_gateway::configuration::EXAMPLE;
 
 use crate::harness::{Site, good_request, problem};
 

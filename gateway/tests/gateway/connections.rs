@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use keyside_core::api::CONFIGURATION_PATH;
-use keyside_gateway::config::Config;
-use keyside_gateway::server::raise_file_limit;
+use keyside_gateway::configuration::Config;
+use keyside_gateway::web::listener::raise_file_limit;
 use tokio::net::TcpSocket;
 
 use crate::connection_check::send_with;

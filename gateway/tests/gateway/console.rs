@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyside_core::api::{RequestState, request_path};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::audit::Actor;
 use keyside_gateway::database::Database;
-use keyside_gateway::officers::{self, Invitation, LINK_LIFETIME, Role, Token};
+use keyside_gateway::officers::invitation::{self, Invitation, LINK_LIFETIME};
+use keyside_gateway::officers::sign_in;
+use keyside_gateway::officers::token::Token;
+use keyside_gateway::store::audit::Actor;
+use keyside_gateway::store::officers::Role;
 use keyside_gateway::store::requests::{self, NewRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect::Policy;
@@ -38,8 +41,8 @@ impl Browser {
 
     /// A browser in which this officer has signed in.
     pub(crate) async fn of(gateway: &Gateway, database: &Database, officer: &str) -> Self {
-        let link = officers::give_link(database, officer, LINK_LIFETIME, Actor::CommandLine).await.unwrap();
-        let session = officers::sign_in_by_link(database, &link).await.unwrap();
+        let link = invitation::give_link(database, officer, LINK_LIFETIME, Actor::CommandLine).await.unwrap();
+        let session = sign_in::sign_in_by_link(database, &link).await.unwrap();
         Self { session: Some(session.unwrap()), ..Self::new(gateway) }
     }
 
@@ -126,7 +129,7 @@ pub(crate) fn in_days(days: i64) -> String {
 pub(crate) async fn invite(database: &Database, role: Role, company: Option<&str>, name: &str) -> String {
     let company = company.map(ToOwned::to_owned);
     let invitation = Invitation { role, company, name: name.into(), email_address: "officer@example.com".into() };
-    officers::invite(database, invitation, None, Actor::CommandLine).await.unwrap().id
+    invitation::invite(database, invitation, None, Actor::CommandLine).await.unwrap().id
 }
 
 /// Whether an answer leads to where officers sign in.
@@ -201,7 +204,7 @@ async fn a_link_ends_with_its_time_with_the_next_one_and_with_the_officer() {
     let id = invite(&database, Role::Auditor, None, "Aud Example").await;
     let browser = Browser::new(&gateway);
     let link = async |lifetime| {
-        let token = officers::give_link(&database, &id, lifetime, Actor::CommandLine).await.unwrap();
+        let token = invitation::give_link(&database, &id, lifetime, Actor::CommandLine).await.unwrap();
         format!("/console/sign-in/{}", token.secret())
     };
     let expired = link(0).await;
@@ -344,7 +347,7 @@ async fn without_https_nobody_signs_in_from_elsewhere() {
     let gateway = site.start(&[]);
     let database = site.database().await;
     let id = invite(&database, Role::Auditor, None, "Aud Example").await;
-    let link = officers::give_link(&database, &id, LINK_LIFETIME, Actor::CommandLine).await.unwrap();
+    let link = invitation::give_link(&database, &id, LINK_LIFETIME, Actor::CommandLine).await.unwrap();
     let path = format!("/console/sign-in/{}", link.secret());
     let post = Browser::new(&gateway).http.post(format!("{}{path}", gateway.url));
     let response = post.header("origin", "https://ra.example.com").send().await.unwrap();
@@ -377,7 +380,7 @@ impl Certified {
             let der = gateway.issued(id).await;
             let all = site.all_requests().await;
             let request = all.into_iter().find(|request| request.transaction_id == id).unwrap();
-            Held { id, der, serial_number: keyside_gateway::audit::hexadecimal(&request.serial_number.unwrap()) }
+            Held { id, der, serial_number: keyside_gateway::hexadecimal::hexadecimal(&request.serial_number.unwrap()) }
         };
         let (own, renewal) = (held("Abe Example").await, held("Abe Example 2").await);
         let invite = ["invite", "--role", "approver", "--name", "Abe Example", "--email", "abe@example.com"];
@@ -511,7 +514,7 @@ async fn an_expired_certificate_ends_its_sessions_and_signs_in_no_more() {
     site.execute(&expire).await;
     assert!(!certified.is_in(&session, Some(&own.der)).await);
     let database = site.database().await;
-    officers::end_expired(&database).await.unwrap();
+    sign_in::end_expired(&database).await.unwrap();
     certified.is_refused(own, "it is no officer").await;
     database.close().await;
 }

@@ -9,9 +9,10 @@ use keyside_core::api::{
 };
 use keyside_core::domain::distinguished_name::SubjectTemplate;
 use keyside_gateway::ca::embedded::EmbeddedCa;
+use keyside_gateway::ca::settings::Ca;
 use keyside_gateway::ca::{CaEngine, CertificateOrder, Holder};
 use keyside_gateway::clock;
-use keyside_gateway::config::{Ca, Config};
+use keyside_gateway::configuration::Config;
 use keyside_gateway::store::requests;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::element::{PRINTABLE_STRING, UTF8_STRING};

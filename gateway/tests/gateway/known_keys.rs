@@ -6,10 +6,10 @@ use keyside_core::api::{Base64Bytes, NewRequest, ProblemKind, RequestState, Requ
 use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::audit::Actor;
-use keyside_gateway::config::Config;
-use keyside_gateway::decision::{self, DecisionError};
-use keyside_gateway::known_keys::KeyFault;
+use keyside_gateway::configuration::Config;
+use keyside_gateway::ra::decision::{self, DecisionError};
+use keyside_gateway::ra::known_keys::KeyFault;
+use keyside_gateway::store::audit::Actor;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::element::{BIT_STRING, Elements, SEQUENCE, element};
 use reqwest::Method;

@@ -37,6 +37,7 @@ mod refusals;
 mod renewal;
 mod renewal_chain;
 mod restore;
+mod retention;
 mod revocation;
 mod roles;
 mod several_gateways;

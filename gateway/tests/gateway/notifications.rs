@@ -266,7 +266,7 @@ fn mails_do_not_leave_this_computer_in_the_clear() {
         );
         let site = Site::without_ca().replace_table("notifications", &tables);
         let config = site.path("keyside.toml");
-        let outcome = keyside_gateway::config::Config::load(Some(&config));
+        let outcome = keyside_gateway::configuration::Config::load(Some(&config));
         assert_eq!(outcome.is_ok(), is_allowed, "{host} {security}");
     }
 }

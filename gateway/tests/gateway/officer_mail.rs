@@ -4,9 +4,11 @@ use std::fs;
 
 use keyside_core::api::revocation_path;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::audit::{Actor, hexadecimal};
 use keyside_gateway::clock::DAY;
-use keyside_gateway::officers::{self, Invitation, Role};
+use keyside_gateway::hexadecimal::hexadecimal;
+use keyside_gateway::officers::invitation::{self, Invitation};
+use keyside_gateway::store::audit::Actor;
+use keyside_gateway::store::officers::Role;
 use keyside_pki::certificate::Certificate;
 use reqwest::Method;
 
@@ -49,9 +51,9 @@ async fn officers_of(site: &Site) {
             name: name.into(),
             email_address: format!("{name}@example.com"),
         };
-        let officer = officers::invite(&database, invitation, None, Actor::CommandLine).await.unwrap();
+        let officer = invitation::invite(&database, invitation, None, Actor::CommandLine).await.unwrap();
         if name == "gone" {
-            officers::revoke(&database, &officer.id, Actor::CommandLine).await.unwrap();
+            invitation::revoke(&database, &officer.id, Actor::CommandLine).await.unwrap();
         }
     }
     database.close().await;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use keyside_core::api::{Problem, ProblemKind, request_path};
-use keyside_gateway::config::EXAMPLE;
+use keyside_gateway::configuration::EXAMPLE;
 use keyside_gateway::database::Location;
 use reqwest::Method;
 

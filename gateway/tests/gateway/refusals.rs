@@ -5,8 +5,8 @@ use keyside_core::api::{
     CA_PATH, CONFIGURATION_PATH, ProblemKind, REQUESTS_PATH, RequestState, certificate_path, request_path,
 };
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::audit::hexadecimal;
 use keyside_gateway::database::Location;
+use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_pki::pem;
 use reqwest::Method;
 use rsa::RsaPrivateKey;

@@ -3,8 +3,8 @@
 use keyside_core::api::{ProblemKind, RequestState, RequestStatus, request_path};
 use keyside_core::domain::revocation::{RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::audit::hexadecimal;
 use keyside_gateway::database::Location;
+use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_pki::certificate::Certificate;
 
 use crate::console::approver;

@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 use keyside_core::api::{ProblemKind, RequestState, RequestStatus, request_path};
 use keyside_core::domain::revocation::RevocationState;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::audit::hexadecimal;
 use keyside_gateway::database::Location;
+use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_pki::certificate::Certificate;
 
 use crate::harness::{Gateway, Site, certification_request, email, good_request, openssl, problem, subject};

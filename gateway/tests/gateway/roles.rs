@@ -7,16 +7,20 @@ use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
 use keyside_core::api::{RequestStatus, certificate_path};
-use keyside_gateway::audit::{Actor, hexadecimal};
 use keyside_gateway::ca::CaEngine;
 use keyside_gateway::ca::embedded::EmbeddedCa;
-use keyside_gateway::config::{Ca, Config};
+use keyside_gateway::ca::settings::Ca;
+use keyside_gateway::configuration::Config;
 use keyside_gateway::database::Database;
-use keyside_gateway::officers::{self, Role};
-use keyside_gateway::operations;
-use keyside_gateway::rate_limit::RateLimits;
-use keyside_gateway::routes::{self, Around, Console};
-use keyside_gateway::service::Service;
+use keyside_gateway::hexadecimal::hexadecimal;
+use keyside_gateway::officers::invitation;
+use keyside_gateway::ra::RegistrationAuthority;
+use keyside_gateway::store::audit::Actor;
+use keyside_gateway::store::officers::Role;
+use keyside_gateway::web::console::Console;
+use keyside_gateway::web::operations;
+use keyside_gateway::web::rate_limit::RateLimits;
+use keyside_gateway::web::{self, Around};
 use reqwest::Method;
 
 use crate::connection_check::send_with;
@@ -169,10 +173,11 @@ async fn every_route_has_its_rows() {
     let operations = Arc::new(operations::Operations::new(database.clone(), Arc::clone(&ca)));
     let around =
         || Around { operations: Arc::clone(&operations), rate_limits: Arc::new(RateLimits::new(&config.limits)) };
-    let service = Arc::new(Service::new(config.clone(), database.clone(), ca, None));
-    let console = || Console::new(Arc::clone(&service), database.clone(), &config, url, None);
-    let main = routes_of(&routes::router(Arc::clone(&service), &config, None, url, console(), around()));
-    let check = routes_of(&routes::connection_check_router(Arc::clone(&service), &config, None, console(), around()));
+    let ra = Arc::new(RegistrationAuthority::new(config.registration_authority(None), database.clone(), ca));
+    let settings = config.web();
+    let console = || Console::new(Arc::clone(&ra), database.clone(), &settings.site, url, None);
+    let main = routes_of(&web::router(Arc::clone(&ra), &settings, None, url, console(), around()));
+    let check = routes_of(&web::connection_check_router(Arc::clone(&ra), &settings, None, console(), around()));
     let rows = |listener| -> BTreeSet<(String, String)> {
         let rows = TABLE.iter().filter(|(of, ..)| *of == listener);
         rows.map(|(_, method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect()
@@ -238,7 +243,7 @@ impl Fixtures<'_> {
             _ if pattern.starts_with("/console/authorisations") => self.authorisation.clone(),
             _ => self.pending.clone(),
         };
-        let token = officers::give_link(self.database, &self.spare, 60, Actor::CommandLine).await.unwrap();
+        let token = invitation::give_link(self.database, &self.spare, 60, Actor::CommandLine).await.unwrap();
         pattern
             .replace("{transaction_id}", &id)
             .replace("{id}", &id)
@@ -291,7 +296,7 @@ async fn every_cell_is_as_the_table_has_it() {
     let mut certificates = Vec::new();
     for id in &ids {
         let (der, serial_number) = fixtures.certificate().await;
-        officers::bind_certificate(&database, id, &serial_number, Actor::CommandLine).await.unwrap();
+        invitation::bind_certificate(&database, id, &serial_number, Actor::CommandLine).await.unwrap();
         certificates.push((der, hexadecimal(&serial_number)));
     }
     let (user, _) = fixtures.certificate().await;
@@ -319,7 +324,7 @@ async fn every_cell_is_as_the_table_has_it() {
             browser
         }
     };
-    officers::revoke(&database, &ids[5], Actor::CommandLine).await.unwrap();
+    invitation::revoke(&database, &ids[5], Actor::CommandLine).await.unwrap();
     let mut browsers = Vec::new();
     for role in 0..ROLES.len() {
         browsers.push(browser(role).await);

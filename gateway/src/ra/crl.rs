@@ -1,0 +1,80 @@
+//! The CA's CRLs: signed anew when they are a day old, and when a certificate was revoked since.
+
+use keyside_core::api::ProblemKind;
+use keyside_pki::certificate::Certificate;
+use sqlx::any::AnyExecutor;
+
+use super::RegistrationAuthority;
+use super::refusal::Refusal;
+use crate::ca::{Authority, CrlOrder};
+use crate::clock::{self, BACKDATING, DAY};
+use crate::hexadecimal::hexadecimal;
+use crate::store::crls::{self, Crl};
+use crate::store::{journal, revocations};
+
+/// How old a CRL may become before a new one is signed, in seconds.
+const CRL_REFRESH: i64 = DAY;
+
+/// How long a CRL is valid, in seconds.
+const CRL_VALIDITY: i64 = 7 * DAY;
+
+impl RegistrationAuthority {
+    /// The current CRL of `authority`, as DER; signed anew if it is a day old, or if a certificate was revoked since.
+    pub async fn crl(&self, authority: Authority) -> Result<Vec<u8>, Refusal> {
+        if !self.ca.signs_crls() {
+            let revoked = revocations::revoked(self.database.reader()).await?;
+            let now = clock::now();
+            let order = CrlOrder { authority, number: 0, this_update: now, next_update: now, revoked };
+            return self.ca.crl(order).await?.ok_or_else(no_crl);
+        }
+        let issuer =
+            Certificate::from_der(self.ca.certificate(authority)).map_err(|error| Refusal::internal(&error))?;
+        let issuer = crls::issuer_of(&issuer);
+        let last = crls::find(self.database.reader(), &issuer).await?;
+        let entries = self.entries(self.database.reader(), authority).await?;
+        if let Some(last) = last
+            && is_current(&last, entries)
+        {
+            return Ok(last.crl);
+        }
+        // One gateway of all: no two sign a CRL with the same number.
+        let mut transaction = self.database.transaction().await?;
+        let last = crls::lock(&mut transaction, &issuer).await?;
+        let entries = self.entries(&mut *transaction, authority).await?;
+        if is_current(&last, entries) {
+            return Ok(last.crl);
+        }
+        let now = clock::now();
+        // Read after they were counted: one that is revoked in between is on this CRL, and the next one is signed all the same.
+        let revoked = if entries > 0 { revocations::revoked(&mut *transaction).await? } else { Vec::new() };
+        let (number, this_update) = (last.number + 1, now - BACKDATING);
+        let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
+        let crl = self.ca.crl(order).await?.ok_or_else(no_crl)?;
+        let crl = Crl { number, this_update, entries, crl };
+        crls::replace(&mut transaction, &issuer, &crl).await?;
+        let entry = journal::Entry::Crl { issuer: hexadecimal(&issuer), number };
+        journal::append(&self.database, vec![entry]).await?;
+        transaction.commit().await?;
+        tracing::info!(?authority, number, entries, "CRL signed");
+        Ok(crl.crl)
+    }
+
+    /// How many certificates of `authority` are revoked: users' certificates are all the issuing one's.
+    async fn entries(&self, executor: impl AnyExecutor<'_>, authority: Authority) -> Result<i64, Refusal> {
+        match authority {
+            Authority::Root => Ok(0),
+            Authority::Issuing => Ok(revocations::count_revoked(executor).await?),
+        }
+    }
+}
+
+/// Whether a CRL need not be signed anew.
+fn is_current(crl: &Crl, entries: i64) -> bool {
+    // One from a time when the clock was ahead is not valid yet.
+    (crl.this_update..crl.this_update + CRL_REFRESH).contains(&clock::now()) && crl.entries == entries
+}
+
+/// For an authority without a CRL.
+fn no_crl() -> Refusal {
+    Refusal::new(ProblemKind::NotFound, "This authority has no certificate revocation list (CRL) here.")
+}

@@ -1,0 +1,95 @@
+//! What can be wrong with settings, and the checks that several of them share.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use axum::http::Uri;
+
+/// The longest validity that a certificate can be given: a hundred years.
+const MAXIMUM_VALIDITY_DAYS: u32 = 36_500;
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or not the TOML expected.
+    #[error(
+        "{path} is not a configuration: {source}`keyside-gateway config example` prints one that explains every key."
+    )]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        source: toml::de::Error,
+    },
+    /// A value cannot be used.
+    #[error("the configuration's {key}: {fault}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What is wrong with its value and what it should be.
+        fault: String,
+    },
+    /// The passphrase of the CA's keys cannot be taken.
+    #[error("the CA's passphrase: {0}")]
+    CaPassphrase(String),
+}
+
+/// The faults that were found, in the order of the checks.
+#[derive(Debug, Default)]
+pub struct Faults(pub Vec<ConfigError>);
+
+impl Faults {
+    /// Notes a fault of `key` unless `holds`.
+    pub fn require(&mut self, holds: bool, key: &str, fault: &str) {
+        if !holds {
+            self.0.push(ConfigError::Value { key: key.into(), fault: fault.into() });
+        }
+    }
+
+    /// Notes a fault of `key` unless `days` is a validity.
+    pub fn require_validity(&mut self, key: &str, days: u32) {
+        self.require(
+            (1..=MAXIMUM_VALIDITY_DAYS).contains(&days),
+            key,
+            &format!("must lie between 1 and {MAXIMUM_VALIDITY_DAYS}"),
+        );
+    }
+
+    /// Notes a fault of `key` unless the file that it names, if it names one, can be read.
+    pub fn require_file(&mut self, key: &str, path: Option<&Path>) {
+        if let Some(path) = path
+            && let Err(error) = fs::File::open(path)
+        {
+            self.require(false, key, &format!("{} cannot be read: {error}", path.display()));
+        }
+    }
+}
+
+/// True if the URL leads to this machine itself, where no one listens in.
+pub fn is_loopback(url: &str) -> bool {
+    let host = url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_owned()));
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+/// True if `text` is an absolute http or https URL that an rfc5280 URI (ASCII) can carry.
+pub fn is_http_url(text: &str) -> bool {
+    text.is_ascii()
+        && text
+            .parse::<Uri>()
+            .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
+}
+
+/// True if `text` is the origin of an https URL whose host a certificate can name.
+pub fn is_https_origin(text: &str) -> bool {
+    let is_in_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    text.strip_prefix("https://").is_some_and(|authority| authority.chars().all(is_in_names)) && is_http_url(text)
+}
