@@ -4,6 +4,9 @@
 //! or moves an entry breaks the chain there, and `keyside-gateway audit verify` says where. Whoever can write to the database can
 //! also make the whole chain anew: note the last hash elsewhere from time to time, and give it to `audit verify --noted`.
 
+pub mod export;
+pub mod syslog;
+
 use crate::database::{Database, DatabaseError};
 use crate::hexadecimal::hexadecimal;
 use crate::store::audit::{self, Entry, HASH_SIZE, Head};

@@ -22,7 +22,7 @@ use crate::settings::faults::{ConfigError, Faults, is_http_url, is_loopback};
 use crate::settings::read::text_file;
 use crate::web::settings::{ConnectionCheck, Limits, ServerCertificate};
 use crate::web::tls;
-use crate::{ra, web};
+use crate::{audit, ra, web};
 
 /// The annotated example, which is also the default.
 pub const EXAMPLE: &str = include_str!("../keyside.example.toml");
@@ -64,6 +64,9 @@ pub struct Config {
     pub retention: Retention,
     /// The CA engine.
     pub ca: Ca,
+    /// Where the audit log goes besides the database.
+    #[serde(default)]
+    pub audit: audit::syslog::Settings,
     /// How people are told.
     #[serde(default)]
     pub notifications: Notifications,

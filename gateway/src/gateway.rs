@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::ca;
 use crate::ca::embedded::EmbeddedCa;
 use crate::ca::open::{OpenError, Opened};
 use crate::configuration::Config;
@@ -25,6 +24,7 @@ use crate::ra::RegistrationAuthority;
 use crate::ra::settings::Approval;
 use crate::settings::faults::ConfigError;
 use crate::store;
+use crate::store::audit::{Action, Actor, NewEntry};
 use crate::web::console::Console;
 use crate::web::listener::{self, Listener};
 use crate::web::operations::{self, Operations};
@@ -33,6 +33,7 @@ use crate::web::rate_limit::RateLimits;
 use crate::web::settings::ServerCertificate;
 use crate::web::tls::{self, ServerIdentity, TlsError};
 use crate::web::{self, Around};
+use crate::{audit, ca, clock};
 
 /// What to serve, and from where.
 #[derive(Clone, Debug)]
@@ -130,6 +131,15 @@ fn warn_of_demonstration(config: &Config) {
         ),
         Approval::Manual {} => tracing::info!("requests wait for `keyside-gateway requests approve` or `reject`"),
     }
+}
+
+/// Writes the start down.
+async fn note_start(database: &Database, address: SocketAddr) -> Result<(), DatabaseError> {
+    let mut transaction = database.transaction().await?;
+    let (at, actor, action) = (clock::now(), Actor::Gateway, Action::Started);
+    let detail = format!("version {}, at {address}", env!("CARGO_PKG_VERSION"));
+    store::audit::append(&mut transaction, NewEntry { at, actor, action, subject: "gateway".into(), detail }).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// A gateway that listens and is ready to serve.
@@ -244,6 +254,7 @@ impl Gateway {
             tracing::warn!(key, "its value is still the example's: `keyside-gateway config check` shows it");
         }
         let Opened { engine: ca, embedded } = ca::open::open(&config.ca, &database, &data, &public_url).await?;
+        note_start(&database, address).await?;
         let tls = identity.clone().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
         let check_identity = match check_url.clone() {
             Some(url) => {
@@ -312,8 +323,14 @@ impl Gateway {
     /// certificates are read again.
     pub async fn run(self, shutdown: impl Future<Output = ()>, reload: impl AsyncFnMut()) {
         let (ra, sender) = (self.ra, self.sender);
+        let (database, server) = (self.database.clone(), self.config.audit.syslog.clone());
+        let stream = async move {
+            if let Some(server) = server {
+                audit::syslog::keep_sending(&database, &server).await;
+            }
+        };
         let work = tokio::spawn(async move {
-            tokio::join!(ra.keep_issuing(), ra.keep_house(), sender.keep_sending());
+            tokio::join!(ra.keep_issuing(), ra.keep_house(), sender.keep_sending(), stream);
         });
         let limits = &self.config.limits;
         let (stop, stopped) = watch::channel(());

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use crate::ca::CaEngine;
 use crate::database::Database;
 use crate::notifications::officer_mail::Digests;
+use crate::officers::failed_sign_ins::FailedSignIns;
 
 pub mod authorisations;
 pub mod companies;
@@ -49,6 +50,8 @@ pub struct RegistrationAuthority {
     /// The number of submissions that are being worked on.
     submissions: AtomicUsize,
     digests: Digests,
+    /// Those who have failed to sign in to the console.
+    pub failed_sign_ins: FailedSignIns,
     mail_limits: MailLimits,
     /// The urgency of the last warning of the CA's end, and the day on which it was given.
     warned: Mutex<(usize, i64)>,
@@ -66,6 +69,7 @@ impl RegistrationAuthority {
             ca,
             submissions: AtomicUsize::new(0),
             digests: Digests::default(),
+            failed_sign_ins: FailedSignIns::default(),
             mail_limits,
             warned: Mutex::default(),
             purged_at: AtomicI64::new(0),

@@ -31,6 +31,8 @@ pub mod revocations;
 pub mod revoked_serial_numbers;
 mod search;
 pub mod sessions;
+pub mod submissions;
+pub mod syslog;
 pub mod waiting;
 
 /// Random bytes in an id: 64 bits.

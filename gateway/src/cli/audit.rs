@@ -5,8 +5,12 @@ use std::io::{self, Write};
 use clap::Subcommand;
 use keyside_gateway::audit::{self, Verified};
 use keyside_gateway::hexadecimal::hexadecimal;
+use keyside_gateway::store;
 
 use super::{Data, Error};
+
+/// How many entries are read at once.
+const BATCH: i64 = 1_000;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -18,11 +22,20 @@ pub(super) enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Print the log, an entry a line, as JSON: kept elsewhere, it tells whether the log was cut or written anew.
+    Export {
+        /// The number of the last entry that is known already.
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: i64,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 pub(super) async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Verify { noted, data } => verify(data, noted.as_deref()).await,
+        Command::Export { after, data } => export(data, after).await,
     }
 }
 
@@ -43,4 +56,20 @@ async fn verify(data: Data, noted: Option<&str>) -> Result<(), Error> {
         writeln!(stdout, "{fault}")?;
     }
     Err("the audit log is not whole".into())
+}
+
+async fn export(data: Data, mut after: i64) -> Result<(), Error> {
+    let database = data.open().await?;
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    loop {
+        let entries = store::audit::following(&database, after, BATCH).await?;
+        let Some(last) = entries.last() else { break };
+        after = last.number;
+        for entry in &entries {
+            writeln!(stdout, "{}", audit::export::line(entry))?;
+        }
+    }
+    stdout.flush()?;
+    database.close().await;
+    Ok(())
 }

@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use crate::ca::{Authority, CrlOrder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::hexadecimal::hexadecimal;
+use crate::store::audit::{self, Action, Actor, NewEntry};
 use crate::store::crls::{self, Crl};
 use crate::store::{journal, revocations};
 
@@ -27,9 +28,9 @@ impl RegistrationAuthority {
             let order = CrlOrder { authority, number: 0, this_update: now, next_update: now, revoked };
             return self.ca.crl(order).await?.ok_or_else(no_crl);
         }
-        let issuer =
+        let certificate =
             Certificate::from_der(self.ca.certificate(authority)).map_err(|error| Refusal::internal(&error))?;
-        let issuer = crls::issuer_of(&issuer);
+        let issuer = crls::issuer_of(&certificate);
         let last = crls::find(self.database.reader(), &issuer).await?;
         let entries = self.entries(self.database.reader(), authority).await?;
         if let Some(last) = last
@@ -54,6 +55,10 @@ impl RegistrationAuthority {
         crls::replace(&mut transaction, &issuer, &crl).await?;
         let entry = journal::Entry::Crl { issuer: hexadecimal(&issuer), number };
         journal::append(&self.database, vec![entry]).await?;
+        let name = certificate.subject().to_string();
+        let (actor, action, detail) =
+            (Actor::Gateway, Action::CrlSigned, format!("number {number}, {entries} entries"));
+        audit::append(&mut transaction, NewEntry { at: now, actor, action, subject: name, detail }).await?;
         transaction.commit().await?;
         tracing::info!(?authority, number, entries, "CRL signed");
         Ok(crl.crl)

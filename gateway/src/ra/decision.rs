@@ -21,7 +21,7 @@ use crate::store::audit::{self, Action, Actor, NewEntry};
 use crate::store::issuance::{self, Approval};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request, State};
-use crate::store::{journal, renewals, revocations, revoked_serial_numbers};
+use crate::store::{journal, renewals, revocations, revoked_serial_numbers, submissions};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +124,7 @@ async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Act
         let request = find(transaction, id).await?;
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
+    submissions::note_one(transaction, id).await?;
     // The log has one end: the next one to write there waits.
     audit::note(transaction, id, Action::Approved, actor, String::new()).await?;
     if let Some(serial_number) = &request.renews
@@ -287,6 +288,7 @@ async fn reject_one(
     {
         return Ok(false);
     }
+    submissions::note_one(transaction, id).await?;
     let told = vec![("reason", reason.to_owned())];
     outbox::enqueue(transaction, &NewNotification::about(Kind::Rejected, request, told)).await?;
     audit::note(transaction, id, Action::Rejected, actor.clone(), reason.to_owned()).await?;

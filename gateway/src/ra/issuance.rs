@@ -25,7 +25,7 @@ use crate::store::audit::{self, Action, Actor};
 use crate::store::issuance::{self, ApprovedRequest, Fingerprints, Issued};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request};
-use crate::store::{journal, kept_requests};
+use crate::store::{journal, kept_requests, submissions};
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,8 +42,10 @@ impl RegistrationAuthority {
         }
     }
 
-    /// Approves what is due, and issues what is approved.
+    /// Writes down what the audit log lacks, approves what is due, and issues what is approved.
     async fn approve_and_issue(&self) -> Result<(), Refusal> {
+        while submissions::note(&self.database).await? {}
+        self.failed_sign_ins.write(&self.database, clock::now()).await?;
         self.approve_due().await?;
         while self.issue_next().await? {}
         Ok(())

@@ -1,12 +1,15 @@
 //! The table `audit`: every decision, in one chain of hashes, which [`audit`](crate::audit) verifies.
 
 use std::fmt;
+use std::fs;
+use std::sync::OnceLock;
 
 use keyside_core::domain::transaction_id::TransactionId;
 use sha2::{Digest, Sha256};
 
 use crate::clock;
 use crate::database::{Database, Transaction};
+use crate::hexadecimal::hexadecimal;
 
 /// The bytes of a SHA-256.
 pub const HASH_SIZE: usize = 32;
@@ -19,7 +22,7 @@ const DOMAIN: &[u8] = b"keyside audit log 1";
 pub enum Actor {
     /// An officer, by id.
     Officer(String),
-    /// Whoever may run the command line.
+    /// A user of the system who runs the command line.
     CommandLine,
     /// The configuration: nobody was asked.
     Policy,
@@ -27,23 +30,53 @@ pub enum Actor {
     Applicant,
     /// The gateway, in the course of its work.
     Gateway,
+    /// A stranger.
+    Unknown,
 }
 
 impl fmt::Display for Actor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Officer(id) => write!(formatter, "officer:{id}"),
-            Self::CommandLine => formatter.write_str("command line"),
+            Self::CommandLine => write!(formatter, "command line: {}", system_user()),
             Self::Policy => formatter.write_str("policy"),
             Self::Applicant => formatter.write_str("applicant"),
             Self::Gateway => formatter.write_str("gateway"),
+            Self::Unknown => formatter.write_str("unknown"),
         }
     }
+}
+
+/// The system's user who runs this program, as in `alice (uid 1000)`; with sudo also the one who has called it.
+fn system_user() -> &'static str {
+    static USER: OnceLock<String> = OnceLock::new();
+    USER.get_or_init(|| {
+        let uid = rustix::process::getuid().as_raw();
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let named = |line: &str| {
+            let mut fields = line.split(':');
+            let name = fields.next()?.to_owned();
+            (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+        };
+        let name = users.lines().find_map(named).unwrap_or_else(|| "unnamed".into());
+        // Only root can have set it.
+        let caller = std::env::var("SUDO_USER").ok().filter(|_| uid == 0);
+        let caller: String = caller.iter().flat_map(|name| name.chars()).filter(|c| !c.is_control()).take(64).collect();
+        if caller.is_empty() { format!("{name} (uid {uid})") } else { format!("{name} (uid {uid}) for {caller}") }
+    })
 }
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// A gateway was started.
+    Started,
+    /// A request was submitted.
+    Submitted,
+    /// A CRL was signed.
+    CrlSigned,
+    /// Signing in has failed.
+    SignInFailed,
     /// A person was authorised.
     Authorised,
     /// An authorisation got another code.
@@ -82,6 +115,10 @@ impl Action {
     /// Its name, as the log has it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Started => "started",
+            Self::Submitted => "submitted",
+            Self::CrlSigned => "CRL signed",
+            Self::SignInFailed => "sign-in failed",
             Self::Authorised => "authorised",
             Self::CodeReplaced => "code replaced",
             Self::Withdrawn => "authorisation withdrawn",
@@ -177,26 +214,41 @@ pub async fn note(
 
 /// Writes an entry down, at the end of the chain. Do it last in a transaction: others who append wait for its end.
 pub async fn append(transaction: &mut Transaction, new: NewEntry) -> Result<(), sqlx::Error> {
-    // Locks the row, so that the next one waits until this entry is there or has come to nothing.
-    let Head { entries, sha256 } =
-        sqlx::query_as("UPDATE audit_head SET entries = entries + 1 WHERE id = 1 RETURNING entries, sha256")
+    append_all(transaction, vec![new]).await
+}
+
+/// The same for several entries, in their order.
+pub async fn append_all(transaction: &mut Transaction, new: Vec<NewEntry>) -> Result<(), sqlx::Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    // Locks the row, so that the next one waits until these entries are there or have come to nothing.
+    let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
+    let Head { entries, mut sha256 } =
+        sqlx::query_as("UPDATE audit_head SET entries = entries + $1 WHERE id = 1 RETURNING entries, sha256")
+            .bind(count)
             .fetch_one(&mut **transaction)
             .await?;
-    let mut entry = Entry {
-        number: entries,
-        at: new.at,
-        actor: new.actor.to_string(),
-        action: new.action.name().into(),
-        subject: new.subject,
-        detail: new.detail,
-        previous_sha256: sha256,
-        sha256: Vec::new(),
-    };
-    entry.sha256 = entry.hash().to_vec();
-    sqlx::query("UPDATE audit_head SET sha256 = $1 WHERE id = 1")
-        .bind(&entry.sha256)
-        .execute(&mut **transaction)
-        .await?;
+    for (number, new) in (entries - count + 1..).zip(new) {
+        let mut entry = Entry {
+            number,
+            at: new.at,
+            actor: new.actor.to_string(),
+            action: new.action.name().into(),
+            subject: new.subject,
+            detail: new.detail,
+            previous_sha256: sha256,
+            sha256: Vec::new(),
+        };
+        entry.sha256 = entry.hash().to_vec();
+        sha256 = entry.sha256.clone();
+        insert(transaction, entry).await?;
+    }
+    sqlx::query("UPDATE audit_head SET sha256 = $1 WHERE id = 1").bind(sha256).execute(&mut **transaction).await?;
+    Ok(())
+}
+
+async fn insert(transaction: &mut Transaction, entry: Entry) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO audit (number, at, actor, action, subject, detail, previous_sha256, sha256) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -244,4 +296,9 @@ pub async fn about(database: &Database, subject: &str, count: i64) -> Result<Vec
         .bind(count)
         .fetch_all(database.reader())
         .await
+}
+
+/// The beginning of a hash, which tells it from others.
+pub fn short(sha256: &[u8]) -> String {
+    hexadecimal(sha256.get(..8).unwrap_or(sha256))
 }

@@ -292,8 +292,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
          submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
-         common_name_key, email_address_key, key_id, company) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+         common_name_key, email_address_key, key_id, submission_noted, company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, \
          (SELECT company FROM requests WHERE serial_number = $7)) \
          ON CONFLICT (submission_sha256) DO NOTHING",
     )

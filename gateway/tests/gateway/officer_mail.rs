@@ -90,12 +90,13 @@ async fn a_reported_compromise_is_told_at_once_and_once() {
     }
     // Each report that says something new is in the log, once.
     let database = site.database().await;
-    let reports: Vec<String> =
-        sqlx::query_scalar("SELECT detail FROM audit WHERE subject = $1 AND actor = 'applicant' ORDER BY number")
-            .bind(id.to_string())
-            .fetch_all(database.reader())
-            .await
-            .unwrap();
+    let reports: Vec<String> = sqlx::query_scalar(
+        "SELECT detail FROM audit WHERE subject = $1 AND action = 'revocation asked for' ORDER BY number",
+    )
+    .bind(id.to_string())
+    .fetch_all(database.reader())
+    .await
+    .unwrap();
     assert_eq!(reports, ["superseded", "key-compromise"]);
     database.close().await;
 }

@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use super::extract::{self, Answer, App, Fields};
 use super::layout::{PAGE_SIZE, Part, Site, Viewer, code, page, paging, plain, table};
 use crate::clock::date_and_time;
-use crate::hexadecimal::hexadecimal;
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::officers::Officer;
@@ -60,20 +59,15 @@ fn row(entry: &Entry, officers: &[Officer]) -> Vec<Markup> {
             (entry.action) " " span.quiet { (subject(entry)) }
             @if !entry.detail.is_empty() { span.quiet { (entry.detail) } }
         },
-        code(short(&entry.sha256)),
+        code(store::audit::short(&entry.sha256)),
     ]
-}
-
-/// The beginning of a hash, which tells it from others.
-fn short(sha256: &[u8]) -> String {
-    hexadecimal(sha256.get(..8).unwrap_or(sha256))
 }
 
 /// What an entry is about, with a link to it where it has a page.
 fn subject(entry: &Entry) -> Markup {
     let path = match entry.action.as_str() {
         "authorised" | "authorisation withdrawn" => Some("/console/authorisations"),
-        "approved" | "rejected" | "issued" | "revoked" | "revocation asked for" => Some("/console/requests"),
+        "submitted" | "approved" | "rejected" | "issued" | "revocation asked for" => Some("/console/requests"),
         _ => None,
     };
     html! {

@@ -11,11 +11,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::extract::{Answer, App, Console, Entrance, Posted, html as page_of, to_sign_in};
 use super::layout::{Site, bare_page};
 use crate::hexadecimal::serial_number;
+use crate::officers::failed_sign_ins::Way;
 use crate::officers::sign_in::{self, CertificateSignIn};
 use crate::officers::token::Token;
 use crate::ra::connection_check::Client;
 use crate::store;
 use crate::store::officers::Officer;
+use crate::web::rate_limit::ClientAddress;
 
 pub(super) async fn show(State(console): App, request: Request) -> Answer {
     let signed_in = console.viewer(request.headers(), request.extensions()).await?;
@@ -23,6 +25,14 @@ pub(super) async fn show(State(console): App, request: Request) -> Answer {
         return Ok(Redirect::to("/console/requests").into_response());
     }
     Ok(page_of(invite(&console.site, console.entrance, console.certificate_url.as_deref())))
+}
+
+/// The address that a call is from.
+type From = Option<Extension<ClientAddress>>;
+
+/// Has the audit log tell of a failed attempt.
+fn failed(console: &Console, way: Way, from: From) {
+    console.ra.failed_sign_ins.gather(way, from.map(|Extension(ClientAddress(address))| address));
 }
 
 /// Whom the link signs in, if it works here.
@@ -40,7 +50,7 @@ fn no_link(console: &Console) -> Response {
     console.notice(None, StatusCode::NOT_FOUND, "This link does not work", text)
 }
 
-pub(super) async fn use_link(State(console): App, Path(token): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn use_link(State(console): App, Path(token): Path<String>, from: From, headers: HeaderMap) -> Answer {
     if !console.is_from_here(&headers) {
         return Ok(console.not_from_here(None));
     }
@@ -50,7 +60,10 @@ pub(super) async fn use_link(State(console): App, Path(token): Path<String>, hea
     };
     match session {
         Some(session) => enter(&console, &headers, &session).await,
-        None => Ok(no_link(&console)),
+        None => {
+            failed(&console, Way::Link, from);
+            Ok(no_link(&console))
+        }
     }
 }
 
@@ -65,6 +78,7 @@ async fn enter(console: &Console, headers: &HeaderMap, session: &Token) -> Answe
 pub(super) async fn use_certificate(
     State(console): App,
     client: Option<Extension<Client>>,
+    from: From,
     headers: HeaderMap,
 ) -> Answer {
     if !console.is_from_here(&headers) {
@@ -77,6 +91,7 @@ pub(super) async fn use_certificate(
     let der = client.certificate.clone().unwrap_or_default();
     let check = console.ra.check_connection(client).await?;
     let (ConnectionVerdict::Works, Some(certificate)) = (check.verdict, check.certificate) else {
+        failed(&console, Way::Certificate, from);
         return Ok(console.notice(None, StatusCode::FORBIDDEN, &check.title, &check.detail));
     };
     let serial_number = serial_number(&certificate.serial_number).unwrap_or_default();
@@ -86,6 +101,9 @@ pub(super) async fn use_certificate(
         }
         _ => CertificateSignIn::Stranger,
     };
+    if !matches!(outcome, CertificateSignIn::Begun(_)) {
+        failed(&console, Way::Certificate, from);
+    }
     match outcome {
         CertificateSignIn::Begun(session) => enter(&console, &headers, &session).await,
         CertificateSignIn::Unconfirmed => Ok(refuse(

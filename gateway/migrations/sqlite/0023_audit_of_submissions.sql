@@ -1,0 +1,9 @@
+-- 0 until the audit log has the submission. What was submitted before this version is not written down afterwards.
+ALTER TABLE requests ADD COLUMN submission_noted INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX requests_to_note ON requests (submitted_at) WHERE submission_noted = 0;
+
+-- The last entry of the audit log that was sent to syslog, once that is configured.
+CREATE TABLE syslog (
+    id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    number INTEGER NOT NULL
+) STRICT;
