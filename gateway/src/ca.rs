@@ -21,8 +21,14 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, CaError>> + Send 
 
 /// A CA engine.
 pub trait CaEngine: Send + Sync {
-    /// The certificate of `authority`, as DER. Where one authority is both, its certificate stands for both.
+    /// The certificate of `authority`, as DER: the current issuing one's where there is no such one. Where one authority is both, its certificate
+    /// stands for both.
     fn certificate(&self, authority: Authority) -> &[u8];
+
+    /// The authority that issues users' certificates.
+    fn issuing(&self) -> Authority {
+        Authority::FIRST
+    }
 
     /// Issues the certificate that `order` describes, as DER. An order is repeated after a crash: the embedded engine then gives the
     /// same certificate; another one gives one with the same serial number, or says in its documentation what it gives.
@@ -45,20 +51,41 @@ pub trait CaEngine: Send + Sync {
     /// The CRL that `order` describes, as DER; `None` where the authority has none.
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>>;
 
-    /// The certificates from the issuing authority up to the root and without it, as DER.
+    /// Every authority: the root, then the issuing ones, the current one first.
+    fn authorities(&self) -> Vec<Authority> {
+        let Authority::Issuing(current) = self.issuing() else { return vec![Authority::Root] };
+        [Authority::Root].into_iter().chain((1..=current).rev().map(Authority::Issuing)).collect()
+    }
+
+    /// The certificates of issuing authorities below the root, as DER, the current one first.
     fn intermediates(&self) -> Vec<&[u8]> {
-        let issuing = self.certificate(Authority::Issuing);
-        if issuing == self.certificate(Authority::Root) { Vec::new() } else { vec![issuing] }
+        let root = self.certificate(Authority::Root);
+        let certificates = self.authorities().into_iter().map(|authority| self.certificate(authority));
+        certificates.filter(|certificate| *certificate != root).collect()
     }
 }
 
-/// One of the two authorities of an engine.
+/// One of the authorities of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
     /// The trust anchor.
     Root,
-    /// The authority below it that issues users' certificates.
-    Issuing,
+    /// An authority below it that issues users' certificates, or has issued them. They are counted from 1: each takes the place of the one before.
+    Issuing(u32),
+}
+
+impl Authority {
+    /// The first issuing authority.
+    pub const FIRST: Self = Self::Issuing(1);
+
+    /// Its name in files' names, addresses and metrics.
+    pub fn slug(self) -> String {
+        match self {
+            Self::Root => "root".into(),
+            Self::FIRST => "issuing".into(),
+            Self::Issuing(number) => format!("issuing-{number}"),
+        }
+    }
 }
 
 /// All that a user's certificate is made from. Times are in seconds since 1970-01-01T00:00:00Z.
@@ -137,6 +164,17 @@ pub enum CaError {
     /// The key does not sign.
     #[error("a certificate or CRL cannot be signed: {0}")]
     Sign(#[from] rsa::signature::Error),
+    /// A new issuing CA would have the name of one that is there.
+    #[error(
+        "ca.issuing_subject is still “{0}”, the name of an issuing CA that is there: give the new one another name in the configuration, as with a number in it"
+    )]
+    SameName(String),
+    /// There is no such certificate of an issuing CA.
+    #[error("no issuing CA here has a certificate with the serial number {0}")]
+    UnknownAuthority(String),
+    /// An issuing CA is revoked that issues now.
+    #[error("the CA “{0}” issues now: have another one take its place first, with `keyside-gateway ca rollover`")]
+    InUse(String),
     /// The CA's own certificate is not valid at the time asked for.
     #[error("the issuing CA's certificate has ended: it cannot issue any more")]
     Expired,

@@ -71,10 +71,7 @@ pub fn router(
         .route(CONFIGURATION_PATH, get(configuration::read))
         .route(CA_PATH, get(ca::read))
         .route(openapi::PATH, get(openapi::read))
-        .route("/pki/root.cer", get(pki::root_certificate))
-        .route("/pki/root.crl", get(pki::root_crl))
-        .route("/pki/issuing.cer", get(pki::issuing_certificate))
-        .route("/pki/issuing.crl", get(pki::issuing_crl))
+        .merge(pki::routes(&app.ra))
         .route(PROBLEMS_PATH, get(problems::describe))
         .method_not_allowed_fallback(method_not_allowed);
     for prefix in ["/api", "/pki"] {

@@ -283,7 +283,7 @@ impl CfsslCa {
 
     /// The CRL in the file that the configuration names.
     fn read_crl(&self, order: &CrlOrder) -> Result<Option<Vec<u8>>, CaError> {
-        let Some(path) = self.crl_file.as_deref().filter(|_| order.authority == Authority::Issuing) else {
+        let Some(path) = self.crl_file.as_deref().filter(|_| order.authority == Authority::FIRST) else {
             return Ok(None);
         };
         let bytes = fs::read(path).map_err(file_error(path))?;
@@ -320,7 +320,7 @@ impl CaEngine for CfsslCa {
     fn certificate(&self, authority: Authority) -> &[u8] {
         match authority {
             Authority::Root => self.root.der(),
-            Authority::Issuing => self.issuing.der(),
+            Authority::Issuing(_) => self.issuing.der(),
         }
     }
 

@@ -40,7 +40,7 @@ use crate::store::revocations::RevokedCertificate;
 mod files;
 mod signer;
 
-pub use files::{certificate_in, renew};
+pub use files::{certificate_in, certificates_in, issuing_in, renew, rollover};
 
 /// The subject of the gateway's own server certificates.
 const SERVER_SUBJECT: &str = "CN=Keyside connection check";
@@ -58,6 +58,9 @@ pub struct EmbeddedCa(Arc<Signers>);
 /// The authorities, and what their certificates have in common.
 struct Signers {
     root: Signer,
+    /// The issuing authorities before the current one, in their order.
+    former: Vec<Signer>,
+    /// The current issuing authority.
     issuing: Signer,
     public_url: String,
 }
@@ -78,11 +81,11 @@ impl EmbeddedCa {
             files::create(directory, config, passphrase, public_url)?;
         }
         let root = files::load_signer(directory, Authority::Root, passphrase)?;
-        let issuing = files::load_signer(directory, Authority::Issuing, passphrase)?;
-        issuing.certificate.verify_signed_by(&root.certificate).map_err(|error| CaError::Contents {
-            path: directory.join(Authority::Issuing.certificate_file()),
-            fault: format!("it is not signed by the root beside it ({error})"),
-        })?;
+        let mut former = Vec::new();
+        let mut issuing = load_issuing(directory, Authority::FIRST, passphrase, &root)?;
+        for authority in files::issuing_after_first(directory) {
+            former.push(std::mem::replace(&mut issuing, load_issuing(directory, authority, passphrase, &root)?));
+        }
         for (signer, configured) in [(&root, &config.root_subject), (&issuing, &config.issuing_subject)] {
             if signer.name()? != *configured {
                 tracing::warn!(
@@ -92,7 +95,7 @@ impl EmbeddedCa {
                 );
             }
         }
-        Ok(Self(Arc::new(Signers { root, issuing, public_url: public_url.into() })))
+        Ok(Self(Arc::new(Signers { root, former, issuing, public_url: public_url.into() })))
     }
 
     /// Issues a certificate for a server of the gateway's own, whose clients reach it at `host`, a DNS name or an IP address; DER.
@@ -138,8 +141,8 @@ impl EmbeddedCa {
         if !names.is_empty() {
             extensions.add(&SubjectAltName(names))?;
         }
-        extensions.add(&distribution_points(&self.0.public_url, Authority::Issuing)?)?;
-        extensions.add(&issuer_address(&self.0.public_url, Authority::Issuing)?)?;
+        extensions.add(&distribution_points(&self.0.public_url, self.issuing())?)?;
+        extensions.add(&issuer_address(&self.0.public_url, self.issuing())?)?;
         Ok(extensions)
     }
 
@@ -184,7 +187,7 @@ impl EmbeddedCa {
             issuer: extensions.subject.clone(),
             this_update: time(order.this_update)?,
             next_update: Some(time(order.next_update)?),
-            revoked_certificates: revoked_certificates(&order.revoked)?,
+            revoked_certificates: revoked_certificates(&order.revoked, order.authority)?,
             crl_extensions: Some(extensions.list),
         };
         let signature = signer.key.try_sign(&tbs_cert_list.to_der()?)?;
@@ -197,14 +200,36 @@ impl EmbeddedCa {
     fn signer(&self, authority: Authority) -> &Signer {
         match authority {
             Authority::Root => &self.0.root,
-            Authority::Issuing => &self.0.issuing,
+            Authority::Issuing(number) => {
+                let place = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
+                self.0.former.get(place).unwrap_or(&self.0.issuing)
+            }
         }
     }
+}
+
+/// Reads an issuing authority, which the root must have signed.
+fn load_issuing(
+    directory: &Path,
+    authority: Authority,
+    passphrase: Option<&Passphrase>,
+    root: &Signer,
+) -> Result<Signer, CaError> {
+    let issuing = files::load_signer(directory, authority, passphrase)?;
+    issuing.certificate.verify_signed_by(&root.certificate).map_err(|error| CaError::Contents {
+        path: directory.join(authority.certificate_file()),
+        fault: format!("it is not signed by the root beside it ({error})"),
+    })?;
+    Ok(issuing)
 }
 
 impl CaEngine for EmbeddedCa {
     fn certificate(&self, authority: Authority) -> &[u8] {
         self.signer(authority).certificate.der()
+    }
+
+    fn issuing(&self) -> Authority {
+        Authority::Issuing(u32::try_from(self.0.former.len()).unwrap_or(u32::MAX).saturating_add(1))
     }
 
     fn issue(&self, order: CertificateOrder) -> Answer<'_, Vec<u8>> {
@@ -241,7 +266,10 @@ fn names_of_device(request: &CertificationRequest) -> Result<Vec<GeneralName>, C
 }
 
 /// A CRL's entries; absent where there are none (RFC 5280, section 5.1.2.6).
-fn revoked_certificates(revoked: &[RevokedCertificate]) -> Result<Option<Vec<RevokedCert>>, CaError> {
+fn revoked_certificates(
+    revoked: &[RevokedCertificate],
+    authority: Authority,
+) -> Result<Option<Vec<RevokedCert>>, CaError> {
     if revoked.is_empty() {
         return Ok(None);
     }
@@ -249,6 +277,8 @@ fn revoked_certificates(revoked: &[RevokedCertificate]) -> Result<Option<Vec<Rev
         let reason = match certificate.reason {
             // RFC 5280, section 5.3.1: left out where nothing is said.
             RevocationReason::Unspecified => None,
+            // The root's certificates are CAs'.
+            RevocationReason::KeyCompromise if authority == Authority::Root => Some(CrlReason::CaCompromise),
             RevocationReason::KeyCompromise => Some(CrlReason::KeyCompromise),
             RevocationReason::AffiliationChanged => Some(CrlReason::AffiliationChanged),
             RevocationReason::Superseded => Some(CrlReason::Superseded),

@@ -19,18 +19,19 @@ pub struct CaEnd {
 }
 
 impl CaEnd {
-    /// The ends of the root and of the issuing authority. One whose certificate cannot be read has none.
+    /// The ends of all authorities. One whose certificate cannot be read has none.
     pub fn all(ca: &dyn CaEngine) -> Vec<Self> {
         let end = |authority| {
             let certificate = Certificate::from_der(ca.certificate(authority)).ok()?;
             Some(Self { authority, at: clock::from_unsigned(certificate.validity().1) })
         };
-        [Authority::Root, Authority::Issuing].into_iter().filter_map(end).collect()
+        ca.authorities().into_iter().filter_map(end).collect()
     }
 
-    /// The one that comes first.
+    /// The one that comes first, of the root and the authority that issues.
     pub fn first(ca: &dyn CaEngine) -> Option<Self> {
-        Self::all(ca).into_iter().min_by_key(|end| end.at)
+        let needed = [Authority::Root, ca.issuing()];
+        Self::all(ca).into_iter().filter(|end| needed.contains(&end.authority)).min_by_key(|end| end.at)
     }
 
     /// The urgency at `now`: 0 while it is far, 3 in the last month and after the end.
@@ -42,7 +43,7 @@ impl CaEnd {
     pub fn warning(self, now: i64) -> Option<String> {
         let name = match self.authority {
             Authority::Root => "root CA",
-            Authority::Issuing => "issuing CA",
+            Authority::Issuing(_) => "issuing CA",
         };
         let end = clock::date_and_time(self.at);
         match self.urgency(now) {
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_warnings_begin_a_year_before_and_become_urgent() {
-        let end = CaEnd { authority: Authority::Issuing, at: 1_800_000_000 };
+        let end = CaEnd { authority: Authority::FIRST, at: 1_800_000_000 };
         for (days, urgency) in [(366, 0), (365, 0), (364, 1), (91, 1), (89, 2), (31, 2), (29, 3), (0, 3), (-1, 3)] {
             let now = end.at - days * DAY;
             assert_eq!(end.urgency(now), urgency, "{days} days before");

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use keyside_core::domain::revocation::RevocationReason;
 use keyside_pki::certificate::Certificate;
 
 use super::embedded::{self, EmbeddedCa};
@@ -11,8 +12,10 @@ use super::{Authority, CaEngine, CaError, cfssl};
 use crate::clock;
 use crate::data::{DataDirectory, DataError};
 use crate::database::{Database, DatabaseError};
+use crate::hexadecimal::hexadecimal;
 use crate::settings::faults::ConfigError;
-use crate::store::{crls, engines, requests};
+use crate::store::audit::{self, Action, Actor, NewEntry};
+use crate::store::{crls, engines, issuance, journal, requests, revocations};
 
 /// The names of the engines in their table.
 const ENGINE_EMBEDDED: &str = "embedded";
@@ -105,18 +108,29 @@ async fn open_embedded_ca(
     let open = move || EmbeddedCa::open_or_create(&directory, &config, passphrase.as_ref(), &public_url);
     let ca = tokio::task::spawn_blocking(open).await??;
     let way_out = "put ca/ from the data folder of the gateway that was started first in its place";
-    claim_database(database, ENGINE_EMBEDDED, ca.certificate(Authority::Issuing), place, way_out).await?;
-    keep_crls_by_key(database, [Authority::Root, Authority::Issuing].map(|one| ca.certificate(one))).await?;
+    claim_database(database, ENGINE_EMBEDDED, &ca.intermediates(), place, way_out).await?;
+    let certificates: Vec<&[u8]> = ca.authorities().into_iter().map(|authority| ca.certificate(authority)).collect();
+    keep_crls_by_key(database, &certificates).await?;
+    note_first_issuer(database, ca.certificate(Authority::FIRST)).await?;
     Ok(ca)
 }
 
 /// Has the CRLs of these issuers, each a certificate in DER, kept by name and key: a version before kept them by certificate.
-async fn keep_crls_by_key(database: &Database, issuers: [&[u8]; 2]) -> Result<(), OpenError> {
+async fn keep_crls_by_key(database: &Database, issuers: &[&[u8]]) -> Result<(), OpenError> {
     let mut transaction = database.transaction().await?;
     for issuer in issuers {
         let issuer = Certificate::from_der(issuer).map_err(CaError::from)?;
         crls::keep_by_key(&mut transaction, &issuer).await.map_err(DatabaseError::from)?;
     }
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(())
+}
+
+/// Has the certificates whose issuer is not noted belong to the first one, DER: a version before had no other.
+async fn note_first_issuer(database: &Database, first: &[u8]) -> Result<(), OpenError> {
+    let first = Certificate::from_der(first).map_err(CaError::from)?;
+    let mut transaction = database.transaction().await?;
+    issuance::note_first_issuer(&mut transaction, &crls::issuer_of(&first)).await.map_err(DatabaseError::from)?;
     transaction.commit().await.map_err(DatabaseError::from)?;
     Ok(())
 }
@@ -130,9 +144,10 @@ pub async fn renew(
 ) -> Result<[i64; 2], OpenError> {
     let _lock = data.take()?;
     let (directory, passphrase) = (data.ca(), config.passphrase()?);
-    let load = |authority| embedded::certificate_in(&directory, authority);
-    let (root, issuing) = (load(Authority::Root)?, load(Authority::Issuing)?);
-    keep_crls_by_key(database, [root.der(), issuing.der()]).await?;
+    let root = embedded::certificate_in(&directory, Authority::Root)?;
+    let issuing = embedded::issuing_in(&directory)?;
+    let all: Vec<&[u8]> = [&root].into_iter().chain(&issuing).map(Certificate::der).collect();
+    keep_crls_by_key(database, &all).await?;
     let (config, folder) = (config.clone(), directory.clone());
     let renew = move || embedded::renew(&folder, &config, passphrase.as_ref());
     let renewed = tokio::task::spawn_blocking(renew).await??;
@@ -159,25 +174,28 @@ async fn open_cfssl(config: &settings::CfsslCa, database: &Database) -> Result<c
     };
     let ca = cfssl::CfsslCa::new(client, config, issuing)?;
     let (place, way_out) = ("at ca.url".into(), "start CFSSL with that CA");
-    claim_database(database, ENGINE_CFSSL, ca.certificate(Authority::Issuing), place, way_out).await?;
+    claim_database(database, ENGINE_CFSSL, &[ca.certificate(Authority::FIRST)], place, way_out).await?;
+    note_first_issuer(database, ca.certificate(Authority::FIRST)).await?;
     Ok(ca)
 }
 
-/// Has the database belong to the engine's CA, whose certificate is `current`, unless it belongs to another one already. A CA may be
-/// renewed, with its name and its key.
+/// Has the database belong to the engine's CA, unless it belongs to another one already. `issuing` are the certificates of its issuing authorities,
+/// DER, the current one first. A CA may be renewed, with its name and its key, and another issuing authority may take the place of one that is
+/// kept beside it.
 async fn claim_database(
     database: &Database,
     engine: &str,
-    current: &[u8],
+    issuing: &[&[u8]],
     place: String,
     way_out: &'static str,
 ) -> Result<(), OpenError> {
+    let Some(current) = issuing.first().copied() else { return Ok(()) };
     let mut transaction = database.transaction().await?;
     let kept = engines::claim(&mut transaction, engine, current).await.map_err(DatabaseError::from)?;
     if kept != current {
-        let [kept, renewed] = [&kept, current].map(Certificate::from_der);
-        let (kept, renewed) = (kept.map_err(CaError::from)?, renewed.map_err(CaError::from)?);
-        if !renewed.has_name_and_key_of(&kept) {
+        let kept = Certificate::from_der(&kept).map_err(CaError::from)?;
+        let is_kept = |der: &&[u8]| Certificate::from_der(der).is_ok_and(|one| one.has_name_and_key_of(&kept));
+        if !issuing.iter().any(is_kept) {
             let fingerprint = kept.summary().sha256_fingerprint;
             return Err(OpenError::AnotherCa { place, name: kept.subject().to_string(), fingerprint, way_out });
         }
@@ -185,4 +203,50 @@ async fn claim_database(
     }
     transaction.commit().await.map_err(DatabaseError::from)?;
     Ok(())
+}
+
+/// Has a further issuing authority take the place of the current one of the embedded CA in the folder `data`: see [`embedded::rollover`]. No
+/// gateway may serve from the folder meanwhile. Returns its certificate.
+pub async fn rollover(data: &DataDirectory, config: &settings::EmbeddedCa) -> Result<Certificate, OpenError> {
+    let _lock = data.take()?;
+    let (config, folder, passphrase) = (config.clone(), data.ca(), config.passphrase()?);
+    Ok(tokio::task::spawn_blocking(move || embedded::rollover(&folder, &config, passphrase.as_ref())).await??)
+}
+
+/// Revokes a former issuing authority of the embedded CA in the folder `data`, the one with a certificate of this serial number (unsigned, most
+/// significant byte first), with all certificates that its key has. The root's next CRL has them. Returns its name.
+pub async fn revoke_authority(
+    data: &DataDirectory,
+    database: &Database,
+    serial_number: &[u8],
+    reason: RevocationReason,
+    actor: Actor,
+) -> Result<String, OpenError> {
+    let (issuing, all) = (embedded::issuing_in(&data.ca())?, embedded::certificates_in(&data.ca())?);
+    let is_issuing = |one: &&Certificate| issuing.iter().any(|other| other.has_name_and_key_of(one));
+    let found = all.iter().filter(is_issuing).find(|one| one.serial_number() == serial_number);
+    let found = found.ok_or_else(|| CaError::UnknownAuthority(hexadecimal(serial_number)))?;
+    let name = found.subject().to_string();
+    if issuing.last().is_some_and(|current| current.has_name_and_key_of(found)) {
+        return Err(CaError::InUse(name).into());
+    }
+    let revoked_at = clock::now();
+    let mut transaction = database.transaction().await?;
+    let mut lines = Vec::new();
+    for certificate in all.iter().filter(|one| one.has_name_and_key_of(found)) {
+        let serial_number = certificate.serial_number();
+        let is_new = revocations::revoke_authority(&mut transaction, serial_number, reason, revoked_at);
+        if is_new.await.map_err(DatabaseError::from)? {
+            let serial_number = hexadecimal(serial_number);
+            lines.push(journal::Entry::AuthorityRevoked { serial_number, revoked_at, reason });
+        }
+    }
+    if !lines.is_empty() {
+        let (action, subject, detail) = (Action::AuthorityRevoked, name.clone(), reason.to_string());
+        let entry = NewEntry { at: revoked_at, actor, action, subject, detail };
+        audit::append(&mut transaction, entry).await.map_err(DatabaseError::from)?;
+        journal::append(database, lines).await?;
+    }
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(name)
 }

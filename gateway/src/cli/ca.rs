@@ -3,13 +3,15 @@
 use std::io::{self, Write};
 
 use clap::Subcommand;
+use keyside_core::domain::revocation::RevocationReason;
 use keyside_gateway::ca::open;
-use keyside_gateway::ca::settings::Ca;
+use keyside_gateway::ca::settings::{Ca, EmbeddedCa};
 use keyside_gateway::clock;
 use keyside_gateway::configuration::Config;
 use keyside_gateway::data::DataDirectory;
+use keyside_gateway::store::audit::Actor;
 
-use super::{Data, Error};
+use super::{Data, Error, read_serial_number};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -19,23 +21,68 @@ pub(super) enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Have a new issuing CA, with a new key and the name that the configuration has, take the place of the current one, which stays beside it for its
+    /// CRL. Stop the server first.
+    Rollover {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Revoke a former issuing CA: its certificate is on the root's next CRL. The server may be running.
+    Revoke {
+        /// The serial number of its certificate, in hexadecimal.
+        serial_number: String,
+        /// The reason: unspecified, key-compromise, affiliation-changed, superseded, cessation-of-operation, privilege-withdrawn.
+        #[arg(long)]
+        reason: RevocationReason,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 pub(super) async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Renew { data } => renew(data).await,
+        Command::Rollover { data } => rollover(data).await,
+        Command::Revoke { serial_number, reason, data } => revoke(&serial_number, reason, data).await,
     }
+}
+
+/// The settings of the embedded CA, if that is the engine.
+fn embedded(data: &Data) -> Result<EmbeddedCa, Error> {
+    match Config::load(data.config.as_deref())?.ca {
+        Ca::Embedded(ca) => Ok(ca),
+        Ca::Cfssl(_) => Err("the CA is a CFSSL server: look after it there".into()),
+    }
+}
+
+async fn rollover(data: Data) -> Result<(), Error> {
+    let certificate = open::rollover(&DataDirectory::new(&data.directory), &embedded(&data)?).await?;
+    let end = clock::date_and_time(clock::from_unsigned(certificate.validity().1));
+    writeln!(io::stdout(), "“{}” issues from the next start on, and ends on {end}.", certificate.subject())?;
+    writeln!(
+        io::stdout(),
+        "What the one before has issued stays good, and its CRL goes on. docs/ca-life.md says what is left to do."
+    )?;
+    Ok(())
+}
+
+async fn revoke(serial_number: &str, reason: RevocationReason, data: Data) -> Result<(), Error> {
+    embedded(&data)?;
+    let serial_number = read_serial_number(serial_number)?;
+    let directory = DataDirectory::new(&data.directory);
+    let database = data.open().await?;
+    let name = open::revoke_authority(&directory, &database, &serial_number, reason, Actor::CommandLine).await?;
+    database.close().await;
+    writeln!(io::stdout(), "“{name}” is on the root's next CRL. Its people have to register for new certificates.")?;
+    Ok(())
 }
 
 /// Gives the embedded CA new certificates for its keys, and says until when.
 async fn renew(data: Data) -> Result<(), Error> {
-    let config = Config::load(data.config.as_deref())?;
-    let Ca::Embedded(ca) = &config.ca else {
-        return Err("the CA is a CFSSL server: renew its certificate there".into());
-    };
+    let ca = embedded(&data)?;
     let directory = DataDirectory::new(&data.directory);
     let database = data.open().await?;
-    let [root, issuing] = open::renew(&directory, ca, &database).await?.map(clock::date_and_time);
+    let [root, issuing] = open::renew(&directory, &ca, &database).await?.map(clock::date_and_time);
     database.close().await;
     writeln!(io::stdout(), "The certificate of the root ends on {root}, that of the issuing CA on {issuing}.")?;
     writeln!(

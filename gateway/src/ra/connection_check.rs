@@ -14,11 +14,11 @@ pub struct Client {
 }
 
 /// Judges the certificate that a client showed (DER), at the time `at` (seconds since 1970-01-01T00:00:00Z), by what is in it alone;
-/// gives it too, if it can be read. The issuing CA is known here, so that a client may leave it out of its chain.
+/// gives it too, if it can be read. The issuing CAs are known here, so that a client may leave its own out of its chain.
 pub fn judge(
     shown: Option<&[u8]>,
     root: &Certificate,
-    issuing: &Certificate,
+    issuing: &[Certificate],
     at: u64,
 ) -> (ConnectionVerdict, Option<Certificate>) {
     match shown.map(Certificate::from_der) {
@@ -42,8 +42,8 @@ pub fn answer(client: &Client, verdict: ConnectionVerdict, certificate: Option<&
 }
 
 /// Whose it is counts first: the dates of another CA's certificate say nothing that helps.
-fn verdict(certificate: &Certificate, root: &Certificate, issuing: &Certificate, at: u64) -> ConnectionVerdict {
-    let (issuing, root) = (std::slice::from_ref(issuing), std::slice::from_ref(root));
+fn verdict(certificate: &Certificate, root: &Certificate, issuing: &[Certificate], at: u64) -> ConnectionVerdict {
+    let root = std::slice::from_ref(root);
     let path_at = |at| certification_path::build(certificate, issuing, root, at, Purpose::Any);
     let (not_before, not_after) = certificate.validity();
     // While it was, or will be, valid. One that never is has no such time, and no path.
@@ -135,7 +135,7 @@ mod tests {
     fn check_at(certificate: Option<&[u8]>, at: u64) -> ConnectionCheck {
         let client = Client { certificate: certificate.map(<[u8]>::to_vec), version: "TLS 1.3" };
         let [root, issuing] = [ROOT, ISSUING].map(|der| Certificate::from_der(der).unwrap());
-        let (verdict, certificate) = judge(certificate, &root, &issuing, at);
+        let (verdict, certificate) = judge(certificate, &root, &[issuing], at);
         answer(&client, verdict, certificate.as_ref())
     }
 

@@ -32,22 +32,27 @@ impl RegistrationAuthority {
             Certificate::from_der(self.ca.certificate(authority)).map_err(|error| Refusal::internal(&error))?;
         let issuer = crls::issuer_of(&certificate);
         let last = crls::find(self.database.reader(), &issuer).await?;
-        let entries = self.entries(self.database.reader(), authority).await?;
+        let entries = self.entries(self.database.reader(), authority, &issuer).await?;
+        // The last one of an authority whose certificate has ended stays: no one takes a later one.
+        let has_ended = clock::from_unsigned(certificate.validity().1) <= clock::now();
         if let Some(last) = last
-            && is_current(&last, entries)
+            && (is_current(&last, entries) || (has_ended && !last.crl.is_empty()))
         {
             return Ok(last.crl);
         }
         // One gateway of all: no two sign a CRL with the same number.
         let mut transaction = self.database.transaction().await?;
         let last = crls::lock(&mut transaction, &issuer).await?;
-        let entries = self.entries(&mut *transaction, authority).await?;
+        let entries = self.entries(&mut *transaction, authority, &issuer).await?;
         if is_current(&last, entries) {
             return Ok(last.crl);
         }
         let now = clock::now();
         // Read after they were counted: one that is revoked in between is on this CRL, and the next one is signed all the same.
-        let revoked = if entries > 0 { revocations::revoked(&mut *transaction).await? } else { Vec::new() };
+        let revoked = match authority {
+            Authority::Root => revocations::revoked_authorities(&mut *transaction).await?,
+            Authority::Issuing(_) => revocations::revoked_by(&mut *transaction, &issuer).await?,
+        };
         let (number, this_update) = (last.number + 1, now - BACKDATING);
         let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
         let crl = self.ca.crl(order).await?.ok_or_else(no_crl)?;
@@ -64,12 +69,20 @@ impl RegistrationAuthority {
         Ok(crl.crl)
     }
 
-    /// How many certificates of `authority` are revoked: users' certificates are all the issuing one's.
-    async fn entries(&self, executor: impl AnyExecutor<'_>, authority: Authority) -> Result<i64, Refusal> {
-        match authority {
-            Authority::Root => Ok(0),
-            Authority::Issuing => Ok(revocations::count_revoked(executor).await?),
-        }
+    /// How many certificates are on the CRL of `authority`, which is the `issuer`.
+    async fn entries(
+        &self,
+        executor: impl AnyExecutor<'_>,
+        authority: Authority,
+        issuer: &[u8],
+    ) -> Result<i64, Refusal> {
+        Ok(match authority {
+            Authority::Root => {
+                let revoked = revocations::revoked_authorities(executor).await?;
+                i64::try_from(revoked.len()).unwrap_or(i64::MAX)
+            }
+            Authority::Issuing(_) => revocations::count_revoked_by(executor, issuer).await?,
+        })
     }
 }
 

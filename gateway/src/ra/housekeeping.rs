@@ -7,7 +7,6 @@ use tokio::time::MissedTickBehavior;
 
 use super::RegistrationAuthority;
 use super::refusal::Refusal;
-use crate::ca::Authority;
 use crate::clock::{self, DAY};
 use crate::hexadecimal::hexadecimal;
 use crate::notifications::Kind;
@@ -30,7 +29,7 @@ impl RegistrationAuthority {
             interval.tick().await;
             // A failure is in the log; the next round tries again.
             if self.ca.signs_crls() {
-                for authority in [Authority::Root, Authority::Issuing] {
+                for authority in self.ca.authorities() {
                     let _ = self.crl(authority).await;
                 }
             }

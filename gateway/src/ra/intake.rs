@@ -198,10 +198,14 @@ impl RegistrationAuthority {
     /// What is known of the certificate `current`, if it was issued here, is valid, and is not revoked.
     async fn renewable(&self, current: &Certificate, now: i64) -> Result<IssuedCertificate, Refusal> {
         let (ca, signer) = (Arc::clone(&self.ca), current.clone());
-        spawn_blocking(move || {
-            renewal::check_path(&signer, ca.certificate(Authority::Root), ca.certificate(Authority::Issuing), now)
-        })
-        .await??;
+        spawn_blocking(move || renewal::check_path(&signer, ca.certificate(Authority::Root), &ca.intermediates(), now))
+            .await??;
+        if self.is_of_revoked_authority(current).await? {
+            return Err(Refusal::new(
+                ProblemKind::CertificateNotAccepted,
+                "The CA that has issued it was revoked: register for a new one.",
+            ));
+        }
         let issued = requests::find_issued(self.database.reader(), current.serial_number()).await?;
         let issued = issued.filter(|issued| issued.certificate == current.der()).ok_or_else(|| {
             Refusal::new(

@@ -25,7 +25,7 @@ use crate::store::audit::{self, Action, Actor};
 use crate::store::issuance::{self, ApprovedRequest, Fingerprints, Issued};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request};
-use crate::store::{journal, kept_requests, submissions};
+use crate::store::{crls, journal, kept_requests, submissions};
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
@@ -158,6 +158,7 @@ impl RegistrationAuthority {
             not_before: request.not_before,
             not_after: request.not_after,
         };
+        let issuer = crls::issuer_of(&Certificate::from_der(self.ca.certificate(self.ca.issuing()))?);
         let certificate = Certificate::from_der(&self.ca.issue(order).await?)?;
         let (not_before, not_after) = certificate.validity();
         Ok(Issued {
@@ -165,6 +166,7 @@ impl RegistrationAuthority {
             not_before: clock::from_unsigned(not_before),
             not_after: clock::from_unsigned(not_after),
             fingerprints: Fingerprints::of(&certificate),
+            issuer,
             certificate: certificate.der().to_vec(),
         })
     }

@@ -30,10 +30,11 @@ pub fn read(der: &[u8]) -> Result<FullPkiRequest, Refusal> {
     Ok(request)
 }
 
-/// Checks that the current certificate is one of `root` and `issuing`, and valid. `now` is in seconds since 1970-01-01T00:00:00Z.
-pub fn check_path(current: &Certificate, root: &[u8], issuing: &[u8], now: i64) -> Result<(), Refusal> {
+/// Checks that the current certificate is one of `root` and of one of `issuing`, each DER, and valid. `now` is in seconds since 1970-01-01T00:00:00Z.
+pub fn check_path(current: &Certificate, root: &[u8], issuing: &[&[u8]], now: i64) -> Result<(), Refusal> {
     let authority = |der| Certificate::from_der(der).map_err(|error| Refusal::internal(&error));
-    let (issuing, root) = ([authority(issuing)?], [authority(root)?]);
+    let issuing: Vec<Certificate> = issuing.iter().map(|der| authority(der)).collect::<Result<_, _>>()?;
+    let root = [authority(root)?];
     certification_path::build(current, &issuing, &root, clock::to_unsigned(now), Purpose::ClientAuthentication)
         .map(|_| ())
         .map_err(|fault| {

@@ -17,6 +17,7 @@ use crate::ca::end::CaEnd;
 use crate::ca::{Authority, CaError};
 use crate::clock;
 use crate::store::requests::{self, Request, State};
+use crate::store::revocations;
 
 /// When to ask again about a request that a person will decide, in seconds.
 const MANUAL_RETRY_AFTER: i64 = 10;
@@ -50,9 +51,35 @@ impl RegistrationAuthority {
         }
     }
 
-    /// The certificates between a user's and the root, as DER, without both.
+    /// The certificates of issuing authorities below the root, as DER, the current one first.
     pub fn intermediates(&self) -> Vec<&[u8]> {
         self.ca.intermediates()
+    }
+
+    /// The certificates between a user's, DER, and the root, as DER, without both.
+    pub fn chain(&self, certificate: &[u8]) -> Vec<&[u8]> {
+        let all = self.ca.intermediates();
+        let own = Certificate::from_der(certificate).ok().and_then(|leaf| {
+            let has_issued = |der: &&&[u8]| {
+                Certificate::from_der(der)
+                    .is_ok_and(|issuing| leaf.names_as_issuer(&issuing) && leaf.verify_signed_by(&issuing).is_ok())
+            };
+            all.iter().find(has_issued).copied()
+        });
+        own.map_or(all, |own| vec![own])
+    }
+
+    /// Every authority, the root first.
+    pub fn authorities(&self) -> Vec<Authority> {
+        self.ca.authorities()
+    }
+
+    /// True if the certificate of the authority that has issued `certificate` was revoked.
+    pub(super) async fn is_of_revoked_authority(&self, certificate: &Certificate) -> Result<bool, Refusal> {
+        let revoked = revocations::revoked_authorities(self.database.reader()).await?;
+        let issuing = self.chain(certificate.der()).into_iter().filter_map(|der| Certificate::from_der(der).ok());
+        let serial_numbers: Vec<Vec<u8>> = issuing.map(|issuing| issuing.serial_number().to_vec()).collect();
+        Ok(revoked.iter().any(|revoked| serial_numbers.contains(&revoked.serial_number)))
     }
 
     /// The certificate of `authority`, as DER.
@@ -93,14 +120,20 @@ impl RegistrationAuthority {
         let (ca, shown) = (Arc::clone(&self.ca), client.certificate.clone());
         let judging = spawn_blocking(move || -> Result<_, CaError> {
             let root = Certificate::from_der(ca.certificate(Authority::Root))?;
-            let issuing = Certificate::from_der(ca.certificate(Authority::Issuing))?;
-            Ok(connection_check::judge(shown.as_deref(), &root, &issuing, clock::to_unsigned(clock::now())))
+            let issuing: Result<Vec<_>, _> = ca.intermediates().into_iter().map(Certificate::from_der).collect();
+            Ok(connection_check::judge(shown.as_deref(), &root, &issuing?, clock::to_unsigned(clock::now())))
         });
         let (mut verdict, certificate) = judging.await??;
         if verdict == ConnectionVerdict::Works
             && let Some(certificate) = &certificate
             && let Some(issued) = requests::find_issued(self.database.reader(), certificate.serial_number()).await?
             && issued.revoked_at.is_some()
+        {
+            verdict = ConnectionVerdict::Revoked;
+        }
+        if verdict == ConnectionVerdict::Works
+            && let Some(certificate) = &certificate
+            && self.is_of_revoked_authority(certificate).await?
         {
             verdict = ConnectionVerdict::Revoked;
         }

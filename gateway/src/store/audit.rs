@@ -93,6 +93,8 @@ pub enum Action {
     RevocationRequested,
     /// A certificate was revoked.
     Revoked,
+    /// The certificate of an issuing CA was revoked.
+    AuthorityRevoked,
     /// An officer was invited.
     OfficerInvited,
     /// A further way to sign in was given to an officer.
@@ -127,6 +129,7 @@ impl Action {
             Self::Issued => "issued",
             Self::RevocationRequested => "revocation asked for",
             Self::Revoked => "revoked",
+            Self::AuthorityRevoked => "CA revoked",
             Self::OfficerInvited => "officer invited",
             Self::OfficerLinked => "sign-in given",
             Self::OfficerUnlinked => "sign-in taken",

@@ -35,6 +35,8 @@ pub struct Issued {
     pub not_before: i64,
     /// The last second of its validity.
     pub not_after: i64,
+    /// Its issuer: see [`issuer_of`](super::crls::issuer_of).
+    pub issuer: Vec<u8>,
 }
 
 /// The fingerprints of a certificate, in lowercase hexadecimal.
@@ -191,7 +193,7 @@ pub async fn issue_failed(
 pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Issued) -> Result<bool, sqlx::Error> {
     let statement = sqlx::query(
         "UPDATE requests SET state = 'issued', certificate = $1, serial_number = $2, not_before = $3, not_after = $4, \
-         certificate_sha1 = $6, certificate_sha256 = $7, issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
+         certificate_sha1 = $6, certificate_sha256 = $7, issuer = $8, issue_fault = NULL WHERE transaction_id = $5 AND state = 'approved'",
     )
     .bind(&issued.certificate)
     .bind(&issued.serial_number)
@@ -199,8 +201,18 @@ pub async fn issue(transaction: &mut Transaction, id: TransactionId, issued: &Is
     .bind(issued.not_after)
     .bind(id.to_string())
     .bind(&issued.fingerprints.sha1)
-    .bind(&issued.fingerprints.sha256);
+    .bind(&issued.fingerprints.sha256)
+    .bind(&issued.issuer);
     changes_one(transaction, statement).await
+}
+
+/// Notes the issuer of the certificates that have none noted.
+pub async fn note_first_issuer(transaction: &mut Transaction, issuer: &[u8]) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE requests SET issuer = $1 WHERE issuer IS NULL AND state = 'issued'")
+        .bind(issuer)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// Rejects an approved request that the CA engine refuses for good. Returns whether it was approved.

@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::audit::{Action, Actor, NewEntry};
 use super::kept_requests::{self, KeptRequest};
-use super::{audit, crls, revoked_serial_numbers};
+use super::{audit, crls, revocations, revoked_serial_numbers};
 use crate::clock;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::private_files;
@@ -28,6 +28,15 @@ pub enum Entry {
     Issued(Box<KeptRequest>),
     /// A certificate was revoked.
     Revoked {
+        /// Its serial number, unsigned, most significant byte first, in hexadecimal.
+        serial_number: String,
+        /// When, in seconds since 1970-01-01T00:00:00Z.
+        revoked_at: i64,
+        /// The reason.
+        reason: RevocationReason,
+    },
+    /// The certificate of an issuing CA was revoked.
+    AuthorityRevoked {
         /// Its serial number, unsigned, most significant byte first, in hexadecimal.
         serial_number: String,
         /// When, in seconds since 1970-01-01T00:00:00Z.
@@ -141,6 +150,14 @@ async fn apply(transaction: &mut Transaction, entry: Entry, replayed: &mut Repla
                 return Ok(());
             };
             let is_new = revoked_serial_numbers::revoke(transaction, &serial_number, reason, revoked_at).await?;
+            replayed.revoked += u64::from(is_new);
+        }
+        Entry::AuthorityRevoked { serial_number, revoked_at, reason } => {
+            let Ok(serial_number) = base16ct::mixed::decode_vec(&serial_number) else {
+                replayed.unreadable += 1;
+                return Ok(());
+            };
+            let is_new = revocations::revoke_authority(transaction, &serial_number, reason, revoked_at).await?;
             replayed.revoked += u64::from(is_new);
         }
         Entry::Crl { issuer, number } => match base16ct::mixed::decode_vec(&issuer) {

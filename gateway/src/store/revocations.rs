@@ -57,25 +57,62 @@ pub async fn revoke(
     changes_one(transaction, statement).await
 }
 
-/// The certificates that were revoked, in the order in which they were, those of no known request too.
-const REVOKED: &str = "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL \
-     UNION ALL SELECT serial_number, revoked_at, reason FROM revoked_serial_numbers WHERE NOT EXISTS \
+/// The certificates that were revoked, of all issuers, those of no known request too.
+const REVOKED: &str = "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL";
+/// The same of the issuer $1.
+const REVOKED_OF_ISSUER: &str =
+    "SELECT serial_number, revoked_at, revocation_reason FROM requests WHERE revoked_at IS NOT NULL AND issuer = $1";
+/// Those of no known request: any issuer's.
+const REVOKED_BY_SERIAL_NUMBER: &str = "SELECT serial_number, revoked_at, reason FROM revoked_serial_numbers WHERE NOT EXISTS \
      (SELECT 1 FROM requests WHERE requests.serial_number = revoked_serial_numbers.serial_number AND requests.revoked_at IS NOT NULL)";
 
-/// The certificates that were revoked, in the order in which they were.
-pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
-    let statement = format!("{REVOKED} ORDER BY 2, 1");
-    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(AssertSqlSafe(statement)).fetch_all(executor).await?;
-    let certificates = rows.into_iter().map(|(serial_number, revoked_at, reason)| RevokedCertificate {
+type Row = (Vec<u8>, i64, String);
+
+fn of_rows(rows: Vec<Row>) -> Vec<RevokedCertificate> {
+    let certificate = |(serial_number, revoked_at, reason): Row| RevokedCertificate {
         serial_number,
         revoked_at,
         reason: reason_of(&reason),
-    });
-    Ok(certificates.collect())
+    };
+    rows.into_iter().map(certificate).collect()
 }
 
-/// How many certificates were revoked.
-pub async fn count_revoked(executor: impl AnyExecutor<'_>) -> Result<i64, sqlx::Error> {
-    let statement = format!("SELECT count(*) FROM ({REVOKED}) AS revoked");
-    sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(executor).await
+/// The certificates that were revoked, in the order in which they were.
+pub async fn revoked(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
+    let statement = format!("{REVOKED} UNION ALL {REVOKED_BY_SERIAL_NUMBER} ORDER BY 2, 1");
+    sqlx::query_as(AssertSqlSafe(statement)).fetch_all(executor).await.map(of_rows)
+}
+
+/// The same for the CRL of the issuer: see [`issuer_of`](super::crls::issuer_of).
+pub async fn revoked_by(executor: impl AnyExecutor<'_>, issuer: &[u8]) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
+    let statement = format!("{REVOKED_OF_ISSUER} UNION ALL {REVOKED_BY_SERIAL_NUMBER} ORDER BY 2, 1");
+    sqlx::query_as(AssertSqlSafe(statement)).bind(issuer).fetch_all(executor).await.map(of_rows)
+}
+
+/// How many certificates are on that CRL.
+pub async fn count_revoked_by(executor: impl AnyExecutor<'_>, issuer: &[u8]) -> Result<i64, sqlx::Error> {
+    let statement =
+        format!("SELECT count(*) FROM ({REVOKED_OF_ISSUER} UNION ALL {REVOKED_BY_SERIAL_NUMBER}) AS revoked");
+    sqlx::query_scalar(AssertSqlSafe(statement)).bind(issuer).fetch_one(executor).await
+}
+
+/// Revokes the certificate of an issuing authority, by its serial number. Returns false if it was revoked before.
+pub async fn revoke_authority(
+    transaction: &mut Transaction,
+    serial_number: &[u8],
+    reason: RevocationReason,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let statement = sqlx::query(
+        "INSERT INTO revoked_authorities (serial_number, revoked_at, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    );
+    changes_one(transaction, statement.bind(serial_number).bind(now).bind(reason.name())).await
+}
+
+/// The certificates of issuing authorities that were revoked, in the order in which they were.
+pub async fn revoked_authorities(executor: impl AnyExecutor<'_>) -> Result<Vec<RevokedCertificate>, sqlx::Error> {
+    sqlx::query_as("SELECT serial_number, revoked_at, reason FROM revoked_authorities ORDER BY 2, 1")
+        .fetch_all(executor)
+        .await
+        .map(of_rows)
 }

@@ -21,8 +21,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
+use crate::ca::CaEngine;
 use crate::ca::end::CaEnd;
-use crate::ca::{Authority, CaEngine};
 use crate::clock;
 use crate::database::{Database, DatabaseError};
 use crate::store::requests::State as RequestState;
@@ -53,7 +53,7 @@ struct Route {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfAuthority {
-    authority: &'static str,
+    authority: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -113,10 +113,7 @@ impl Operations {
         );
         let ca_ends = Family::<OfAuthority, Gauge>::default();
         for end in CaEnd::all(&*ca) {
-            let authority = match end.authority {
-                Authority::Root => "root",
-                Authority::Issuing => "issuing",
-            };
+            let authority = end.authority.slug();
             ca_ends.get_or_create(&OfAuthority { authority }).set(end.at);
         }
         registry.register(

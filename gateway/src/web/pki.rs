@@ -1,39 +1,32 @@
 //! `/pki`: the CA's certificates and CRLs, where the certificates say that they are (RFC 2585).
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use keyside_core::api::PKIX_CERT;
 
 use super::app::{App, NO_CACHE};
-use crate::ca::Authority;
-use crate::ra::refusal::Refusal;
+use crate::ra::RegistrationAuthority;
 
 /// A CRL as DER (RFC 2585, section 4.2).
 const PKIX_CRL: &str = "application/pkix-crl";
 
-pub(super) async fn root_certificate(State(app): State<App>) -> Response {
-    certificate(&app, Authority::Root)
-}
-
-pub(super) async fn issuing_certificate(State(app): State<App>) -> Response {
-    certificate(&app, Authority::Issuing)
-}
-
-pub(super) async fn root_crl(State(app): State<App>) -> Result<Response, Refusal> {
-    crl(&app, Authority::Root).await
-}
-
-pub(super) async fn issuing_crl(State(app): State<App>) -> Result<Response, Refusal> {
-    crl(&app, Authority::Issuing).await
-}
-
-fn certificate(app: &App, authority: Authority) -> Response {
-    respond(PKIX_CERT, app.ra.authority_certificate(authority).to_vec())
-}
-
-async fn crl(app: &App, authority: Authority) -> Result<Response, Refusal> {
-    Ok(respond(PKIX_CRL, app.ra.crl(authority).await?))
+/// The routes of every authority's certificate and CRL.
+pub(super) fn routes(ra: &RegistrationAuthority) -> Router<App> {
+    let mut router = Router::new();
+    for authority in ra.authorities() {
+        let slug = authority.slug();
+        let certificate = move |State(app): State<App>| async move {
+            respond(PKIX_CERT, app.ra.authority_certificate(authority).to_vec())
+        };
+        let crl =
+            move |State(app): State<App>| async move { app.ra.crl(authority).await.map(|crl| respond(PKIX_CRL, crl)) };
+        router =
+            router.route(&format!("/pki/{slug}.cer"), get(certificate)).route(&format!("/pki/{slug}.crl"), get(crl));
+    }
+    router
 }
 
 fn respond(media_type: &'static str, der: Vec<u8>) -> Response {

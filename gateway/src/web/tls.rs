@@ -29,7 +29,7 @@ use tokio_rustls::rustls::{
 
 use super::settings::ServerCertificate;
 use crate::ca::embedded::EmbeddedCa;
-use crate::ca::{Authority, CaEngine, CaError};
+use crate::ca::{CaEngine, CaError};
 use crate::ra::connection_check::Client;
 
 /// The size of the key that is made for the server's certificate.
@@ -111,7 +111,7 @@ impl ServerIdentity {
         let host = url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_owned()));
         let key = key_generation::generate(KEY_SIZE, &mut rand::rng()).map_err(CaError::from)?;
         let leaf = ca.issue_for_server(&host.unwrap_or_default(), &key)?;
-        let chain = [leaf, ca.certificate(Authority::Issuing).to_vec()].map(CertificateDer::from);
+        let chain = [leaf, ca.certificate(ca.issuing()).to_vec()].map(CertificateDer::from);
         let key = key.to_private_key_info().map_err(CaError::from)?;
         let key = PrivatePkcs8KeyDer::from(key.to_vec()).into();
         let identity = CertifiedKey::from_der(chain.into(), key, &ring::default_provider())?;
@@ -227,7 +227,8 @@ impl AnyCertificate {
             let certificate = Certificate::from_der(ca.certificate(authority))?;
             Ok(DistinguishedName::from(certificate.subject().to_der()))
         };
-        Ok(Self { hints: vec![hint(Authority::Issuing)?, hint(Authority::Root)?], algorithms })
+        let hints = ca.authorities().into_iter().map(hint).collect::<Result<_, _>>()?;
+        Ok(Self { hints, algorithms })
     }
 }
 

@@ -131,6 +131,11 @@ async fn check(site: &Site, gateway: &Gateway, identity: Option<Identity>) -> Co
     json(&ask(gateway, tls, "127.0.0.1", "/", JSON).await)
 }
 
+/// What the check says of an issued certificate, DER, shown with its key.
+pub(crate) async fn verdict_on(site: &Site, gateway: &Gateway, certificate: &[u8]) -> ConnectionVerdict {
+    check(site, gateway, Some(identity_of(certificate))).await.verdict
+}
+
 fn json(answer: &str) -> ConnectionCheck {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert!(answer.contains("\r\ncache-control: no-store\r\n"), "{answer}");

@@ -40,6 +40,7 @@ mod restore;
 mod retention;
 mod revocation;
 mod roles;
+mod rollover;
 mod several_gateways;
 mod tls;
 mod trust;

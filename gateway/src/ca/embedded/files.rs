@@ -4,12 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use der::Encode;
+use der::oid::AssociatedOid;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::key_generation;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::key_pair::KeyPair;
-use keyside_pki::{encrypted_private_key, pem};
+use keyside_pki::{encrypted_private_key, name, pem};
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};
 use zeroize::Zeroizing;
 
 use super::super::{Authority, CaError, serial_number, settings};
@@ -29,14 +32,6 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";
 
 impl Authority {
-    /// The authority's name in file names and URLs.
-    pub(super) fn slug(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::Issuing => "issuing",
-        }
-    }
-
     /// The file of its certificate.
     pub(super) fn certificate_file(self) -> String {
         format!("{}-certificate.pem", self.slug())
@@ -52,6 +47,31 @@ impl Authority {
 pub fn certificate_in(directory: &Path, authority: Authority) -> Result<Certificate, CaError> {
     let path = directory.join(authority.certificate_file());
     first_block(&path, pem::CERTIFICATE, &read(&path)?).and_then(|der| Ok(Certificate::from_der(&der)?))
+}
+
+/// The issuing authorities in `directory` after the first one, in their order.
+pub(super) fn issuing_after_first(directory: &Path) -> impl Iterator<Item = Authority> {
+    (2..).map(Authority::Issuing).take_while(|authority| directory.join(authority.certificate_file()).exists())
+}
+
+/// The certificates of the issuing authorities in `directory`, in their order, the current one last.
+pub fn issuing_in(directory: &Path) -> Result<Vec<Certificate>, CaError> {
+    let all = [Authority::FIRST].into_iter().chain(issuing_after_first(directory));
+    all.map(|authority| certificate_in(directory, authority)).collect()
+}
+
+/// Every certificate in `directory`, those of before a renewal too.
+pub fn certificates_in(directory: &Path) -> Result<Vec<Certificate>, CaError> {
+    let mut certificates = Vec::new();
+    for entry in fs::read_dir(directory).map_err(file_error(directory))? {
+        let path = entry.map_err(file_error(directory))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.contains("-certificate") && name.ends_with(".pem") {
+            let der = first_block(&path, pem::CERTIFICATE, &read(&path)?)?;
+            certificates.push(Certificate::from_der(&der)?);
+        }
+    }
+    Ok(certificates)
 }
 
 /// Reads certificate and key from `directory`.
@@ -115,8 +135,7 @@ pub(super) fn create(
         fs::remove_dir_all(&unfinished).map_err(file_error(&unfinished))?;
     }
     private_files::create_directory(&unfinished).map_err(file_error(&unfinished))?;
-    for (authority, certificate, key) in [(Authority::Root, root, root_key), (Authority::Issuing, issuing, issuing_key)]
-    {
+    for (authority, certificate, key) in [(Authority::Root, root, root_key), (Authority::FIRST, issuing, issuing_key)] {
         let certificate = pem::encode(pem::CERTIFICATE, &certificate)?;
         write(&unfinished.join(authority.certificate_file()), &certificate)?;
         let key = encode_key(&key, passphrase)?;
@@ -134,7 +153,7 @@ pub(super) fn create(
 /// `config` says, beginning now. Certificates that they have signed stay good: a path is built by name and key. The certificates before stay beside the new
 /// ones, with their serial numbers in their files' names.
 ///
-/// Returns the new certificates of root and issuing authority.
+/// Returns the new certificates of root and issuing authority. Former issuing authorities keep theirs: what they have issued ends before.
 ///
 /// # Errors
 /// A file cannot be read or written. A certificate takes its place once both are written: a crash leaves files that work.
@@ -145,14 +164,15 @@ pub fn renew(
 ) -> Result<[Certificate; 2], CaError> {
     let now = clock::now();
     let end = |days: u32| now + i64::from(days) * DAY;
-    let [root, issuing] = [Authority::Root, Authority::Issuing].map(|one| load_signer(directory, one, passphrase));
+    let current = issuing_after_first(directory).last().unwrap_or(Authority::FIRST);
+    let [root, issuing] = [Authority::Root, current].map(|one| load_signer(directory, one, passphrase));
     let (root, issuing) = (root?, issuing?);
     let new_root = root.sign_again(&root.certificate, end(config.root_validity_days))?;
     let issuing_days = config.issuing_validity_days.min(config.root_validity_days);
     let new_issuing = root.sign_again(&issuing.certificate, end(issuing_days))?;
     let renewed = [
         (Authority::Root, &root.certificate, Certificate::from_der(&new_root)?),
-        (Authority::Issuing, &issuing.certificate, Certificate::from_der(&new_issuing)?),
+        (current, &issuing.certificate, Certificate::from_der(&new_issuing)?),
     ];
     for (authority, old, new) in &renewed {
         let file = directory.join(authority.certificate_file());
@@ -174,6 +194,59 @@ pub fn renew(
     }
     private_files::sync_directory(directory).map_err(file_error(directory))?;
     Ok(renewed.map(|(.., new)| new))
+}
+
+/// Makes a further issuing authority in the folder `directory`, with a new key, and with the name and the validity that `config` says. It takes the
+/// place of the current one, which stays beside it.
+///
+/// Returns its certificate.
+///
+/// # Errors
+/// It would have the name of one that is there; a file cannot be read or written. The certificate appears last: a crash leaves no half authority.
+pub fn rollover(
+    directory: &Path,
+    config: &settings::EmbeddedCa,
+    passphrase: Option<&Passphrase>,
+) -> Result<Certificate, CaError> {
+    let (now, rng) = (clock::now(), &mut rand::rng());
+    let root = load_signer(directory, Authority::Root, passphrase)?;
+    let existing = issuing_in(directory)?;
+    let subject = config.issuing_subject.to_string();
+    let name = name::Name::from_der(&config.issuing_subject.to_der()?)?;
+    if existing.iter().any(|certificate| name::is_match(certificate.subject(), &name)) {
+        return Err(CaError::SameName(subject));
+    }
+    let current =
+        load_signer(directory, issuing_after_first(directory).last().unwrap_or(Authority::FIRST), passphrase)?;
+    let key = key_generation::generate(KEY_SIZE, rng)?;
+    let public_key = public_key_of(&key)?;
+    let mut extensions = authority_extensions(&config.issuing_subject, &public_key, Some(0))?;
+    extensions.add(&key_identifier_of(&root.certificate)?)?;
+    // The root's addresses, as the current one has them.
+    extensions.copy(&current.certificate, &[CrlDistributionPoints::OID, AuthorityInfoAccessSyntax::OID])?;
+    let root_end = clock::from_unsigned(root.certificate.validity().1);
+    let end = now + i64::from(config.issuing_validity_days) * DAY;
+    let serial_number = serial_number::random(rng);
+    let der = root.sign_certificate(&serial_number, now - BACKDATING, end.min(root_end), public_key, extensions)?;
+
+    let authority = Authority::Issuing(u32::try_from(existing.len()).unwrap_or(u32::MAX).saturating_add(1));
+    let files = [
+        (authority.key_file(), encode_key(&key, passphrase)?),
+        (authority.certificate_file(), Zeroizing::new(pem::encode(pem::CERTIFICATE, &der)?)),
+    ];
+    for (file, text) in &files {
+        let unfinished = directory.join(file).with_extension("unfinished");
+        if unfinished.exists() {
+            fs::remove_file(&unfinished).map_err(file_error(&unfinished))?;
+        }
+        write(&unfinished, text)?;
+    }
+    for (file, _) in &files {
+        let file = directory.join(file);
+        fs::rename(file.with_extension("unfinished"), &file).map_err(file_error(&file))?;
+        private_files::sync_directory(directory).map_err(file_error(directory))?;
+    }
+    Ok(Certificate::from_der(&der)?)
 }
 
 /// A private key as PKCS#8 PEM, encrypted if there is a passphrase.

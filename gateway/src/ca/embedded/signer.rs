@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use der::asn1::{Ia5String, OctetString};
-use der::oid::AssociatedOid;
 use der::oid::db::rfc5280::ID_AD_CA_ISSUERS;
+use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::referenced::OwnedToRef;
 use der::{DateTime, Decode, Encode};
 use keyside_pki::certificate::Certificate;
@@ -129,6 +129,14 @@ impl<'a> Extensions<'a> {
     pub(super) fn add(&mut self, extension: impl ToExtension<Error = der::Error>) -> Result<(), CaError> {
         let extension = extension.to_extension(self.subject, &self.list)?;
         self.list.push(extension);
+        Ok(())
+    }
+
+    /// Adds the extensions with these OIDs that `certificate` has, as they are.
+    pub(super) fn copy(&mut self, certificate: &Certificate, oids: &[ObjectIdentifier]) -> Result<(), CaError> {
+        let certificate = x509_cert::Certificate::from_der(certificate.der())?;
+        let all = certificate.tbs_certificate().extensions().into_iter().flatten();
+        self.list.extend(all.filter(|extension| oids.contains(&extension.extn_id)).cloned());
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ pub(in crate::web) async fn certificate(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let certificate = app.ra.certificate(id).await?;
-    let chain: Vec<&[u8]> = [certificate.as_slice()].into_iter().chain(app.ra.intermediates()).collect();
+    let chain: Vec<&[u8]> = [certificate.as_slice()].into_iter().chain(app.ra.chain(&certificate)).collect();
 
     let Some(media_type) = accept::choose(&accept::accepted(&headers), &OFFERS) else {
         return Err(Refusal::new(
