@@ -45,6 +45,9 @@ pub enum NamesFault {
     /// A dNSName is not a host name (RFC 1123, section 2.1); which. One with a wildcard would stand for other devices too.
     #[error("“{0}” is not the name of one host")]
     DnsName(String),
+    /// A name stands for whatever machine it is used on (RFC 6761, section 6.3); which.
+    #[error("“{0}” is each machine's name for itself")]
+    Loopback(String),
     /// The Common Name reads as a host's, and does not stand among the names; which. Old programs compare hosts with it.
     #[error("the Common Name “{0}”, which reads as the name of a host, is missing")]
     CommonName(String),
@@ -64,9 +67,18 @@ pub fn of(common_name: &str, names: &[Option<GeneralName>]) -> Result<Vec<Device
                 if !is_host_name(&text) {
                     return Err(NamesFault::DnsName(text.escape_debug().to_string()));
                 }
+                if is_loopback(&text) {
+                    return Err(NamesFault::Loopback(text.into_owned()));
+                }
                 found.push(DeviceName::Dns(text.into_owned()));
             }
-            Some(GeneralName::Ip(address)) => found.push(DeviceName::Ip(ip_address(address)?)),
+            Some(GeneralName::Ip(address)) => {
+                let address = ip_address(address)?;
+                if is_loopback(&address.to_string()) {
+                    return Err(NamesFault::Loopback(address.to_string()));
+                }
+                found.push(DeviceName::Ip(address));
+            }
             Some(GeneralName::Rfc822(_)) => {}
             Some(_) => return Err(NamesFault::Kind),
             None => return Err(NamesFault::Unreadable),
@@ -74,6 +86,9 @@ pub fn of(common_name: &str, names: &[Option<GeneralName>]) -> Result<Vec<Device
     }
     if found.len() > MAXIMUM {
         return Err(NamesFault::TooMany(found.len()));
+    }
+    if is_loopback(common_name) {
+        return Err(NamesFault::Loopback(common_name.to_owned()));
     }
     let is_named = found.iter().any(|name| match name {
         DeviceName::Dns(name) => name.eq_ignore_ascii_case(common_name),
@@ -89,6 +104,14 @@ pub fn of(common_name: &str, names: &[Option<GeneralName>]) -> Result<Vec<Device
 fn reads_as_host(common_name: &str) -> bool {
     common_name.contains(['.', '*', ':'])
         && common_name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '*' | ':' | '-' | '_'))
+}
+
+/// True for a name or an address that stands for whatever machine it is used on.
+fn is_loopback(text: &str) -> bool {
+    let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let address: Option<IpAddr> = text.parse().ok();
+    ["localhost", "localdomain"].iter().any(|name| last.eq_ignore_ascii_case(name))
+        || address.is_some_and(|address| address.to_canonical().is_loopback() || address.is_unspecified())
 }
 
 /// RFC 1123, section 2.1, and RFC 5280's "preferred name syntax": letters, digits and hyphens between dots.
@@ -147,6 +170,19 @@ mod tests {
         assert_eq!(of("rig-1", &[uri]), Err(NamesFault::Kind));
         assert_eq!(of("rig-1", &vec![dns("a"); 11]), Err(NamesFault::TooMany(11)));
         assert!(of("rig-1", &vec![dns("a"); 10]).is_ok());
+    }
+
+    #[test]
+    fn each_machine_s_name_for_itself_is_no_device_s() {
+        for name in ["localhost", "LocalHost", "a.localhost", "localhost.localdomain"] {
+            assert_eq!(of("rig-1", &[dns(name)]), Err(NamesFault::Loopback(name.into())), "{name}");
+            assert_eq!(of(name, &[dns("rig-1")]), Err(NamesFault::Loopback(name.into())), "{name}");
+        }
+        let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1];
+        for address in [&[127, 0, 0, 1][..], &[127, 9, 9, 9], &[0; 4], &[0; 16], &mapped] {
+            assert!(matches!(of("rig-1", &[ip(address)]), Err(NamesFault::Loopback(_))), "{address:?}");
+        }
+        assert!(of("rig-1", &[dns("localhost.example.com"), dns("rig1")]).is_ok());
     }
 
     #[test]

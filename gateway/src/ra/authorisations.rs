@@ -9,6 +9,7 @@ use keyside_core::domain::distinguished_name::check_common_name;
 use keyside_core::domain::email_address;
 use keyside_core::domain::transaction_id::TransactionId;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::companies::Company;
@@ -103,7 +104,9 @@ pub async fn authorise(
 ) -> Result<WithCode, AuthorisationError> {
     let now = clock::now();
     let kind = types.iter().find(|kind| kind.id == new.certificate_type);
-    let common_name = new.common_name.trim();
+    // As most programs write it: one who types the same letters in another way has the same name.
+    let common_name: String = new.common_name.trim().nfc().collect();
+    let common_name = common_name.as_str();
     let address = new.email_address.trim();
     let mut faults = Vec::new();
     if kind.is_none() {
@@ -253,6 +256,8 @@ pub async fn match_request(
     request: Newcomer<'_>,
 ) -> Result<(), sqlx::Error> {
     let Newcomer { id, applicant, code, names_hosts, otherwise_approve_at, submitted_at } = request;
+    let common_name: String = applicant.common_name.nfc().collect();
+    let applicant = Applicant { common_name: &common_name, ..applicant };
     let (found, code_shown) = match (code, kind.code) {
         (Some(code), _) => {
             let code_sha256 = one_time_code::hash(code);
@@ -331,7 +336,7 @@ impl Comparison {
     fn new(authorisation: Authorisation, is_own: bool, applicant: Applicant<'_>, now: i64) -> Self {
         let same = [
             authorisation.certificate_type == applicant.certificate_type,
-            authorisation.common_name == applicant.common_name,
+            authorisation.common_name.nfc().eq(applicant.common_name.nfc()),
             authorisations::key(&authorisation.email_address) == authorisations::key(applicant.email_address),
         ];
         let obstacle = match authorisation.standing(now) {

@@ -21,7 +21,7 @@ use crate::store::audit::{self, Action, Actor, NewEntry};
 use crate::store::issuance::{self, Approval};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request, State};
-use crate::store::{journal, renewals, revocations, revoked_serial_numbers, submissions};
+use crate::store::{authorisations, journal, renewals, revocations, revoked_serial_numbers, submissions};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -289,6 +289,7 @@ async fn reject_one(
         return Ok(false);
     }
     submissions::note_one(transaction, id).await?;
+    authorisations::release(transaction, id).await?;
     let told = vec![("reason", reason.to_owned())];
     outbox::enqueue(transaction, &NewNotification::about(Kind::Rejected, request, told)).await?;
     audit::note(transaction, id, Action::Rejected, actor.clone(), reason.to_owned()).await?;

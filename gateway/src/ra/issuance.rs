@@ -25,7 +25,7 @@ use crate::store::audit::{self, Action, Actor};
 use crate::store::issuance::{self, ApprovedRequest, Fingerprints, Issued};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request};
-use crate::store::{crls, journal, kept_requests, submissions};
+use crate::store::{authorisations, crls, journal, kept_requests, submissions};
 
 /// How often the server looks for requests to approve and to issue: those that `keyside-gateway requests` has decided too.
 const ISSUING_INTERVAL: Duration = Duration::from_secs(1);
@@ -129,6 +129,7 @@ impl RegistrationAuthority {
                         let told = NewNotification::about(Kind::Rejected, request, vec![("reason", reason.clone())]);
                         outbox::enqueue(&mut transaction, &told).await?;
                     }
+                    authorisations::release(&mut transaction, id).await?;
                     audit::note(&mut transaction, id, Action::Rejected, Actor::Gateway, reason.clone()).await?;
                     tracing::warn!(%id, "the CA engine refuses it: rejected");
                 }

@@ -2,6 +2,8 @@
 
 use keyside_core::domain::transaction_id::TransactionId;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::changes_one;
 use super::search::Search;
 use crate::database::{Database, Transaction};
@@ -46,7 +48,7 @@ pub struct Applicant<'a> {
 
 /// A text as it is compared where case makes no difference.
 pub fn key(text: &str) -> String {
-    text.trim().to_lowercase()
+    text.trim().nfc().collect::<String>().to_lowercase()
 }
 
 /// Which authorisations to show.
@@ -183,6 +185,15 @@ pub async fn take_by_name(
         .bind(now)
         .fetch_optional(&mut **transaction)
         .await
+}
+
+/// Opens the authorisation that the request `id` has used up: the person may ask again. That may be for a request that was sent twice.
+pub async fn release(transaction: &mut Transaction, id: TransactionId) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE authorisations SET used_by = NULL WHERE used_by = $1")
+        .bind(id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// Gives an open authorisation another code. Returns it, if there is one.

@@ -11,13 +11,20 @@ use crate::database::Transaction;
 /// Writes the keys of names, for searching, the key of each certification request, and the fingerprints of each
 /// certificate.
 pub(super) async fn write(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
-    let names: Vec<(String, String)> =
-        sqlx::query_as("SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''")
-            .fetch_all(&mut **transaction)
-            .await?;
-    for (id, name) in names {
-        let statement = "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2";
-        sqlx::query(statement).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
+    for (select, update) in [
+        (
+            "SELECT transaction_id, common_name FROM requests WHERE common_name_key = ''",
+            "UPDATE requests SET common_name_key = $1 WHERE transaction_id = $2",
+        ),
+        (
+            "SELECT id, common_name FROM authorisations WHERE common_name_key = ''",
+            "UPDATE authorisations SET common_name_key = $1 WHERE id = $2",
+        ),
+    ] {
+        let names: Vec<(String, String)> = sqlx::query_as(select).fetch_all(&mut **transaction).await?;
+        for (id, name) in names {
+            sqlx::query(update).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
+        }
     }
     loop {
         let requests: Vec<(String, Vec<u8>)> = sqlx::query_as(

@@ -25,6 +25,7 @@ mod keys;
 mod known_keys;
 mod lint;
 mod mail_server;
+mod names;
 mod notifications;
 mod officer_mail;
 mod older_database;

@@ -192,7 +192,12 @@ fn page_to_reject(site: &Site, viewer: &Viewer, request: &Request, reason: &str,
                 aria-describedby=(if fault.is_some() { "reason-hint reason-error" } else { "reason-hint" }) { (reason) }
         }
     };
-    let warning = "A rejection is for good: the user has to register again. An authorisation that the request has used is used up.";
+    let warning = match &request.authorisation_id {
+        Some(_) => {
+            "A rejection is for good: the user has to register again. The authorisation is open again for that: have it withdrawn if the person may not have a certificate."
+        }
+        None => "A rejection is for good: the user has to register again.",
+    };
     ask(site, viewer, "Reject the request", request, warning, "reject", form)
 }
 

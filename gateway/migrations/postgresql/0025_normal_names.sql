@@ -1,0 +1,3 @@
+-- Names are compared in their normal form (NFC) from now on. The keys of those that may differ are written again when the gateway starts.
+UPDATE requests SET common_name_key = '' WHERE common_name ~ '[^ -~]';
+UPDATE authorisations SET common_name_key = '' WHERE common_name ~ '[^ -~]';

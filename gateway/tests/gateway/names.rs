@@ -1,0 +1,90 @@
+//! Names that are written in two ways, or look like others; and a request that is sent twice.
+
+use keyside_core::domain::transaction_id::TransactionId;
+use keyside_gateway::store::officers::Role;
+
+use crate::console::{Browser, COMPANY, approver, invite};
+use crate::harness::{Gateway, Site, certification_request, email, subject};
+use crate::keys::key_of;
+
+/// The letter “ë” as one character, and as two.
+const COMPOSED: &str = "Zo\u{eb} Example";
+const DECOMPOSED: &str = "Zoe\u{308} Example";
+
+/// The transaction ID of a request for this name with this key, which shows this code.
+async fn submit(gateway: &Gateway, name: &str, key: &str, code: &str) -> TransactionId {
+    let request = certification_request(&key_of(key), subject(name), vec![email("zoe@example.com")]);
+    let (id, _) = crate::console::transaction_id(gateway.submit_with_code(&request, code).await).await;
+    id
+}
+
+async fn is_authorised(site: &Site, id: TransactionId) -> bool {
+    let all = site.all_requests().await;
+    all.iter().find(|request| request.transaction_id == id).unwrap().authorisation_id.is_some()
+}
+
+async fn administrator(site: &Site, gateway: &Gateway) -> Browser {
+    let database = site.database().await;
+    let una = invite(&database, Role::Uaa, Some(COMPANY), "una").await;
+    let browser = Browser::of(gateway, &database, &una).await;
+    database.close().await;
+    browser
+}
+
+#[tokio::test]
+async fn a_name_is_the_same_however_its_letters_are_encoded() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let una = administrator(&site, &gateway).await;
+    for (authorised, asked, key) in [(COMPOSED, DECOMPOSED, "one"), (DECOMPOSED, COMPOSED, "two")] {
+        let code = una.authorise(authorised, "zoe@example.com").await.code;
+        let id = submit(&gateway, asked, key, &code).await;
+        assert!(is_authorised(&site, id).await, "{asked:?}");
+    }
+    // Another letter is another name.
+    let code = una.authorise(COMPOSED, "zoe@example.com").await.code;
+    let id = submit(&gateway, "Zoe Example", "three", &code).await;
+    assert!(!is_authorised(&site, id).await);
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_twice_can_be_rejected_and_the_authorisation_stays() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let una = administrator(&site, &gateway).await;
+    let code = una.authorise("Zoe Example", "zoe@example.com").await.code;
+    let first = submit(&gateway, "Zoe Example", "one", &code).await;
+    let second = submit(&gateway, "Zoe Example", "two", &code).await;
+    assert!(is_authorised(&site, first).await && !is_authorised(&site, second).await);
+    let reject = |id: TransactionId| {
+        let output = site.requests(&["reject", &id.to_string(), "--reason", "it came twice"]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    reject(first);
+    let third = submit(&gateway, "Zoe Example", "three", &code).await;
+    assert!(is_authorised(&site, third).await, "the code is not used up by a request that was rejected");
+    // What is approved has used it up.
+    assert!(site.requests(&["approve", &third.to_string()]).status.success());
+    gateway.issued(third).await;
+    reject(second);
+    let fourth = submit(&gateway, "Zoe Example", "four", &code).await;
+    assert!(!is_authorised(&site, fourth).await);
+}
+
+#[tokio::test]
+async fn letters_of_another_script_are_marked_for_the_officer() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let abe = approver(&gateway, &database).await;
+    database.close().await;
+    for (name, key, is_marked) in [("Zo\u{435} Example", "one", true), (COMPOSED, "two", false)] {
+        let request = certification_request(&key_of(key), subject(name), vec![email("zoe@example.com")]);
+        let id = gateway.submit_good(&request).await;
+        let page = abe.page(&format!("/console/requests/{id}")).await;
+        assert_eq!(page.contains("(U+0435)"), is_marked, "{name:?}");
+    }
+    let una = administrator(&site, &gateway).await;
+    let id = una.authorise("\u{410}da Example", "zoe@example.com").await.id;
+    assert!(una.page(&format!("/console/authorisations/{id}")).await.contains("(U+0410)"));
+}
