@@ -59,7 +59,7 @@ pub struct Config {
     pub passphrase: Passphrases,
     /// Who approves.
     pub approval: Approval,
-    /// How long rows are kept.
+    /// Retention periods.
     #[serde(default)]
     pub retention: Retention,
     /// The CA engine.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`intake`] | taking requests, renewals, and devices' requests |
 //! | [`policy`], [`weak_rsa_key`], [`known_keys`], [`renewal`] | the rules for a request, its key, and a renewal |
-//! | [`authorisations`], [`companies`], [`namesakes`], [`look_alikes`] | the people who may have a certificate, and their names |
+//! | [`authorisations`], [`companies`], [`namesakes`], [`mixed_scripts`] | the people who may have a certificate, and their names |
 //! | [`decision`], [`revocation`] | approving, rejecting and revoking |
 //! | [`issuance`], [`crl`], [`housekeeping`], `retention` | the work that goes on without a person |
 //! | [`status`], [`connection_check`], [`refusal`] | answers |
@@ -27,8 +27,8 @@ pub mod housekeeping;
 pub mod intake;
 pub mod issuance;
 pub mod known_keys;
-pub mod look_alikes;
 mod mail_limits;
+pub mod mixed_scripts;
 pub mod namesakes;
 pub mod one_time_code;
 pub mod policy;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// How many lines of a failed installer's log are shown.
 const LOG_LINES_SHOWN: usize = 25;
 
-/// How many lines of what a test runner says of its failures the summary repeats.
+/// The lines of a test runner's list of failures that the summary repeats.
 const FAILURE_LINES_SHOWN: usize = 100;
 
 /// How long output is waited for after the program itself has ended, in case something it left behind holds the pipe.
@@ -88,7 +88,7 @@ impl Tally {
     }
 }
 
-/// What a test runner says of the tests that failed, for the summary: a long output may be cut elsewhere.
+/// A test runner's list of failures, for the summary: a long output may be cut elsewhere.
 #[derive(Debug, Default)]
 struct Failures {
     lines: Vec<String>,
@@ -102,7 +102,9 @@ impl Failures {
         match line {
             "failures:" | "✖ failing tests:" => self.is_open = true,
             _ if line.starts_with("test result: ") => self.is_open = false,
-            _ if self.is_open && !line.is_empty() && self.lines.len() < FAILURE_LINES_SHOWN => self.lines.push(line.to_owned()),
+            _ if self.is_open && !line.is_empty() && self.lines.len() < FAILURE_LINES_SHOWN => {
+                self.lines.push(line.to_owned())
+            }
             _ => {}
         }
     }
@@ -270,9 +272,19 @@ mod tests {
             lines.iter().for_each(|line| failures.read(line));
             failures.lines
         };
-        let of_cargo = ["running 2 tests", "test a ... FAILED", "", "failures:", "", "---- a stdout ----", "1 is not 2", "test result: FAILED."];
+        let of_cargo = [
+            "running 2 tests",
+            "test a ... FAILED",
+            "",
+            "failures:",
+            "",
+            "---- a stdout ----",
+            "1 is not 2",
+            "test result: FAILED.",
+        ];
         assert_eq!(kept(&of_cargo), ["---- a stdout ----", "1 is not 2"]);
-        let of_node = ["✖ chromium: a (3ms)", "ℹ fail 1", "", "✖ failing tests:", "", "✖ chromium: a (3ms)", "  1 is not 2"];
+        let of_node =
+            ["✖ chromium: a (3ms)", "ℹ fail 1", "", "✖ failing tests:", "", "✖ chromium: a (3ms)", "  1 is not 2"];
         assert_eq!(kept(&of_node), ["✖ chromium: a (3ms)", "  1 is not 2"]);
         assert_eq!(kept(&["failures:"]).len(), 0);
         assert_eq!(kept(&[&["failures:"], &["a line"; 999][..]].concat()).len(), FAILURE_LINES_SHOWN);

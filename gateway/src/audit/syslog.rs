@@ -20,11 +20,11 @@ use crate::store::syslog;
 
 /// The severity "notice" of the facility "log audit" (RFC 5424, section 6.2.1).
 const PRIORITY: u8 = 13 * 8 + 5;
-/// How often the log is looked at.
+/// The time between two looks at the log.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The entries that are read at once.
 const BATCH: i64 = 100;
-/// How long a server may take for a connection, or for a message.
+/// The time limit for a connection, and for a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how many seconds to try again what was not taken; twice as long each time.
 const RETRY_AFTER: i64 = 1;
@@ -160,7 +160,7 @@ pub async fn keep_sending(database: &Database, server: &Server) {
     }
 }
 
-/// Why entries were not sent.
+/// A fault for which entries were not sent.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
     #[error(transparent)]

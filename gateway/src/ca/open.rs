@@ -22,7 +22,7 @@ const ENGINE_EMBEDDED: &str = "embedded";
 
 const ENGINE_CFSSL: &str = "cfssl";
 
-/// Why the CA cannot be used.
+/// A fault for which the CA cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The engine cannot be used.

@@ -9,7 +9,7 @@ use keyside_gateway::store;
 
 use super::{Data, Error};
 
-/// How many entries are read at once.
+/// The number of entries that are read at once.
 const BATCH: i64 = 1_000;
 
 #[derive(Subcommand)]
@@ -22,7 +22,7 @@ pub(super) enum Command {
         #[command(flatten)]
         data: Data,
     },
-    /// Print the log, an entry a line, as JSON: kept elsewhere, it tells whether the log was cut or written anew.
+    /// Print the log as JSON, one line per entry. A copy elsewhere shows if the log was shortened or rewritten.
     Export {
         /// The number of the last entry that is known already.
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]

@@ -61,7 +61,7 @@ async fn rollover(data: Data) -> Result<(), Error> {
     writeln!(io::stdout(), "“{}” issues from the next start on, and ends on {end}.", certificate.subject())?;
     writeln!(
         io::stdout(),
-        "What the one before has issued stays good, and its CRL goes on. docs/ca-life.md says what is left to do."
+        "Certificates of the former one still work, and its CRL is still signed. docs/ca-life.md lists the next steps."
     )?;
     Ok(())
 }

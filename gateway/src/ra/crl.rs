@@ -1,4 +1,4 @@
-//! The CA's CRLs: signed anew when they are a day old, and when a certificate was revoked since.
+//! The CA's CRLs. Each is signed again once a day, and after a certificate was revoked.
 
 use keyside_core::api::ProblemKind;
 use keyside_pki::certificate::Certificate;
@@ -69,7 +69,7 @@ impl RegistrationAuthority {
         Ok(crl.crl)
     }
 
-    /// How many certificates are on the CRL of `authority`, which is the `issuer`.
+    /// The number of certificates on the CRL of `authority`, which is the `issuer`.
     async fn entries(
         &self,
         executor: impl AnyExecutor<'_>,

@@ -59,7 +59,7 @@ pub struct NewDevice {
     pub days: u16,
 }
 
-/// Why no code is made.
+/// A fault for which no code is made.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceCodeError {
     /// The type is not for devices.

@@ -1,4 +1,4 @@
-//! What is done once a minute: CRLs, warnings of the CA's end, mails about work and renewals, the end of what is over.
+//! The work of each minute: CRLs, warnings of the CA's end, mails about work and renewals, retention.
 
 use std::sync::PoisonError;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is over: requests that no one decides about are rejected, and rows are deleted once they are as old as the configuration says.
+//! Retention: rejects requests that no one decides about, and deletes rows that are as old as the configuration says.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;

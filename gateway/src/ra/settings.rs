@@ -13,7 +13,7 @@ use crate::settings::read::{certificate, date_or_text, template};
 /// All that the registration authority needs of the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What the page is told.
+    /// The configuration for the page.
     pub configuration: api::Configuration,
     /// The certificate types on offer.
     pub certificate_types: Vec<CertificateType>,
@@ -27,11 +27,11 @@ pub struct Settings {
     pub submitted_per_hour: NonZeroU32,
     /// See [`digest`](crate::notifications::settings::Notifications::digest).
     pub digest: bool,
-    /// How long rows are kept.
+    /// Retention periods.
     pub retention: Retention,
 }
 
-/// How long rows are kept, in days; for good where nothing is said.
+/// Retention periods, in days. Rows without one are kept permanently.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -92,7 +92,7 @@ pub struct CertificateType {
     /// See [`api::CertificateType::for_devices`].
     #[serde(default)]
     pub for_devices: bool,
-    /// Who approves requests for it; what [`Config::approval`] says if absent.
+    /// The way in which requests for it are approved; that of [`Settings::approval`] if absent.
     pub approval: Option<TypeApproval>,
     /// The part that the one-time code of an authorisation has.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What can be wrong with settings, and the checks that several of them share.
+//! Faults of settings, and the checks that several settings share.
 
 use std::fs;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What migrations leave out, since SQL cannot make it.
+//! Values that migrations leave out, since SQL cannot compute them.
 
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::subject_public_key_info;

@@ -78,7 +78,7 @@ pub async fn delete_authorisations(transaction: &mut Transaction, before: i64) -
     Ok(authorisations + codes)
 }
 
-/// Deletes notifications from before `before` that were sent, or have failed for good. Returns their number.
+/// Deletes notifications from before `before` that were sent, or have failed permanently. Returns their number.
 pub async fn delete_notifications(transaction: &mut Transaction, before: i64) -> Result<u64, sqlx::Error> {
     delete(
         transaction,

@@ -89,7 +89,7 @@ pub async fn revoked_by(executor: impl AnyExecutor<'_>, issuer: &[u8]) -> Result
     sqlx::query_as(AssertSqlSafe(statement)).bind(issuer).fetch_all(executor).await.map(of_rows)
 }
 
-/// How many certificates are on that CRL.
+/// The number of certificates on that CRL.
 pub async fn count_revoked_by(executor: impl AnyExecutor<'_>, issuer: &[u8]) -> Result<i64, sqlx::Error> {
     let statement =
         format!("SELECT count(*) FROM ({REVOKED_OF_ISSUER} UNION ALL {REVOKED_BY_SERIAL_NUMBER}) AS revoked");

@@ -123,12 +123,13 @@ pub(super) async fn plan(database: &Database, sql: &str) -> Vec<String> {
     explained.fetch_all(database.reader()).await.unwrap_or_default().into_iter().map(|(.., step)| step).collect()
 }
 
-/// Fails unless SQLite goes by the index that stands beside each statement.
+/// Fails unless SQLite uses the index that is given with each statement.
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 pub(super) async fn assert_steps(statements: &[(&str, &str)]) {
-    let directory = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().unwrap();
     let location = crate::database::Location::Sqlite(directory.path().join("keyside.sqlite"));
-    let database = Database::open_or_create(&location).await.expect("a database");
+    let database = Database::open_or_create(&location).await.unwrap();
     for (sql, step) in statements {
         let plan = plan(&database, sql).await;
         assert!(plan.iter().any(|found| found.ends_with(step)), "{step}: {plan:?}");

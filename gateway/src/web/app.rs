@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state and the headers that handlers share.
 
 use std::sync::Arc;
 

@@ -307,7 +307,7 @@ async fn messages_go_by_udp_and_with_their_length_by_tcp() {
     for server in [format!("udp:{}", udp.local_addr().unwrap()), format!("tcp:{}", tcp.local_addr().unwrap())] {
         let site = Site::new().configure(&format!("audit.syslog = '{server}'"));
         let gateway = site.start(&["--manual-approval"]);
-        // What is older than the stream is not sent.
+        // Entries that are older than the stream are not sent.
         let database = site.database().await;
         eventually(async || {
             let begun: Option<i64> =

@@ -131,7 +131,7 @@ async fn check(site: &Site, gateway: &Gateway, identity: Option<Identity>) -> Co
     json(&ask(gateway, tls, "127.0.0.1", "/", JSON).await)
 }
 
-/// What the check says of an issued certificate, DER, shown with its key.
+/// The verdict on an issued certificate, DER, shown with its key.
 pub(crate) async fn verdict_on(site: &Site, gateway: &Gateway, certificate: &[u8]) -> ConnectionVerdict {
     check(site, gateway, Some(identity_of(certificate))).await.verdict
 }

@@ -63,7 +63,7 @@ async fn a_request_that_was_sent_twice_can_be_rejected_and_the_authorisation_sta
     reject(first);
     let third = submit(&gateway, "Zoe Example", "three", &code).await;
     assert!(is_authorised(&site, third).await, "the code is not used up by a request that was rejected");
-    // What is approved has used it up.
+    // A request that is approved has used it up.
     assert!(site.requests(&["approve", &third.to_string()]).status.success());
     gateway.issued(third).await;
     reject(second);

@@ -16,7 +16,7 @@ use crate::clock::{self, date_and_time};
 use crate::ra::authorisations::{
     self, AuthorisationError, CodeToldBy, Field, LONGEST_DAYS, NewAuthorisation, WithCode,
 };
-use crate::ra::look_alikes;
+use crate::ra::mixed_scripts;
 use crate::store;
 use crate::store::audit::{Actor, Entry};
 use crate::store::authorisations::{Authorisation, Filter, Standing};
@@ -289,7 +289,7 @@ fn page_of_one(
     let is_open = authorisation.standing(now) == Standing::Open;
     let content = html! {
         p.lead { (state(authorisation, now)) }
-        @if let Some(warning) = look_alikes::warning(&authorisation.common_name) { p.message.wait { (warning) } }
+        @if let Some(warning) = mixed_scripts::warning(&authorisation.common_name) { p.message.wait { (warning) } }
         div.card { (particulars(&rows)) }
         @if is_open {
             section aria-labelledby="link" {

@@ -194,9 +194,9 @@ fn page_to_reject(site: &Site, viewer: &Viewer, request: &Request, reason: &str,
     };
     let warning = match &request.authorisation_id {
         Some(_) => {
-            "A rejection is for good: the user has to register again. The authorisation is open again for that: have it withdrawn if the person may not have a certificate."
+            "Rejecting is final, and the user must register again. The authorization can be used for that. If the person may not have a certificate, ask the User Access Administrator to withdraw it."
         }
-        None => "A rejection is for good: the user has to register again.",
+        None => "Rejecting is final, and the user must register again.",
     };
     ask(site, viewer, "Reject the request", request, warning, "reject", form)
 }

@@ -1,4 +1,4 @@
-//! Who asks, what was posted, and what an answer is.
+//! The viewer, a posted form, and the kinds of answers.
 //!
 //! What is posted is taken when the browser says that it comes from this origin and, once somebody has signed in, when the form has
 //! the session's token.
@@ -186,7 +186,7 @@ impl Console {
     }
 }
 
-/// That the gateway itself has failed, or has an outage: what it shows is left to [`finish`].
+/// That the gateway itself has failed, or has an outage: what it shows is left to [`finish`](super::finish).
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
     pub(super) is_outage: bool,

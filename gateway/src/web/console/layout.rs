@@ -1,4 +1,4 @@
-//! What the console's pages have in common: their frame, and the pieces that they are put together from.
+//! The frame of the console's pages, and the pieces that they are made of.
 //!
 //! Plain HTML with a style sheet: no script at all. Whatever changes something is a form that is posted, and what cannot be undone
 //! has a page of its own that asks once more.

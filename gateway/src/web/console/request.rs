@@ -16,7 +16,7 @@ use crate::clock::{self, date_and_time};
 use crate::hexadecimal::hexadecimal;
 use crate::ra::authorisations::{self, Comparison};
 use crate::ra::refusal::Refusal;
-use crate::ra::{look_alikes, namesakes};
+use crate::ra::{mixed_scripts, namesakes};
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::authorisations::{Applicant, Standing};
@@ -150,7 +150,7 @@ fn read(site: &Site, viewer: &Viewer, shown: &Shown<'_>) -> Markup {
         @if let Some(reason) = &request.rejection_reason { p { "Rejected because: " (reason) } }
         @if let Some(fault) = &request.issue_fault { (issue_fault(viewer, fault)) }
         @if let (Some(holder), State::Pending) = (shown.holder, request.state) { (namesake(holder)) }
-        @if let Some(warning) = look_alikes::warning(&request.common_name) { p.message.wait { (warning) } }
+        @if let Some(warning) = mixed_scripts::warning(&request.common_name) { p.message.wait { (warning) } }
         (actions(viewer, request))
         section aria-labelledby="asked-for" {
             h2 #asked-for { "What was asked for" }
