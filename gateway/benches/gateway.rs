@@ -32,7 +32,7 @@ use der::asn1::Ia5String;
 use keyside_core::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, request_path};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::configuration::EXAMPLE;
-use keyside_gateway::data::DataDirectory;
+use keyside_gateway::data_directory::DataDirectory;
 use keyside_gateway::database::{self, Location};
 use keyside_gateway::hexadecimal::hexadecimal;
 use rand::RngExt;

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::clock::DAY;
 use crate::store::revocations::RevokedCertificate;
 
 pub mod cfssl;
 pub mod embedded;
-pub mod end;
+pub mod expiry;
 pub mod open;
 pub mod serial_number;
 pub mod settings;
@@ -47,6 +48,11 @@ pub trait CaEngine: Send + Sync {
 
     /// Whether it signs CRLs. Otherwise [`crl`](Self::crl) gives what somebody else has signed.
     fn signs_crls(&self) -> bool;
+
+    /// The validity of a CRL that it signs, in seconds.
+    fn crl_validity(&self) -> i64 {
+        7 * DAY
+    }
 
     /// The CRL that `order` describes, as DER; `None` where the authority has none.
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>>;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use der::DateTime;
 use keyside_gateway::clock;
 use keyside_gateway::configuration::Config;
-use keyside_gateway::data::DataDirectory;
+use keyside_gateway::data_directory::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::hexadecimal::serial_number;
 use keyside_gateway::settings::faults::ConfigError;

@@ -10,7 +10,7 @@
 //! | [`officers`] | those who authorise and decide, and how they sign in |
 //! | [`audit`] | verifying the log of every decision |
 //! | [`notifications`] | mails |
-//! | [`store`], [`database`], [`data`], [`private_files`] | what is kept, and where: a file for each table |
+//! | [`store`], [`database`], [`data_directory`], [`private_files`] | what is kept, and where: a file for each table |
 //! | [`clock`], [`backoff`], `limiters`, [`hexadecimal`] | time, pauses, bounds on calls, and how bytes are written |
 //!
 //! Dependencies point down this list. Bytes are read and made by [`keyside_pki`], the API's types are [`keyside_core::api`]'s: the page uses the
@@ -21,7 +21,7 @@ pub mod backoff;
 pub mod ca;
 pub mod clock;
 pub mod configuration;
-pub mod data;
+pub mod data_directory;
 pub mod database;
 pub mod gateway;
 pub mod hexadecimal;

@@ -12,6 +12,7 @@ use crate::database::{Database, DatabaseError, Location, Transaction};
 use crate::hexadecimal::hexadecimal;
 
 pub mod audit;
+pub mod audit_actions;
 pub mod authorisations;
 pub mod crls;
 pub mod engines;
@@ -29,6 +30,7 @@ pub mod restore;
 pub mod retention;
 pub mod revocations;
 pub mod revoked_serial_numbers;
+pub mod roles;
 mod search;
 pub mod sessions;
 pub mod submissions;

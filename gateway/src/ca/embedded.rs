@@ -63,6 +63,7 @@ struct Signers {
     /// The current issuing authority.
     issuing: Signer,
     public_url: String,
+    crl_validity: i64,
 }
 
 impl EmbeddedCa {
@@ -95,7 +96,8 @@ impl EmbeddedCa {
                 );
             }
         }
-        Ok(Self(Arc::new(Signers { root, former, issuing, public_url: public_url.into() })))
+        let crl_validity = i64::from(config.crl_validity_days) * DAY;
+        Ok(Self(Arc::new(Signers { root, former, issuing, public_url: public_url.into(), crl_validity })))
     }
 
     /// Issues a certificate for a server of the gateway's own, whose clients reach it at `host`, a DNS name or an IP address; DER.
@@ -247,6 +249,10 @@ impl CaEngine for EmbeddedCa {
 
     fn signs_crls(&self) -> bool {
         true
+    }
+
+    fn crl_validity(&self) -> i64 {
+        self.0.crl_validity
     }
 
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>> {

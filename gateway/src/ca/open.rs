@@ -10,11 +10,12 @@ use super::embedded::{self, EmbeddedCa};
 use super::settings::{self, CA_PASSPHRASE_VARIABLE, Ca};
 use super::{Authority, CaEngine, CaError, cfssl};
 use crate::clock;
-use crate::data::{DataDirectory, DataError};
+use crate::data_directory::{DataDirectory, DataError};
 use crate::database::{Database, DatabaseError};
 use crate::hexadecimal::hexadecimal;
 use crate::settings::faults::ConfigError;
-use crate::store::audit::{self, Action, Actor, NewEntry};
+use crate::store::audit::{self, NewEntry};
+use crate::store::audit_actions::{Action, Actor};
 use crate::store::{crls, engines, issuance, journal, requests, revocations};
 
 /// The names of the engines in their table.

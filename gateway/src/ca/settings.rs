@@ -43,8 +43,16 @@ pub struct EmbeddedCa {
     pub issuing_subject: Name,
     /// How long the issuing CA is valid.
     pub issuing_validity_days: u32,
+    /// The validity of a CRL.
+    #[serde(default = "seven")]
+    pub crl_validity_days: u32,
     /// The file whose first line is the passphrase of the private keys.
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// The default of [`EmbeddedCa::crl_validity_days`].
+fn seven() -> u32 {
+    7
 }
 
 /// A CFSSL server.
@@ -90,6 +98,12 @@ impl EmbeddedCa {
     pub fn check(&self, faults: &mut Faults) {
         faults.require_validity("ca.root_validity_days", self.root_validity_days);
         faults.require_validity("ca.issuing_validity_days", self.issuing_validity_days);
+        // A CRL is signed again every day.
+        faults.require(
+            (2..=365).contains(&self.crl_validity_days),
+            "ca.crl_validity_days",
+            "must lie between 2 and 365",
+        );
         faults.require(
             self.root_subject != self.issuing_subject,
             "ca.issuing_subject",

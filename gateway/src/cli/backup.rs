@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use keyside_gateway::data::DataDirectory;
+use keyside_gateway::data_directory::DataDirectory;
 use keyside_gateway::store::journal::Replayed;
 use keyside_gateway::store::restore;
 

@@ -8,8 +8,8 @@ use keyside_gateway::ca::open;
 use keyside_gateway::ca::settings::{Ca, EmbeddedCa};
 use keyside_gateway::clock;
 use keyside_gateway::configuration::Config;
-use keyside_gateway::data::DataDirectory;
-use keyside_gateway::store::audit::Actor;
+use keyside_gateway::data_directory::DataDirectory;
+use keyside_gateway::store::audit_actions::Actor;
 
 use super::{Data, Error, read_serial_number};
 

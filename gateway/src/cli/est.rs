@@ -7,7 +7,7 @@ use keyside_core::domain::device::DeviceKind;
 use keyside_core::domain::file_format::FileFormat;
 use keyside_gateway::configuration::Config;
 use keyside_gateway::ra::device_codes::{self, NewDevice};
-use keyside_gateway::store::audit::Actor;
+use keyside_gateway::store::audit_actions::Actor;
 
 use super::{Data, Error};
 

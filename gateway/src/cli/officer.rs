@@ -8,8 +8,9 @@ use keyside_gateway::configuration::Config;
 use keyside_gateway::database::Database;
 use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::officers::invitation::{self, Invitation};
-use keyside_gateway::store::audit::Actor;
-use keyside_gateway::store::officers::{self, Role};
+use keyside_gateway::store::audit_actions::Actor;
+use keyside_gateway::store::officers;
+use keyside_gateway::store::roles::Role;
 
 use super::{DEFAULT_ADDRESS, Data, Error, read_serial_number};
 

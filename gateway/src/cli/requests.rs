@@ -7,7 +7,7 @@ use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationS
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::ra::decision::{self, Extent};
-use keyside_gateway::store::audit::Actor;
+use keyside_gateway::store::audit_actions::Actor;
 use keyside_gateway::store::requests::{self, Request};
 use keyside_gateway::store::revocations;
 use rsa::BoxedUint;

@@ -9,9 +9,10 @@ use crate::clock::DAY;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::hexadecimal::hexadecimal;
 use crate::notifications::Kind;
-use crate::store::officers::{self, Officer, Role};
+use crate::store::officers::{self, Officer};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::Request;
+use crate::store::roles::Role;
 use crate::store::waiting::{self, WaitingWork};
 
 /// True for an officer who hears of the work of this company.

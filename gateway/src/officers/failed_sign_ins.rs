@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::database::{Database, DatabaseError};
-use crate::store::audit::{self, Action, Actor, NewEntry};
+use crate::store::audit::{self, NewEntry};
+use crate::store::audit_actions::{Action, Actor};
 
 /// The seconds from one entry to the next.
 const INTERVAL: i64 = 60;

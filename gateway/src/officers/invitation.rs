@@ -6,8 +6,10 @@ use super::token::Token;
 use crate::clock;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::hexadecimal::hexadecimal;
-use crate::store::audit::{self, Action, Actor, NewEntry};
-use crate::store::officers::{self, Link, Officer, Role};
+use crate::store::audit::{self, NewEntry};
+use crate::store::audit_actions::{Action, Actor};
+use crate::store::officers::{self, Link, Officer};
+use crate::store::roles::Role;
 use crate::store::{random_id, requests, sessions};
 
 /// The longest name or company, in characters.

@@ -9,15 +9,13 @@ use super::refusal::Refusal;
 use crate::ca::{Authority, CrlOrder};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::hexadecimal::hexadecimal;
-use crate::store::audit::{self, Action, Actor, NewEntry};
+use crate::store::audit::{self, NewEntry};
+use crate::store::audit_actions::{Action, Actor};
 use crate::store::crls::{self, Crl};
 use crate::store::{journal, revocations};
 
 /// How old a CRL may become before a new one is signed, in seconds.
 const CRL_REFRESH: i64 = DAY;
-
-/// How long a CRL is valid, in seconds.
-const CRL_VALIDITY: i64 = 7 * DAY;
 
 impl RegistrationAuthority {
     /// The current CRL of `authority`, as DER; signed anew if it is a day old, or if a certificate was revoked since.
@@ -54,7 +52,7 @@ impl RegistrationAuthority {
             Authority::Issuing(_) => revocations::revoked_by(&mut *transaction, &issuer).await?,
         };
         let (number, this_update) = (last.number + 1, now - BACKDATING);
-        let order = CrlOrder { authority, number, this_update, next_update: now + CRL_VALIDITY, revoked };
+        let order = CrlOrder { authority, number, this_update, next_update: now + self.ca.crl_validity(), revoked };
         let crl = self.ca.crl(order).await?.ok_or_else(no_crl)?;
         let crl = Crl { number, this_update, entries, crl };
         crls::replace(&mut transaction, &issuer, &crl).await?;

@@ -10,7 +10,8 @@ use super::one_time_code;
 use super::settings::CertificateType;
 use crate::clock::{self, DAY};
 use crate::database::{Database, DatabaseError};
-use crate::store::audit::{self, Action, Actor, NewEntry};
+use crate::store::audit::{self, NewEntry};
+use crate::store::audit_actions::{Action, Actor};
 use crate::store::est_codes::{self, Code};
 
 /// What a device without a certificate shows: its name as the user, and its code as the password (RFC 7030, section 3.2.3).

@@ -10,7 +10,8 @@ use super::decision::{self, DecisionError};
 use super::refusal::Refusal;
 use super::settings::Retention;
 use crate::clock::{self, DAY};
-use crate::store::audit::{self, Action, Actor, NewEntry};
+use crate::store::audit::{self, NewEntry};
+use crate::store::audit_actions::{Action, Actor};
 use crate::store::retention::{self, BATCH};
 
 /// The seconds from one look for old rows to the next.

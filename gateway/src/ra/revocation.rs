@@ -9,7 +9,8 @@ use super::refusal::Refusal;
 use super::status::Standing;
 use crate::clock;
 use crate::notifications::officer_mail;
-use crate::store::audit::{self, Action, Actor};
+use crate::store::audit;
+use crate::store::audit_actions::{Action, Actor};
 use crate::store::requests::{self, State};
 use crate::store::revocations;
 

@@ -13,7 +13,7 @@ use super::RegistrationAuthority;
 use super::connection_check::{self, Client};
 use super::refusal::Refusal;
 use super::settings::Approval;
-use crate::ca::end::CaEnd;
+use crate::ca::expiry::CaEnd;
 use crate::ca::{Authority, CaError};
 use crate::clock;
 use crate::store::requests::{self, Request, State};

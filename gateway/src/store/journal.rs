@@ -13,7 +13,8 @@ use keyside_core::domain::revocation::RevocationReason;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::audit::{Action, Actor, NewEntry};
+use super::audit::NewEntry;
+use super::audit_actions::{Action, Actor};
 use super::kept_requests::{self, KeptRequest};
 use super::{audit, crls, revocations, revoked_serial_numbers};
 use crate::clock;

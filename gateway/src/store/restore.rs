@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal::{self, Replayed};
-use crate::data::{DataDirectory, DataError};
+use crate::data_directory::{DataDirectory, DataError};
 use crate::database::{Database, DatabaseError, Location};
 use crate::private_files;
 

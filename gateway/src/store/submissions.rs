@@ -4,7 +4,8 @@
 use keyside_core::domain::transaction_id::TransactionId;
 use sqlx::AssertSqlSafe;
 
-use super::audit::{self, Action, Actor, NewEntry};
+use super::audit::{self, NewEntry};
+use super::audit_actions::{Action, Actor};
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::hexadecimal::hexadecimal;
 

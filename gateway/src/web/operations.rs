@@ -22,7 +22,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
 use crate::ca::CaEngine;
-use crate::ca::end::CaEnd;
+use crate::ca::expiry::CaEnd;
 use crate::clock;
 use crate::database::{Database, DatabaseError};
 use crate::store::requests::State as RequestState;

@@ -19,7 +19,7 @@ use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::ca::settings::CA_PASSPHRASE_VARIABLE;
 use keyside_gateway::clock::AHEAD_VARIABLE;
 use keyside_gateway::configuration::EXAMPLE;
-use keyside_gateway::data::DataDirectory;
+use keyside_gateway::data_directory::DataDirectory;
 use keyside_gateway::database::{Database, Location};
 use keyside_gateway::store::requests::{self, Request};
 use rsa::pkcs1v15::{Signature, SigningKey};

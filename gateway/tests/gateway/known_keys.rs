@@ -9,7 +9,7 @@ use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::configuration::Config;
 use keyside_gateway::ra::decision::{self, DecisionError};
 use keyside_gateway::ra::known_keys::KeyFault;
-use keyside_gateway::store::audit::Actor;
+use keyside_gateway::store::audit_actions::Actor;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::element::{BIT_STRING, Elements, SEQUENCE, element};
 use reqwest::Method;

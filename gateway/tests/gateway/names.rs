@@ -1,7 +1,7 @@
 //! Names that are written in two ways, or look like others; and a request that is sent twice.
 
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::store::officers::Role;
+use keyside_gateway::store::roles::Role;
 
 use crate::console::{Browser, COMPANY, approver, invite};
 use crate::harness::{Gateway, Site, certification_request, email, subject};

@@ -2,8 +2,8 @@
 
 use keyside_core::api::{ProblemKind, RequestState};
 use keyside_gateway::clock::DAY;
-use keyside_gateway::store::officers::Role;
 use keyside_gateway::store::requests::State;
+use keyside_gateway::store::roles::Role;
 
 use crate::console::{Browser, COMPANY, invite};
 use crate::harness::{Site, certification_request, email, eventually, good_request, problem, subject};

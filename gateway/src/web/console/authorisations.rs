@@ -18,7 +18,8 @@ use crate::ra::authorisations::{
 };
 use crate::ra::mixed_scripts;
 use crate::store;
-use crate::store::audit::{Actor, Entry};
+use crate::store::audit::Entry;
+use crate::store::audit_actions::Actor;
 use crate::store::authorisations::{Authorisation, Filter, Standing};
 use crate::store::officers::Officer;
 

@@ -5,9 +5,10 @@
 
 use maud::{DOCTYPE, Markup, Render, html};
 
-use crate::ca::end::CaEnd;
+use crate::ca::expiry::CaEnd;
 use crate::clock;
-use crate::store::officers::{Officer, Role};
+use crate::store::officers::Officer;
+use crate::store::roles::Role;
 use crate::web::settings;
 
 /// Where the console is.
