@@ -240,7 +240,16 @@ test('a refusal of the gateway is shown with its reason, and the request can be 
     await tab.press('Submit');
     await tab.heading('This certificate request was sent before');
     await tab.accessible();
-    assert.equal((await gateway.requests('list')).match(/\ticcp-1\t/g).length, 1);
+    // With other details, it is corrected while it waits.
+    await pick(tab, join(folder, 'iccp-1.pem'));
+    await tab.text('Fits the public key');
+    await tab.choose('P7B');
+    await tab.press('Submit');
+    await tab.heading('The certificate request was corrected');
+    await tab.accessible();
+    const list = await gateway.requests('list');
+    assert.equal(list.match(/\ticcp-1\t/g).length, 1);
+    assert.match(list, /\ticcp-1\tothers@example.com\t+ICCP \(p7b\)\t/);
 });
 
 /** Runs a line of a recipe in a shell, as a person would; `input` is what is typed. */

@@ -1,9 +1,11 @@
 //! The end of the CA's own certificates. A certificate cannot last longer than its CA's: near that end each one is cut short, and after it
 //! there is none.
 
+use std::path::Path;
+
 use keyside_pki::certificate::Certificate;
 
-use super::{Authority, CaEngine};
+use super::{Authority, CaEngine, CaError, embedded};
 use crate::clock::{self, DAY};
 
 /// The days before the end at which the warnings begin, and become more urgent.
@@ -57,6 +59,16 @@ impl CaEnd {
             )),
         }
     }
+}
+
+/// The warnings at `now` about the embedded CA in the folder `directory`.
+pub fn warnings_in(directory: &Path, now: i64) -> Result<Vec<String>, CaError> {
+    let root = embedded::certificate_in(directory, Authority::Root)?;
+    let issuing = embedded::issuing_in(directory)?.pop();
+    let ends = [(Authority::Root, Some(root)), (Authority::FIRST, issuing)].into_iter().filter_map(
+        |(authority, certificate)| Some(CaEnd { authority, at: clock::from_unsigned(certificate?.validity().1) }),
+    );
+    Ok(ends.filter_map(|end| end.warning(now)).collect())
 }
 
 #[cfg(test)]

@@ -26,10 +26,12 @@ use super::weak_rsa_key::Weakness;
 use crate::ca::Authority;
 use crate::clock;
 use crate::notifications::Kind;
+use crate::store::audit;
+use crate::store::audit_actions::{Action, Actor};
 use crate::store::authorisations::Applicant;
 use crate::store::outbox::{self, NewNotification};
-use crate::store::requests::{self, IssuedCertificate, NewDevice, Request};
-use crate::store::{est_codes, renewals, retention};
+use crate::store::requests::{self, IssuedCertificate, NewDevice, Request, State};
+use crate::store::{self, est_codes, renewals, retention, submissions};
 
 /// What a request is, beyond a certification request.
 #[derive(Clone, Debug, Default)]
@@ -101,16 +103,57 @@ impl RegistrationAuthority {
         let counted = self.count();
         let der = policy::decode(&new.certification_request)?;
         let submission_sha256 = Sha256::digest(&der).to_vec();
-        if let Some(known) = requests::find_by_submission(self.database.reader(), &submission_sha256).await? {
-            check_same_details(&known, &new)?;
-            return Ok(Submission { standing: self.standing(&known), is_new: false });
+        let known = requests::find_by_submission(self.database.reader(), &submission_sha256).await?;
+        if let Some(known) = &known {
+            let differences = differences(known, &new);
+            if differences.is_empty() {
+                return Ok(Submission { standing: self.standing(known), is_new: false });
+            }
+            if new.corrects != Some(known.transaction_id) || known.state != State::Pending {
+                return Err(submitted_otherwise(&differences));
+            }
         }
         let kind = self.certificate_type(&new.certificate_type)?;
         policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
         let checked = self.check(der, kind, new.device.clone(), &counted).await?;
         let NewRequest { replaces, device, authorization_code, .. } = new;
         let origin = Origin { submission_sha256, from, replaces, device, authorization_code, ..Origin::default() };
-        self.take(kind, checked, origin).await
+        match known {
+            None => self.take(kind, checked, origin).await,
+            Some(waiting) => self.correct(&waiting, kind, checked, origin).await,
+        }
+    }
+
+    /// Replaces the details of a request that waits.
+    async fn correct(
+        &self,
+        waiting: &Request,
+        kind: &CertificateType,
+        checked: CheckedRequest,
+        origin: Origin,
+    ) -> Result<Submission, Refusal> {
+        let id = waiting.transaction_id;
+        let names_hosts = !checked.device_names.is_empty();
+        let code = origin.authorization_code.clone();
+        let row = requests::NewRequest { transaction_id: id, ..self.row(kind, checked, origin) };
+        let mut transaction = self.database.transaction().await?;
+        // As it was, before it changes.
+        submissions::note_one(&mut transaction, id).await?;
+        if !requests::correct(&mut transaction, &row).await? {
+            return Err(Refusal::new(
+                ProblemKind::SubmittedOtherwise,
+                "It was decided in the meantime, and cannot be corrected. Make a certification request with a new key.",
+            ));
+        }
+        // A code belongs to one applicant and one type: it is looked for again.
+        store::authorisations::release(&mut transaction, id).await?;
+        authorisations::match_request(&mut transaction, kind, newcomer(&row, code.as_ref(), names_hosts)).await?;
+        let detail = format!("{}, {}, {}", row.certificate_type, row.common_name, row.email_address);
+        audit::note(&mut transaction, id, Action::Corrected, Actor::Applicant, detail).await?;
+        transaction.commit().await?;
+        tracing::info!(%id, "corrected");
+        let request = self.find(id).await?;
+        Ok(Submission { standing: self.standing(&request), is_new: false })
     }
 
     /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
@@ -263,19 +306,15 @@ impl RegistrationAuthority {
         }
     }
 
-    /// Keeps a checked request, and approves it where nobody else is to.
-    async fn take(
-        &self,
-        kind: &CertificateType,
-        checked: CheckedRequest,
-        Origin { submission_sha256, from, renews, replaces, device, authorization_code, est_code }: Origin,
-    ) -> Result<Submission, Refusal> {
+    /// The row of a checked request.
+    fn row(&self, kind: &CertificateType, checked: CheckedRequest, origin: Origin) -> requests::NewRequest {
+        let Origin { submission_sha256, renews, replaces, device, .. } = origin;
         let submitted_at = clock::now();
         let names: Vec<String> = checked.device_names.iter().map(ToString::to_string).collect();
         let device =
             device.map(|Device { kind, file_format, .. }| NewDevice { kind, file_format, names: names.join(" ") });
         let (is_renewal, names_hosts) = (renews.is_some(), !checked.device_names.is_empty());
-        let row = requests::NewRequest {
+        requests::NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: kind.id.clone(),
             common_name: checked.common_name,
@@ -288,7 +327,7 @@ impl RegistrationAuthority {
             device,
             validity_days: kind.validity_days,
             submitted_at,
-            // Fixed now: a gateway that is started anew with another setting does not approve what was to wait for a person.
+            // Fixed now: a gateway that is started later with another setting does not approve a request that was to wait for a person.
             approve_at: match self.settings.approval {
                 // Whoever trusts the CA would take the holder for these hosts: a person decides, always.
                 _ if names_hosts => None,
@@ -297,7 +336,20 @@ impl RegistrationAuthority {
                 Approval::Automatic { after_seconds } => Some(submitted_at + i64::from(after_seconds)),
                 Approval::Manual {} => None,
             },
-        };
+        }
+    }
+
+    /// Keeps a checked request, and approves it if no person is to.
+    async fn take(
+        &self,
+        kind: &CertificateType,
+        checked: CheckedRequest,
+        origin: Origin,
+    ) -> Result<Submission, Refusal> {
+        let (is_renewal, names_hosts) = (origin.renews.is_some(), !checked.device_names.is_empty());
+        let (from, authorization_code, est_code) =
+            (origin.from, origin.authorization_code.clone(), origin.est_code.clone());
+        let row = self.row(kind, checked, origin);
         let is_by_est = est_code.is_some();
         let mut transaction = self.database.transaction().await?;
         let is_new = requests::insert(&mut transaction, &row).await?;
@@ -310,19 +362,7 @@ impl RegistrationAuthority {
         }
         // A renewal and a device by EST have shown something better.
         if is_new && !is_renewal && !is_by_est {
-            let applicant = Applicant {
-                certificate_type: &row.certificate_type,
-                common_name: &row.common_name,
-                email_address: &row.email_address,
-            };
-            let newcomer = Newcomer {
-                id: row.transaction_id,
-                applicant,
-                code: authorization_code.as_ref().map(AuthorizationCode::as_str),
-                names_hosts,
-                otherwise_approve_at: row.approve_at,
-                submitted_at,
-            };
+            let newcomer = newcomer(&row, authorization_code.as_ref(), names_hosts);
             authorisations::match_request(&mut transaction, kind, newcomer).await?;
         }
         if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
@@ -367,9 +407,24 @@ impl RegistrationAuthority {
     }
 }
 
-/// Checks that a certification request that is known comes with the details that it came with before. Others may have it: they do not learn the
-/// transaction ID, nor what the details were.
-fn check_same_details(known: &Request, new: &NewRequest) -> Result<(), Refusal> {
+/// A request as far as authorisations are concerned.
+fn newcomer<'a>(row: &'a requests::NewRequest, code: Option<&'a AuthorizationCode>, names_hosts: bool) -> Newcomer<'a> {
+    Newcomer {
+        id: row.transaction_id,
+        applicant: Applicant {
+            certificate_type: &row.certificate_type,
+            common_name: &row.common_name,
+            email_address: &row.email_address,
+        },
+        code: code.map(AuthorizationCode::as_str),
+        names_hosts,
+        otherwise_approve_at: row.approve_at,
+        submitted_at: row.submitted_at,
+    }
+}
+
+/// The details in which a certification request that is known differs from what comes now.
+fn differences(known: &Request, new: &NewRequest) -> Vec<&'static str> {
     let mut differences = Vec::new();
     if known.certificate_type != new.certificate_type {
         differences.push("the certificate type");
@@ -387,16 +442,19 @@ fn check_same_details(known: &Request, new: &NewRequest) -> Result<(), Refusal> 
         }
         _ => differences.push("the device"),
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::new(
+    differences
+}
+
+/// For a certification request that is known with other details. Others may have it: they do not learn the transaction ID, nor the details.
+fn submitted_otherwise(differences: &[&str]) -> Refusal {
+    Refusal::new(
         ProblemKind::SubmittedOtherwise,
         format!(
-            "What differs: {}. Send it with the details of before, or make a certification request with a new key for the right ones.",
+            "What differs: {}. Send it with the details of before. While it waits, corrects with its transaction ID replaces them; otherwise make \
+             a certification request with a new key.",
             differences.join(", ")
         ),
-    ))
+    )
 }
 
 /// A submission that is being worked on.

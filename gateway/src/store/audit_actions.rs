@@ -60,6 +60,8 @@ pub enum Action {
     Started,
     /// A request was submitted.
     Submitted,
+    /// A request that waits was corrected by its applicant.
+    Corrected,
     /// A CRL was signed.
     CrlSigned,
     /// Signing in has failed.
@@ -106,6 +108,7 @@ impl Action {
         match self {
             Self::Started => "started",
             Self::Submitted => "submitted",
+            Self::Corrected => "corrected",
             Self::CrlSigned => "CRL signed",
             Self::SignInFailed => "sign-in failed",
             Self::Authorised => "authorised",

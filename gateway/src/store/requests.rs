@@ -317,6 +317,27 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     changes_one(transaction, statement).await
 }
 
+/// Replaces the details of the pending request that has the transaction ID of `new`. Returns true if it was pending.
+pub async fn correct(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
+    let statement = sqlx::query(
+        "UPDATE requests SET certificate_type = $2, common_name = $3, email_address = $4, device_kind = $5, device_file_format = $6, \
+         device_names = $7, validity_days = $8, approve_at = $9, common_name_key = $10, email_address_key = $11 \
+         WHERE transaction_id = $1 AND state = 'pending'",
+    )
+    .bind(new.transaction_id.to_string())
+    .bind(&new.certificate_type)
+    .bind(&new.common_name)
+    .bind(&new.email_address)
+    .bind(new.device.as_ref().map(|device| device.kind.name()))
+    .bind(new.device.as_ref().map(|device| device.file_format.name()))
+    .bind(new.device.as_ref().map(|device| device.names.as_str()))
+    .bind(i64::from(new.validity_days))
+    .bind(new.approve_at)
+    .bind(key(&new.common_name))
+    .bind(key(&new.email_address));
+    changes_one(transaction, statement).await
+}
+
 /// The request with this transaction ID.
 pub async fn find(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
     sqlx::query_as(select_requests!("WHERE transaction_id = $1")).bind(id.to_string()).fetch_optional(executor).await

@@ -225,7 +225,17 @@ async fn a_renewed_ca_has_its_keys_and_all_that_it_has_signed_stays_good() {
         openssl(&["x509", "-inform", "DER", "-in", file, "-out", &format!("{file}.pem")], &site.path(""));
         id
     };
+    let check = |site: &Site| {
+        let (file, data) = (site.path("keyside.toml"), site.data());
+        let output = Command::new(env!("CARGO_BIN_EXE_keyside-gateway"))
+            .args(["config", "check"])
+            .args([file.as_os_str(), "--data".as_ref(), data.as_os_str()])
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
     let gateway = site.start(&[]);
+    let said = check(&site);
+    assert!(said.contains("root CA ends on") && said.contains("issuing CA ends on"), "{said}");
     let (old_root, old_issuing) = (
         get(&site, &gateway, "/pki/root.cer", "old-root").await,
         get(&site, &gateway, "/pki/issuing.cer", "old-issuing").await,
@@ -266,6 +276,7 @@ async fn a_renewed_ca_has_its_keys_and_all_that_it_has_signed_stays_good() {
     for issuer in [&issuing, &old_issuing] {
         openssl(&["crl", "-in", "crl.pem", "-CAfile", issuer, "-noout"], &site.path(""));
     }
+    assert!(!check(&site).contains("CA ends on"));
     let kept = fs::read_dir(site.data().join("ca")).unwrap().flatten();
     let kept = kept.filter(|entry| entry.file_name().to_string_lossy().contains("certificate-")).count();
     assert_eq!(kept, 2, "the certificates before stay");

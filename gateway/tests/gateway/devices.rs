@@ -56,8 +56,22 @@ async fn submit_as(gateway: &Gateway, certificate_type: &str, der: &[u8], device
         certificate_type: certificate_type.into(),
         certification_request,
         replaces: None,
+        corrects: None,
         authorization_code: None,
         device,
+    };
+    gateway.post(serde_json::to_string(&new).unwrap()).await
+}
+
+/// The same certification request with other details, for the request `id`.
+async fn correct(gateway: &Gateway, der: &[u8], device: Device, id: TransactionId) -> reqwest::Response {
+    let new = NewRequest {
+        certificate_type: "devices".into(),
+        certification_request: Base64Bytes(der.to_vec()).into(),
+        replaces: None,
+        corrects: Some(id),
+        authorization_code: None,
+        device: Some(device),
     };
     gateway.post(serde_json::to_string(&new).unwrap()).await
 }
@@ -276,4 +290,39 @@ async fn openssl_takes_the_certificate_for_both_ends_of_a_connection() {
     assert!(names.contains("DNS:rig-1.example.com, IP Address:192.0.2.1, IP Address:2001:DB8:0:0:0:0:0:1"), "{names}");
     let matches = openssl(&format!("x509 -in {with_names}.pem -noout -checkhost rig-1.example.com"));
     assert!(matches.contains("does match certificate"), "{matches}");
+}
+
+#[tokio::test]
+async fn a_request_that_waits_is_corrected_with_its_transaction_id() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let der = request(Vec::new());
+    let id = submit(&gateway, &der, device("rig-1")).await;
+    let right = Device { email_address: "others@example.com".into(), file_format: FileFormat::Pem, ..device("rig-1") };
+    let guessed = TransactionId::random(&mut rand::rng());
+    let refused = problem(correct(&gateway, &der, right.clone(), guessed).await).await;
+    assert_eq!(refused.kind, ProblemKind::SubmittedOtherwise);
+    // The rules hold for it as for any other.
+    let misnamed = problem(correct(&gateway, &der, device("rig-2"), id).await).await;
+    assert_eq!(misnamed.kind, ProblemKind::DeviceNameDiffers);
+
+    let corrected = correct(&gateway, &der, right.clone(), id).await;
+    assert_eq!(corrected.status(), 202);
+    let corrected: RequestStatus = corrected.json().await.unwrap();
+    assert_eq!((corrected.transaction_id, &corrected.device), (id, &Some(right.clone())));
+    let again = correct(&gateway, &der, right.clone(), id).await;
+    assert_eq!(again.json::<RequestStatus>().await.unwrap(), corrected, "there is nothing more to correct");
+    assert_eq!(site.all_requests().await.len(), 1);
+    let log = String::from_utf8(site.run("audit", &["export"]).stdout).unwrap();
+    let log: Vec<&str> = log.lines().filter(|line| line.contains(&id.to_string())).collect();
+    assert!(log[0].contains("\"submitted\"") && log[0].contains("ops@example.com"), "{log:?}");
+    assert!(log[1].contains("\"corrected\"") && log[1].contains("others@example.com"), "{log:?}");
+    assert_eq!(log.len(), 2);
+
+    assert!(site.requests(&["approve", &id.to_string()]).status.success());
+    let late = problem(correct(&gateway, &der, device("rig-1"), id).await).await;
+    assert_eq!(late.kind, ProblemKind::SubmittedOtherwise);
+    gateway.issued(id).await;
+    let status: RequestStatus = gateway.get(&request_path(&id)).await.json().await.unwrap();
+    assert_eq!(status.device, Some(right));
 }

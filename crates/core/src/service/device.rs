@@ -265,6 +265,36 @@ pub async fn save(
     }
 }
 
+/// Corrects a request that waits for approval: sends it again with these details, and keeps them once the registration authority has accepted them.
+///
+/// # Errors
+/// The registration authority refuses the details, or has decided meanwhile. Nothing has changed then.
+pub async fn correct(
+    store: &impl DeviceRequestStore,
+    authority: &impl RegistrationAuthority,
+    waiting: &DeviceRequest,
+    certificate_type: &CertificateType,
+    device: Device,
+    authorization_code: Option<AuthorizationCode>,
+) -> Result<DeviceRequest, EnrollError> {
+    let new = NewRequest {
+        certificate_type: certificate_type.id.clone(),
+        certification_request: waiting.certification_request.clone().into(),
+        replaces: None,
+        corrects: waiting.transaction_id(),
+        authorization_code,
+        device: Some(device.clone()),
+    };
+    let answer = authority.submit(&new).await?;
+    let update = |kept: &mut DeviceRequest| {
+        kept.certificate_type.clone_from(&certificate_type.id);
+        kept.certificate_type_name.clone_from(&certificate_type.name);
+        kept.device = device.clone();
+        note_answer(&mut kept.submission, &mut kept.former_transaction_ids, answer.clone());
+    };
+    Ok(store.update(&waiting.id, update).await?)
+}
+
 /// Asks how a request stands and notes the answer; sends it first where it was never confirmed, or is not known any more. Sending
 /// it again gives the same transaction, so a lost answer costs nothing.
 pub async fn refresh(
@@ -301,6 +331,7 @@ async fn ask(
                 certificate_type: request.certificate_type.clone(),
                 certification_request: request.certification_request.clone().into(),
                 replaces: None,
+                corrects: None,
                 authorization_code: request.authorization_code.clone(),
                 device: Some(request.device.clone()),
             };
@@ -621,6 +652,23 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_waits_is_corrected_and_a_refusal_changes_nothing() {
+        let site = Site::default();
+        let saved = site.save(device("rig-1"));
+        let sent = site.refresh(&saved.id).unwrap();
+        let other = Device { email_address: "others@example.com".into(), ..device("rig-1") };
+        let correct =
+            |device: Device| block_on(correct(&site.store, &site.authority, &sent, &device_type(), device, None));
+        let corrected = correct(other.clone()).unwrap();
+        assert_eq!((corrected.device.clone(), corrected.transaction_id()), (other.clone(), sent.transaction_id()));
+        let id = sent.transaction_id().unwrap();
+        assert_eq!(block_on(site.authority.status(&id)).unwrap().device, Some(other));
+        site.authority.issue(id, NOW, NOW + YEAR);
+        assert!(correct(device("rig-1")).is_err_and(|error| error.is_refusal()));
+        assert_eq!(block_on(site.store.get(&saved.id)).unwrap(), Some(corrected));
+    }
+
+    #[test]
     fn a_gateway_that_was_set_back_takes_the_request_anew() {
         let mut site = Site::default();
         let saved = site.save(device("rig-1"));
@@ -685,6 +733,7 @@ mod tests {
             certificate_type: "participants".into(),
             certification_request: Base64Bytes(made("CN=Ada Example", &[])).into(),
             replaces: None,
+            corrects: None,
             authorization_code: None,
             device: None,
         };

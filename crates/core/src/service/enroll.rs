@@ -101,6 +101,7 @@ async fn send(authority: &impl RegistrationAuthority, enrollment: &Enrollment) -
         certificate_type: enrollment.application.certificate_type.clone(),
         certification_request: enrollment.certification_request.clone().into(),
         replaces: enrollment.application.replaces,
+        corrects: None,
         authorization_code: enrollment.application.authorization_code.clone(),
         device: enrollment.application.device.clone(),
     };

@@ -67,7 +67,9 @@ fn row(entry: &Entry, officers: &[Officer]) -> Vec<Markup> {
 fn subject(entry: &Entry) -> Markup {
     let path = match entry.action.as_str() {
         "authorised" | "authorisation withdrawn" => Some("/console/authorisations"),
-        "submitted" | "approved" | "rejected" | "issued" | "revocation asked for" => Some("/console/requests"),
+        "submitted" | "corrected" | "approved" | "rejected" | "issued" | "revocation asked for" => {
+            Some("/console/requests")
+        }
         _ => None,
     };
     html! {

@@ -5,6 +5,7 @@ use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::device_request::DeviceRequest;
 use keyside_core::domain::distinguished_name::check_common_name;
 use keyside_core::domain::email_address;
+use keyside_core::domain::enrollment::Standing;
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::ports::StoreError;
@@ -116,11 +117,18 @@ enum Progress {
     Sending,
     NotSaved(StoreError),
     Saved(Box<DeviceRequest>, EnrollError),
-    Sent {
-        request: Box<DeviceRequest>,
-        /// Whether it was sent before: then what goes along with it is what it was.
-        before: bool,
-    },
+    Sent { request: Box<DeviceRequest>, sending: Sending },
+}
+
+/// The kind of sending.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// It is a new request.
+    First,
+    /// It was sent before, with the same details.
+    Repeated,
+    /// It was sent before, and these details replace the earlier ones.
+    Corrected,
 }
 
 /// The form.
@@ -191,8 +199,8 @@ pub fn RequestForm(
         let code = form.authorization_code.with_untracked(|code| authorization_code(code)).ok().flatten();
         progress.set(Progress::Sending);
         spawn_local(async move {
-            let saved =
-                device::save(&context.device_requests, &context.clock, &certificate_type, device, code, der).await;
+            let (store, wanted) = (&context.device_requests, device.clone());
+            let saved = device::save(store, &context.clock, &certificate_type, device, code.clone(), der).await;
             let request = match saved {
                 Ok(request) => request,
                 Err(error) => {
@@ -200,8 +208,15 @@ pub fn RequestForm(
                     return;
                 }
             };
-            let before = request.submission.is_some();
-            let sent = device::refresh(&context.device_requests, &context.authority(), &request.id).await;
+            let mut sending = if request.submission.is_some() { Sending::Repeated } else { Sending::First };
+            let mut sent = device::refresh(store, &context.authority(), &request.id).await;
+            if let Ok(waiting) = &sent
+                && waiting.standing() == Standing::Pending
+                && (waiting.device != wanted || waiting.certificate_type != certificate_type.id)
+            {
+                sending = Sending::Corrected;
+                sent = device::correct(store, &context.authority(), waiting, &certificate_type, wanted, code).await;
+            }
             read_held(context, held).await;
             let refused = sent.as_ref().err().is_some_and(EnrollError::is_refusal);
             if !refused {
@@ -209,7 +224,7 @@ pub fn RequestForm(
                 form.clear();
             }
             let _ = progress.try_set(match sent {
-                Ok(request) => Progress::Sent { request: Box::new(request), before },
+                Ok(request) => Progress::Sent { request: Box::new(request), sending },
                 Err(error) => Progress::Saved(Box::new(request), error),
             });
         });
@@ -470,13 +485,13 @@ fn Outcome(progress: Progress) -> impl IntoView {
             view! { <MessageBox message=Message { title: "The request is saved, and not sent yet".into(), way_out, details } kind="wait"/> }
                 .into_any()
         }
-        Progress::Sent { request, before } => {
+        Progress::Sent { request, sending } => {
             let id = request.transaction_id().map(|id| id.to_string()).unwrap_or_default();
             let message = Message {
-                title: if before {
-                    "This certificate request was sent before"
-                } else {
-                    "Certificate Request Submitted"
+                title: match sending {
+                    Sending::First => "Certificate Request Submitted",
+                    Sending::Repeated => "This certificate request was sent before",
+                    Sending::Corrected => "The certificate request was corrected",
                 }
                 .into(),
                 way_out: format!(
@@ -489,10 +504,14 @@ fn Outcome(progress: Progress) -> impl IntoView {
             view! {
                 <MessageBox message kind="done">
                     <output class="transaction-id" aria-label="Transaction ID">{shown.clone()}</output>
-                    {before
-                        .then(|| {
-                            view! { <p>"It is one request, however often it is sent: what you entered with it this time was not taken. For a change, make a new request on the device."</p> }
-                        })}
+                    {match sending {
+                        Sending::First => None,
+                        Sending::Repeated => {
+                            Some("It is still the same request. To change its details after it was approved, make a new request on the device.")
+                        }
+                        Sending::Corrected => Some("The details that you entered now replace the earlier ones. The transaction ID is the same."),
+                    }
+                        .map(|text| view! { <p>{text}</p> })}
                     <p>"With it, the certificate can be collected on any computer. You cannot collect it without the transaction ID number."</p>
                     <p class="actions no-print">
                         <CopyButton text=Memo::new(move |_| id.clone()) of="the transaction ID"/>
