@@ -29,14 +29,17 @@ export const LIMITS = {
     },
 }[kind] ?? {};
 /** The console's lines when requests fail, as they should in some tests: Chromium's about resources and about the service worker's script, the
- * page's about its service worker, and the loader's about the part with the other pages, of which Firefox only gives the kind. */
+ * page's about its service worker, and the loader's about the part with the other pages. */
 const FAILED_REQUEST = new RegExp([
-    '^error: (Failed to load resource|An unknown error occurred when fetching the script|TypeError: |JSHandle@error)',
+    '^error: (Failed to load resource|An unknown error occurred when fetching the script|TypeError: )',
     '^info: The page will not open without a network',
 ].join('|'));
-/** Firefox' line about a request that the service worker was answering when its page was left, which may happen to every test: the part with
- * the other pages is fetched when the browser is idle. A page that is still there shows that the part did not come. */
-const LEFT = /^uncaught: Failed to load ‘[^’]+’\. A ServiceWorker intercepted the request/;
+/** Firefox' lines about a request that was being answered when its page was left, which may happen to every test: the part with the other pages
+ * is fetched when the browser is idle. A page that is still there shows that the part did not come. */
+const LEFT = new RegExp([
+    '^uncaught: Failed to load ‘[^’]+’\\. A ServiceWorker intercepted the request',
+    '^error: (TypeError: NetworkError when attempting to fetch resource|AbortError)',
+].join('|'));
 let axe;
 /** How long anything may take, in milliseconds: a bound for what hangs, not a measure. */
 const PATIENCE = 120_000;
