@@ -23,7 +23,7 @@ pub struct Authorisation {
     pub company: String,
     /// When. Times are in seconds since 1970-01-01T00:00:00Z.
     pub authorised_at: i64,
-    /// Who: an [`Actor`](super::audit::Actor).
+    /// Who: an [`Actor`](super::audit_actions::Actor).
     pub authorised_by: String,
     /// Until when a request may come.
     pub expires_at: i64,
