@@ -136,7 +136,6 @@ fn submission(common_name: &str) -> String {
         certificate_type: "participants".into(),
         certification_request: Base64Bytes(certification_request(common_name)).into(),
         replaces: None,
-        corrects: None,
         authorization_code: None,
         device: None,
     };

@@ -65,7 +65,7 @@ pub fn router(
     let app = App { ra, limits: settings.limits.clone() };
     let mut gateway = Router::new()
         .route(REQUESTS_PATH, post(requests::submit))
-        .route(&format!("{REQUESTS_PATH}/{{transaction_id}}"), get(requests::status))
+        .route(&format!("{REQUESTS_PATH}/{{transaction_id}}"), get(requests::status).put(requests::correct))
         .route(&format!("{REQUESTS_PATH}/{{transaction_id}}/certificate"), get(requests::certificate))
         .route(&format!("{REQUESTS_PATH}/{{transaction_id}}/revocation"), post(requests::revoke))
         .route(CONFIGURATION_PATH, get(configuration::read))
@@ -145,7 +145,7 @@ fn cors(origins: &[String]) -> CorsLayer {
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([header::ACCEPT, header::CONTENT_TYPE])
         .expose_headers([header::LOCATION, header::RETRY_AFTER])
 }

@@ -178,6 +178,11 @@ impl RegistrationAuthority for HttpRegistrationAuthority {
         read(&text(send(request).await?).await?)
     }
 
+    async fn correct(&self, id: &TransactionId, request: &NewRequest) -> Result<RequestStatus, RaError> {
+        let request = limited(Request::put(&self.url(&request_path(id)))).json(request);
+        read(&text(send(request).await?).await?)
+    }
+
     async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {
         let request = limited(Request::post(&self.url(REQUESTS_PATH)))
             .header("Content-Type", PKCS7_CMC_REQUEST)

@@ -145,10 +145,6 @@ pub struct NewRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TransactionId>,
-    /// The transaction ID of this certification request, if it is already waiting with other details, which these replace.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub corrects: Option<TransactionId>,
     /// The one-time code of the authorization that the request uses. The answer is the same for a right and a wrong one.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -97,6 +97,8 @@ pub trait RegistrationAuthority {
     async fn ca_certificates(&self) -> Result<CaCertificates, RaError>;
     /// Sends a request; the same request again gives the same transaction.
     async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError>;
+    /// Replaces the details of a request that waits, by its transaction ID.
+    async fn correct(&self, id: &TransactionId, request: &NewRequest) -> Result<RequestStatus, RaError>;
     /// Sends a renewal, a full PKI request as DER; the same renewal again gives the same transaction.
     async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError>;
     /// How a request stands.

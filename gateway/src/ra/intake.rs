@@ -103,36 +103,39 @@ impl RegistrationAuthority {
         let counted = self.count();
         let der = policy::decode(&new.certification_request)?;
         let submission_sha256 = Sha256::digest(&der).to_vec();
-        let known = requests::find_by_submission(self.database.reader(), &submission_sha256).await?;
-        if let Some(known) = &known {
-            let differences = differences(known, &new);
-            if differences.is_empty() {
-                return Ok(Submission { standing: self.standing(known), is_new: false });
-            }
-            if new.corrects != Some(known.transaction_id) || known.state != State::Pending {
-                return Err(submitted_otherwise(&differences));
-            }
+        if let Some(known) = requests::find_by_submission(self.database.reader(), &submission_sha256).await? {
+            check_same_details(&known, &new)?;
+            return Ok(Submission { standing: self.standing(&known), is_new: false });
         }
         let kind = self.certificate_type(&new.certificate_type)?;
         policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
         let checked = self.check(der, kind, new.device.clone(), &counted).await?;
         let NewRequest { replaces, device, authorization_code, .. } = new;
         let origin = Origin { submission_sha256, from, replaces, device, authorization_code, ..Origin::default() };
-        match known {
-            None => self.take(kind, checked, origin).await,
-            Some(waiting) => self.correct(&waiting, kind, checked, origin).await,
-        }
+        self.take(kind, checked, origin).await
     }
 
-    /// Replaces the details of a request that waits.
-    async fn correct(
-        &self,
-        waiting: &Request,
-        kind: &CertificateType,
-        checked: CheckedRequest,
-        origin: Origin,
-    ) -> Result<Submission, Refusal> {
-        let id = waiting.transaction_id;
+    /// Replaces the details of the request `id`, which waits, with those of `new`: the same certification request.
+    pub async fn correct(&self, id: TransactionId, new: NewRequest) -> Result<Standing, Refusal> {
+        let counted = self.count();
+        let der = policy::decode(&new.certification_request)?;
+        let submission_sha256 = Sha256::digest(&der).to_vec();
+        let waiting = self.find(id).await?;
+        let known = requests::find_by_submission(self.database.reader(), &submission_sha256).await?;
+        if known.is_none_or(|known| known.transaction_id != id) {
+            return Err(Refusal::new(
+                ProblemKind::SubmittedOtherwise,
+                "This is another certification request than the one with this transaction ID: submit it as a new request.",
+            ));
+        }
+        if waiting.state != State::Pending {
+            return Err(decided_meanwhile());
+        }
+        let kind = self.certificate_type(&new.certificate_type)?;
+        policy::check_device_is_named(kind.for_devices, new.device.as_ref())?;
+        let checked = self.check(der, kind, new.device.clone(), &counted).await?;
+        let NewRequest { replaces, device, authorization_code, .. } = new;
+        let origin = Origin { submission_sha256, replaces, device, authorization_code, ..Origin::default() };
         let names_hosts = !checked.device_names.is_empty();
         let code = origin.authorization_code.clone();
         let row = requests::NewRequest { transaction_id: id, ..self.row(kind, checked, origin) };
@@ -140,10 +143,7 @@ impl RegistrationAuthority {
         // As it was, before it changes.
         submissions::note_one(&mut transaction, id).await?;
         if !requests::correct(&mut transaction, &row).await? {
-            return Err(Refusal::new(
-                ProblemKind::SubmittedOtherwise,
-                "It was decided in the meantime, and cannot be corrected. Make a certification request with a new key.",
-            ));
+            return Err(decided_meanwhile());
         }
         // A code belongs to one applicant and one type: it is looked for again.
         store::authorisations::release(&mut transaction, id).await?;
@@ -152,8 +152,7 @@ impl RegistrationAuthority {
         audit::note(&mut transaction, id, Action::Corrected, Actor::Applicant, detail).await?;
         transaction.commit().await?;
         tracing::info!(%id, "corrected");
-        let request = self.find(id).await?;
-        Ok(Submission { standing: self.standing(&request), is_new: false })
+        self.status(id).await
     }
 
     /// Takes a renewal, a full PKI request as DER, or finds the transaction of one that came before.
@@ -423,8 +422,17 @@ fn newcomer<'a>(row: &'a requests::NewRequest, code: Option<&'a AuthorizationCod
     }
 }
 
-/// The details in which a certification request that is known differs from what comes now.
-fn differences(known: &Request, new: &NewRequest) -> Vec<&'static str> {
+/// For a request that cannot be corrected any more.
+fn decided_meanwhile() -> Refusal {
+    Refusal::new(
+        ProblemKind::SubmittedOtherwise,
+        "It has been decided, and cannot be corrected. Make a certification request with a new key.",
+    )
+}
+
+/// Checks that a certification request that is known comes with the details that it came with before. Others may have it: they do not learn the
+/// transaction ID, nor the details.
+fn check_same_details(known: &Request, new: &NewRequest) -> Result<(), Refusal> {
     let mut differences = Vec::new();
     if known.certificate_type != new.certificate_type {
         differences.push("the certificate type");
@@ -442,19 +450,17 @@ fn differences(known: &Request, new: &NewRequest) -> Vec<&'static str> {
         }
         _ => differences.push("the device"),
     }
-    differences
-}
-
-/// For a certification request that is known with other details. Others may have it: they do not learn the transaction ID, nor the details.
-fn submitted_otherwise(differences: &[&str]) -> Refusal {
-    Refusal::new(
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
         ProblemKind::SubmittedOtherwise,
         format!(
-            "What differs: {}. Send it with the details of before. While it waits, corrects with its transaction ID replaces them; otherwise make \
-             a certification request with a new key.",
+            "What differs: {}. Send it with the details of before. With its transaction ID it can be corrected while it waits (PUT); otherwise \
+             make a certification request with a new key.",
             differences.join(", ")
         ),
-    )
+    ))
 }
 
 /// A submission that is being worked on.

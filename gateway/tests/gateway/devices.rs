@@ -56,24 +56,22 @@ async fn submit_as(gateway: &Gateway, certificate_type: &str, der: &[u8], device
         certificate_type: certificate_type.into(),
         certification_request,
         replaces: None,
-        corrects: None,
         authorization_code: None,
         device,
     };
     gateway.post(serde_json::to_string(&new).unwrap()).await
 }
 
-/// The same certification request with other details, for the request `id`.
+/// Replaces the details of the request `id`.
 async fn correct(gateway: &Gateway, der: &[u8], device: Device, id: TransactionId) -> reqwest::Response {
     let new = NewRequest {
         certificate_type: "devices".into(),
         certification_request: Base64Bytes(der.to_vec()).into(),
         replaces: None,
-        corrects: Some(id),
         authorization_code: None,
         device: Some(device),
     };
-    gateway.post(serde_json::to_string(&new).unwrap()).await
+    gateway.request(reqwest::Method::PUT, &request_path(&id)).json(&new).send().await.unwrap()
 }
 
 async fn submit(gateway: &Gateway, der: &[u8], device: Device) -> TransactionId {
@@ -301,17 +299,20 @@ async fn a_request_that_waits_is_corrected_with_its_transaction_id() {
     let right = Device { email_address: "others@example.com".into(), file_format: FileFormat::Pem, ..device("rig-1") };
     let guessed = TransactionId::random(&mut rand::rng());
     let refused = problem(correct(&gateway, &der, right.clone(), guessed).await).await;
+    assert_eq!(refused.kind, ProblemKind::UnknownTransactionId);
+    let another = certification_request(&key_of("another"), subject("rig-1"), Vec::new());
+    let refused = problem(correct(&gateway, &another, right.clone(), id).await).await;
     assert_eq!(refused.kind, ProblemKind::SubmittedOtherwise);
     // The rules hold for it as for any other.
     let misnamed = problem(correct(&gateway, &der, device("rig-2"), id).await).await;
     assert_eq!(misnamed.kind, ProblemKind::DeviceNameDiffers);
 
     let corrected = correct(&gateway, &der, right.clone(), id).await;
-    assert_eq!(corrected.status(), 202);
+    assert_eq!(corrected.status(), 200);
     let corrected: RequestStatus = corrected.json().await.unwrap();
     assert_eq!((corrected.transaction_id, &corrected.device), (id, &Some(right.clone())));
-    let again = correct(&gateway, &der, right.clone(), id).await;
-    assert_eq!(again.json::<RequestStatus>().await.unwrap(), corrected, "there is nothing more to correct");
+    let sent_again = submit(&gateway, &der, right.clone()).await;
+    assert_eq!(sent_again, id, "these are its details now");
     assert_eq!(site.all_requests().await.len(), 1);
     let log = String::from_utf8(site.run("audit", &["export"]).stdout).unwrap();
     let log: Vec<&str> = log.lines().filter(|line| line.contains(&id.to_string())).collect();

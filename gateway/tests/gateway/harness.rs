@@ -479,7 +479,6 @@ pub(crate) fn submission_with_code(certificate_type: &str, certification_request
         certificate_type: certificate_type.into(),
         certification_request: Base64Bytes(certification_request.to_vec()).into(),
         replaces: None,
-        corrects: None,
         authorization_code: code.map(|code| serde_json::from_value(code.into()).unwrap()),
         device: None,
     };

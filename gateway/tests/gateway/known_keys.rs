@@ -54,7 +54,6 @@ async fn submit_as_device(gateway: &Gateway, der: Vec<u8>, name: &str, address: 
         certificate_type: "devices".into(),
         certification_request: Base64Bytes(der).into(),
         replaces: None,
-        corrects: None,
         authorization_code: None,
         device: Some(Device {
             kind: DeviceKind::Rig,

@@ -224,7 +224,7 @@ async fn bad_paths_and_methods() {
         (Method::DELETE, REQUESTS_PATH, "POST"),
         (Method::POST, CONFIGURATION_PATH, "GET,HEAD"),
         (Method::OPTIONS, CA_PATH, "GET,HEAD"),
-        (Method::PUT, &request_path(&unknown), "GET,HEAD"),
+        (Method::DELETE, &request_path(&unknown), "GET,HEAD,PUT"),
     ] {
         let response = gateway.request(method, path).send().await.unwrap();
         assert_eq!(header(&response, "allow"), allow, "{path}");

@@ -73,6 +73,7 @@ type Row = (Listener, &'static str, &'static str, Cells);
 const TABLE: &[Row] = &[
     (Main, "POST", "/api/v1/requests", all("202")),
     (Main, "GET", "/api/v1/requests/{transaction_id}", all("200")),
+    (Main, "PUT", "/api/v1/requests/{transaction_id}", all("409")),
     (Main, "GET", "/api/v1/requests/{transaction_id}/certificate", all("200")),
     (Main, "POST", "/api/v1/requests/{transaction_id}/revocation", all("202")),
     (Main, "GET", "/api/v1/configuration", all("200")),
@@ -358,7 +359,9 @@ async fn every_cell_is_as_the_table_has_it() {
                 let name = fixtures.name();
                 let json = "application/json";
                 let (media_type, body) = match (verb, *pattern) {
-                    ("POST", "/api/v1/requests") => (json, submission("participants", &good_request(&name))),
+                    ("POST", "/api/v1/requests") | ("PUT", _) => {
+                        (json, submission("participants", &good_request(&name)))
+                    }
                     ("POST", path) if path.ends_with("/revocation") => (json, r#"{"reason": "superseded"}"#.into()),
                     ("POST", _) => (
                         "application/x-www-form-urlencoded",
@@ -372,8 +375,10 @@ async fn every_cell_is_as_the_table_has_it() {
                     ),
                     _ => ("", String::new()),
                 };
-                let request =
-                    if verb == "POST" { request.header("content-type", media_type).body(body) } else { request };
+                let request = match media_type {
+                    "" => request,
+                    _ => request.header("content-type", media_type).body(body),
+                };
                 let response = request.send().await.unwrap();
                 (response.status().as_u16().to_string(), header(&response, "location").to_owned())
             };

@@ -387,19 +387,6 @@ impl MemoryAuthority {
         Ok(status)
     }
 
-    /// Replaces the device of a request that waits.
-    fn correct(&self, id: TransactionId, device: Option<Device>) -> Result<(), RaError> {
-        let mut requests = self.requests.borrow_mut();
-        let held = requests.iter_mut().find(|held| held.status.transaction_id == id);
-        match held {
-            Some(held) if held.status.state == RequestState::Pending => {
-                held.status.device = device;
-                Ok(())
-            }
-            _ => Err(problem(ProblemKind::SubmittedOtherwise)),
-        }
-    }
-
     fn decide(&self, id: TransactionId, state: RequestState, certificate: Option<Vec<u8>>) {
         let mut requests = self.requests.borrow_mut();
         let held = requests.iter_mut().find(|held| held.status.transaction_id == id).unwrap();
@@ -483,10 +470,18 @@ impl RegistrationAuthority for MemoryAuthority {
         self.answer(Call::Submit, || {
             let der = Base64Bytes::try_from(request.certification_request.clone())
                 .map_err(|_| problem(ProblemKind::NotBase64))?;
-            if let Some(id) = request.corrects {
-                self.correct(id, request.device.clone())?;
-            }
             self.take(der.0.clone(), der.0, request.device.clone())
+        })
+    }
+
+    async fn correct(&self, id: &TransactionId, request: &NewRequest) -> Result<RequestStatus, RaError> {
+        self.answer(Call::Submit, || {
+            let mut requests = self.requests.borrow_mut();
+            let held = requests.iter_mut().find(|held| held.status.transaction_id == *id);
+            let held = held.filter(|held| held.status.state == RequestState::Pending);
+            let held = held.ok_or_else(|| problem(ProblemKind::SubmittedOtherwise))?;
+            held.status.device.clone_from(&request.device);
+            Ok(held.status.clone())
         })
     }
 

@@ -489,7 +489,6 @@ mod tests {
             certification_request: Base64Bytes(request).into(),
             device: Some(device),
             replaces: None,
-            corrects: None,
             authorization_code: None,
         };
         let id = block_on(site.authority.submit(&new)).unwrap().transaction_id;

@@ -281,11 +281,11 @@ pub async fn correct(
         certificate_type: certificate_type.id.clone(),
         certification_request: waiting.certification_request.clone().into(),
         replaces: None,
-        corrects: waiting.transaction_id(),
         authorization_code,
         device: Some(device.clone()),
     };
-    let answer = authority.submit(&new).await?;
+    let id = waiting.transaction_id().ok_or(StoreError::NotThere)?;
+    let answer = authority.correct(&id, &new).await?;
     let update = |kept: &mut DeviceRequest| {
         kept.certificate_type.clone_from(&certificate_type.id);
         kept.certificate_type_name.clone_from(&certificate_type.name);
@@ -331,7 +331,6 @@ async fn ask(
                 certificate_type: request.certificate_type.clone(),
                 certification_request: request.certification_request.clone().into(),
                 replaces: None,
-                corrects: None,
                 authorization_code: request.authorization_code.clone(),
                 device: Some(request.device.clone()),
             };
@@ -733,7 +732,6 @@ mod tests {
             certificate_type: "participants".into(),
             certification_request: Base64Bytes(made("CN=Ada Example", &[])).into(),
             replaces: None,
-            corrects: None,
             authorization_code: None,
             device: None,
         };

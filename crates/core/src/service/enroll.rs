@@ -101,7 +101,6 @@ async fn send(authority: &impl RegistrationAuthority, enrollment: &Enrollment) -
         certificate_type: enrollment.application.certificate_type.clone(),
         certification_request: enrollment.certification_request.clone().into(),
         replaces: enrollment.application.replaces,
-        corrects: None,
         authorization_code: enrollment.application.authorization_code.clone(),
         device: enrollment.application.device.clone(),
     };
@@ -228,6 +227,10 @@ mod tests {
         async fn submit(&self, request: &NewRequest) -> Result<RequestStatus, RaError> {
             *self.seen.borrow_mut() = self.store.list().await.unwrap().enrollments;
             self.authority.submit(request).await
+        }
+
+        async fn correct(&self, id: &TransactionId, request: &NewRequest) -> Result<RequestStatus, RaError> {
+            self.authority.correct(id, request).await
         }
 
         async fn renew(&self, full_pki_request: &[u8]) -> Result<RequestStatus, RaError> {

@@ -16,7 +16,15 @@ pub(in crate::web) const PATH: &str = "/api/v1/openapi.json";
         description = "Sends certification requests to a registration authority and fetches the certificates. Every error is a \
                        problem detail (RFC 9457) whose type leads to a description of its kind."
     ),
-    paths(requests::submit, requests::status, requests::certificate, requests::revoke, configuration::read, ca::read),
+    paths(
+        requests::submit,
+        requests::status,
+        requests::correct,
+        requests::certificate,
+        requests::revoke,
+        configuration::read,
+        ca::read
+    ),
     components(schemas(Problem, ConnectionCheck))
 )]
 struct Description;

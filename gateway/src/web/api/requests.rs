@@ -89,6 +89,29 @@ pub(in crate::web) async fn status(
     Ok(respond(app.ra.status(id).await?))
 }
 
+/// Replaces the certificate type and the device of a request that waits. The certification request must be the same.
+#[utoipa::path(
+    put,
+    path = "/api/v1/requests/{transaction_id}",
+    params(("transaction_id" = String, Path, description = "The transaction ID")),
+    request_body = NewRequest,
+    responses(
+        (status = 200, description = "Replaced", body = RequestStatus),
+        (status = 409, description = "It has been decided, or is another certification request", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls; Retry-After says when there is room", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "The gateway, its database or its CA cannot answer now", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn correct(
+    State(app): State<App>,
+    TransactionIdInPath(id): TransactionIdInPath,
+    request: Request<Body>,
+) -> Result<Response, Refusal> {
+    let new = receive_json(&app, request, "certificate_type and certification_request").await?;
+    Ok(respond(app.ra.correct(id, new).await?))
+}
+
 /// The certificate, in the media type asked for. The chain goes up to the root without it: whoever trusts a root because it
 /// came along with the certificate trusts nothing. `GET /api/v1/ca` has it.
 #[utoipa::path(
@@ -180,6 +203,13 @@ pub(in crate::web) async fn revoke(
     TransactionIdInPath(id): TransactionIdInPath,
     request: Request<Body>,
 ) -> Result<Response, Refusal> {
+    let new = receive_json(&app, request, "reason").await?;
+    let standing = app.ra.request_revocation(id, new).await?;
+    Ok((StatusCode::ACCEPTED, respond(standing)).into_response())
+}
+
+/// Receives a body that must be JSON, an object with these `members`.
+async fn receive_json<T: DeserializeOwned>(app: &App, request: Request<Body>, members: &str) -> Result<T, Refusal> {
     let media_type = essence(&request);
     let body = read_body(request.into_body(), app.limits.body_bytes).await?;
     if media_type != "application/json" {
@@ -188,8 +218,7 @@ pub(in crate::web) async fn revoke(
             "Send the body as JSON, with the header “Content-Type: application/json”.",
         ));
     }
-    let standing = app.ra.request_revocation(id, read_json(&body, "reason")?).await?;
-    Ok((StatusCode::ACCEPTED, respond(standing)).into_response())
+    read_json(&body, members)
 }
 
 /// Reads a body of JSON, an object with these `members`.
