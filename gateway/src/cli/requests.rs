@@ -95,7 +95,7 @@ pub(super) async fn run(command: Command) -> Result<(), Error> {
         }
         Command::Approve { transaction_id, data } => {
             let database = data.open().await?;
-            decision::approve(&database, transaction_id, Actor::CommandLine).await?;
+            decision::approve(&database, transaction_id, None, Actor::CommandLine).await?;
             database.close().await;
         }
         Command::Reject { transaction_id, reason, data } => {

@@ -50,6 +50,9 @@ pub enum DecisionError {
     /// A certificate that is not known here was revoked before, by its serial number.
     #[error("the certificate with the serial number {0} is revoked already")]
     SerialNumberRevoked(String),
+    /// Its applicant has corrected it since the officer has seen it.
+    #[error("the request {0} was corrected since you have opened it: look at it again")]
+    Corrected(TransactionId),
     /// There is no certificate to revoke.
     #[error("the request {0} is {1}: only a certificate that was issued can be revoked")]
     NotIssued(TransactionId, &'static str),
@@ -76,11 +79,20 @@ impl From<DecisionError> for Refusal {
     }
 }
 
-/// Approves the request `id`, for an officer.
-pub async fn approve(database: &Database, id: TransactionId, actor: Actor) -> Result<(), DecisionError> {
+/// Approves the request `id`, for an officer. `seen` are the details that the officer has seen, by
+/// [`details_sha256`](Request::details_sha256), if they were shown.
+pub async fn approve(
+    database: &Database,
+    id: TransactionId,
+    seen: Option<&str>,
+    actor: Actor,
+) -> Result<(), DecisionError> {
     check_modulus(database, id).await?;
     let mut transaction = database.transaction().await?;
-    approve_in(&mut transaction, id, actor).await?;
+    let request = approve_in(&mut transaction, id, actor).await?;
+    if seen.is_some_and(|seen| seen != request.details_sha256()) {
+        return Err(DecisionError::Corrected(id));
+    }
     transaction.commit().await?;
     tracing::info!(%id, "approved");
     Ok(())
@@ -113,7 +125,7 @@ async fn check_modulus(database: &Database, id: TransactionId) -> Result<(), Dec
 /// Approves the request `id`, and gives it as it was. Until the transaction ends there is no other approval, on whatever gateway: what is found
 /// by now stays so.
 async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Actor) -> Result<Request, DecisionError> {
-    let request = find(transaction, id).await?;
+    let request = requests::lock(transaction, id).await?.ok_or(DecisionError::Unknown(id))?;
     let now = clock::now();
     let approval = Approval {
         serial_number: serial_number::random(&mut rand::rng()),

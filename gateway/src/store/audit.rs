@@ -87,6 +87,12 @@ pub async fn note(
     append(transaction, NewEntry { at: clock::now(), actor, action, subject: id.to_string(), detail }).await
 }
 
+/// Locks the end of the chain until the transaction ends, for a transaction that locks many other rows after it.
+pub async fn lock(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE audit_head SET entries = entries WHERE id = 1").execute(&mut **transaction).await?;
+    Ok(())
+}
+
 /// Writes an entry down, at the end of the chain. Do it last in a transaction: others who append wait for its end.
 pub async fn append(transaction: &mut Transaction, new: NewEntry) -> Result<(), sqlx::Error> {
     append_all(transaction, vec![new]).await

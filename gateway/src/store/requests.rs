@@ -4,12 +4,14 @@ use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::revocation::{Revocation, RevocationReason, RevocationState};
 use keyside_core::domain::transaction_id::TransactionId;
+use sha2::{Digest, Sha256};
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::key;
 use super::changes_one;
 use crate::clock;
 use crate::database::Transaction;
+use crate::hexadecimal::hexadecimal;
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,6 +230,27 @@ impl Request {
         })
     }
 
+    /// A fingerprint of the details that its applicant can correct while it waits, in hexadecimal: an officer decides about what was shown.
+    pub fn details_sha256(&self) -> String {
+        let KeptDevice { kind, file_format, names } = &self.device;
+        let texts = [
+            Some(&self.certificate_type),
+            Some(&self.common_name),
+            Some(&self.email_address),
+            kind.as_ref(),
+            file_format.as_ref(),
+            names.as_ref(),
+        ];
+        let mut hash = Sha256::new();
+        for text in texts {
+            let text = text.map(String::as_str).unwrap_or_default();
+            // Each behind its length, so that no two sets of details give the same bytes.
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        hexadecimal(&hash.finalize())
+    }
+
     /// True for a device's request.
     pub fn is_for_device(&self) -> bool {
         self.device.kind.is_some()
@@ -341,6 +364,16 @@ pub async fn correct(transaction: &mut Transaction, new: &NewRequest) -> Result<
 /// The request with this transaction ID.
 pub async fn find(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
     sqlx::query_as(select_requests!("WHERE transaction_id = $1")).bind(id.to_string()).fetch_optional(executor).await
+}
+
+/// The request with this transaction ID, which no one else changes until the transaction ends.
+pub async fn lock(transaction: &mut Transaction, id: TransactionId) -> Result<Option<Request>, sqlx::Error> {
+    // A statement that changes nothing, and locks the row for that.
+    sqlx::query("UPDATE requests SET state = state WHERE transaction_id = $1")
+        .bind(id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    find(&mut **transaction, id).await
 }
 
 /// The request whose submission has this SHA-256.

@@ -39,6 +39,8 @@ pub async fn note(database: &Database) -> Result<bool, DatabaseError> {
         return Ok(false);
     }
     let mut transaction = database.transaction().await?;
+    // First, and not after the requests: a decision about several of them has the end of the log, and waits for the next request.
+    audit::lock(&mut transaction).await?;
     // The condition stands twice, so that no one takes what has just been taken.
     let statement = format!(
         "UPDATE requests SET submission_noted = 1 WHERE submission_noted = 0 AND transaction_id IN (SELECT transaction_id FROM requests \

@@ -20,6 +20,7 @@ use rsa::signature::{SignatureEncoding, Signer};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 
+use crate::console::approver;
 use crate::harness::{Gateway, Site, certification_request, email, good_request, key, openssl, problem};
 use crate::keys::key_of;
 
@@ -326,4 +327,27 @@ async fn a_request_that_waits_is_corrected_with_its_transaction_id() {
     gateway.issued(id).await;
     let status: RequestStatus = gateway.get(&request_path(&id)).await.json().await.unwrap();
     assert_eq!(status.device, Some(right));
+}
+
+#[tokio::test]
+async fn an_officer_approves_what_was_shown_and_nothing_else() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let officer = approver(&gateway, &database).await;
+    database.close().await;
+    let der = request(Vec::new());
+    let id = submit(&gateway, &der, device("rig-1")).await;
+    let approve = format!("/console/requests/{id}/approve");
+    let seen = officer.seen(&approve).await;
+    let other = Device { email_address: "others@example.com".into(), ..device("rig-1") };
+    assert_eq!(correct(&gateway, &der, other, id).await.status(), 200);
+    for fields in [&[("seen", seen.as_str())][..], &[("seen", "")], &[]] {
+        let response = officer.post(&approve, fields).await;
+        assert_eq!(response.status(), 409);
+        assert!(response.text().await.unwrap().contains("was corrected since you have opened it"));
+    }
+    assert_eq!(gateway.state(id).await, RequestState::Pending);
+    assert_eq!(officer.approve(&approve).await.status(), 303);
+    gateway.issued(id).await;
 }

@@ -218,8 +218,8 @@ async fn two_gateways_that_approve_at_once_do_not_both_certify() {
         let first = submit(format!("raced {round}"), name("Ada"), ADA).await;
         let second = submit(format!("raced {round}"), name("Eve"), EVE).await;
         let outcomes = tokio::join!(
-            decision::approve(&one, first, Actor::CommandLine),
-            decision::approve(&other, second, Actor::CommandLine)
+            decision::approve(&one, first, None, Actor::CommandLine),
+            decision::approve(&other, second, None, Actor::CommandLine)
         );
         assert!(
             matches!(

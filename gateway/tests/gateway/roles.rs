@@ -224,7 +224,7 @@ impl Fixtures<'_> {
     /// One whose certificate was issued.
     async fn issued(&mut self) -> String {
         let (id, _) = self.request().await;
-        let approved = self.approver.post(&format!("/console/requests/{id}/approve"), &[]).await;
+        let approved = self.approver.approve(&format!("/console/requests/{id}/approve")).await;
         assert_eq!(approved.status(), 303);
         self.gateway.issued(id.parse().unwrap()).await;
         id
@@ -357,6 +357,10 @@ async fn every_cell_is_as_the_table_has_it() {
                 };
                 let request = here.request_at(url, verb.parse().unwrap(), &path);
                 let name = fixtures.name();
+                let seen = match (verb, path.ends_with("/approve")) {
+                    ("POST", true) => fixtures.approver.seen(&path).await,
+                    _ => String::new(),
+                };
                 let json = "application/json";
                 let (media_type, body) = match (verb, *pattern) {
                     ("POST", "/api/v1/requests") | ("PUT", _) => {
@@ -366,6 +370,7 @@ async fn every_cell_is_as_the_table_has_it() {
                     ("POST", _) => (
                         "application/x-www-form-urlencoded",
                         here.form(&[
+                            ("seen", &seen),
                             ("reason", "superseded"),
                             ("certificate_type", "participants"),
                             ("common_name", &name),

@@ -59,7 +59,12 @@ pub(super) async fn approve(Shared(console): Shared<Arc<Console>>, Path(id): Pat
         Err(response) => return Ok(response),
     };
     let id = request.transaction_id;
-    decided(&console, viewer, id, decision::approve(&console.database, id, viewer.officer.actor()).await)
+    decided(
+        &console,
+        viewer,
+        id,
+        decision::approve(&console.database, id, Some(posted.field(SEEN)), viewer.officer.actor()).await,
+    )
 }
 
 pub(super) async fn ask_to_reject(
@@ -128,6 +133,9 @@ pub(super) async fn revoke(Shared(console): Shared<Arc<Console>>, Path(id): Path
     decided(&console, viewer, id, outcome)
 }
 
+/// The field with the details that the officer has seen.
+const SEEN: &str = "seen";
+
 /// Which request it is about.
 fn about(site: &Site, request: &Request) -> Markup {
     particulars(&[
@@ -172,6 +180,7 @@ fn page_to_approve(site: &Site, viewer: &Viewer, request: &Request) -> Markup {
     // The engine cuts it to that.
     let end = site.ca_end.filter(|end| end.at < clock::now() + request.validity_days * DAY);
     let notice = html! {
+        input type="hidden" name=(SEEN) value=(request.details_sha256());
         @if let Some(end) = end {
             p.message.wait {
                 "It will not be valid for " (request.validity_days) " days: it ends with the CA's own certificate, on " (date_and_time(end.at)) "."
