@@ -982,6 +982,7 @@ async fn the_lists_are_turned_page_by_page_without_a_gap() {
         let new = NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: "participants".into(),
+            subject_company: None,
             common_name: format!("Ada Example {}", n / 2),
             email_address: "ada@example.com".into(),
             certification_request: vec![n],
