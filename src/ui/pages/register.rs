@@ -244,7 +244,7 @@ impl Form {
             faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
         }
         if names_company && check_common_name(self.company.get().trim()).is_err() {
-            faults.push((COMPANY, AS_NOTIFIED.into()));
+            faults.push((COMPANY, "Enter your company.".into()));
         }
         if let Err(fault) = authorization_code(&self.authorization_code.get()) {
             faults.push((AUTHORIZATION_CODE, fault));
