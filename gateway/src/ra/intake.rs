@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use keyside_core::api::{NewRequest, ProblemKind};
 use keyside_core::domain::authorization_code::AuthorizationCode;
@@ -32,6 +33,10 @@ use crate::store::authorisations::Applicant;
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, IssuedCertificate, NewDevice, Request, State};
 use crate::store::{self, est_codes, renewals, retention, submissions};
+
+/// The number of looks for a certificate that is being signed, and the time between two of them.
+const LOOKS: u32 = 50;
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a request is, beyond a certification request.
 #[derive(Clone, Debug, Default)]
@@ -387,12 +392,25 @@ impl RegistrationAuthority {
             // What signs here does so at once. Another engine takes its time: nobody is kept waiting for it.
             if self.ca.signs_crls() {
                 while self.issue_next().await? {}
+                self.wait_while_approved(&row.submission_sha256).await?;
             }
         }
         let request = requests::find_by_submission(self.database.reader(), &row.submission_sha256)
             .await?
             .ok_or_else(|| Refusal::internal(&"a request is gone from the store"))?;
         Ok(Submission { standing: self.standing(&request), is_new })
+    }
+
+    /// Waits a moment if a request was approved, and the background work or another gateway is signing its certificate.
+    async fn wait_while_approved(&self, submission_sha256: &[u8]) -> Result<(), Refusal> {
+        for _ in 0..LOOKS {
+            let request = requests::find_by_submission(self.database.reader(), submission_sha256).await?;
+            if request.is_none_or(|request| request.state != State::Approved || request.issue_fault.is_some()) {
+                break;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        Ok(())
     }
 
     fn certificate_type(&self, id: &str) -> Result<&CertificateType, Refusal> {

@@ -127,7 +127,7 @@ async fn a_page_hosted_elsewhere_may_use_the_api_if_it_is_configured() {
     let response = preflight(&gateway, "https://www.example.com").await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "access-control-allow-origin"), "https://www.example.com");
-    assert_eq!(header(&response, "access-control-allow-methods"), "GET,POST");
+    assert_eq!(header(&response, "access-control-allow-methods"), "GET,POST,PUT");
     assert!(header(&response, "access-control-allow-headers").contains("content-type"));
     let response = preflight(&gateway, "https://evil.example").await;
     assert_eq!(header(&response, "access-control-allow-origin"), "");
