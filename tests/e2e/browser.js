@@ -417,6 +417,17 @@ export class Tab {
 
     /** Presses the button, or follows the link, with this text. */
     async press(text) {
+        for (;;) {
+            try {
+                return await this.pressOnce(text);
+            } catch (error) {
+                // The page has put another one in its place before the click.
+                if (!/detached|no such node/i.test(error.message)) throw error;
+            }
+        }
+    }
+
+    async pressOnce(text) {
         const handle = await this.awaited((text) => [...document.querySelectorAll('main button, main a')]
             .find((candidate) => candidate.checkVisibility()
                 && (candidate.innerText.trim() === text || candidate.textContent.trim() === text)), text);
