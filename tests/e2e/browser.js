@@ -367,6 +367,12 @@ export class Tab {
     }
 
     async type(label, text) {
+        await this.typeOnce(label, text);
+        // A draft that is read late fills in a field that has the focus already. A person sees it and types again.
+        if (await this.value(label) !== text) await this.typeOnce(label, text);
+    }
+
+    async typeOnce(label, text) {
         await this.focus(label);
         await this.key('Backspace');
         await this.keys(text);
