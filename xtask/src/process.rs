@@ -12,16 +12,16 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// How many lines of a failed installer's log are shown.
+/// The lines of a failed installer's log that are shown.
 const LOG_LINES_SHOWN: usize = 25;
 
 /// The lines of a test runner's list of failures that the summary repeats.
 const FAILURE_LINES_SHOWN: usize = 100;
 
-/// How long output is waited for after the program itself has ended, in case something it left behind holds the pipe.
+/// The time for which output is waited for after the program itself has ended, in case something it left behind holds the pipe.
 const OUTPUT_GRACE: Duration = Duration::from_secs(5);
 
-/// How the line about a check that was not run begins.
+/// The beginning of the line about a check that was not run.
 const LEFT_OUT: &str = "NOT RUN: ";
 
 /// Why Node's runner leaves out a test whose name the filter does not match. No reader needs to know of those.
@@ -194,7 +194,7 @@ pub(crate) fn run_tests(command: &mut Command, filter: &Filter, tally: &mut Tall
     verdict.map_err(|fault| Error::new(format!("`{}` {fault}{said}", line(command))))
 }
 
-/// Whether a runner that ended so has passed.
+/// Passes a runner that ended so, or names its fault.
 fn verdict(success: bool, ran: &Tally, filter: &Filter) -> std::result::Result<(), &'static str> {
     match (success, ran) {
         (false, _) => Err("failed"),

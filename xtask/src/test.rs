@@ -47,14 +47,14 @@ const WEBDRIVER_CAPABILITIES: &str = r#"{
 }
 "#;
 
-/// How long all tests of a browser run may take, in seconds: RSA keys are made by unoptimized WebAssembly.
+/// The time limit of all tests of a browser run, in seconds: RSA keys are made by unoptimized WebAssembly.
 const BROWSER_TIMEOUT: &str = "600";
 
 /// The native tests that run at once for each processor: those of the gateway wait for it, for the disk and for its neighbours
 /// half of the time.
 const TESTS_AT_ONCE: usize = 4;
 
-/// How long one file of tests for Node may take, in milliseconds.
+/// The time limit of one file of tests for Node, in milliseconds.
 const FILE_TIMEOUT: &str = "1800000";
 
 /// A part of the tests.
@@ -85,12 +85,12 @@ impl Suite {
         matches!(self, Self::Browser | Self::E2e)
     }
 
-    /// Whether it is made of tests that have names.
+    /// Returns true if it is made of tests that have names.
     const fn has_tests(self) -> bool {
         !matches!(self, Self::Build | Self::Lint)
     }
 
-    /// Whether it needs the page and the gateway.
+    /// Returns true if it needs the page and the gateway.
     const fn needs_the_page(self) -> bool {
         matches!(self, Self::Build | Self::E2e | Self::Budget | Self::Trunk)
     }
@@ -139,7 +139,7 @@ struct Part {
 }
 
 impl Part {
-    /// The parts that `words` name. Browsers without a suite mean the suites that run in browsers. What has no tests to choose from is
+    /// The parts that `words` name. Browsers without a suite mean the suites that run in browsers. Suites without tests to choose from are
     /// left out when there is a filter. Where several parts need the page, building it is a part of its own.
     fn named(words: &[Word], filter: &Filter) -> Vec<Self> {
         let mut suites = BTreeSet::new();
@@ -324,7 +324,7 @@ fn in_plain_sight(part: Part, shared: &Shared) -> Report {
     Report { part, tally, duration: started.elapsed(), outcome }
 }
 
-/// Whether all went well.
+/// Fails if a part has failed, or if no test has the filter's text in its name.
 fn conclusion(reports: &[Report], filter: &Filter) -> Result<()> {
     let failed: Vec<_> =
         reports.iter().filter(|report| report.outcome.is_err()).map(|report| report.part.name()).collect();

@@ -20,9 +20,9 @@ use crate::toolbox::target_folder;
 enum Lane {
     /// The page, and browsers that walk through it.
     InPages,
-    /// What neither needs the page nor is measured.
+    /// All that neither needs the page nor is measured.
     Rest,
-    /// What is measured: in the end, when the machine does nothing else.
+    /// Measurements: in the end, when the machine does nothing else.
     Measured,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn run(parts: &[Part], filter: &Filter) -> Result<Vec<Report>> {
     let logs = target_folder().join("test");
     folders::remove(&logs)?;
     folders::create(&logs)?;
-    println!("\nTwo parts run at a time. What they say is in {}, and here when they have ended.", logs.display());
+    println!("\nTwo parts run at a time. Their output is in {}, and here when they have ended.", logs.display());
     let progress = Progress::start();
     let run_lane = |of: Lane| -> Vec<_> {
         let parts = parts.iter().filter(|part| lane(part.suite) == of);
