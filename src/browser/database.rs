@@ -165,29 +165,6 @@ pub(super) fn read_write<'a>(database: &'a Database, store: &str) -> Result<Tran
     database.transaction(store).with_mode(TransactionMode::Readwrite).with_options(options).build()
 }
 
-/// Writes a record, reads it back, and deletes it.
-pub(super) async fn try_out() -> Result<(), StoreError> {
-    // One for each tab that tries at the same time, so that none deletes what another one has written.
-    let key = format!("try-out {}", (js_sys::Math::random() * f64::from(u32::MAX)) as u32);
-    let key = key.as_str();
-    with_connection(async |database| {
-        let transaction = read_write(database, DRAFTS)?;
-        let store = transaction.object_store(DRAFTS)?;
-        store.put(key).with_key(key).without_key_type().await?;
-        transaction.commit().await?;
-        let transaction = read_write(database, DRAFTS)?;
-        let store = transaction.object_store(DRAFTS)?;
-        let read: Option<String> = store.get(key).await?;
-        store.delete(key).build()?.await?;
-        transaction.commit().await?;
-        match read.as_deref() {
-            Some(read) if read == key => Ok(()),
-            _ => Err(StoreError::Unusable("what was written is gone".into()).into()),
-        }
-    })
-    .await
-}
-
 /// The database's error in the port's terms.
 fn store_error(error: Error) -> StoreError {
     match &error {

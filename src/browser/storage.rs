@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{StorageEstimate, StorageManager};
 
-use super::database;
+use super::records;
 use super::worker_client::WebWorkers;
 
 /// The storage manager; browsers have it in secure contexts alone.
@@ -54,7 +54,7 @@ pub async fn facts() -> Facts {
             Err(WorkerError::Stopped(words)) => Err(words),
             Err(other) => Err(other.to_string()),
         },
-        storage: database::try_out().await.map_err(|error| match error {
+        storage: records::try_out().await.map_err(|error| match error {
             StoreError::Unusable(words) => words,
             other => other.to_string(),
         }),

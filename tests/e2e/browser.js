@@ -88,6 +88,7 @@ export class Browser {
     }
 
     async start() {
+        this.crashed = false;
         this.profile = await mkdtemp(join(tmpdir(), 'keyside-profile-'));
         this.downloads = join(this.profile, 'downloads');
         await mkdir(this.downloads);
@@ -169,6 +170,7 @@ export class Browser {
 
     /** Ends the browser at once, as a crash would, and starts it again with the same profile. */
     async crash() {
+        this.crashed = true;
         const process = this.engine.process();
         const gone = once(process, 'exit');
         process.kill('SIGKILL');
@@ -367,6 +369,12 @@ export class Tab {
     }
 
     async type(label, text) {
+        await this.typeOnce(label, text);
+        // A draft that is read late fills in a field that has the focus already. A person sees it and types again.
+        if (await this.value(label) !== text) await this.typeOnce(label, text);
+    }
+
+    async typeOnce(label, text) {
         await this.focus(label);
         await this.key('Backspace');
         await this.keys(text);

@@ -48,7 +48,13 @@ export function site({ gateway: options, prepare, needs: all } = {}) {
         }
         for (const each of borrowed.splice(0).reverse()) await each.stop();
         for (const proxy of proxies) proxy.reset();
-        if (!browser.alive) await browser.relaunch();
+        if (browser.crashed) {
+            // Firefox may be unable to store anything after a crash, until it is started once more.
+            await browser.stop();
+            await browser.start();
+        } else if (!browser.alive) {
+            await browser.relaunch();
+        }
         if (!gateway.alive) {
             left.push(`a gateway that has ended, saying:\n${gateway.log}`);
             await gateway.restart();

@@ -57,7 +57,7 @@ pub enum OpenError {
         name: String,
         /// The SHA-256 of its certificate, in hexadecimal.
         fingerprint: String,
-        /// How to use that one.
+        /// The step that makes the gateway use the CA of the database.
         way_out: &'static str,
     },
 }
@@ -155,7 +155,7 @@ pub async fn renew(
     Ok(renewed.map(|certificate| clock::from_unsigned(certificate.validity().1)))
 }
 
-/// Whether the database belongs to an embedded CA: one that has claimed it, or one of an earlier version that has issued.
+/// Returns true if an embedded CA has claimed the database, or if one of an earlier version has issued.
 async fn has_ca(database: &Database) -> Result<bool, sqlx::Error> {
     let claimed = engines::find(database.reader(), ENGINE_EMBEDDED).await?;
     Ok(claimed.is_some() || requests::has_approved(database.reader()).await?)

@@ -36,12 +36,12 @@ pub struct EmbeddedCa {
     /// The root's name.
     #[serde(deserialize_with = "name")]
     pub root_subject: Name,
-    /// How long the root is valid.
+    /// The validity of the root.
     pub root_validity_days: u32,
     /// The name of the issuing CA below it.
     #[serde(deserialize_with = "name")]
     pub issuing_subject: Name,
-    /// How long the issuing CA is valid.
+    /// The validity of the issuing CA.
     pub issuing_validity_days: u32,
     /// The validity of a CRL.
     #[serde(default = "seven")]
@@ -67,7 +67,7 @@ pub struct CfsslCa {
     pub profile: String,
     /// The signing profile for devices' certificates.
     pub device_profile: Option<String>,
-    /// How long it may take to answer, in seconds.
+    /// The time to wait for its answer, in seconds.
     pub timeout_seconds: u32,
     /// After how many seconds a request that it did not answer is tried again; twice as long each time, up to an hour.
     pub retry_after_seconds: u32,

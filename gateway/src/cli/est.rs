@@ -13,7 +13,7 @@ use super::{Data, Error};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a one-time code for a device, and print it. It is kept nowhere: whoever loses it makes another one.
+    /// Make a one-time code for a device, and print it. The gateway does not keep it; if it is lost, make another one.
     Code {
         /// The device's name: its Common Name, and the user that it shows.
         #[arg(long, value_name = "NAME")]
@@ -21,10 +21,10 @@ pub(super) enum Command {
         /// The id of a certificate type that is for devices.
         #[arg(long = "type", value_name = "TYPE")]
         certificate_type: String,
-        /// What it is: rig, dpg, iccp.
+        /// The kind of device: rig, dpg, iccp.
         #[arg(long)]
         kind: DeviceKind,
-        /// Whom to write to about the device.
+        /// The address for mails about the device.
         #[arg(long, value_name = "ADDRESS")]
         email: String,
         /// The file that the device takes its certificate from, for the officer to read: pem, der, p7b.

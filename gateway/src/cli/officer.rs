@@ -18,7 +18,7 @@ use super::{DEFAULT_ADDRESS, Data, Error, read_serial_number};
 pub(super) enum Command {
     /// Invite an officer. Prints a link that signs in once, unless a certificate is named that does it.
     Invite {
-        /// What the officer may do: uaa (authorises the people of one company), approver (decides), auditor (reads).
+        /// The officer's role: uaa (authorises the people of one company), approver (decides), auditor (reads).
         #[arg(long)]
         role: Role,
         /// The company of a User Access Administrator.

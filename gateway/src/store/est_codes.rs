@@ -18,7 +18,7 @@ pub struct Code {
     pub device_kind: String,
     /// The file that the device takes its certificate from, as the API has it.
     pub device_file_format: String,
-    /// Whom to write to about the device.
+    /// The address for mails about the device.
     pub email_address: String,
     /// When it was made. This and all times here are in seconds since 1970-01-01T00:00:00Z.
     pub created_at: i64,

@@ -82,7 +82,7 @@ pub struct Device {
     pub name: String,
     /// The file that it takes its certificate from.
     pub file_format: FileFormat,
-    /// Whom to write to about it. It does not become part of the certificate.
+    /// The address for mails about it. It does not become part of the certificate.
     pub email_address: String,
 }
 

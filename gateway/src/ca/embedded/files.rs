@@ -262,7 +262,7 @@ fn encode_key(key: &KeyPair, passphrase: Option<&Passphrase>) -> Result<Zeroizin
     Ok(Zeroizing::new(text))
 }
 
-/// Reads a private key. Whether it is encrypted must agree with whether there is a passphrase.
+/// Reads a private key. An encrypted key needs a passphrase, and a key in the clear must come without one.
 fn load_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<KeyPair, CaError> {
     let text = Zeroizing::new(read(path)?);
     let is_encrypted = text.contains(ENCRYPTED_PRIVATE_KEY);

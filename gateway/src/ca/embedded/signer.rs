@@ -89,7 +89,7 @@ pub(super) fn sign_certificate(
     Ok(certificate.to_der()?)
 }
 
-/// What `x509-cert` asks of whoever knows better than its own profiles.
+/// The profile that `x509-cert` takes for a certificate with extensions of one's own.
 struct Profile {
     issuer: Name,
     subject: Name,
@@ -141,7 +141,7 @@ impl<'a> Extensions<'a> {
     }
 }
 
-/// What authorities' certificates have in common (RFC 5280, sections 4.2.1.2, 4.2.1.3 and 4.2.1.9).
+/// The extensions of every authority's certificate (RFC 5280, sections 4.2.1.2, 4.2.1.3 and 4.2.1.9).
 pub(super) fn authority_extensions<'a>(
     subject: &'a Name,
     public_key: &SubjectPublicKeyInfoOwned,
