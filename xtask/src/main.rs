@@ -65,9 +65,6 @@ enum Command {
         /// Run only tests with this text in their names.
         #[arg(last = true, value_name = "FILTER")]
         filter: Option<String>,
-        /// Run one part of a run of several, which has installed the tools and sums up.
-        #[arg(long, hide = true)]
-        part: bool,
         #[command(flatten)]
         installing: Installing,
     },
@@ -119,8 +116,7 @@ fn main() -> ExitCode {
         Command::Build { public_url, gateway, installing } => {
             build(Site { public_url: &public_url, gateway: &gateway }, installing)
         }
-        Command::Test { words, filter, part: true, .. } => test::run_part(&words, Filter(filter)),
-        Command::Test { words, filter, part: false, installing } => test::run(&words, Filter(filter), installing),
+        Command::Test { words, filter, installing } => test::run(&words, Filter(filter), installing),
         Command::Lint { installing } => test::run(&[Word::Suite(Suite::Lint)], Filter(None), installing),
         Command::Prose { lower: true } => prose::lower(),
         Command::Prose { lower: false } => prose::check(),

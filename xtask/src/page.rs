@@ -98,7 +98,7 @@ fn build_page(toolbox: &Toolbox, site: Site<'_>) -> Result<PathBuf> {
             .iter()
             .map(PathBuf::as_path)
             .chain(document::SOURCES.map(Path::new))
-            .chain([process::this_program()?.as_path()]),
+            .chain([this_program()?.as_path()]),
     )?;
     let record = work.join("built");
     let is_built = |inputs: &str| Ok::<_, Error>(format!("{site:?} {inputs} {}", files::digest([page.as_path()])?));
@@ -116,4 +116,9 @@ fn build_page(toolbox: &Toolbox, site: Site<'_>) -> Result<PathBuf> {
     })?;
     files::write(&record, is_built(&inputs)?.as_bytes())?;
     Ok(page)
+}
+
+/// The program that is running: another one may build otherwise.
+fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| Error::new(format!("the running program cannot be found: {error}")))
 }

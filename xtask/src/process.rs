@@ -1,10 +1,9 @@
 //! Runs other programs: in plain sight, into a log, or counted.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -12,17 +11,14 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// The lines of a failed installer's log that are shown.
+/// How many lines of a failed installer's log are shown.
 const LOG_LINES_SHOWN: usize = 25;
 
 /// The lines of a test runner's list of failures that the summary repeats.
 const FAILURE_LINES_SHOWN: usize = 100;
 
-/// The time for which output is waited for after the program itself has ended, in case something it left behind holds the pipe.
+/// How long output is waited for after the program itself has ended, in case something it left behind holds the pipe.
 const OUTPUT_GRACE: Duration = Duration::from_secs(5);
-
-/// The beginning of the line about a check that was not run.
-const LEFT_OUT: &str = "NOT RUN: ";
 
 /// Why Node's runner leaves out a test whose name the filter does not match. No reader needs to know of those.
 const FILTERED_OUT: &str = "test name does not match pattern";
@@ -63,19 +59,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Says that the check `name` was not run for `reason`, and keeps it. The name has no colon.
-    pub(crate) fn leave_out(&mut self, name: &str, reason: &str) {
-        let line = format!("{LEFT_OUT}{name}: {reason}");
-        println!("{line}");
-        self.read(&line);
-    }
-
-    /// Takes in one line of output, where it is a result line of cargo's, wasm-bindgen's or Node's runner, or [`Tally::leave_out`]'s.
-    pub(crate) fn read(&mut self, line: &str) {
+    /// Takes in one line of output, where it is a result line of cargo's, wasm-bindgen's or Node's runner.
+    fn read(&mut self, line: &str) {
         let count = |text: &str| text.trim().parse().unwrap_or(0);
-        if let Some((name, reason)) = line.strip_prefix(LEFT_OUT).and_then(|rest| rest.split_once(": ")) {
-            self.not_run.entry(reason.trim_end().to_owned()).or_default().push(name.to_owned());
-        } else if let Some((_, results)) = line.split_once("test result: ") {
+        if let Some((_, results)) = line.split_once("test result: ") {
             for part in results.split(['.', ';']) {
                 match part.trim().split_once(' ') {
                     Some((number, "passed")) => self.passed += count(number),
@@ -147,11 +134,6 @@ impl std::ops::AddAssign for Tally {
 /// Runs a program in plain sight.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     println!("\n$ {}", line(command));
-    run_quietly(command)
-}
-
-/// Runs a program without saying so.
-pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|error| not_started(command, &error))?;
     if status.success() { Ok(()) } else { Err(Error::new(format!("`{}` failed: {status}", line(command)))) }
 }
@@ -194,7 +176,7 @@ pub(crate) fn run_tests(command: &mut Command, filter: &Filter, tally: &mut Tall
     verdict.map_err(|fault| Error::new(format!("`{}` {fault}{said}", line(command))))
 }
 
-/// Passes a runner that ended so, or names its fault.
+/// Whether a runner that ended so has passed.
 fn verdict(success: bool, ran: &Tally, filter: &Filter) -> std::result::Result<(), &'static str> {
     match (success, ran) {
         (false, _) => Err("failed"),
@@ -232,11 +214,6 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     output.status.success().then(|| String::from_utf8_lossy(&text).into_owned())
-}
-
-/// The path of the program that is running.
-pub(crate) fn this_program() -> Result<PathBuf> {
-    env::current_exe().map_err(|error| Error::new(format!("the running program cannot be found: {error}")))
 }
 
 /// A command as it would be typed.

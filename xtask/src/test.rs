@@ -1,8 +1,6 @@
-//! `cargo xtask test`: the suites, and a summary.
+//! `cargo xtask test`: the suites, one after another, and a summary.
 
-mod side_by_side;
-
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -47,24 +45,22 @@ const WEBDRIVER_CAPABILITIES: &str = r#"{
 }
 "#;
 
-/// The time limit of all tests of a browser run, in seconds: RSA keys are made by unoptimized WebAssembly.
+/// How long all tests of a browser run may take, in seconds: RSA keys are made by unoptimized WebAssembly.
 const BROWSER_TIMEOUT: &str = "600";
 
 /// The native tests that run at once for each processor: those of the gateway wait for it, for the disk and for its neighbours
 /// half of the time.
 const TESTS_AT_ONCE: usize = 4;
 
-/// The time limit of one file of tests for Node, in milliseconds.
+/// How long one file of tests for Node may take, in milliseconds.
 const FILE_TIMEOUT: &str = "1800000";
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Suite {
-    /// The page and the gateway, built for the suites in the pages.
-    Build,
     /// Formatting, clippy, dependencies.
     Lint,
-    /// Unit, integration and documentation tests on this machine; those of the gateway on SQLite and on PostgreSQL.
+    /// Unit and integration tests on this machine; those of the gateway on SQLite and on PostgreSQL.
     Native,
     /// Every fuzz target for a short time.
     Fuzz,
@@ -84,16 +80,6 @@ impl Suite {
     const fn runs_in_browsers(self) -> bool {
         matches!(self, Self::Browser | Self::E2e)
     }
-
-    /// Returns true if it is made of tests that have names.
-    const fn has_tests(self) -> bool {
-        !matches!(self, Self::Build | Self::Lint)
-    }
-
-    /// Returns true if it needs the page and the gateway.
-    const fn needs_the_page(self) -> bool {
-        matches!(self, Self::Build | Self::E2e | Self::Budget | Self::Trunk)
-    }
 }
 
 /// What `cargo xtask test` takes as an argument.
@@ -108,7 +94,6 @@ pub(crate) enum Word {
 impl ValueEnum for Word {
     fn value_variants<'a>() -> &'a [Self] {
         &[
-            Self::Suite(Suite::Build),
             Self::Suite(Suite::Lint),
             Self::Suite(Suite::Native),
             Self::Suite(Suite::Fuzz),
@@ -139,8 +124,8 @@ struct Part {
 }
 
 impl Part {
-    /// The parts that `words` name. Browsers without a suite mean the suites that run in browsers. Suites without tests to choose from are
-    /// left out when there is a filter. Where several parts need the page, building it is a part of its own.
+    /// The parts that `words` name. Browsers without a suite mean the suites that run in browsers. What has no tests to choose from is
+    /// left out when there is a filter.
     fn named(words: &[Word], filter: &Filter) -> Vec<Self> {
         let mut suites = BTreeSet::new();
         let mut browsers = BTreeSet::new();
@@ -153,7 +138,7 @@ impl Part {
         if suites.is_empty() {
             let meant = |suite: &Suite| {
                 (browsers.is_empty() || suite.runs_in_browsers())
-                    && (filter.0.is_none() || (suite.has_tests() && *suite != Suite::Trunk))
+                    && (filter.0.is_none() || !matches!(suite, Suite::Lint | Suite::Trunk))
             };
             suites = Suite::value_variants().iter().copied().filter(meant).collect();
         }
@@ -168,10 +153,6 @@ impl Part {
                 parts.push(Self { suite, browser: None });
             }
         }
-        let build = Self { suite: Suite::Build, browser: None };
-        if !parts.contains(&build) && parts.iter().filter(|part| part.suite.needs_the_page()).count() > 1 {
-            parts.insert(0, build);
-        }
         parts
     }
 
@@ -180,8 +161,6 @@ impl Part {
         let driver = self.browser.map(Browser::driver);
         let display = self.browser.filter(|browser| browser.needs_display()).map(|_| Tool::Xvfb);
         match self.suite {
-            Suite::Build if prebuilt().is_some() => Vec::new(),
-            Suite::Build => page::TOOLS.to_vec(),
             Suite::Lint => lint::TOOLS.to_vec(),
             Suite::Native => NEIGHBOURS.to_vec(),
             Suite::Fuzz => fuzz::TOOLS.to_vec(),
@@ -207,7 +186,7 @@ impl Part {
         }
     }
 
-    fn run(self, shared: &Shared, tally: &mut Tally) -> Result<()> {
+    fn run(self, shared: &Shared, tally: &mut Tally) -> Result<Option<String>> {
         let Shared { toolbox, filter, .. } = shared;
         toolbox.require(&self.tools())?;
         let display = match self.browser {
@@ -215,20 +194,20 @@ impl Part {
             _ => None,
         };
         match (self.suite, self.browser) {
-            (Suite::Browser, Some(browser)) => in_browser(shared, browser, display.as_ref(), tally),
-            (Suite::E2e, Some(browser)) => end_to_end(shared, browser, display.as_ref(), tally),
-            (Suite::Browser | Suite::E2e, None) => Err(Error::new("no browser is named")),
-            (Suite::Build, _) => shared.built().map(drop),
-            (Suite::Lint, _) => lint::run(toolbox, tally),
-            (Suite::Native, _) => native(toolbox, filter, tally),
-            (Suite::Fuzz, _) => fuzz::suite(toolbox, filter, tally),
+            (Suite::Browser, Some(browser)) => in_browser(shared, browser, display.as_ref(), tally)?,
+            (Suite::E2e, Some(browser)) => end_to_end(shared, browser, display.as_ref(), tally)?,
+            (Suite::Trunk, _) => built_by_trunk(shared, tally)?,
+            (Suite::Browser | Suite::E2e, None) => return Err(Error::new("no browser is named")),
+            (Suite::Lint, _) => return lint::run(toolbox),
+            (Suite::Native, _) => native(toolbox, filter, tally)?,
+            (Suite::Fuzz, _) => fuzz::suite(toolbox, filter, tally)?,
             (Suite::Interop, _) => {
                 let mut cargo = toolbox.command("cargo")?;
                 cargo
                     .args(["test", "--workspace", "--test", "interop"])
                     .env("KEYSIDE_PYTHON", toolbox.path(Tool::Python)?);
                 filter.pass_to_cargo(&mut cargo);
-                process::run_tests(&mut cargo, filter, tally)
+                process::run_tests(&mut cargo, filter, tally)?;
             }
             (Suite::Budget, _) => {
                 let mut node = bench::node(toolbox, shared.built()?)?;
@@ -236,21 +215,17 @@ impl Part {
                 // One after another: what is measured shall have the machine for itself.
                 node.args(["--test-concurrency", "1"]);
                 filter.pass_to_node(&mut node);
-                process::run_tests(&mut node, filter, tally)
+                process::run_tests(&mut node, filter, tally)?;
             }
-            (Suite::Trunk, _) => built_by_trunk(shared, tally),
         }
-    }
-
-    /// The words that name it on the command line.
-    fn words(self) -> Vec<String> {
-        let words = [Some(Word::Suite(self.suite)), self.browser.map(Word::Browser)].into_iter().flatten();
-        words.filter_map(|word| Some(word.to_possible_value()?.get_name().to_owned())).collect()
+        Ok(None)
     }
 
     /// Its name in the summary.
     fn name(self) -> String {
-        self.words().join(" ")
+        let words = [Some(Word::Suite(self.suite)), self.browser.map(Word::Browser)].into_iter().flatten();
+        let names: Vec<_> = words.filter_map(|word| Some(word.to_possible_value()?.get_name().to_owned())).collect();
+        names.join(" ")
     }
 }
 
@@ -259,19 +234,20 @@ struct Shared {
     toolbox: Toolbox,
     filter: Filter,
     built: OnceCell<Built>,
+    /// The time that building has taken.
+    building: Cell<Duration>,
 }
 
 impl Shared {
-    fn new(toolbox: Toolbox, filter: Filter) -> Self {
-        Self { toolbox, filter, built: OnceCell::new() }
-    }
-
     /// The page and the gateway: those that the environment names, or what is built from this checkout, once in a run.
     fn built(&self) -> Result<&Built> {
         if let Some(built) = self.built.get() {
             return Ok(built);
         }
-        let built = prebuilt().map_or_else(|| page::build_for_tests(&self.toolbox), Ok)?;
+        let started = Instant::now();
+        let built = prebuilt().map_or_else(|| page::build_for_tests(&self.toolbox), Ok);
+        self.building.set(self.building.get() + started.elapsed());
+        let built = built?;
         Ok(self.built.get_or_init(|| built))
     }
 }
@@ -287,44 +263,43 @@ struct Report {
     part: Part,
     tally: Tally,
     duration: Duration,
-    outcome: Result<()>,
+    outcome: Result<Option<String>>,
 }
 
-/// Runs what `words` name, or everything, as far as `filter` does not leave it out, and sums up. One part runs in plain sight, several side
-/// by side.
+/// Runs what `words` name, or everything, as far as `filter` does not leave it out, and sums up.
 pub(crate) fn run(words: &[Word], filter: Filter, installing: Installing) -> Result<()> {
     let parts = Part::named(words, &filter);
     let started = Instant::now();
     let tools: Vec<_> = parts.iter().flat_map(|part| part.tools()).collect();
-    let toolbox = installing.toolbox(&tools)?;
+    let shared =
+        Shared { toolbox: installing.toolbox(&tools)?, filter, built: OnceCell::new(), building: Cell::default() };
     let installed = started.elapsed();
-    let reports = match *parts {
-        [part] => vec![in_plain_sight(part, &Shared::new(toolbox, filter.clone()))],
-        _ => side_by_side::run(&parts, &filter)?,
-    };
+    let reports: Vec<_> = parts
+        .into_iter()
+        .map(|part| {
+            println!("\n=== {} ===", part.name());
+            let mut tally = Tally::default();
+            let (started, built_before) = (Instant::now(), shared.building.get());
+            let outcome = part.run(&shared, &mut tally);
+            let duration = started.elapsed() - (shared.building.get() - built_before);
+            if let Err(error) = &outcome {
+                eprintln!("error: {error}");
+            }
+            Report { part, tally, duration, outcome }
+        })
+        .collect();
     println!("\n=== Summary ===\ntools            ready in {}", elapsed(installed));
+    if shared.building.get() > Duration::ZERO {
+        println!("page and gateway built in {}", elapsed(shared.building.get()));
+    }
     for report in &reports {
         println!("{}", summary(report));
     }
     println!("all              {}", elapsed(started.elapsed()));
-    conclusion(&reports, &filter)
+    conclusion(&reports, &shared.filter)
 }
 
-/// Runs one part of a run of several, which sums up.
-pub(crate) fn run_part(words: &[Word], filter: Filter) -> Result<()> {
-    match *Part::named(words, &filter) {
-        [part] => in_plain_sight(part, &Shared::new(Toolbox::found(&part.tools())?, filter)).outcome,
-        _ => Err(Error::new("this is not the name of one part")),
-    }
-}
-
-fn in_plain_sight(part: Part, shared: &Shared) -> Report {
-    let (started, mut tally) = (Instant::now(), Tally::default());
-    let outcome = part.run(shared, &mut tally);
-    Report { part, tally, duration: started.elapsed(), outcome }
-}
-
-/// Fails if a part has failed, or if no test has the filter's text in its name.
+/// Whether all went well.
 fn conclusion(reports: &[Report], filter: &Filter) -> Result<()> {
     let failed: Vec<_> =
         reports.iter().filter(|report| report.outcome.is_err()).map(|report| report.part.name()).collect();
@@ -345,12 +320,16 @@ fn summary(Report { part, tally, duration, outcome }: &Report) -> String {
     let Tally { passed, failed, not_run } = tally;
     let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
     let left_out: usize = not_run.values().map(Vec::len).sum();
-    let counts = if part.suite.has_tests() {
-        format!(", {passed} passed, {failed} failed, {left_out} not run")
-    } else {
-        String::new()
+    let counts = match part.suite {
+        Suite::Lint => String::new(),
+        _ => format!(", {passed} passed, {failed} failed, {left_out} not run"),
     };
-    let mut remarks: Vec<_> = outcome.as_ref().err().map(Error::to_string).into_iter().collect();
+    let mut remarks = Vec::new();
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(remark)) => remarks.push(remark.clone()),
+        Err(error) => remarks.push(error.to_string()),
+    }
     for (reason, names) in not_run {
         remarks.push(format!("NOT RUN: {reason}"));
         remarks.extend(names.iter().map(|name| format!("  {name}")));
@@ -360,8 +339,7 @@ fn summary(Report { part, tally, duration, outcome }: &Report) -> String {
     format!("{:16} {verdict} in {}{counts}{indented}", part.name(), elapsed(*duration))
 }
 
-/// All tests of all packages but the suites of their own, compiled in one go; those of the gateway once more on the other database;
-/// then the documentation's examples.
+/// All tests of all packages but the suites of their own, compiled in one go; those of the gateway once more on the other database.
 fn native(toolbox: &Toolbox, filter: &Filter, tally: &mut Tally) -> Result<()> {
     let mut cargo = toolbox.command("cargo")?;
     cargo.args(["test", "--no-fail-fast", "--workspace", "--lib", "--bins"]);
@@ -381,12 +359,7 @@ fn native(toolbox: &Toolbox, filter: &Filter, tally: &mut Tally) -> Result<()> {
     println!("\nThe gateway on PostgreSQL:");
     with_neighbours(&mut gateway, toolbox)?.env("KEYSIDE_TEST_DATABASE", "postgresql");
     let on_postgresql = process::run_tests(&mut gateway, filter, tally);
-    let mut documentation = toolbox.command("cargo")?;
-    documentation.args(["test", "--workspace", "--doc"]);
-    filter.pass_to_cargo(&mut documentation);
-    filter.pass_to_cargo(&mut documentation);
-    let examples = process::run_tests(&mut documentation, filter, tally);
-    units.and(on_postgresql).and(examples)
+    units.and(on_postgresql)
 }
 
 /// Gives the native tests their number at once, and tells those of the gateway where those of its neighbours are that are not in PATH.
@@ -487,7 +460,7 @@ mod tests {
 
     use super::*;
 
-    fn report(part: Part, tally: Tally, outcome: Result<()>) -> Report {
+    fn report(part: Part, tally: Tally, outcome: Result<Option<String>>) -> Report {
         Report { part, tally, duration: Duration::from_secs(65), outcome }
     }
 
@@ -504,15 +477,14 @@ mod tests {
 
     #[test]
     fn what_was_not_run_is_listed_with_the_reason() {
-        let mut advisories = Tally::default();
-        advisories.leave_out("advisories", "no network");
+        let remark = Ok(Some("NOT RUN: advisories".to_owned()));
         assert_eq!(
-            summary(&report(LINT, advisories, Ok(()))),
-            "lint             ok in 1 min 05 s\n    NOT RUN: no network\n      advisories"
+            summary(&report(LINT, Tally::default(), remark)),
+            "lint             ok in 1 min 05 s\n    NOT RUN: advisories"
         );
         let not_run = BTreeMap::from([("no crash".to_owned(), vec!["one".to_owned(), "two".to_owned()])]);
         assert_eq!(
-            summary(&report(IN_WEBKIT, Tally { passed: 1, failed: 0, not_run }, Ok(()))),
+            summary(&report(IN_WEBKIT, Tally { passed: 1, failed: 0, not_run }, Ok(None))),
             "e2e webkit       ok in 1 min 05 s, 1 passed, 0 failed, 2 not run\n    NOT RUN: no crash\n      one\n      two"
         );
     }
@@ -527,20 +499,14 @@ mod tests {
         assert_eq!(named(&[firefox], None), ["browser firefox", "e2e firefox"]);
         assert_eq!(named(&[firefox, Word::Suite(Suite::Native)], None), ["native"]);
         assert_eq!(named(&[Word::Suite(Suite::Fuzz), firefox], None), ["fuzz"]);
-        assert_eq!(named(&[], None).len(), 7 + 2 * 3);
-        assert_eq!(
-            named(&[firefox, Word::Browser(Browser::Webkit), Word::Suite(Suite::E2e)], None)
-                .first()
-                .map(String::as_str),
-            Some("build")
-        );
+        assert_eq!(named(&[], None).len(), 6 + 2 * 3);
         assert!(!named(&[], Some("wrong passphrase")).contains(&"lint".to_owned()));
     }
 
     #[test]
     fn a_filter_that_no_test_passes_is_an_error() {
         let conclude = |passed, filter: Option<&str>| {
-            let reports = [report(IN_WEBKIT, Tally { passed, ..Tally::default() }, Ok(()))];
+            let reports = [report(IN_WEBKIT, Tally { passed, ..Tally::default() }, Ok(None))];
             conclusion(&reports, &Filter(filter.map(str::to_owned))).map_err(|error| error.to_string())
         };
         assert!(conclude(1, Some("wrong")).is_ok());
