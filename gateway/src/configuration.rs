@@ -244,6 +244,15 @@ impl Config {
             );
             faults.require(ids.insert(&kind.id), &key, "there is more than one type with this id");
             faults.require_validity(&format!("{key}, validity_days"), kind.validity_days);
+            let template = format!("{key}, subject_template");
+            match kind.subject_template.1.has_company() {
+                Ok(has_company) => faults.require(
+                    !(has_company && kind.for_devices),
+                    &template,
+                    "{company} is for people's certificates: a device's type names the company itself",
+                ),
+                Err(fault) => faults.require(false, &template, &fault.to_string()),
+            }
             if let Some(renewal) = kind.renewal {
                 faults.require(
                     (1..=kind.validity_days).contains(&renewal.window_days),

@@ -19,6 +19,9 @@ pub struct Draft {
     pub common_name: String,
     /// The e-mail address as typed.
     pub email_address: String,
+    /// The company as typed.
+    #[serde(default)]
+    pub company: String,
     /// The authorization code as typed, or as the link had it.
     #[serde(default)]
     pub authorization_code: String,

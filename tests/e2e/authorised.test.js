@@ -1,5 +1,6 @@
 // From an authorisation to the certificate, each step by the mail that tells of it: with each CA engine, and a real mail server.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Gateway } from './gateway.js';
@@ -176,6 +177,7 @@ test('the same with CFSSL, which is stopped before the approval and started agai
     assert.equal(await cfssl.signed(), 1);
 });
 
+const WITH_COMPANY = { subject_template: 'CN={common_name},O={company},C=US' };
 const WRONG_CODE = '000-000-000-000-000-000-000-000-011';
 
 test('a stranger who knows name and address gets nothing and learns nothing; the link works once, on whatever computer', async () => {
@@ -226,12 +228,12 @@ test('a stranger who knows name and address gets nothing and learns nothing; the
     await approver.accessible();
 });
 
-test('where what is authorised is approved by itself, the code is told by another way, and only its request is issued', async () => {
+test('where what is authorised is approved by itself, the code is told by another way, and only its request is issued, for its company', async () => {
     const person = { name: 'Edsger Example 04', email: 'edsger@example.com' };
     const mail = await borrow(MailServer.start());
     const config = ({ certificate_types: types }) => ({
         notifications: mail.table,
-        certificate_types: types.map((type) => ({ ...type, approval: 'authorised' })),
+        certificate_types: types.map((type) => ({ ...type, approval: 'authorised', ...(type.id === 'participants' && WITH_COMPANY) })),
     });
     const gateway = await borrow(Gateway.start({ manual: true, config }));
     const code = await authorise(gateway, person, { tells: true });
@@ -240,6 +242,15 @@ test('where what is authorised is approved by itself, the code is told by anothe
     const stranger = await browser.tab(link);
     await submit(stranger, { email: null });
     const user = await browser.tab(link);
+    assert.equal(await user.value('Company'), COMPANY);
+    await user.type('Company', ' ');
+    await user.press('Submit');
+    await user.text('Some entries need your attention');
+    await user.accessible();
+    // The entries are kept over a reload.
+    await user.type('Company', COMPANY);
+    await user.reload();
+    await user.holds('Company', COMPANY);
     await typeCode(user, code.toLowerCase().replaceAll('-', ' '));
     await fillInForm(user, { email: null, passphrase: PASSPHRASE });
     await user.press('Submit');
@@ -247,6 +258,9 @@ test('where what is authorised is approved by itself, the code is told by anothe
     await state(user, 'Ready to collect');
     await collectFrom(user, gateway.url, id, PASSPHRASE);
     await user.heading(READY);
+    const chain = join(folder, 'chain.pem');
+    await writeFile(chain, await (await fetch(gateway.at(`api/v1/requests/${id}/certificate`))).text());
+    assert.match(await run('openssl', 'x509', '-in', chain, '-noout', '-subject'), /O = Example Power, CN = Edsger Example 04$/m);
     await stranger.front();
     await state(stranger, 'Waiting for approval');
 });

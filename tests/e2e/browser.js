@@ -285,7 +285,11 @@ export class Tab {
                 ? this.asked(condition, ...parameters)
                 : this.page.waitForFunction(condition, { timeout: PATIENCE, polling: 50 }, ...parameters));
         } catch (error) {
-            const shown = await this.page.evaluate(() => document.body.innerText).catch(String);
+            // With what is folded, such as the details of an error.
+            const shown = await this.page.evaluate(() => {
+                for (const details of document.querySelectorAll('details')) details.open = true;
+                return document.body.innerText;
+            }).catch(String);
             throw new Error(`${error.message}: ${condition} (${parameters})\nThe page shows:\n${shown}\nThe console says:\n${this.console.join('\n')}`);
         }
     }

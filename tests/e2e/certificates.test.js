@@ -6,9 +6,9 @@ import { run } from './judges.js';
 import { collect, collectHere, READY } from './pages/collect.js';
 import { entry, faults, noEntry } from './pages/components.js';
 import { register } from './pages/register.js';
-import { asksBeforeRemoving, asksNoMore, goOnToCollect, openRemove } from './pages/submitted.js';
+import { asksBeforeRemoving, asksNoMore, goOnToCollect, openRemove, showsRequest } from './pages/submitted.js';
 
-const { test, gateway, browser } = site({ gateway: { manual: true } });
+const { test, gateway, browser, another } = site({ gateway: { manual: true } });
 
 test('a certificate is listed with its particulars; its passphrase is changed; a reminder is saved', async () => {
     const tab = await browser.tab();
@@ -86,4 +86,22 @@ test('removing asks twice, and other tabs notice', async () => {
     await other.front();
     await noEntry(other, 'Short Life');
     await tab.close();
+});
+
+test('who begins a second request is told of the one that waits', { needs: 'one engine' }, async () => {
+    const tab = await (await another()).tab(gateway.at('register/participants'));
+    await tab.heading('Certificate Request');
+    await tab.noText('already waits for approval');
+    const id = await register(tab, gateway.url, { name: 'Twice Example', passphrase: PASSPHRASE });
+    await tab.open(gateway.at('register/participants'));
+    await tab.text('A request of yours already waits for approval: Twice Example.');
+    await tab.accessible();
+    await tab.press('Twice Example');
+    await showsRequest(tab, id);
+    // A rejected one does not wait.
+    await gateway.requests('reject', id, '--reason', 'It came twice.');
+    await tab.heading('Certificate Request Rejected');
+    await tab.open(gateway.at('register/participants'));
+    await tab.heading('Certificate Request');
+    await tab.noText('already waits for approval');
 });

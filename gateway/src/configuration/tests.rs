@@ -142,6 +142,8 @@ fn bad_values_are_named() {
         ("id = \"participants\"", "id = \"employees\"", "more than one"),
         ("id = \"participants\"", "id = \"Participants\"", "lowercase"),
         ("CN={common_name},OU=ISO", "CN=fixed,OU=ISO", "{common_name}"),
+        ("CN={common_name},OU=ISO", "CN={common_name},O={company},OU={company},OU=ISO", "{company} at most once"),
+        ("CN={common_name},OU=Devices", "CN={common_name},O={company},OU=Devices", "for people's certificates"),
         ("for_devices = true", "for_devices = \"rig\"", "for_devices"),
         ("# approval = \"authorised\"", "approval = \"automatic\"", "authorised"),
         ("minimum_length = 8", "minimum_length = 7", "between 8 and 128"),

@@ -119,6 +119,11 @@ pub async fn authorise(
     } else if let Some(fault) = company.and_then(|company| company.fault_of_name(common_name)) {
         faults.push((Field::CommonName, fault));
     }
+    let names_company = kind.is_some_and(|kind| kind.subject_template.1.has_company() == Ok(true));
+    if names_company && check_common_name(&new.company).is_err() {
+        let fault = "The company's name cannot be in a certificate: it must have at most 64 characters. Ask the operator of this gateway.";
+        faults.push((Field::CertificateType, fault.into()));
+    }
     if let Err(fault) = email_address::check(address) {
         faults.push((Field::EmailAddress, format!("The e-mail address cannot be used: {fault}.")));
     } else if let Some(fault) = company.and_then(|company| company.fault_of_address(address)) {
@@ -137,7 +142,7 @@ pub async fn authorise(
         certificate_type: kind.id.clone(),
         common_name: common_name.into(),
         email_address: address.into(),
-        company: new.company,
+        company: new.company.nfc().collect(),
         authorised_at: now,
         authorised_by: actor.to_string(),
         expires_at,
@@ -243,6 +248,8 @@ pub struct Newcomer<'a> {
     pub code: Option<&'a str>,
     /// True if others will take the holder of the certificate for a host.
     pub names_hosts: bool,
+    /// When it approves itself if an authorisation is found, and its type says nothing about that.
+    pub authorised_approve_at: Option<i64>,
     /// When it approves itself if no authorisation is found.
     pub otherwise_approve_at: Option<i64>,
     /// When it came.
@@ -256,9 +263,11 @@ pub async fn match_request(
     kind: &CertificateType,
     request: Newcomer<'_>,
 ) -> Result<(), sqlx::Error> {
-    let Newcomer { id, applicant, code, names_hosts, otherwise_approve_at, submitted_at } = request;
+    let Newcomer { id, applicant, code, names_hosts, authorised_approve_at, otherwise_approve_at, submitted_at } =
+        request;
     let common_name: String = applicant.common_name.nfc().collect();
-    let applicant = Applicant { common_name: &common_name, ..applicant };
+    let company: Option<String> = applicant.company.map(|company| company.nfc().collect());
+    let applicant = Applicant { common_name: &common_name, company: company.as_deref(), ..applicant };
     let (found, code_shown) = match (code, kind.code) {
         (Some(code), _) => {
             let code_sha256 = one_time_code::hash(code);
@@ -275,7 +284,7 @@ pub async fn match_request(
         (None, CodeUse::Required) => (None, CodeShown::None),
     };
     let approve_at = match &found {
-        Some(_) => approve_at(kind, names_hosts, submitted_at).or(otherwise_approve_at),
+        Some(_) => approve_at(kind, names_hosts, submitted_at).or(authorised_approve_at),
         None => otherwise_approve_at,
     };
     let (authorisation, company) = found.map(|found| (found.id, found.company)).unzip();
@@ -299,11 +308,15 @@ pub async fn withdraw(database: &Database, id: &str, actor: &Actor) -> Result<bo
 
 /// Where the person registers, with the form filled in; also with the code, in the fragment, where it is given.
 pub fn register_link(public_url: &str, authorisation: &Authorisation, code: Option<&str>) -> String {
-    let [common_name, email_address] = [&authorisation.common_name, &authorisation.email_address]
-        .map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
+    let [common_name, email_address, mut company] =
+        [&authorisation.common_name, &authorisation.email_address, &authorisation.company]
+            .map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
+    if !company.is_empty() {
+        company.insert_str(0, "&company=");
+    }
     let kind = &authorisation.certificate_type;
     let code = code.map(|code| format!("#code={code}")).unwrap_or_default();
-    format!("{public_url}/register/{kind}?common_name={common_name}&email_address={email_address}{code}")
+    format!("{public_url}/register/{kind}?common_name={common_name}&email_address={email_address}{company}{code}")
 }
 
 /// The authorisation of a request, or those that may have been meant if it has none; each with what differs.
@@ -327,8 +340,8 @@ pub async fn compare(
 pub struct Comparison {
     /// The authorisation.
     pub authorisation: Authorisation,
-    /// Whether certificate type, Common Name and e-mail address are the same.
-    pub same: [bool; 3],
+    /// Whether certificate type, Common Name, e-mail address and, if the subject has one, company are the same.
+    pub same: [bool; 4],
     /// What speaks against it besides.
     pub obstacle: Option<Standing>,
 }
@@ -339,6 +352,7 @@ impl Comparison {
             authorisation.certificate_type == applicant.certificate_type,
             authorisation.common_name.nfc().eq(applicant.common_name.nfc()),
             authorisations::key(&authorisation.email_address) == authorisations::key(applicant.email_address),
+            applicant.company.is_none_or(|company| authorisation.company.nfc().eq(company.nfc())),
         ];
         let obstacle = match authorisation.standing(now) {
             Standing::Open => None,

@@ -322,6 +322,7 @@ impl RegistrationAuthority {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: kind.id.clone(),
             common_name: checked.common_name,
+            subject_company: checked.company,
             email_address: checked.email_address,
             certification_request: checked.certification_request,
             key_id: checked.key_id,
@@ -432,10 +433,13 @@ fn newcomer<'a>(row: &'a requests::NewRequest, code: Option<&'a AuthorizationCod
             certificate_type: &row.certificate_type,
             common_name: &row.common_name,
             email_address: &row.email_address,
+            company: row.subject_company.as_deref(),
         },
         code: code.map(AuthorizationCode::as_str),
         names_hosts,
-        otherwise_approve_at: row.approve_at,
+        authorised_approve_at: row.approve_at,
+        // Anyone can write a company.
+        otherwise_approve_at: row.approve_at.filter(|_| row.subject_company.is_none()),
         submitted_at: row.submitted_at,
     }
 }

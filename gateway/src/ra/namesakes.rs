@@ -22,8 +22,9 @@ pub async fn holder_of_subject(
     let template = |id: &str| types.iter().find(|kind| kind.id == id).map(|kind| &kind.subject_template.1);
     let wanted = template(&request.certificate_type);
     let has_subject = |other: &Request| {
-        other.certificate_type == request.certificate_type
-            || wanted.is_some_and(|wanted| template(&other.certificate_type) == Some(wanted))
+        let has_template = other.certificate_type == request.certificate_type
+            || wanted.is_some_and(|wanted| template(&other.certificate_type) == Some(wanted));
+        has_template && other.subject_company == request.subject_company
     };
     Ok(found.into_iter().find(has_subject))
 }

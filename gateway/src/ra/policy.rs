@@ -22,6 +22,8 @@ pub struct CheckedRequest {
     pub certification_request: Vec<u8>,
     /// The subject's Common Name.
     pub common_name: String,
+    /// The company in the subject, if the template has a place for it.
+    pub company: Option<String>,
     /// The one address in the subjectAltName; for a device, whom to write to.
     pub email_address: String,
     /// Its key, by [`key_id`](keyside_pki::key_pair::key_id).
@@ -85,7 +87,7 @@ pub fn check(
     }
     let request = CertificationRequest::from_der(&der).map_err(refusal)?;
     check_public_key(&request, key_sizes)?;
-    let common_name = check_subject(&request, template)?;
+    let (common_name, company) = check_subject(&request, template)?;
     let (email_address, device_names) = match device {
         None => (check_email_address(&request)?, Vec::new()),
         Some(device) => check_device(&request, &common_name, device)?,
@@ -93,7 +95,14 @@ pub fn check(
     request.verify().map_err(refusal)?;
     check_strength(&request)?;
     let key = PublicKey::of(request.subject_public_key_info()).map_err(|error| Refusal::internal(&error))?;
-    Ok(CheckedRequest { common_name, email_address, key_id: key.key_id, device_names, certification_request: der })
+    Ok(CheckedRequest {
+        common_name,
+        company,
+        email_address,
+        key_id: key.key_id,
+        device_names,
+        certification_request: der,
+    })
 }
 
 /// A key that is not known to be weak by its modulus.
@@ -132,16 +141,23 @@ fn check_public_key(request: &CertificationRequest, key_sizes: &[KeySize]) -> Re
     Ok(())
 }
 
-/// The Common Name, if the subject follows the template to the letter.
-fn check_subject(request: &CertificationRequest, template: &SubjectTemplate) -> Result<String, Refusal> {
+/// The Common Name and the company, if the subject follows the template to the letter.
+fn check_subject(
+    request: &CertificationRequest,
+    template: &SubjectTemplate,
+) -> Result<(String, Option<String>), Refusal> {
     let refuse = |detail: String| Refusal::new(ProblemKind::SubjectNotAllowed, detail);
-    let common_name = template.common_name_of(request.subject()).ok_or_else(|| {
+    let (common_name, company) = template.parts_of(request.subject()).ok_or_else(|| {
         let expected = template.subject("Common Name");
         refuse(format!("The subject must be “{expected}” with the Common Name of the user or the device."))
     })?;
     distinguished_name::check_common_name(&common_name)
         .map_err(|fault| refuse(format!("The Common Name is not allowed: {fault}.")))?;
-    Ok(common_name)
+    let is_visible = |company: &String| distinguished_name::check_common_name(company).is_ok();
+    if company.as_ref().is_some_and(|company| !is_visible(company)) {
+        return Err(refuse("The company must have 1 to 64 visible characters, and no space at its ends.".into()));
+    }
+    Ok((common_name, company))
 }
 
 /// The one e-mail address; no other name stands beside it.

@@ -44,6 +44,8 @@ pub struct Applicant<'a> {
     pub common_name: &'a str,
     /// The e-mail address, compared without regard to case.
     pub email_address: &'a str,
+    /// The company in the subject, compared to the letter; none if the subject has no place for it.
+    pub company: Option<&'a str>,
 }
 
 /// A text as it is compared where case makes no difference.
@@ -143,12 +145,12 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Authorisation>
 /// By name: expressions keep the other indexes out of it. Not used are many, and an address may be a whole company's.
 const TAKE_BY_NAME: &str = "UPDATE authorisations SET used_by = $1 WHERE used_by IS NULL AND id = (SELECT id FROM authorisations \
     WHERE common_name_key = $2 AND common_name = $3 AND email_address_key || '' = $4 AND certificate_type = $5 \
-    AND coalesce(used_by, '') = '' AND withdrawn_at IS NULL AND expires_at > $6 ORDER BY expires_at, id LIMIT 1) RETURNING *";
+    AND coalesce(used_by, '') = '' AND withdrawn_at IS NULL AND expires_at > $6 AND (company || '' = $7 OR $7 = '') ORDER BY expires_at, id LIMIT 1) RETURNING *";
 
 /// By code: no two authorisations have the same.
 const TAKE_BY_CODE: &str = "UPDATE authorisations SET used_by = $1 WHERE code_sha256 = $2 AND common_name = $3 \
     AND email_address_key || '' = $4 AND certificate_type || '' = $5 AND used_by IS NULL AND withdrawn_at IS NULL \
-    AND expires_at > $6 RETURNING *";
+    AND expires_at > $6 AND (company || '' = $7 OR $7 = '') RETURNING *";
 
 /// Uses the open authorisation of this applicant that has this code up for the request `id`. Gives it, if there is one.
 pub async fn take_by_code(
@@ -165,6 +167,7 @@ pub async fn take_by_code(
         .bind(key(applicant.email_address))
         .bind(applicant.certificate_type)
         .bind(now)
+        .bind(applicant.company.unwrap_or_default())
         .fetch_optional(&mut **transaction)
         .await
 }
@@ -183,6 +186,7 @@ pub async fn take_by_name(
         .bind(key(applicant.email_address))
         .bind(applicant.certificate_type)
         .bind(now)
+        .bind(applicant.company.unwrap_or_default())
         .fetch_optional(&mut **transaction)
         .await
 }

@@ -39,6 +39,8 @@ pub struct KeptRequest {
     device_file_format: Option<String>,
     device_names: Option<String>,
     company: Option<String>,
+    #[serde(default)]
+    subject_company: Option<String>,
     /// Empty for none.
     #[serde(default, with = "base64")]
     issuer: Vec<u8>,
@@ -64,7 +66,7 @@ pub async fn kept(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<O
     sqlx::query_as(
         "SELECT transaction_id, certificate_type, common_name, email_address, certification_request, submission_sha256, key_id, \
          validity_days, submitted_at, decided_at, serial_number, not_before, not_after, certificate, certificate_sha1, \
-         certificate_sha256, coalesce(renews, $2) AS renews, replaces, device_kind, device_file_format, device_names, company, coalesce(issuer, $2) AS issuer \
+         certificate_sha256, coalesce(renews, $2) AS renews, replaces, device_kind, device_file_format, device_names, company, subject_company, coalesce(issuer, $2) AS issuer \
          FROM requests WHERE transaction_id = $1 AND state = 'issued'",
     )
     .bind(id.to_string())
@@ -78,8 +80,8 @@ pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Re
     let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
          certification_request, submission_sha256, key_id, validity_days, submitted_at, state, decided_at, serial_number, not_before, \
-         not_after, certificate, certificate_sha1, certificate_sha256, renews, replaces, device_kind, device_file_format, device_names, company, issuer) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'issued', $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25) \
+         not_after, certificate, certificate_sha1, certificate_sha256, renews, replaces, device_kind, device_file_format, device_names, company, issuer, subject_company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'issued', $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) \
          ON CONFLICT (transaction_id) DO UPDATE SET state = 'issued', rejection_reason = NULL, issue_fault = NULL, \
          decided_at = excluded.decided_at, serial_number = excluded.serial_number, not_before = excluded.not_before, \
          not_after = excluded.not_after, certificate = excluded.certificate, certificate_sha1 = excluded.certificate_sha1, \
@@ -109,6 +111,7 @@ pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Re
     .bind(&kept.device_file_format)
     .bind(&kept.device_names)
     .bind(&kept.company)
-    .bind((!kept.issuer.is_empty()).then_some(&kept.issuer));
+    .bind((!kept.issuer.is_empty()).then_some(&kept.issuer))
+    .bind(&kept.subject_company);
     changes_one(transaction, statement).await
 }

@@ -87,6 +87,8 @@ pub struct NewRequest {
     pub certificate_type: String,
     /// The subject's Common Name.
     pub common_name: String,
+    /// The company in the subject, if its type has a place for it.
+    pub subject_company: Option<String>,
     /// The e-mail address.
     pub email_address: String,
     /// The PKCS#10 CertificationRequest, DER.
@@ -130,6 +132,8 @@ pub struct Request {
     pub certificate_type: String,
     /// The subject's Common Name.
     pub common_name: String,
+    /// The company in the subject, if its type has a place for it.
+    pub subject_company: Option<String>,
     /// The e-mail address.
     pub email_address: String,
     /// Its key, by [`key_id`](keyside_pki::key_pair::key_id).
@@ -300,7 +304,7 @@ pub(super) fn reason_of(name: &str) -> RevocationReason {
 macro_rules! select_requests {
     ($rest:literal) => {
         concat!(
-            "SELECT transaction_id, certificate_type, common_name, email_address, key_id, validity_days, submitted_at, approve_at, \
+            "SELECT transaction_id, certificate_type, common_name, subject_company, email_address, key_id, validity_days, submitted_at, approve_at, \
              state, rejection_reason, serial_number, not_after, issue_fault, renews, replaces, authorisation_id, company, code_shown, device_kind, device_file_format, device_names, revocation_requested_at, \
              revocation_requested_reason, revoked_at, revocation_reason FROM requests ",
             $rest
@@ -315,8 +319,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, email_address, certification_request, \
          submission_sha256, renews, replaces, device_kind, device_file_format, device_names, validity_days, submitted_at, approve_at, \
-         common_name_key, email_address_key, key_id, submission_noted, company) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, \
+         common_name_key, email_address_key, key_id, subject_company, submission_noted, company) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, \
          (SELECT company FROM requests WHERE serial_number = $7)) \
          ON CONFLICT (submission_sha256) DO NOTHING",
     )
@@ -336,7 +340,8 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
     .bind(new.approve_at)
     .bind(key(&new.common_name))
     .bind(key(&new.email_address))
-    .bind(&new.key_id);
+    .bind(&new.key_id)
+    .bind(&new.subject_company);
     changes_one(transaction, statement).await
 }
 
@@ -344,7 +349,7 @@ pub async fn insert(transaction: &mut Transaction, new: &NewRequest) -> Result<b
 pub async fn correct(transaction: &mut Transaction, new: &NewRequest) -> Result<bool, sqlx::Error> {
     let statement = sqlx::query(
         "UPDATE requests SET certificate_type = $2, common_name = $3, email_address = $4, device_kind = $5, device_file_format = $6, \
-         device_names = $7, validity_days = $8, approve_at = $9, common_name_key = $10, email_address_key = $11 \
+         device_names = $7, validity_days = $8, approve_at = $9, common_name_key = $10, email_address_key = $11, subject_company = $12 \
          WHERE transaction_id = $1 AND state = 'pending'",
     )
     .bind(new.transaction_id.to_string())
@@ -357,7 +362,8 @@ pub async fn correct(transaction: &mut Transaction, new: &NewRequest) -> Result<
     .bind(i64::from(new.validity_days))
     .bind(new.approve_at)
     .bind(key(&new.common_name))
-    .bind(key(&new.email_address));
+    .bind(key(&new.email_address))
+    .bind(&new.subject_company);
     changes_one(transaction, statement).await
 }
 

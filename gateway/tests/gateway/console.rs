@@ -812,7 +812,10 @@ async fn the_code_is_in_the_mail_alone_and_a_new_one_ends_it() {
     let mail = newest_mail(&site, "ada@example.com", 1).await;
     let first = code_in(&mail).unwrap().to_owned();
     assert!(
-        mail.contains("/register/participants?common_name=Ada%20Example&email_address=ada%40example%2Ecom#code="),
+        mail.contains(
+            "/register/participants?common_name=Ada%20Example&email_address=ada%40example%2Ecom\
+             &company=Example%20Power%20%26%20Light#code="
+        ),
         "{mail}"
     );
     assert!(!officer.page(&path).await.contains(&first), "the console does not know it");
@@ -982,6 +985,7 @@ async fn the_lists_are_turned_page_by_page_without_a_gap() {
         let new = NewRequest {
             transaction_id: TransactionId::random(&mut rand::rng()),
             certificate_type: "participants".into(),
+            subject_company: None,
             common_name: format!("Ada Example {}", n / 2),
             email_address: "ada@example.com".into(),
             certification_request: vec![n],

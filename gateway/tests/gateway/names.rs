@@ -1,10 +1,16 @@
 //! Names that are written in two ways, or look like others; and a request that is sent twice.
 
+use std::str::FromStr;
+
+use keyside_core::api::{ProblemKind, RequestState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::store::roles::Role;
 
+use keyside_pki::certificate::Certificate;
+use x509_cert::name::Name;
+
 use crate::console::{Browser, COMPANY, approver, invite};
-use crate::harness::{Gateway, Site, certification_request, email, subject};
+use crate::harness::{Gateway, Site, certification_request, email, problem, subject};
 use crate::keys::key_of;
 
 /// The letter “ë” as one character, and as two.
@@ -87,4 +93,59 @@ async fn letters_of_another_script_are_marked_for_the_officer() {
     let una = administrator(&site, &gateway).await;
     let id = una.authorise("\u{410}da Example", "zoe@example.com").await.id;
     assert!(una.page(&format!("/console/authorisations/{id}")).await.contains("(U+0410)"));
+}
+
+/// A request for this company, with a code if there is one.
+async fn submit_for(gateway: &Gateway, company: &str, address: &str, key: &str, code: Option<&str>) -> TransactionId {
+    let name = Name::from_str(&format!("CN=Zoe Example,O={company},C=US")).unwrap();
+    let request = certification_request(&key_of(key), name, vec![email(address)]);
+    let response = match code {
+        Some(code) => gateway.submit_with_code(&request, code).await,
+        None => gateway.submit(&request).await,
+    };
+    crate::console::transaction_id(response).await.0
+}
+
+#[tokio::test]
+async fn a_subject_has_the_company_of_its_authorisation_and_no_other_one() {
+    let with_company = "subject_template = 'CN={common_name},O={company},C=US'";
+    let site = Site::new().issuing_at_once().configure_types(&["participants"], with_company);
+    let gateway = site.start(&[]);
+    let una = administrator(&site, &gateway).await;
+    let authorised = una.authorise("Zoe Example", "zoe@example.com").await;
+    let page = una.page(&format!("/console/authorisations/{}", authorised.id)).await;
+    assert!(page.contains("company=Example%20Power%20%26%20Light"), "{page}");
+    let code = Some(authorised.code.as_str());
+
+    // Anyone can write a company: without an authorisation for it, a person decides, whatever [approval] says.
+    let without = submit_for(&gateway, COMPANY, "zoe@example.com", "one", None).await;
+    let other = submit_for(&gateway, "Other", "zoe@example.com", "two", code).await;
+    for id in [without, other] {
+        assert!(!is_authorised(&site, id).await);
+    }
+    let own = submit_for(&gateway, COMPANY, "zoe@example.com", "three", code).await;
+    assert!(is_authorised(&site, own).await);
+    let certificate = Certificate::from_der(&gateway.issued(own).await).unwrap();
+    assert_eq!(certificate.subject().to_string(), format!("CN=Zoe Example,O={COMPANY},C=US"));
+    for id in [without, other] {
+        assert_eq!(gateway.state(id).await, RequestState::Pending);
+    }
+
+    // A person of another company has another subject, and the same name.
+    let database = site.database().await;
+    let otto = Browser::of(&gateway, &database, &invite(&database, Role::Uaa, Some("Other"), "otto").await).await;
+    let abe = approver(&gateway, &database).await;
+    database.close().await;
+    let code = otto.authorise("Zoe Example", "other@example.com").await.code;
+    let namesake = submit_for(&gateway, "Other", "other@example.com", "four", Some(&code)).await;
+    gateway.issued(namesake).await;
+    // The officer sees the company beside the authorised one.
+    let page = abe.page(&format!("/console/requests/{other}")).await;
+    assert!(page.contains(">Company<") && page.contains("differs"), "{page}");
+    for company in [" Other", "O\u{200b}ther", &"a".repeat(65)] {
+        let name = Name::from_str(&format!("CN=Zoe Example,O={},C=US", company.replace(' ', "\\20"))).unwrap();
+        let request = certification_request(&key_of("five"), name, vec![email("zoe@example.com")]);
+        let refused = problem(gateway.submit(&request).await).await;
+        assert_eq!(refused.kind, ProblemKind::SubjectNotAllowed, "{company:?}");
+    }
 }

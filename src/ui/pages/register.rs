@@ -3,13 +3,14 @@
 use gloo_timers::future::TimeoutFuture;
 use keyside_core::api::{CertificateType, Configuration};
 use keyside_core::domain::device::{Device, DeviceKind};
-use keyside_core::domain::distinguished_name::check_common_name;
+use keyside_core::domain::distinguished_name::{check_common_name, has_company, with_company};
 use keyside_core::domain::email_address;
-use keyside_core::domain::enrollment::Application;
+use keyside_core::domain::enrollment::{Application, Enrollment, Standing};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy};
 use keyside_core::domain::transaction_id::TransactionId;
+use keyside_core::ports::KeyStore;
 use keyside_core::protocol::{Searching, Stage};
 use keyside_core::service::enroll::{self, EnrollError};
 use leptos::ev::{MouseEvent, SubmitEvent};
@@ -126,15 +127,21 @@ pub fn CertificateRequest() -> impl IntoView {
 /// The form's fields, by the id of their element.
 const COMMON_NAME: &str = "common-name";
 const EMAIL_ADDRESS: &str = "email-address";
+const COMPANY: &str = "company";
 const AUTHORIZATION_CODE: &str = "authorization-code";
 const PASSPHRASE: &str = "pickup-passphrase";
 const CONFIRMATION: &str = "pickup-passphrase-confirmation";
+
+/// The hint of fields whose text the user has been sent.
+const AS_NOTIFIED: &str = "Exactly as your New User Notification e-mail gives it.";
 
 /// What was typed.
 #[derive(Clone, Copy)]
 struct Form {
     common_name: RwSignal<String>,
     email_address: RwSignal<String>,
+    /// The company, if the subject has a place for it.
+    company: RwSignal<String>,
     authorization_code: RwSignal<String>,
     key_size: RwSignal<KeySize>,
     passphrase: RwSignal<String>,
@@ -153,6 +160,7 @@ impl Form {
         Self {
             common_name: given("common_name"),
             email_address: given("email_address"),
+            company: given(COMPANY),
             authorization_code: RwSignal::new(address::code_in_fragment().unwrap_or_default()),
             key_size: RwSignal::default(),
             passphrase: RwSignal::default(),
@@ -179,6 +187,7 @@ impl Form {
                 if untouched {
                     self.common_name.set(draft.common_name);
                     self.email_address.set(draft.email_address);
+                    self.company.set(draft.company);
                     self.key_size.set(draft.key_size);
                 }
             }
@@ -214,13 +223,14 @@ impl Form {
         Draft {
             common_name: self.common_name.get(),
             email_address: self.email_address.get(),
+            company: self.company.get(),
             authorization_code: self.authorization_code.get(),
             key_size: self.key_size.get(),
         }
     }
 
     /// The wrong entries: field and text, in the fields' order.
-    fn faults(&self, policy: PassphrasePolicy, for_devices: bool) -> Vec<Fault> {
+    fn faults(&self, policy: PassphrasePolicy, for_devices: bool, names_company: bool) -> Vec<Fault> {
         let mut faults = Vec::new();
         if for_devices {
             faults.extend(device_type_fault(self.device_kind.get()));
@@ -232,6 +242,9 @@ impl Form {
         }
         if let Err(fault) = email_address::check(self.email_address.get().trim()) {
             faults.push((EMAIL_ADDRESS, messages::email_address_fault(fault)));
+        }
+        if names_company && check_common_name(self.company.get().trim()).is_err() {
+            faults.push((COMPANY, "Enter your company.".into()));
         }
         if let Err(fault) = authorization_code(&self.authorization_code.get()) {
             faults.push((AUTHORIZATION_CODE, fault));
@@ -284,14 +297,16 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     form.keep();
     let policy = configuration.passphrase_policy;
     let for_devices = certificate_type.for_devices;
+    let names_company = has_company(&certificate_type.subject_template);
     let attempted = RwSignal::new(false);
-    let faults = Memo::new(move |_| if attempted.get() { form.faults(policy, for_devices) } else { Vec::new() });
+    let faults =
+        Memo::new(move |_| if attempted.get() { form.faults(policy, for_devices, names_company) } else { Vec::new() });
     let progress = RwSignal::new(Progress::Idle);
     let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
     // Started as soon as somebody goes to a field: to show the form keeps the processor busy enough.
     let workers = StoredValue::new_local(Prepared::default());
     let making = Stoppable::new();
-    let type_name = certificate_type.name.clone();
+    let (type_name, type_id) = (certificate_type.name.clone(), certificate_type.id.clone());
     let replaces: Option<TransactionId> =
         use_query_map().read_untracked().get("replaces").and_then(|text| text.parse().ok());
     let submit = move |event: SubmitEvent| {
@@ -306,7 +321,9 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         }
         let application = application(form, &certificate_type, replaces);
         let passphrase = Passphrase::new(form.passphrase.get_untracked());
-        let certificate_type = certificate_type.clone();
+        let mut certificate_type = certificate_type.clone();
+        certificate_type.subject_template =
+            form.company.with_untracked(|company| with_company(&certificate_type.subject_template, company));
         let navigate = navigate.clone();
         stage.set(Stage::GeneratingKeyPair(Searching::default()));
         progress.set(Progress::Preparing);
@@ -354,6 +371,13 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         focus_soon("submit");
     };
     let working = move || matches!(progress.get(), Progress::Working | Progress::Sending);
+    let waiting: RwSignal<Option<Enrollment>> = RwSignal::new(None);
+    spawn_local_scoped_with_cancellation(async move {
+        let held = context.store.list().await.map(|held| held.enrollments).unwrap_or_default();
+        let waits =
+            |one: &Enrollment| one.standing() == Standing::Pending && one.application.certificate_type == type_id;
+        waiting.set(held.into_iter().find(waits));
+    });
     view! {
         <p class="lead">{type_name}</p>
         {replaces
@@ -407,7 +431,7 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 hint=if for_devices {
                     "It becomes the Common Name of the certificate."
                 } else {
-                    "Exactly as your New User Notification e-mail gives it."
+                    AS_NOTIFIED
                 }
                 input_type="text"
                 autocomplete="off"
@@ -427,6 +451,20 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
                 value=form.email_address
                 faults
             />
+            {names_company
+                .then(|| {
+                    view! {
+                        <TextField
+                            id=COMPANY
+                            label="Company"
+                            hint=AS_NOTIFIED
+                            input_type="text"
+                            autocomplete="organization"
+                            value=form.company
+                            faults
+                        />
+                    }
+                })}
             {for_devices.then(|| view! { <FileFormatField chosen=form.file_format/> })}
             <AuthorizationCodeField id=AUTHORIZATION_CODE code=form.authorization_code faults/>
             <KeyAlgorithm sizes=configuration.key_sizes chosen=form.key_size/>
@@ -458,6 +496,19 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
             <p class="actions">
                 <button type="submit" id="submit">"Submit"</button>
             </p>
+            // Below the button, since it comes late.
+            {move || {
+                waiting
+                    .get()
+                    .map(|waiting| {
+                        view! {
+                            <p>
+                                "A request of yours already waits for approval: "
+                                <Link href=format!("/submitted/{}", waiting.id())>{waiting.application.common_name}</Link> "."
+                            </p>
+                        }
+                    })
+            }}
         </form>
     }
 }

@@ -12,6 +12,8 @@ use keyside_pki::name::{ATTRIBUTES, Attribute, Name, RelativeDistinguishedName};
 pub const MAXIMUM_COMMON_NAME_LENGTH: usize = 64;
 /// What stands for the Common Name in a template.
 const PLACEHOLDER: &str = "{common_name}";
+/// The text for the company in a template.
+const COMPANY: &str = "{company}";
 
 /// Why a text cannot be a Common Name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +85,27 @@ pub enum SubjectTemplateFault {
     /// It must have `CN={common_name}` exactly once, in a relative distinguished name of its own.
     #[error("a subject template has CN={PLACEHOLDER} exactly once")]
     CommonName,
+    /// `{company}` can be the value of one attribute, in a relative distinguished name of its own.
+    #[error("a subject template has {COMPANY} at most once, as the whole value of an attribute, as in O={COMPANY}")]
+    Company,
+}
+
+/// Returns true if a subject template, as RFC 4514 writes it, has a place for the company.
+pub fn has_company(template: &str) -> bool {
+    template.contains(COMPANY)
+}
+
+/// A subject template with this company in its place, if it has one.
+pub fn with_company(template: &str, company: &str) -> String {
+    let mut escaped = String::new();
+    for character in company.trim().chars() {
+        // RFC 4514, section 2.4. A # matters at the beginning only.
+        if matches!(character, '"' | '#' | '+' | ',' | ';' | '<' | '>' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    template.replace(COMPANY, &escaped)
 }
 
 /// The parts of `text` between separators that have no backslash before them.
@@ -195,8 +218,42 @@ impl SubjectTemplate {
     /// The Common Name of `subject`, if it follows this template to the letter, in whatever string types (RFC 5280, section 7.1):
     /// programs choose as they like.
     pub fn common_name_of(&self, subject: &Name) -> Option<String> {
+        Some(self.parts_of(subject)?.0)
+    }
+
+    /// The same, and the company, if the template has a place for it.
+    pub fn parts_of(&self, subject: &Name) -> Option<(String, Option<String>)> {
         let common_name = common_name_of(subject)?;
-        is_same(&self.subject(&common_name), subject).then_some(common_name)
+        let wanted = self.subject(&common_name);
+        if wanted.rdns().len() != subject.rdns().len() {
+            return None;
+        }
+        let mut company = None;
+        let mut filled = Vec::new();
+        for (wanted, found) in wanted.rdns().iter().zip(subject.rdns()) {
+            match (wanted.as_slice(), found.as_slice()) {
+                ([place], [value]) if is_company(place) && value.is_of_type_of(place) => {
+                    company = Some(value.text()?);
+                    filled.push(found.clone());
+                }
+                _ => filled.push(wanted.clone()),
+            }
+        }
+        is_same(&Name::new(filled), subject).then_some((common_name, company))
+    }
+
+    /// Returns true if the template has a place for the company.
+    ///
+    /// # Errors
+    /// [`SubjectTemplateFault::Company`] if there are several, or one is a part of a value.
+    pub fn has_company(&self) -> Result<bool, SubjectTemplateFault> {
+        let mentions = self.0.attributes().filter(|one| one.text().is_some_and(|text| text.contains(COMPANY))).count();
+        let places = self.0.rdns().iter().filter(|rdn| matches!(rdn.as_slice(), [only] if is_company(only))).count();
+        match (mentions, places) {
+            (0, 0) => Ok(false),
+            (1, 1) => Ok(true),
+            _ => Err(SubjectTemplateFault::Company),
+        }
     }
 
     /// What there is in `subject` that is not as this template with `common_name` has it; empty where it follows the template.
@@ -264,6 +321,11 @@ pub fn common_name_of(name: &Name) -> Option<String> {
     name.attributes().find(|attribute| attribute.is(rfc4519::CN)).and_then(|attribute| attribute.text())
 }
 
+/// Returns true if the attribute is the place for the company.
+fn is_company(attribute: &Attribute) -> bool {
+    attribute.text().as_deref() == Some(COMPANY)
+}
+
 /// Whether `rdn` is the one that stands for the Common Name.
 fn is_place(rdn: &[Attribute]) -> bool {
     rdn == [attribute(PLACEHOLDER)]
@@ -295,6 +357,44 @@ mod tests {
         }
         let subject = template.subject("Ada Example");
         assert!(subject.to_string().starts_with("CN=Ada Example,OU=Participants"));
+    }
+
+    #[test]
+    fn a_company_is_filled_in_and_found_again() {
+        const TEMPLATE: &str = "CN={common_name},OU=Participants,O={company},C=US";
+        let template: SubjectTemplate = TEMPLATE.parse().unwrap();
+        assert_eq!(template.has_company(), Ok(true));
+        assert!(has_company(TEMPLATE) && !has_company(super::tests::TEMPLATE));
+        for company in ["Example Power & Light", "A, \"B\" + #1 <C>; D\\E=F", "#1", "Zoë"] {
+            let filled: SubjectTemplate = with_company(TEMPLATE, company).parse().unwrap();
+            let subject = filled.subject("Ada Example");
+            let parts = Some(("Ada Example".to_owned(), Some(company.to_owned())));
+            assert_eq!(template.parts_of(&subject), parts, "{subject}");
+            assert_eq!(template.common_name_of(&subject).as_deref(), Some("Ada Example"));
+        }
+        for foreign in [
+            "CN=Ada,OU=Participants,O=A,O=B,C=US",
+            "CN=Ada,OU=Participants,C=US",
+            "CN=Ada,OU=Others,O=A,C=US",
+            "CN=Ada,OU=Participants,L=A,C=US",
+            "CN=Ada,OU=Participants,O=A+OU=B,C=US",
+            "OU=Participants,O=A,C=US",
+        ] {
+            assert_eq!(template.parts_of(&Name::from_str(foreign).unwrap()), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_company_has_one_place() {
+        for (text, found) in [
+            ("CN={common_name},O=Example", Ok(false)),
+            ("CN={common_name},OU={company},O=Example", Ok(true)),
+            ("CN={common_name},OU={company},O={company}", Err(SubjectTemplateFault::Company)),
+            ("CN={common_name},O=The {company}", Err(SubjectTemplateFault::Company)),
+            ("CN={common_name},O={company}+OU=A", Err(SubjectTemplateFault::Company)),
+        ] {
+            assert_eq!(text.parse::<SubjectTemplate>().unwrap().has_company(), found, "{text}");
+        }
     }
 
     #[test]

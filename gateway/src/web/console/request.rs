@@ -33,6 +33,7 @@ pub(super) async fn show(Shared(console): Shared<Arc<Console>>, viewer: Viewer, 
         certificate_type: &request.certificate_type,
         common_name: &request.common_name,
         email_address: &request.email_address,
+        company: request.subject_company.as_deref(),
     };
     let mut comparisons =
         authorisations::compare(database, request.authorisation_id.as_deref(), applicant, clock::now()).await?;
@@ -304,7 +305,7 @@ fn code_shown(shown: CodeShown) -> Markup {
 
 fn authorisation(site: &Site, shown: &Shown<'_>) -> Markup {
     let request = shown.request;
-    let is_named = shown.comparisons.iter().any(|found| found.same == [true; 3] && found.obstacle.is_none());
+    let is_named = shown.comparisons.iter().any(|found| found.same == [true; 4] && found.obstacle.is_none());
     html! {
         @if request.authorisation_id.is_none() {
             @if request.renews.is_some() {
@@ -338,10 +339,12 @@ fn beside(site: &Site, request: &Request, comparison: &Comparison) -> Markup {
         ),
         ("Common Name", request.common_name.as_str(), authorisation.common_name.as_str()),
         ("Email Address", request.email_address.as_str(), authorisation.email_address.as_str()),
+        ("Company", request.subject_company.as_deref().unwrap_or_default(), authorisation.company.as_str()),
     ];
     let rows: Vec<Vec<Markup>> = pairs
         .into_iter()
         .zip(comparison.same)
+        .filter(|((name, ..), _)| *name != "Company" || request.subject_company.is_some())
         .map(|((name, asked, authorised), same)| vec![plain(name), plain(asked), plain(authorised), mark(same)])
         .collect();
     html! {
