@@ -125,7 +125,8 @@ fn make_certificate(directory: &Path) {
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::write(directory.join("password"), "s3cret\n").unwrap();
     fs::set_permissions(directory.join("password"), private).unwrap();
-    let new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-config", "/dev/null", "-days", "30"];
+    let keys = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let new = [&["req", "-x509", "-config", "/dev/null", "-days", "30"][..], &keys].concat();
     let ca = [
         "-keyout",
         "ca-key.pem",
