@@ -1,5 +1,6 @@
 //! How many submissions and status queries a second one gateway answers, and how long the slowest hundredth waits: with few and with many
-//! requests stored, on SQLite and on PostgreSQL. `cargo xtask bench gateway` runs it on the release build.
+//! requests stored, on SQLite and on PostgreSQL. `cargo xtask bench gateway` runs it on the release build. Or beside another gateway's program,
+//! such as that of an earlier version, with nothing stored.
 //!
 //! The four gateways run at once and are asked in turns, a round each, so that whatever else the machine does falls on all of them. Who
 //! comes first is drawn anew for each round.
@@ -23,8 +24,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use der::Encode;
@@ -71,14 +72,20 @@ const ASKED_FOR: usize = 1_000;
 /// How much slower it may be with many requests stored.
 const TOLERANCE: f64 = 1.2;
 
-/// A data folder and a database.
+/// A data folder and a database, and the gateway's program.
 struct Site {
+    program: PathBuf,
     directory: TempDir,
     /// Otherwise it is SQLite's file in the data folder.
     postgresql: Option<PostgresqlDatabase>,
 }
 
 impl Site {
+    fn new(database: &str, program: PathBuf) -> Self {
+        let postgresql = (database == "postgresql").then(PostgresqlDatabase::new);
+        Self { program, directory: tempfile::tempdir().unwrap(), postgresql }
+    }
+
     fn location(&self) -> Location {
         match &self.postgresql {
             Some(database) => database.url().parse().unwrap(),
@@ -88,7 +95,7 @@ impl Site {
 
     /// Starts a gateway on the annotated example, whose requests wait for a person.
     fn start(&self) -> Gateway {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyside-gateway"));
+        let mut command = Command::new(&self.program);
         let config = self.directory.path().join("keyside.toml");
         // All clients are at one address.
         let unlimited =
@@ -142,9 +149,16 @@ fn submission(common_name: &str) -> String {
     serde_json::to_string(&new).unwrap()
 }
 
+/// The gateway of this checkout.
+const THIS: &str = "this";
+/// The one to compare it with.
+const OTHER: &str = "other";
+
 /// One gateway, and what was measured at it.
 struct Subject {
     database: &'static str,
+    /// [`THIS`] or [`OTHER`].
+    program: &'static str,
     stored: usize,
     // Before the site, whose folder it uses.
     gateway: Gateway,
@@ -339,15 +353,31 @@ async fn measure<F: Future<Output = ()> + Send>(
 }
 
 impl Subject {
+    /// One of this checkout.
     async fn new(database: &'static str, stored: usize) -> Self {
-        let postgresql = (database == "postgresql").then(PostgresqlDatabase::new);
-        let site = Site { directory: tempfile::tempdir().unwrap(), postgresql };
+        let site = Site::new(database, env!("CARGO_BIN_EXE_keyside-gateway").into());
         let started = Instant::now();
         let ids = seed(&site, stored).await;
         eprintln!("{database}: {stored} requests stored in {:.0} s", started.elapsed().as_secs_f64());
+        Self::begin(site, database, THIS, stored, ids)
+    }
+
+    /// One with nothing stored: its program may have other tables.
+    fn empty(database: &'static str, name: &'static str, program: PathBuf) -> Self {
+        Self::begin(Site::new(database, program), database, name, 0, Vec::new())
+    }
+
+    fn begin(
+        site: Site,
+        database: &'static str,
+        program: &'static str,
+        stored: usize,
+        ids: Vec<TransactionId>,
+    ) -> Self {
         let gateway = site.start();
         Self {
             database,
+            program,
             stored,
             gateway,
             _site: site,
@@ -360,18 +390,25 @@ impl Subject {
     /// One round. `bodies` are submissions that it has not seen.
     async fn round(&mut self, http: &reqwest::Client, bodies: Arc<Vec<String>>, counts: bool) {
         let (client, url) = (http.clone(), format!("{}{REQUESTS_PATH}", self.gateway.url));
+        let submitted = Arc::new(Mutex::new(Vec::new()));
+        let ids = Arc::clone(&submitted);
         let (elapsed, latencies) = measure(bodies.len(), move |i| {
             let request =
                 client.request(Method::POST, &url).header("content-type", "application/json").body(bodies[i].clone());
+            let ids = Arc::clone(&ids);
             async move {
                 let answer = request.send().await.unwrap();
                 assert_eq!(answer.status(), 202);
-                answer.bytes().await.unwrap();
+                let status: RequestStatus = answer.json().await.unwrap();
+                ids.lock().unwrap().push(status.transaction_id);
             }
         })
         .await;
         if counts {
             self.submissions.add(elapsed, latencies);
+        }
+        if self.stored == 0 {
+            self.ids.append(&mut submitted.lock().unwrap());
         }
 
         let mut rng = rand::rng();
@@ -401,6 +438,7 @@ impl Subject {
         [("submission", &self.submissions), ("status", &self.queries)].map(|(operation, measured)| {
             json!({
                 "database": self.database,
+                "gateway": self.program,
                 "operation": operation,
                 "stored": self.stored,
                 "per_second": (measured.per_second() * 10.0).round() / 10.0,
@@ -410,25 +448,27 @@ impl Subject {
     }
 }
 
-/// How many times slower `result` is than the same with the fewest requests stored.
+/// How many times slower `result` is than the same of the other gateway, or with the fewest requests stored.
 fn slowdown(results: &[Value], result: &Value) -> f64 {
     let is_same = |other: &&Value| ["database", "operation"].iter().all(|name| other[name] == result[name]);
-    let few = results.iter().filter(is_same).min_by_key(|other| other["stored"].as_u64()).unwrap();
+    let few =
+        results.iter().filter(is_same).min_by_key(|one| (one["gateway"] == THIS, one["stored"].as_u64())).unwrap();
     few["per_second"].as_f64().unwrap() / result["per_second"].as_f64().unwrap()
 }
 
 /// The results as a Markdown table.
 fn table(results: &[Value]) -> String {
     let mut lines = vec![
-        "| database   | operation  |  stored | per second | p99 (ms) | times slower |".to_owned(),
-        "|------------|------------|--------:|-----------:|---------:|-------------:|".to_owned(),
+        "| database   | operation  | gateway |  stored | per second | p99 (ms) | times slower |".to_owned(),
+        "|------------|------------|---------|--------:|-----------:|---------:|-------------:|".to_owned(),
     ];
     lines.extend(results.iter().map(|result| {
         let text = |name: &str| result[name].as_str().map_or_else(|| result[name].to_string(), ToOwned::to_owned);
         format!(
-            "| {:10} | {:10} | {:>7} | {:>10} | {:>8} | {:>12.2} |",
+            "| {:10} | {:10} | {:7} | {:>7} | {:>10} | {:>8} | {:>12.2} |",
             text("database"),
             text("operation"),
+            text("gateway"),
             text("stored"),
             text("per_second"),
             text("p99_ms"),
@@ -450,19 +490,27 @@ fn put_between_marks(path: &Path, table: &str) {
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let (mut json_file, mut markdown_file, mut sizes) = (None, None, [1_000, 1_000_000]);
+    let (mut json_file, mut markdown_file, mut other, mut sizes) = (None, None, None, [1_000, 1_000_000]);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().expect("an option has a value");
         match argument.as_str() {
             "--json" => json_file = Some(PathBuf::from(value)),
             "--markdown" => markdown_file = Some(PathBuf::from(value)),
+            "--against" => other = Some(PathBuf::from(value)),
             "--large" => sizes[1] = value.parse().expect("--large is a number"),
-            other => panic!("there is no option {other}: use --json FILE, --markdown FILE and --large COUNT"),
+            other => panic!(
+                "there is no option {other}: use --json FILE, --markdown FILE, --against PROGRAM and --large COUNT"
+            ),
         }
     }
     let mut subjects = Vec::new();
     // PostgreSQL first: it needs twice the room while it is filled.
     for database in ["postgresql", "sqlite"] {
+        if let Some(other) = &other {
+            subjects.push(Subject::empty(database, OTHER, other.clone()));
+            subjects.push(Subject::empty(database, THIS, env!("CARGO_BIN_EXE_keyside-gateway").into()));
+            continue;
+        }
         for stored in sizes {
             subjects.push(Subject::new(database, stored).await);
         }
@@ -489,5 +537,8 @@ async fn main() {
     }
     let slowest = results.iter().map(|large| slowdown(&results, large)).fold(0.0, f64::max);
     drop(subjects);
-    assert!(slowest <= TOLERANCE, "{slowest:.2} times slower; it may be {TOLERANCE} at most: look at the indexes");
+    assert!(
+        slowest <= TOLERANCE,
+        "{slowest:.2} times slower; it may be {TOLERANCE} at most: look at the indexes, and at what was changed"
+    );
 }
