@@ -312,6 +312,7 @@ async fn a_draft_is_kept_and_forgotten() {
     let typed = Draft {
         common_name: "Zoë".into(),
         email_address: "zoe@example.com".into(),
+        company: "Example Power".into(),
         authorization_code: "000".into(),
         key_size: KeySize::Rsa4096,
     };

@@ -140,7 +140,7 @@ test('the certificate is collected into every kind of file on offer', { needs: '
     }
 });
 
-test('a file with a passphrase of its own opens with that one alone', async () => {
+test('a file with a passphrase of its own opens with that one alone', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const id = await register(tab, gateway.url, { name: 'Own Passphrase', passphrase: PASSPHRASE });
     await gateway.requests('approve', id);

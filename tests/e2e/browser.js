@@ -502,12 +502,13 @@ export class Tab {
     async accessible() {
         axe ??= await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
         // As a text, since the page's policy forbids eval to its own scripts.
-        await this.page.evaluate(axe);
+        if (!await this.evaluate(() => 'axe' in window)) await this.page.evaluate(axe);
         const violations = () => this.evaluate(async () => {
             const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
             return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
         });
-        assert.deepEqual(await violations(), []);
+        // It judges the document, which is the same in each engine: Chromium shows it wide, too.
+        if (kind === 'chromium') assert.deepEqual(await violations(), []);
         const before = this.page.viewport();
         for (const viewport of [{ width: 640, height: 450, deviceScaleFactor: 2 }, { width: 360, height: 740 }]) {
             await this.page.setViewport(viewport);

@@ -57,13 +57,13 @@ async function requestFromElsewhere() {
     return (await response.json()).transaction_id;
 }
 
-test('malformed transaction ID', () => answers('not-an-id', PASSPHRASE, 'This is not a transaction ID'));
+test('malformed transaction ID', { needs: 'one engine' }, () => answers('not-an-id', PASSPHRASE, 'This is not a transaction ID'));
 
-test('unknown transaction ID', () => answers('000-000-000-000-000-000-000-000-011', PASSPHRASE, 'No request has this transaction ID'));
+test('unknown transaction ID', { needs: 'one engine' }, () => answers('000-000-000-000-000-000-000-000-011', PASSPHRASE, 'No request has this transaction ID'));
 
-test('pending', () => answers(waiting.toLowerCase().replaceAll('-', ' '), PASSPHRASE, 'The request is waiting for approval'));
+test('pending', { needs: 'one engine' }, () => answers(waiting.toLowerCase().replaceAll('-', ' '), PASSPHRASE, 'The request is waiting for approval'));
 
-test('no passphrase given', async () => {
+test('no passphrase given', { needs: 'one engine' }, async () => {
     const tab = await browser.tab(proxy.at('collect'));
     await tab.type('Transaction ID', issued);
     await tab.press('Collect');
@@ -111,7 +111,7 @@ test('wrong passphrase, and then the right one', async () => {
     await tab.accessible();
 });
 
-test('rejected, with the reason', async () => {
+test('rejected, with the reason', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     const id = await register(tab, proxy.url, { name: 'Not Known', passphrase: PASSPHRASE });
     await gateway.requests('reject', id, '--reason', 'Nobody of that name works here');

@@ -61,7 +61,7 @@ test('wrong entries are named beside their field and in a summary that has the f
     await faultsLeft(tab, 3);
 });
 
-test('each passphrase rule is ticked off as it is met', async () => {
+test('each passphrase rule is ticked off as it is met', { needs: 'one engine' }, async () => {
     const tab = await browser.tab();
     await tab.open(gateway.at('register/participants'));
     const counts = [await rulesMet(tab)];
