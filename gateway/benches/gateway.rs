@@ -448,7 +448,7 @@ impl Subject {
     }
 }
 
-/// How many times slower `result` is than the same of the other gateway, or with the fewest requests stored.
+/// The factor by which `result` is slower than the same of the other gateway, or with the fewest requests stored.
 fn slowdown(results: &[Value], result: &Value) -> f64 {
     let is_same = |other: &&Value| ["database", "operation"].iter().all(|name| other[name] == result[name]);
     let few =

@@ -98,7 +98,7 @@ test('a pasted request is checked, sent, approved after a reload, and collected 
     assert.match(await run('openssl', 'x509', '-in', leaf, '-noout', '-ext', 'subjectAltName'), /DNS:rig-1.example.com, IP Address:192.0.2.1/);
 });
 
-test('a subject in an old string type is shown as text, accepted, and certified in a string type of today', { needs: 'one engine' }, async () => {
+test('a subject in an old string type is shown as text, accepted, and certified in a string type of today', { needs: 'two engines' }, async () => {
     const settings = join(folder, 'nombstr.cnf');
     await writeFile(settings, '[req]\ndistinguished_name = name\nstring_mask = nombstr\n[name]\n');
     const path = await csr('rig_1', { more: ['-config', settings] });

@@ -340,7 +340,7 @@ pub async fn compare(
 pub struct Comparison {
     /// The authorisation.
     pub authorisation: Authorisation,
-    /// Whether certificate type, Common Name, e-mail address and, if the subject has one, company are the same.
+    /// True for each of certificate type, Common Name, e-mail address and company that is the same; a subject without a company has none to differ.
     pub same: [bool; 4],
     /// What speaks against it besides.
     pub obstacle: Option<Standing>,
