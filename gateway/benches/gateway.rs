@@ -32,7 +32,6 @@ use der::Encode;
 use der::asn1::Ia5String;
 use keyside_core::api::{Base64Bytes, NewRequest, REQUESTS_PATH, RequestStatus, request_path};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::configuration::EXAMPLE;
 use keyside_gateway::data_directory::DataDirectory;
 use keyside_gateway::database::{self, Location};
 use keyside_gateway::hexadecimal::hexadecimal;
@@ -93,13 +92,15 @@ impl Site {
         }
     }
 
-    /// Starts a gateway on the annotated example, whose requests wait for a person.
+    /// Starts a gateway on its annotated example, whose requests wait for a person.
     fn start(&self) -> Gateway {
         let mut command = Command::new(&self.program);
         let config = self.directory.path().join("keyside.toml");
+        let example = Command::new(&self.program).args(["config", "example"]).output().unwrap().stdout;
         // All clients are at one address.
-        let unlimited =
-            EXAMPLE.replace("calls_per_minute_and_address = 600", "calls_per_minute_and_address = 1000000000");
+        let unlimited = String::from_utf8(example)
+            .unwrap()
+            .replace("calls_per_minute_and_address = 600", "calls_per_minute_and_address = 1000000000");
         std::fs::write(&config, unlimited).unwrap();
         command.args(["serve", "--manual-approval", "--listen", "127.0.0.1:0", "--data"]).arg(self.directory.path());
         command.arg("--config").arg(config);
