@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::clock::DAY;
+use self::crl_lifetime::CrlLifetime;
 use crate::store::revocations::RevokedCertificate;
 
 pub mod cfssl;
+pub mod crl_lifetime;
 pub mod embedded;
 pub mod expiry;
 pub mod open;
@@ -46,13 +47,8 @@ pub trait CaEngine: Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Whether it signs CRLs. Otherwise [`crl`](Self::crl) gives what somebody else has signed.
-    fn signs_crls(&self) -> bool;
-
-    /// The validity of a CRL that it signs, in seconds.
-    fn crl_validity(&self) -> i64 {
-        7 * DAY
-    }
+    /// The lifetime of a CRL that it signs; `None` where [`crl`](Self::crl) gives one that was signed elsewhere.
+    fn crl_lifetime(&self) -> Option<CrlLifetime>;
 
     /// The CRL that `order` describes, as DER; `None` where the authority has none.
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>>;

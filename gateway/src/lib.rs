@@ -11,7 +11,7 @@
 //! | [`audit`] | verifying the log of every decision |
 //! | [`notifications`] | mails |
 //! | [`store`], [`database`], [`data_directory`], [`private_files`] | what is kept, and where: a file for each table |
-//! | [`clock`], [`backoff`], `limiters`, [`hexadecimal`] | time, pauses, bounds on calls, and how bytes are written |
+//! | [`clock`], [`backoff`], `network`, `limiter_memory`, [`hexadecimal`] | time, pauses, one client, limiters, and how bytes are written |
 //!
 //! Dependencies point down this list. Bytes are read and made by [`keyside_pki`], the API's types are [`keyside_core::api`]'s: the page uses the
 //! same code.
@@ -25,7 +25,8 @@ pub mod data_directory;
 pub mod database;
 pub mod gateway;
 pub mod hexadecimal;
-mod limiters;
+mod limiter_memory;
+mod network;
 pub mod notifications;
 pub mod officers;
 pub mod private_files;

@@ -33,6 +33,7 @@ use x509_cert::crl::CertificateList;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
+use super::crl_lifetime::CrlLifetime;
 use super::{Answer, Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder, settings};
 use crate::clock::{self, DAY};
 use crate::private_files;
@@ -343,8 +344,8 @@ impl CaEngine for CfsslCa {
         self.retry_after
     }
 
-    fn signs_crls(&self) -> bool {
-        false
+    fn crl_lifetime(&self) -> Option<CrlLifetime> {
+        None
     }
 
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>> {
@@ -352,11 +353,11 @@ impl CaEngine for CfsslCa {
     }
 }
 
-/// The key that authenticates requests, from its file, which only its owner may read.
+/// The key that authenticates requests, from its file, which only its owner and the owner's group may read.
 fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CaError> {
     let fault = |fault: &str| CaError::Contents { path: path.to_owned(), fault: fault.into() };
     if !private_files::is_private(path).map_err(file_error(path))? {
-        return Err(fault("others can read this key: take their permissions away, as with “chmod 600”"));
+        return Err(fault("others can read this key: take their permissions away, as with “chmod 640”"));
     }
     let text = Zeroizing::new(fs::read_to_string(path).map_err(file_error(path))?);
     let digits = text.lines().next().unwrap_or_default().trim();

@@ -33,6 +33,7 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{DynSignatureAlgorithmIdentifier, SignatureBitStringEncoding, SubjectPublicKeyInfoOwned};
 
 use self::signer::{Extensions, Signer, distribution_points, issuer_address, key_identifier_of, public_key_of, time};
+use super::crl_lifetime::CrlLifetime;
 use super::{Answer, Authority, CaEngine, CaError, CertificateOrder, CrlOrder, Holder, serial_number, settings};
 use crate::clock::{self, BACKDATING, DAY};
 use crate::store::revocations::RevokedCertificate;
@@ -63,7 +64,7 @@ struct Signers {
     /// The current issuing authority.
     issuing: Signer,
     public_url: String,
-    crl_validity: i64,
+    crl_lifetime: CrlLifetime,
 }
 
 impl EmbeddedCa {
@@ -96,8 +97,8 @@ impl EmbeddedCa {
                 );
             }
         }
-        let crl_validity = i64::from(config.crl_validity_days) * DAY;
-        Ok(Self(Arc::new(Signers { root, former, issuing, public_url: public_url.into(), crl_validity })))
+        let crl_lifetime = config.crl_validity_days;
+        Ok(Self(Arc::new(Signers { root, former, issuing, public_url: public_url.into(), crl_lifetime })))
     }
 
     /// Issues a certificate for a server of the gateway's own, whose clients reach it at `host`, a DNS name or an IP address; DER.
@@ -247,12 +248,8 @@ impl CaEngine for EmbeddedCa {
         RETRY_AFTER
     }
 
-    fn signs_crls(&self) -> bool {
-        true
-    }
-
-    fn crl_validity(&self) -> i64 {
-        self.0.crl_validity
+    fn crl_lifetime(&self) -> Option<CrlLifetime> {
+        Some(self.0.crl_lifetime)
     }
 
     fn crl(&self, order: CrlOrder) -> Answer<'_, Option<Vec<u8>>> {

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::data_directory::{DataDirectory, DataError};
 use crate::database::{Database, DatabaseError};
 use crate::hexadecimal::hexadecimal;
+use crate::officers::sign_in;
 use crate::settings::faults::ConfigError;
 use crate::store::audit::{self, NewEntry};
 use crate::store::audit_actions::{Action, Actor};
@@ -244,6 +245,8 @@ pub async fn revoke_authority(
     }
     if !lines.is_empty() {
         let (action, subject, detail) = (Action::AuthorityRevoked, name.clone(), reason.to_string());
+        audit::lock(&mut transaction).await.map_err(DatabaseError::from)?;
+        sign_in::issuer_revoked(&mut transaction, &crls::issuer_of(found), &actor).await?;
         let entry = NewEntry { at: revoked_at, actor, action, subject, detail };
         audit::append(&mut transaction, entry).await.map_err(DatabaseError::from)?;
         journal::append(database, lines).await?;

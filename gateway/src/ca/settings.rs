@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use keyside_core::domain::passphrase::Passphrase;
@@ -11,6 +10,8 @@ use serde::Deserialize;
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
+use super::crl_lifetime::CrlLifetime;
+use crate::private_files;
 use crate::settings::faults::{ConfigError, Faults, is_http_url};
 use crate::settings::read::{certificate, name, text_file};
 
@@ -43,16 +44,11 @@ pub struct EmbeddedCa {
     pub issuing_subject: Name,
     /// The validity of the issuing CA.
     pub issuing_validity_days: u32,
-    /// The validity of a CRL.
-    #[serde(default = "seven")]
-    pub crl_validity_days: u32,
+    /// The lifetime of a CRL.
+    #[serde(default)]
+    pub crl_validity_days: CrlLifetime,
     /// The file whose first line is the passphrase of the private keys.
     pub passphrase_file: Option<PathBuf>,
-}
-
-/// The default of [`EmbeddedCa::crl_validity_days`].
-fn seven() -> u32 {
-    7
 }
 
 /// A CFSSL server.
@@ -98,12 +94,7 @@ impl EmbeddedCa {
     pub fn check(&self, faults: &mut Faults) {
         faults.require_validity("ca.root_validity_days", self.root_validity_days);
         faults.require_validity("ca.issuing_validity_days", self.issuing_validity_days);
-        // A CRL is signed again every day.
-        faults.require(
-            (2..=365).contains(&self.crl_validity_days),
-            "ca.crl_validity_days",
-            "must lie between 2 and 365",
-        );
+        self.crl_validity_days.check(faults);
         faults.require(
             self.root_subject != self.issuing_subject,
             "ca.issuing_subject",
@@ -139,9 +130,9 @@ impl EmbeddedCa {
     /// Refuses a passphrase that works, and is not safe.
     pub fn check_for_production(&self, faults: &mut Faults) {
         let Some(path) = &self.passphrase_file else { return };
-        let others_read = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
-        let fault = format!("{} can be read by others than its owner: run chmod 600 on it", path.display());
-        faults.require(!others_read, "ca.passphrase_file", &fault);
+        let is_private = private_files::is_private(path).unwrap_or(true);
+        let fault = format!("{} can be read by others than its owner and group: run chmod 640 on it", path.display());
+        faults.require(is_private, "ca.passphrase_file", &fault);
         if let Ok(text) = fs::read_to_string(path).map(Zeroizing::new) {
             let length = text.lines().next().unwrap_or_default().chars().count();
             let fault =

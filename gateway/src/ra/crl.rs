@@ -20,12 +20,12 @@ const CRL_REFRESH: i64 = DAY;
 impl RegistrationAuthority {
     /// The current CRL of `authority`, as DER; signed anew if it is a day old, or if a certificate was revoked since.
     pub async fn crl(&self, authority: Authority) -> Result<Vec<u8>, Refusal> {
-        if !self.ca.signs_crls() {
+        let Some(lifetime) = self.ca.crl_lifetime() else {
             let revoked = revocations::revoked(self.database.reader()).await?;
             let now = clock::now();
             let order = CrlOrder { authority, number: 0, this_update: now, next_update: now, revoked };
             return self.ca.crl(order).await?.ok_or_else(no_crl);
-        }
+        };
         let certificate =
             Certificate::from_der(self.ca.certificate(authority)).map_err(|error| Refusal::internal(&error))?;
         let issuer = crls::issuer_of(&certificate);
@@ -52,7 +52,7 @@ impl RegistrationAuthority {
             Authority::Issuing(_) => revocations::revoked_by(&mut *transaction, &issuer).await?,
         };
         let (number, this_update) = (last.number + 1, now - BACKDATING);
-        let order = CrlOrder { authority, number, this_update, next_update: now + self.ca.crl_validity(), revoked };
+        let order = CrlOrder { authority, number, this_update, next_update: now + lifetime.seconds(), revoked };
         let crl = self.ca.crl(order).await?.ok_or_else(no_crl)?;
         let crl = Crl { number, this_update, entries, crl };
         crls::replace(&mut transaction, &issuer, &crl).await?;

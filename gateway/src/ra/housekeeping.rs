@@ -28,7 +28,7 @@ impl RegistrationAuthority {
         loop {
             interval.tick().await;
             // A failure is in the log; the next round tries again.
-            if self.ca.signs_crls() {
+            if self.ca.crl_lifetime().is_some() {
                 for authority in self.ca.authorities() {
                     let _ = self.crl(authority).await;
                 }

@@ -6,7 +6,8 @@ use std::num::NonZeroU32;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use crate::limiters::{forget, network};
+use crate::limiter_memory::forget;
+use crate::network::network;
 
 /// The mails from one address, for each to a mailbox.
 const PER_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);

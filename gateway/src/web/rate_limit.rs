@@ -17,7 +17,8 @@ use keyside_core::domain::transaction_id::TransactionId;
 use percent_encoding::percent_decode_str;
 
 use super::settings::Limits;
-use crate::limiters::{forget, network};
+use crate::limiter_memory::forget;
+use crate::network::network;
 
 /// The limits, and who has asked how often.
 pub struct RateLimits {
