@@ -9,7 +9,7 @@ use der::DateTime;
 use keyside_gateway::clock;
 use keyside_gateway::configuration::Config;
 use keyside_gateway::data_directory::DataDirectory;
-use keyside_gateway::database::{Database, Location};
+use keyside_gateway::database::{Database, Location, NoLocation};
 use keyside_gateway::hexadecimal::serial_number;
 use keyside_gateway::settings::faults::ConfigError;
 use tracing_subscriber::Layer;
@@ -83,7 +83,7 @@ struct Data {
     /// The database, as in postgresql://keyside@db.example.com/keyside; without it the one that the configuration names, or else a
     /// SQLite file in the data folder.
     #[arg(long, value_name = "URL", env = "KEYSIDE_DATABASE", hide_env_values = true)]
-    database: Option<Location>,
+    database: Option<String>,
     /// The configuration file; without it, the example that `keyside-gateway config example` prints.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -93,10 +93,21 @@ impl Data {
     /// The place of the database.
     fn location(&self) -> Result<Location, ConfigError> {
         let configured = || Ok(Config::load(self.config.as_deref())?.database.url);
-        Ok(match &self.database {
-            Some(location) => location.clone(),
+        Ok(match self.given_location()? {
+            Some(location) => location,
             None => configured()?.unwrap_or_else(|| DataDirectory::new(&self.directory).database()),
         })
+    }
+
+    /// The one that was given in place of the configuration's. Parsed here: an error of the command line would show it, with its password.
+    fn given_location(&self) -> Result<Option<Location>, ConfigError> {
+        let parse = |url: &String| {
+            url.parse().map_err(|fault: NoLocation| ConfigError::Value {
+                key: "database, by --database or KEYSIDE_DATABASE".into(),
+                fault: fault.to_string(),
+            })
+        };
+        self.database.as_ref().map(parse).transpose()
     }
 
     /// Opens the database, which must be there.

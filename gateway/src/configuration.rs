@@ -15,10 +15,12 @@ use serde::Deserialize;
 use crate::ca::cfssl;
 use crate::ca::settings::{Ca, CfsslCa};
 use crate::database::Location;
+use crate::notifications::delivery::Delivery;
 use crate::notifications::settings::Notifications;
+use crate::notifications::templates::Templates;
 use crate::ra::companies::{self, Company};
 use crate::ra::settings::{Approval, CertificateType, Link, Passphrases, Retention, Trust};
-use crate::settings::faults::{ConfigError, Faults, is_http_url, is_loopback};
+use crate::settings::faults::{ConfigError, Faults, is_http_url, is_loopback, syntax_fault};
 use crate::settings::read::text_file;
 use crate::web::settings::{ConnectionCheck, Limits, ServerCertificate};
 use crate::web::tls;
@@ -151,16 +153,9 @@ impl Config {
                 "write the https address: over http anybody on the way reads and changes what is sent",
             );
         }
-        if let Some(Location::Postgresql(url)) = &self.database.url {
-            let options = url.split_once('?').map_or("", |(_, options)| options);
-            let is_tls = options.split('&').any(|option| {
-                option
-                    .strip_prefix("sslmode=")
-                    .is_some_and(|mode| ["require", "verify-ca", "verify-full"].contains(&mode))
-            });
-            let is_socket = options.split('&').any(|option| option.starts_with("host=") && option.contains("%2F"));
+        if let Some(location @ Location::Postgresql(url)) = &self.database.url {
             faults.require(
-                is_tls || is_socket || is_loopback(url),
+                location.is_by_tls() || location.is_by_socket() || is_loopback(url),
                 "database.url",
                 "add sslmode=verify-full, or require: without it the connection may be in plain text",
             );
@@ -182,7 +177,8 @@ impl Config {
             Some(path) => (path, &*text_file(path)?),
             None => (Path::new("keyside.example.toml"), EXAMPLE),
         };
-        toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })
+        toml::from_str(text)
+            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), fault: syntax_fault(text, &error) })
     }
 
     /// Checks that the files that are named can be read, and that keys fit their certificates. They may be there only where the gateway
@@ -193,15 +189,17 @@ impl Config {
                 faults.require(false, key, &error.to_string());
             }
         }
-        if let Ca::Embedded(ca) = &self.ca {
-            faults.require_file("ca.passphrase_file", ca.passphrase_file.as_deref());
-        }
-        if let Ca::Cfssl(ca) = &self.ca {
-            faults.require_file("ca.tls_ca_file", ca.tls_ca_file.as_deref());
+        match &self.ca {
+            Ca::Embedded(ca) => faults.require_file("ca.passphrase_file", ca.passphrase_file.as_deref()),
+            Ca::Cfssl(ca) => {
+                faults.require_success("ca", cfssl::Client::new(ca));
+                faults.require_file("ca.crl_file", ca.crl_file.as_deref());
+            }
         }
         if let Some(smtp) = &self.notifications.smtp {
-            faults.require_file("notifications.smtp.password_file", smtp.password_file.as_deref());
+            faults.require_success("notifications.smtp", Delivery::smtp(smtp));
         }
+        faults.require_success("notifications.templates", Templates::load(self.notifications.templates.as_deref()));
     }
 
     /// Checks what the types alone cannot say.
@@ -300,6 +298,7 @@ impl Config {
             ("limits.body_bytes", self.limits.body_bytes),
             ("limits.timeout_seconds", self.limits.timeout_seconds as usize),
             ("limits.connections", self.limits.connections),
+            ("limits.connections_per_address", self.limits.connections_per_address),
         ] {
             faults.require(value > 0, key, "must be greater than 0");
         }

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
@@ -155,6 +156,36 @@ impl FromStr for Location {
             _ => Err(NoLocation),
         }
     }
+}
+
+impl Location {
+    /// True for a server of PostgreSQL that is spoken to over TLS only.
+    pub fn is_by_tls(&self) -> bool {
+        let mode = self.option("sslmode").or_else(|| self.option("ssl-mode")).unwrap_or_default();
+        ["require", "verify-ca", "verify-full"].contains(&mode.to_ascii_lowercase().as_str())
+    }
+
+    /// True for one that is reached by a socket of this machine: its host is a path.
+    pub fn is_by_socket(&self) -> bool {
+        let Self::Postgresql(url) = self else { return false };
+        let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = authority.split(['/', '?']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        decoded(host).starts_with('/') || self.option("host").is_some_and(|host| host.starts_with('/'))
+    }
+
+    /// The value of an option in the URL, decoded.
+    fn option(&self, name: &str) -> Option<String> {
+        let Self::Postgresql(url) = self else { return None };
+        let (_, options) = url.split_once('?')?;
+        let value = options.split('&').find_map(|option| option.strip_prefix(name)?.strip_prefix('='))?;
+        Some(decoded(value))
+    }
+}
+
+/// A part of a URL without percent-encoding.
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Without user, password and options.

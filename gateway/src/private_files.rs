@@ -24,11 +24,13 @@ pub fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether nobody but its owner can read the file `path`. Where files have no mode, nothing is known against it.
+/// True if its owner and the owner's group alone can read the file `path`, and the owner alone can write it. A service that runs under a user of
+/// its own reads a secret by its group, or as a credential, whose access list stands in the place of the group. Where files have no mode,
+/// nothing is known against it.
 pub fn is_private(path: &Path) -> io::Result<bool> {
     let metadata = std::fs::metadata(path)?;
     #[cfg(unix)]
-    return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 == 0);
+    return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o027 == 0);
     #[cfg(not(unix))]
     Ok(metadata.is_file())
 }

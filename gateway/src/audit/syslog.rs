@@ -118,6 +118,18 @@ impl Connection {
         })
     }
 
+    /// Fails if the server has closed the connection: what is written then is lost, and no error tells.
+    fn check(&self) -> io::Result<()> {
+        let Self::Tcp(stream) = self else { return Ok(()) };
+        match stream.try_read(&mut [0; 64]) {
+            Ok(0) => Err(io::ErrorKind::ConnectionReset.into()),
+            // A server has nothing to say; if it does, there is no reply.
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn send(&mut self, message: &str) -> io::Result<()> {
         match self {
             Self::Unix(socket) => socket.send(message.as_bytes()).await.map(drop),
@@ -185,9 +197,11 @@ async fn send_new(
             Some(open) => open,
             None => connection.insert(timeout(PATIENCE, Connection::open(server)).await??),
         };
+        open.check()?;
         for entry in &entries {
             timeout(PATIENCE, open.send(&message(entry, host))).await??;
         }
+        open.check()?;
         syslog::advance(database, sent, last).await?;
         sent = last;
     }

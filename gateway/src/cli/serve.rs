@@ -46,7 +46,8 @@ pub(super) struct Options {
 /// Serves until the signal to stop.
 pub(super) async fn run(options: Options) -> Result<(), Error> {
     let Options { listen, tls_listen, operations_listen, data, page, manual_approval, demo } = options;
-    let Data { directory: data, database, config } = data;
+    let database = data.given_location()?;
+    let Data { directory: data, config, .. } = data;
     let embedded_page = EMBEDDED_PAGE;
     let options = gateway::Options {
         listen,

@@ -42,11 +42,14 @@ fn what_is_not_safe_for_others_is_a_fault_of_the_check() {
         (DATABASE_URL, "url = \"postgresql://db.example.com/keyside?sslmode=prefer\"", &["sslmode"]),
         (DATABASE_URL, "url = \"postgresql://db.example.com/keyside?sslmode=verify-full\"", &[]),
         (DATABASE_URL, "url = \"postgresql://keyside@localhost:5433/keyside\"", &[]),
+        (DATABASE_URL, "url = \"postgresql:///keyside?host=/run/postgresql\"", &[]),
+        (DATABASE_URL, "url = \"postgresql:///keyside?host=%2frun/postgresql\"", &[]),
+        (DATABASE_URL, "url = \"postgresql://keyside@%2Frun%2Fpostgresql/keyside\"", &[]),
         ("issuing_validity_days = 3650", "issuing_validity_days = 700", &["issuing_validity_days"; 3]),
         (
             "# passphrase_file = \"/etc/keyside/ca-passphrase\"",
             passphrase.trim_end_matches("\n[ca]"),
-            &["chmod 600", "12 characters"],
+            &["chmod 640", "12 characters"],
         ),
     ] {
         let found = faults(&[(from, to)]);
@@ -59,6 +62,47 @@ fn what_is_not_safe_for_others_is_a_fault_of_the_check() {
         faults(&[("# passphrase_file = \"/etc/keyside/ca-passphrase\"", passphrase.trim_end_matches("\n[ca]"))])
             .is_empty()
     );
+}
+
+#[test]
+fn a_password_is_not_shown_with_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keyside.toml");
+    for url in
+        ["url = \"postgresql://keyside:pa/sswd@db/keyside\"", "url = \"postgresql://keyside:pa\"sswd@db/keyside\""]
+    {
+        fs::write(&path, EXAMPLE.replacen(DATABASE_URL, url, 1)).unwrap();
+        let fault = Config::load(Some(&path)).unwrap_err().to_string();
+        assert!(fault.contains("line ") && !fault.contains("sswd"), "{fault}");
+    }
+    fs::write(&path, EXAMPLE.replacen("site_name =", "sites_name =", 1)).unwrap();
+    let fault = Config::load(Some(&path)).unwrap_err().to_string();
+    assert!(fault.contains("sites_name ="), "{fault}");
+}
+
+#[test]
+fn files_that_are_named_are_fit_for_their_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, secret) = (directory.path().join("keyside.toml"), directory.path().join("secret"));
+    let smtp = format!(
+        "[notifications.smtp]\nhost = 'a.example'\nport = 587\nsecurity = 'starttls'\ntimeout_seconds = 60\nusername = 'a'\npassword_file = '{}'\n",
+        secret.display()
+    );
+    let templates = format!("[notifications]\ntemplates = '{}'", directory.path().join("none").display());
+    let faults = |text: &str| -> Vec<String> {
+        fs::write(&path, text).unwrap();
+        Config::faults(&path).iter().map(ToString::to_string).collect()
+    };
+    fs::write(&secret, "word").unwrap();
+    for (mode, is_fit) in [(0o600, true), (0o440, true), (0o640, true), (0o660, false), (0o604, false)] {
+        fs::set_permissions(&secret, PermissionsExt::from_mode(mode)).unwrap();
+        let found = faults(&format!("{EXAMPLE}\n{smtp}"));
+        assert_eq!(found.iter().any(|fault| fault.contains("chmod 640")), !is_fit, "{mode:o} {found:?}");
+    }
+    let found = faults(&EXAMPLE.replacen("[notifications]", &templates, 1));
+    assert!(found.iter().any(|fault| fault.contains("notifications.templates")), "{found:?}");
+    let found = faults(&EXAMPLE.replacen("connections_per_address = ", "connections_per_address = 0 # ", 1));
+    assert!(found.iter().any(|fault| fault.contains("connections_per_address")), "{found:?}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Delivery {
         if let (Some(user), Some(path)) = (&config.username, &config.password_file) {
             let is_private = private_files::is_private(path).map_err(file_error(path))?;
             if !is_private {
-                let fault = "others can read this password: take their permissions away, as with “chmod 600”".into();
+                let fault = "others can read this password: take their permissions away, as with “chmod 640”".into();
                 return Err(DeliveryError::Contents { path: path.clone(), fault });
             }
             let text = Zeroizing::new(fs::read_to_string(path).map_err(file_error(path))?);

@@ -1,6 +1,7 @@
 //! Inviting officers, giving them ways to sign in, and shutting them out.
 
 use keyside_core::domain::email_address;
+use unicode_normalization::UnicodeNormalization;
 
 use super::token::Token;
 use crate::clock;
@@ -10,7 +11,7 @@ use crate::store::audit::{self, NewEntry};
 use crate::store::audit_actions::{Action, Actor};
 use crate::store::officers::{self, Link, Officer};
 use crate::store::roles::Role;
-use crate::store::{random_id, requests, sessions};
+use crate::store::{journal, random_id, requests, sessions};
 
 /// The longest name or company, in characters.
 const LONGEST_TEXT: usize = 128;
@@ -85,6 +86,8 @@ pub async fn invite(
     if (role == Role::Uaa) != company.is_some() {
         return Err(OfficerError::Company);
     }
+    // As authorisations have it: one who types the same letters in another way names the same company.
+    let company = company.map(|company| company.nfc().collect::<String>());
     let company = company.map(|company| text(&company, LONGEST_TEXT).ok_or(OfficerError::Text("the company")));
     let email_address = email_address.trim().to_owned();
     email_address::check(&email_address)?;
@@ -118,6 +121,7 @@ pub async fn give_link(database: &Database, id: &str, lifetime: i64, actor: Acto
     let (token, now) = (Token::random(), clock::now());
     let link = Link { token_sha256: token.sha256(), expires_at: now + lifetime };
     let mut transaction = database.transaction().await?;
+    audit::lock(&mut transaction).await?;
     if !officers::give_link(&mut transaction, id, &link).await? {
         return Err(OfficerError::Unknown(id.into()));
     }
@@ -134,6 +138,7 @@ pub async fn bind_certificate(
     actor: Actor,
 ) -> Result<(), OfficerError> {
     let mut transaction = database.transaction().await?;
+    audit::lock(&mut transaction).await?;
     bind(&mut transaction, id, serial_number, actor).await?;
     transaction.commit().await?;
     Ok(())
@@ -149,8 +154,12 @@ async fn bind(transaction: &mut Transaction, id: &str, serial_number: &[u8], act
     if other.is_some_and(|officer| officer.id != id) {
         return Err(OfficerError::CertificateTaken(shown));
     }
+    let before = officers::certificate_of(transaction, id).await?;
     if !officers::bind_certificate(transaction, id, serial_number).await? {
         return Err(OfficerError::Unknown(id.into()));
+    }
+    if let Some(before) = before.filter(|before| before != serial_number) {
+        sessions::end_with_certificate(transaction, &before).await?;
     }
     Ok(linked(transaction, id, format!("the certificate {shown}"), actor, clock::now()).await?)
 }
@@ -170,10 +179,12 @@ async fn linked(
 pub async fn revoke(database: &Database, id: &str, actor: Actor) -> Result<(), OfficerError> {
     let now = clock::now();
     let mut transaction = database.transaction().await?;
+    audit::lock(&mut transaction).await?;
     if !officers::revoke(&mut transaction, id, now).await? {
         return Err(OfficerError::Unknown(id.into()));
     }
     sessions::end_all(&mut transaction, id).await?;
+    journal::append(database, vec![journal::Entry::OfficerRevoked { id: id.into(), revoked_at: now }]).await?;
     let entry = NewEntry { at: now, actor, action: Action::OfficerRevoked, subject: id.into(), detail: String::new() };
     audit::append(&mut transaction, entry).await?;
     transaction.commit().await?;

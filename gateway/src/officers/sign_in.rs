@@ -47,6 +47,7 @@ pub async fn of_link(database: &Database, token: &Token) -> Result<Option<Office
 pub async fn sign_in_by_link(database: &Database, token: &Token) -> Result<Option<Token>, DatabaseError> {
     let now = clock::now();
     let mut transaction = database.transaction().await?;
+    audit::lock(&mut transaction).await?;
     let Some(officer) = officers::take_link(&mut transaction, &token.sha256(), now).await? else { return Ok(None) };
     begin(transaction, &officer, None, "by a one-time link".into(), now).await.map(Some)
 }
@@ -78,7 +79,8 @@ pub async fn sign_in_by_certificate(
     };
     let sha256 = Sha256::digest(certificate);
     let certificate = SessionCertificate { serial_number, sha256: &sha256 };
-    let transaction = database.transaction().await?;
+    let mut transaction = database.transaction().await?;
+    audit::lock(&mut transaction).await?;
     let detail = format!("with the certificate {shown}");
     begin(transaction, &officer, Some(certificate), detail, clock::now()).await.map(CertificateSignIn::Begun)
 }
@@ -109,8 +111,17 @@ pub async fn end_expired(database: &Database) -> Result<(), DatabaseError> {
     let expired = officers::expired_certificates(database.reader(), clock::now()).await?;
     for serial_number in expired {
         let mut transaction = database.transaction().await?;
+        audit::lock(&mut transaction).await?;
         take_sign_in(&mut transaction, &serial_number, "expired", &Actor::Gateway).await?;
         transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// Ends what every certificate of an issuer has let officers do.
+pub async fn issuer_revoked(transaction: &mut Transaction, issuer: &[u8], actor: &Actor) -> Result<(), DatabaseError> {
+    for serial_number in officers::certificates_by(transaction, issuer).await? {
+        take_sign_in(transaction, &serial_number, "its issuer was revoked", actor).await?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::store::audit_actions::{Action, Actor};
 use crate::store::authorisations::{Applicant, Authorisation, Filter, Standing};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::CodeShown;
-use crate::store::{authorisations, random_id, requests};
+use crate::store::{authorisations, journal, random_id, requests};
 
 /// How long an authorisation may stay open, in days.
 pub const LONGEST_DAYS: i64 = 366;
@@ -113,7 +113,8 @@ pub async fn authorise(
     if kind.is_none() {
         faults.push((Field::CertificateType, "Choose one of the types.".into()));
     }
-    let company = companies.iter().find(|company| company.name == new.company);
+    let of: String = new.company.nfc().collect();
+    let company = companies.iter().find(|company| company.name.nfc().eq(of.chars()));
     if let Err(fault) = check_common_name(common_name) {
         faults.push((Field::CommonName, format!("The Common Name cannot be used: {fault}.")));
     } else if let Some(fault) = company.and_then(|company| company.fault_of_name(common_name)) {
@@ -142,7 +143,7 @@ pub async fn authorise(
         certificate_type: kind.id.clone(),
         common_name: common_name.into(),
         email_address: address.into(),
-        company: new.company.nfc().collect(),
+        company: of,
         authorised_at: now,
         authorised_by: actor.to_string(),
         expires_at,
@@ -188,6 +189,11 @@ pub async fn replace_code(
     let replaced = authorisations::replace_code(&mut transaction, id, &one_time_code::hash(&code), now).await?;
     let Some(authorisation) = replaced else { return Ok(None) };
     notify(&mut transaction, public_url, &authorisation, &code, told_by).await?;
+    let line = journal::Entry::CodeReplaced {
+        authorisation: id.into(),
+        code_sha256: hexadecimal(&one_time_code::hash(&code)),
+    };
+    journal::append(database, vec![line]).await?;
     let (actor, subject) = (actor.clone(), id.into());
     let entry = NewEntry { at: now, actor, action: Action::CodeReplaced, subject, detail: String::new() };
     audit::append(&mut transaction, entry).await?;
@@ -298,6 +304,8 @@ pub async fn withdraw(database: &Database, id: &str, actor: &Actor) -> Result<bo
     let is_new = authorisations::withdraw(&mut transaction, id, at).await?;
     if is_new {
         requests::leave_to_a_person(&mut transaction, id).await?;
+        let line = journal::Entry::Withdrawn { authorisation: id.into(), withdrawn_at: at };
+        journal::append(database, vec![line]).await?;
         let (actor, subject) = (actor.clone(), id.into());
         let entry = NewEntry { at, actor, action: Action::Withdrawn, subject, detail: String::new() };
         audit::append(&mut transaction, entry).await?;

@@ -9,7 +9,6 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use super::known_keys::{self, KeyFault, KeyHolder};
 use super::refusal::Refusal;
-use super::settings::CertificateType;
 use super::{namesakes, policy};
 use crate::ca::serial_number;
 use crate::clock::{self, BACKDATING, DAY};
@@ -22,7 +21,7 @@ use crate::store::audit_actions::{Action, Actor};
 use crate::store::issuance::{self, Approval};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request, State};
-use crate::store::{authorisations, journal, renewals, revocations, revoked_serial_numbers, submissions};
+use crate::store::{authorisations, journal, renewals, retention, revocations, revoked_serial_numbers, submissions};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -98,16 +97,21 @@ pub async fn approve(
     Ok(())
 }
 
-/// Approves the request `id` as the configuration with these types has it, unless it is one that a person must look at.
+/// Approves the request `id` as the configuration has it, unless it is one that a person must look at: if it is still due, and `admits` the request
+/// as it is by now. Its applicant may have corrected it meanwhile, and an officer withdrawn its authorisation.
 pub async fn approve_by_policy(
     database: &Database,
-    types: &[CertificateType],
     id: TransactionId,
+    admits: impl Fn(&Request) -> bool,
 ) -> Result<(), DecisionError> {
     check_modulus(database, id).await?;
     let mut transaction = database.transaction().await?;
+    let locked = requests::lock(&mut transaction, id).await?.ok_or(DecisionError::Unknown(id))?;
+    if !admits(&locked) || !issuance::is_due(&mut *transaction, id, clock::now()).await? {
+        return Ok(());
+    }
     let request = approve_in(&mut transaction, id, Actor::Policy).await?;
-    if let Some(other) = namesakes::holder_of_subject(&mut *transaction, types, &request, clock::now()).await? {
+    if let Some(other) = namesakes::holder_of_subject(&mut transaction, &request, clock::now()).await? {
         return Err(DecisionError::Namesake(id, other.transaction_id));
     }
     transaction.commit().await?;
@@ -126,6 +130,8 @@ async fn check_modulus(database: &Database, id: TransactionId) -> Result<(), Dec
 /// by now stays so.
 async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Actor) -> Result<Request, DecisionError> {
     let request = requests::lock(transaction, id).await?.ok_or(DecisionError::Unknown(id))?;
+    // The log has one end: another decision or revocation has been committed, or waits.
+    audit::lock(transaction).await?;
     let now = clock::now();
     let approval = Approval {
         serial_number: serial_number::random(&mut rand::rng()),
@@ -138,7 +144,6 @@ async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Act
         return Err(if request.state == State::Pending { DecisionError::RenewsRevoked(id) } else { decided(&request) });
     }
     submissions::note_one(transaction, id).await?;
-    // The log has one end: the next one to write there waits.
     audit::note(transaction, id, Action::Approved, actor, String::new()).await?;
     if let Some(serial_number) = &request.renews
         && let Some(other) = renewals::of(&mut **transaction, serial_number)
@@ -149,6 +154,9 @@ async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Act
         return Err(DecisionError::Renewed(id, other.transaction_id));
     }
     let key_id = request.key_id.as_deref().unwrap_or_default();
+    if retention::is_compromised(&mut **transaction, key_id).await? {
+        return Err(DecisionError::Key(id, KeyFault::Compromised));
+    }
     match known_keys::fault_of(&mut **transaction, key_id, KeyHolder::of(&request), Some(&request)).await? {
         // Where its type forbids that, it was refused when it came.
         None | Some(KeyFault::Earlier) => Ok(request),
@@ -156,14 +164,36 @@ async fn approve_in(transaction: &mut Transaction, id: TransactionId, actor: Act
     }
 }
 
-/// Rejects the request `id`, with a reason for the user.
+/// The mail about a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mail {
+    /// With the name in the request.
+    Full,
+    /// Without it: a stranger may have written it.
+    WithoutName,
+    /// There is none.
+    None,
+}
+
+/// Rejects the request `id`, with a reason for the user, for an officer who has seen it.
 pub async fn reject(database: &Database, id: TransactionId, reason: &str, actor: Actor) -> Result<(), DecisionError> {
+    reject_telling(database, id, reason, actor, Mail::Full).await
+}
+
+/// Rejects the request `id`, with a reason and a mail for the user.
+pub async fn reject_telling(
+    database: &Database,
+    id: TransactionId,
+    reason: &str,
+    actor: Actor,
+    mail: Mail,
+) -> Result<(), DecisionError> {
     if reason.trim().is_empty() {
         return Err(DecisionError::NoReason);
     }
     let mut transaction = database.transaction().await?;
     let request = find(&mut transaction, id).await?;
-    if request.state != State::Pending || !reject_one(&mut transaction, &request, reason.trim(), &actor).await? {
+    if request.state != State::Pending || !reject_one(&mut transaction, &request, reason.trim(), &actor, mail).await? {
         return Err(decided(&find(&mut transaction, id).await?));
     }
     transaction.commit().await?;
@@ -199,6 +229,13 @@ pub async fn revoke(
     let now = clock::now();
     let mut chain = renewals::chain(&mut *transaction, id).await?;
     chain.retain(|other| other.transaction_id != id && (other.lives(now) || other.state == State::Pending));
+    // Everything that is locked is locked in one order: requests by their IDs, then the end of the audit log, then officers.
+    let mut ids: Vec<_> = chain.iter().map(|other| other.transaction_id).chain([id]).collect();
+    ids.sort_unstable_by_key(ToString::to_string);
+    for id in ids {
+        requests::lock(&mut transaction, id).await?;
+    }
+    audit::lock(&mut transaction).await?;
     let request = find(&mut transaction, id).await?;
     if !revoke_one(&mut transaction, &request, reason, &actor).await? {
         return Err(if request.revoked.at.is_some() {
@@ -213,7 +250,7 @@ pub async fn revoke(
             if revoke_one(&mut transaction, other, reason, &actor).await? {
                 entries.push(journal_entry(other, reason));
             } else {
-                reject_one(&mut transaction, other, RENEWS_REVOKED, &actor).await?;
+                reject_one(&mut transaction, other, RENEWS_REVOKED, &actor, Mail::Full).await?;
             }
         }
     }
@@ -294,6 +331,7 @@ async fn reject_one(
     request: &Request,
     reason: &str,
     actor: &Actor,
+    mail: Mail,
 ) -> Result<bool, DecisionError> {
     let id = request.transaction_id;
     if !issuance::reject(transaction, id, reason, clock::now()).await?
@@ -303,8 +341,15 @@ async fn reject_one(
     }
     submissions::note_one(transaction, id).await?;
     authorisations::release(transaction, id).await?;
-    let told = vec![("reason", reason.to_owned())];
-    outbox::enqueue(transaction, &NewNotification::about(Kind::Rejected, request, told)).await?;
+    let told = NewNotification::about(Kind::Rejected, request, vec![("reason", reason.to_owned())]);
+    let told = match mail {
+        Mail::Full => Some(told),
+        Mail::WithoutName => Some(told.without_name()),
+        Mail::None => None,
+    };
+    if let Some(told) = told {
+        outbox::enqueue(transaction, &told).await?;
+    }
     audit::note(transaction, id, Action::Rejected, actor.clone(), reason.to_owned()).await?;
     Ok(true)
 }

@@ -371,14 +371,12 @@ impl RegistrationAuthority {
             authorisations::match_request(&mut transaction, kind, newcomer).await?;
         }
         if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
-            let mut told = NewNotification::about(Kind::Submitted, &request, Vec::new());
+            let told = NewNotification::about(Kind::Submitted, &request, Vec::new());
             if is_renewal || is_by_est || request.authorisation_id.is_some() {
                 outbox::enqueue(&mut transaction, &told).await?;
             } else if self.mail_limits.admit(&row.email_address, &row.key_id, from) {
                 // The address may be another person's: nothing that the stranger has written goes there.
-                told.values.retain(|(name, _)| *name != "common_name");
-                told.values.push(("common_name", "the name in the request".into()));
-                outbox::enqueue(&mut transaction, &told).await?;
+                outbox::enqueue(&mut transaction, &told.without_name()).await?;
             } else {
                 tracing::info!(id = %row.transaction_id, "no mail about it: there were several an hour to its mailbox, for its key, or from its address");
             }
@@ -390,7 +388,7 @@ impl RegistrationAuthority {
         if self.settings.approval == (Approval::Automatic { after_seconds: 0 }) {
             self.approve_due().await?;
             // What signs here does so at once. Another engine takes its time: nobody is kept waiting for it.
-            if self.ca.signs_crls() {
+            if self.ca.crl_lifetime().is_some() {
                 while self.issue_next().await? {}
                 self.wait_while_approved(&row.submission_sha256).await?;
             }

@@ -59,7 +59,7 @@ impl RegistrationAuthority {
                 continue;
             }
             let id = request.transaction_id;
-            match decision::approve_by_policy(&self.database, &self.settings.certificate_types, id).await {
+            match decision::approve_by_policy(&self.database, id, |request| self.approves_by_itself(request)).await {
                 // Somebody else was faster.
                 Ok(()) | Err(DecisionError::Decided(..) | DecisionError::RenewsRevoked(_)) => {}
                 Err(fault @ (DecisionError::Namesake(..) | DecisionError::Key(..) | DecisionError::Renewed(..))) => {

@@ -1,30 +1,41 @@
 //! Namesakes: two people who would have certificates with the same subject. A server that trusts the CA takes one for the other.
 
-use sqlx::any::AnyExecutor;
+use keyside_pki::certificate::Certificate;
+use keyside_pki::certification_request::CertificationRequest;
+use keyside_pki::name::{Name, is_match};
+use sqlx::AnyConnection;
 
-use super::settings::CertificateType;
 use crate::store::requests::{self, Request};
 
 /// The living certificate, or one about to be issued, with the subject that `request` asks for and another person's e-mail address, if there is
 /// one. A renewal has its own person's subject. `now` is in seconds since 1970-01-01T00:00:00Z.
 ///
-/// Case does not tell two names apart (RFC 5280, section 7.1).
+/// The subjects themselves are compared, whatever templates they were made of, by RFC 5280, section 7.1: case does not tell them apart.
 pub async fn holder_of_subject(
-    executor: impl AnyExecutor<'_>,
-    types: &[CertificateType],
+    connection: &mut AnyConnection,
     request: &Request,
     now: i64,
 ) -> Result<Option<Request>, sqlx::Error> {
     if request.renews.is_some() {
         return Ok(None);
     }
-    let found = requests::living_with_name(executor, request, now).await?;
-    let template = |id: &str| types.iter().find(|kind| kind.id == id).map(|kind| &kind.subject_template.1);
-    let wanted = template(&request.certificate_type);
-    let has_subject = |other: &Request| {
-        let has_template = other.certificate_type == request.certificate_type
-            || wanted.is_some_and(|wanted| template(&other.certificate_type) == Some(wanted));
-        has_template && other.subject_company == request.subject_company
-    };
-    Ok(found.into_iter().find(has_subject))
+    let Some(wanted) = subject(connection, request).await? else { return Ok(None) };
+    for other in requests::living_with_name(&mut *connection, request, now).await? {
+        if subject(connection, &other).await?.is_some_and(|subject| is_match(&subject, &wanted)) {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
+/// The subject of the request's certificate; that which it asks for, while it has none.
+async fn subject(connection: &mut AnyConnection, request: &Request) -> Result<Option<Name>, sqlx::Error> {
+    let id = request.transaction_id;
+    let certificate = requests::certificate(&mut *connection, id).await?;
+    if let Some(certificate) = certificate.and_then(|der| Certificate::from_der(&der).ok()) {
+        return Ok(Some(certificate.subject().clone()));
+    }
+    let asked_for = requests::certification_request(connection, id).await?;
+    let asked_for = asked_for.and_then(|der| CertificationRequest::from_der(&der).ok());
+    Ok(asked_for.map(|asked_for| asked_for.subject().clone()))
 }

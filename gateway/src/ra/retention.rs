@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use keyside_core::domain::transaction_id::TransactionId;
 
 use super::RegistrationAuthority;
-use super::decision::{self, DecisionError};
+use super::decision::{self, DecisionError, Mail};
 use super::refusal::Refusal;
 use super::settings::Retention;
 use crate::clock::{self, DAY};
 use crate::store::audit::{self, NewEntry};
 use crate::store::audit_actions::{Action, Actor};
+use crate::store::requests::{self, Request};
 use crate::store::retention::{self, BATCH};
 
 /// The seconds from one look for old rows to the next.
@@ -26,13 +27,28 @@ impl RegistrationAuthority {
         let since = clock::now() - i64::from(days.get()) * DAY;
         for id in retention::pending_since(self.database.reader(), since).await? {
             let Ok(id) = id.parse::<TransactionId>() else { continue };
-            match decision::reject(&self.database, id, &reason, Actor::Policy).await {
+            let Some(request) = requests::find(self.database.reader(), id).await? else { continue };
+            let mail = self.mail_about_forgotten(&request);
+            match decision::reject_telling(&self.database, id, &reason, Actor::Policy, mail).await {
                 // Decided meanwhile.
                 Ok(()) | Err(DecisionError::Decided(..)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// The mail for a request that was forgotten. No officer has seen it: if no one has authorised it either, it may be a stranger's, and another
+    /// person's address in it.
+    fn mail_about_forgotten(&self, request: &Request) -> Mail {
+        let key_id = request.key_id.as_deref().unwrap_or_default();
+        if request.authorisation_id.is_some() || request.renews.is_some() {
+            Mail::Full
+        } else if self.mail_limits.admit(&request.email_address, key_id, None) {
+            Mail::WithoutName
+        } else {
+            Mail::None
+        }
     }
 
     /// Deletes rows that are as old as the configuration says, once an hour.

@@ -6,7 +6,7 @@ use keyside_core::domain::transaction_id::TransactionId;
 
 use super::RegistrationAuthority;
 use super::refusal::Refusal;
-use super::status::Standing;
+use super::status::{Standing, unknown};
 use crate::clock;
 use crate::notifications::officer_mail;
 use crate::store::audit;
@@ -19,11 +19,10 @@ impl RegistrationAuthority {
     pub async fn request_revocation(&self, id: TransactionId, new: NewRevocation) -> Result<Standing, Refusal> {
         let mut transaction = self.database.transaction().await?;
         let is_news = revocations::request_revocation(&mut transaction, id, new.reason, clock::now()).await?;
-        let request = requests::find(&mut *transaction, id).await?.filter(|request| request.state == State::Issued);
-        let Some(request) = request else {
-            self.find(id).await?;
+        let request = requests::find(&mut *transaction, id).await?.ok_or_else(|| unknown(id))?;
+        if request.state != State::Issued {
             return Err(Refusal::new(ProblemKind::NotIssued, "There is no certificate to revoke."));
-        };
+        }
         if is_news {
             if new.reason == RevocationReason::KeyCompromise {
                 officer_mail::compromise_reported(&mut transaction, &request).await?;

@@ -141,12 +141,7 @@ impl RegistrationAuthority {
     }
 
     pub(super) async fn find(&self, id: TransactionId) -> Result<Request, Refusal> {
-        requests::find(self.database.reader(), id).await?.ok_or_else(|| {
-            Refusal::new(
-                ProblemKind::UnknownTransactionId,
-                format!("There is no request {id} here: compare it with what you noted, or register again."),
-            )
-        })
+        requests::find(self.database.reader(), id).await?.ok_or_else(|| unknown(id))
     }
 
     /// How a request stands, as the API says it. Between approval and issuance users still wait: it is pending to them.
@@ -178,4 +173,10 @@ impl RegistrationAuthority {
             retry_after: retry_after.map(clock::to_unsigned),
         }
     }
+}
+
+/// For a transaction ID that no request has.
+pub(super) fn unknown(id: TransactionId) -> Refusal {
+    let text = format!("There is no request {id} here: compare it with what you noted, or register again.");
+    Refusal::new(ProblemKind::UnknownTransactionId, text)
 }

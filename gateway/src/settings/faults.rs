@@ -22,13 +22,13 @@ pub enum ConfigError {
     },
     /// The file is not TOML, or not the TOML expected.
     #[error(
-        "{path} is not a configuration: {source}`keyside-gateway config example` prints one that explains every key."
+        "{path} is not a configuration: {fault}`keyside-gateway config example` prints one that explains every key."
     )]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with the line.
-        source: toml::de::Error,
+        /// What is wrong, with the line; it ends with a line break.
+        fault: String,
     },
     /// A value cannot be used.
     #[error("the configuration's {key}: {fault}")]
@@ -64,6 +64,13 @@ impl Faults {
         );
     }
 
+    /// Notes the error of what `key` and the keys below it are used for, if there is one.
+    pub fn require_success<T>(&mut self, key: &str, outcome: Result<T, impl std::fmt::Display>) {
+        if let Err(error) = outcome {
+            self.require(false, key, &error.to_string());
+        }
+    }
+
     /// Notes a fault of `key` unless the file that it names, if it names one, can be read.
     pub fn require_file(&mut self, key: &str, path: Option<&Path>) {
         if let Some(path) = path
@@ -71,6 +78,20 @@ impl Faults {
         {
             self.require(false, key, &format!("{} cannot be read: {error}", path.display()));
         }
+    }
+}
+
+/// The fault of a TOML text, with its line. A line with a URL that names a user is not shown: it may have a password, and this goes into
+/// logs.
+pub fn syntax_fault(text: &str, error: &toml::de::Error) -> String {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count();
+    let shown = text.lines().nth(line).unwrap_or_default();
+    if shown.contains("://") && shown.contains('@') {
+        format!("line {}, which is not shown, since it may have a password: {}\n", line + 1, error.message())
+    } else {
+        error.to_string()
     }
 }
 

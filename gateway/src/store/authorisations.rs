@@ -235,6 +235,16 @@ pub async fn similar(
     .await
 }
 
+/// Notes that the request `id` has used an authorisation up, which was open when the database was backed up.
+pub async fn note_use(transaction: &mut Transaction, authorisation: &str, id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE authorisations SET used_by = $2 WHERE id = $1 AND used_by IS NULL")
+        .bind(authorisation)
+        .bind(id)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
 /// Withdraws an authorisation. Returns whether that was not so before.
 pub async fn withdraw(transaction: &mut Transaction, id: &str, now: i64) -> Result<bool, sqlx::Error> {
     let statement = sqlx::query("UPDATE authorisations SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL")

@@ -95,16 +95,27 @@ impl ApprovedRequest {
     }
 }
 
-const DUE: &str = select_requests!(
-    "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
-     WHERE current.serial_number = requests.renews \
-     AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL)) ORDER BY approve_at"
-);
+/// A request that is due at $1.
+macro_rules! due {
+    () => {
+        "WHERE state = 'pending' AND approve_at <= $1 AND NOT EXISTS (SELECT 1 FROM requests AS current \
+         WHERE current.serial_number = requests.renews \
+         AND (current.revoked_at IS NOT NULL OR current.revocation_requested_at IS NOT NULL))"
+    };
+}
+const DUE: &str = concat!(select_requests!(""), due!(), " ORDER BY approve_at");
+const IS_DUE: &str = concat!("SELECT 1 FROM requests ", due!(), " AND transaction_id = $2");
 
 /// The requests that approve themselves by now, in the order in which they do. A renewal waits for a person once the certificate that it renews
 /// was revoked, or somebody has asked for that.
 pub async fn due(executor: impl AnyExecutor<'_>, now: i64) -> Result<Vec<Request>, sqlx::Error> {
     sqlx::query_as(DUE).bind(now).fetch_all(executor).await
+}
+
+/// True if the request `id` is one of those.
+pub async fn is_due(executor: impl AnyExecutor<'_>, id: TransactionId, now: i64) -> Result<bool, sqlx::Error> {
+    let found: Option<i32> = sqlx::query_scalar(IS_DUE).bind(now).bind(id.to_string()).fetch_optional(executor).await?;
+    Ok(found.is_some())
 }
 
 /// Approves a pending request, unless it renews a certificate that was revoked. Returns whether it was pending, and is approved.

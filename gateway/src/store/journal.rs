@@ -1,12 +1,12 @@
-//! The journal: a file beside the SQLite database with the certificates that were issued and revoked, and the numbers of the CRLs that were
-//! signed, a line of JSON each. After the database was restored from a backup, what has happened since is read from here.
+//! The journal: a file beside the SQLite database with the certificates that were issued and revoked, the authorisations that were withdrawn, the
+//! officers who were shut out, and the numbers of the CRLs that were signed, a line of JSON each. After the database was restored from a backup, what has happened since is read from here.
 //!
 //! A line is on the disk before the transaction that it tells of is committed. So the journal may have a line for what has come to nothing:
 //! a certificate that is signed again, the same to the last byte, or a revocation that was asked for. It never lacks one. A line that a crash
 //! has cut is of a transaction that was not committed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use keyside_core::domain::revocation::RevocationReason;
@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use super::audit::NewEntry;
 use super::audit_actions::{Action, Actor};
 use super::kept_requests::{self, KeptRequest};
-use super::{audit, crls, revocations, revoked_serial_numbers};
+use super::{audit, authorisations, crls, officers, requests, revocations, revoked_serial_numbers, sessions};
 use crate::clock;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::private_files;
@@ -44,6 +44,27 @@ pub enum Entry {
         revoked_at: i64,
         /// The reason.
         reason: RevocationReason,
+    },
+    /// An authorisation was withdrawn.
+    Withdrawn {
+        /// Its id.
+        authorisation: String,
+        /// When, in seconds since 1970-01-01T00:00:00Z.
+        withdrawn_at: i64,
+    },
+    /// An authorisation has another code.
+    CodeReplaced {
+        /// Its id.
+        authorisation: String,
+        /// The SHA-256 of the new code, in hexadecimal.
+        code_sha256: String,
+    },
+    /// An officer was shut out.
+    OfficerRevoked {
+        /// The officer's id.
+        id: String,
+        /// When, in seconds since 1970-01-01T00:00:00Z.
+        revoked_at: i64,
     },
     /// A CRL was signed.
     Crl {
@@ -118,16 +139,29 @@ pub struct Replayed {
     pub unreadable: u64,
 }
 
+impl Replayed {
+    /// The sum of the results of two journals.
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            issued: self.issued + other.issued,
+            revoked: self.revoked + other.revoked,
+            unreadable: self.unreadable + other.unreadable,
+        }
+    }
+}
+
 /// Reads the journal `path` into the database: all that it does not know yet. A second time changes nothing.
 pub async fn replay(database: &Database, path: &Path) -> Result<Replayed, DatabaseError> {
-    let (read, shown) = (path.to_owned(), path.to_owned());
-    let text =
-        spawn_blocking(move || std::fs::read_to_string(read)).await.map_err(io::Error::other).and_then(|read| read);
-    let text = text.map_err(|source| DatabaseError::Journal { path: shown, source })?;
+    let fault = |source| DatabaseError::Journal { path: path.to_owned(), source };
+    let mut lines = BufReader::new(File::open(path).map_err(fault)?).split(b'\n');
     let mut replayed = Replayed::default();
     let mut transaction = database.transaction().await?;
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        match serde_json::from_str(line) {
+    // Nothing else runs beside a restore that reading could hold up.
+    while let Some(line) = lines.next().transpose().map_err(fault)? {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match serde_json::from_slice(&line) {
             Ok(entry) => apply(&mut transaction, entry, &mut replayed).await?,
             Err(_) => replayed.unreadable += 1,
         }
@@ -160,6 +194,23 @@ async fn apply(transaction: &mut Transaction, entry: Entry, replayed: &mut Repla
             };
             let is_new = revocations::revoke_authority(transaction, &serial_number, reason, revoked_at).await?;
             replayed.revoked += u64::from(is_new);
+        }
+        Entry::Withdrawn { authorisation, withdrawn_at } => {
+            if authorisations::withdraw(transaction, &authorisation, withdrawn_at).await? {
+                requests::leave_to_a_person(transaction, &authorisation).await?;
+            }
+        }
+        Entry::CodeReplaced { authorisation, code_sha256 } => match base16ct::mixed::decode_vec(&code_sha256) {
+            // One that is used or withdrawn has no use for a code; one that has expired is not found.
+            Ok(code_sha256) => {
+                authorisations::replace_code(transaction, &authorisation, &code_sha256, clock::now()).await?;
+            }
+            Err(_) => replayed.unreadable += 1,
+        },
+        Entry::OfficerRevoked { id, revoked_at } => {
+            if officers::revoke(transaction, &id, revoked_at).await? {
+                sessions::end_all(transaction, &id).await?;
+            }
         }
         Entry::Crl { issuer, number } => match base16ct::mixed::decode_vec(&issuer) {
             Ok(issuer) => crls::raise(transaction, &issuer, number).await?,

@@ -2,10 +2,11 @@
 
 use keyside_core::domain::transaction_id::TransactionId;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use sqlx::any::AnyExecutor;
 
 use super::authorisations::key;
-use super::changes_one;
+use super::{authorisations, changes_one, est_codes};
 use crate::database::Transaction;
 
 /// A request with its certificate: all of the row that outlasts a restore.
@@ -44,6 +45,12 @@ pub struct KeptRequest {
     /// Empty for none.
     #[serde(default, with = "base64")]
     issuer: Vec<u8>,
+    /// The authorisation that it has used up.
+    #[serde(default)]
+    authorisation_id: Option<String>,
+    /// The SHA-256 of the device's code that it has used up; empty for none.
+    #[serde(default, with = "base64")]
+    est_code_sha256: Vec<u8>,
 }
 
 /// Bytes as base64, in JSON.
@@ -66,7 +73,8 @@ pub async fn kept(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<O
     sqlx::query_as(
         "SELECT transaction_id, certificate_type, common_name, email_address, certification_request, submission_sha256, key_id, \
          validity_days, submitted_at, decided_at, serial_number, not_before, not_after, certificate, certificate_sha1, \
-         certificate_sha256, coalesce(renews, $2) AS renews, replaces, device_kind, device_file_format, device_names, company, subject_company, coalesce(issuer, $2) AS issuer \
+         certificate_sha256, coalesce(renews, $2) AS renews, replaces, device_kind, device_file_format, device_names, company, subject_company, coalesce(issuer, $2) AS issuer, authorisation_id, \
+         coalesce((SELECT code_sha256 FROM est_codes WHERE est_codes.submission_sha256 = requests.submission_sha256), $2) AS est_code_sha256 \
          FROM requests WHERE transaction_id = $1 AND state = 'issued'",
     )
     .bind(id.to_string())
@@ -75,17 +83,31 @@ pub async fn kept(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<O
     .await
 }
 
-/// Brings a request back that the database has lost, or its certificate. Returns false if both were there.
+/// Brings a request back that the database has lost, or its certificate, with what it has used up. Returns false if both were there.
 pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Result<bool, sqlx::Error> {
+    if let Some(authorisation) = &kept.authorisation_id {
+        authorisations::note_use(transaction, authorisation, &kept.transaction_id).await?;
+    }
+    if !kept.est_code_sha256.is_empty() {
+        est_codes::use_up(transaction, &kept.est_code_sha256, &kept.submission_sha256).await?;
+    }
+    let submission_sha256 = room_for(transaction, kept).await?;
     let statement = sqlx::query(
         "INSERT INTO requests (transaction_id, certificate_type, common_name, common_name_key, email_address, email_address_key, \
          certification_request, submission_sha256, key_id, validity_days, submitted_at, state, decided_at, serial_number, not_before, \
-         not_after, certificate, certificate_sha1, certificate_sha256, renews, replaces, device_kind, device_file_format, device_names, company, issuer, subject_company) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'issued', $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) \
+         not_after, certificate, certificate_sha1, certificate_sha256, renews, replaces, device_kind, device_file_format, device_names, company, issuer, subject_company, authorisation_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'issued', $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) \
          ON CONFLICT (transaction_id) DO UPDATE SET state = 'issued', rejection_reason = NULL, issue_fault = NULL, \
          decided_at = excluded.decided_at, serial_number = excluded.serial_number, not_before = excluded.not_before, \
          not_after = excluded.not_after, certificate = excluded.certificate, certificate_sha1 = excluded.certificate_sha1, \
-         certificate_sha256 = excluded.certificate_sha256, issuer = excluded.issuer WHERE requests.state <> 'issued'",
+         certificate_sha256 = excluded.certificate_sha256, issuer = excluded.issuer, \
+         certificate_type = excluded.certificate_type, common_name = excluded.common_name, common_name_key = excluded.common_name_key, \
+         email_address = excluded.email_address, email_address_key = excluded.email_address_key, \
+         certification_request = excluded.certification_request, submission_sha256 = excluded.submission_sha256, \
+         key_id = excluded.key_id, validity_days = excluded.validity_days, replaces = excluded.replaces, \
+         device_kind = excluded.device_kind, device_file_format = excluded.device_file_format, device_names = excluded.device_names, \
+         company = excluded.company, subject_company = excluded.subject_company, authorisation_id = excluded.authorisation_id \
+         WHERE requests.state <> 'issued'",
     )
     .bind(&kept.transaction_id)
     .bind(&kept.certificate_type)
@@ -94,7 +116,7 @@ pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Re
     .bind(&kept.email_address)
     .bind(key(&kept.email_address))
     .bind(&kept.certification_request)
-    .bind(&kept.submission_sha256)
+    .bind(submission_sha256)
     .bind(&kept.key_id)
     .bind(kept.validity_days)
     .bind(kept.submitted_at)
@@ -112,6 +134,33 @@ pub async fn bring_back(transaction: &mut Transaction, kept: &KeptRequest) -> Re
     .bind(&kept.device_names)
     .bind(&kept.company)
     .bind((!kept.issuer.is_empty()).then_some(&kept.issuer))
-    .bind(&kept.subject_company);
+    .bind(&kept.subject_company)
+    .bind(&kept.authorisation_id);
     changes_one(transaction, statement).await
+}
+
+/// The submission's hash that a request is brought back with. No two requests have the same: the earlier of two, which had ended when the later one
+/// came, has one that stands for nothing.
+async fn room_for(transaction: &mut Transaction, kept: &KeptRequest) -> Result<Vec<u8>, sqlx::Error> {
+    let other: Option<(String, i64)> = sqlx::query_as(
+        "SELECT transaction_id, submitted_at FROM requests WHERE submission_sha256 = $1 AND transaction_id <> $2 \
+         AND NOT EXISTS (SELECT 1 FROM requests WHERE transaction_id = $2 AND state = 'issued')",
+    )
+    .bind(&kept.submission_sha256)
+    .bind(&kept.transaction_id)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let nothing = |id: &str| Sha256::digest(id).to_vec();
+    match other {
+        Some((_, submitted_at)) if submitted_at > kept.submitted_at => return Ok(nothing(&kept.transaction_id)),
+        Some((earlier, _)) => {
+            sqlx::query("UPDATE requests SET submission_sha256 = $1 WHERE transaction_id = $2")
+                .bind(nothing(&earlier))
+                .bind(earlier)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        None => {}
+    }
+    Ok(kept.submission_sha256.clone())
 }

@@ -3,13 +3,14 @@
 use keyside_pki::certificate::Certificate;
 use keyside_pki::certification_request::subject_public_key_info;
 use keyside_pki::public_key::PublicKey;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::authorisations::key;
 use super::issuance::Fingerprints;
 use crate::database::Transaction;
 
-/// Writes the keys of names, for searching, the key of each certification request, and the fingerprints of each
-/// certificate.
+/// Writes the keys of names, for searching, the key of each certification request, the fingerprints of each certificate, and officers' companies
+/// as authorisations have them: in normal form C.
 pub(super) async fn write(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
     for (select, update) in [
         (
@@ -25,6 +26,13 @@ pub(super) async fn write(transaction: &mut Transaction) -> Result<(), sqlx::Err
         for (id, name) in names {
             sqlx::query(update).bind(key(&name)).bind(id).execute(&mut **transaction).await?;
         }
+    }
+    let companies: Vec<(String, String)> = sqlx::query_as("SELECT id, company FROM officers WHERE company IS NOT NULL")
+        .fetch_all(&mut **transaction)
+        .await?;
+    for (id, company) in companies.into_iter().filter(|(_, company)| !is_nfc(company)) {
+        let statement = sqlx::query("UPDATE officers SET company = $1 WHERE id = $2");
+        statement.bind(company.nfc().collect::<String>()).bind(id).execute(&mut **transaction).await?;
     }
     loop {
         let requests: Vec<(String, Vec<u8>)> = sqlx::query_as(

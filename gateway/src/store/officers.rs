@@ -78,6 +78,28 @@ pub async fn active(executor: impl AnyExecutor<'_>) -> Result<Vec<Officer>, sqlx
     sqlx::query_as("SELECT * FROM officers WHERE revoked_at IS NULL ORDER BY id").fetch_all(executor).await
 }
 
+/// The serial number of the certificate that signs the officer in, if there is one.
+pub async fn certificate_of(transaction: &mut Transaction, id: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let found: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT certificate_serial_number FROM officers WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut **transaction)
+            .await?;
+    Ok(found.flatten())
+}
+
+/// The serial numbers of the certificates of this issuer that sign officers in, or have begun sessions: see
+/// [`issuer_of`](super::crls::issuer_of).
+pub async fn certificates_by(transaction: &mut Transaction, issuer: &[u8]) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT serial_number FROM requests WHERE issuer = $1 AND (serial_number IN \
+         (SELECT certificate_serial_number FROM officers) OR serial_number IN (SELECT certificate_serial FROM sessions))",
+    )
+    .bind(issuer)
+    .fetch_all(&mut **transaction)
+    .await
+}
+
 /// The officer with this id.
 pub async fn find(database: &Database, id: &str) -> Result<Option<Officer>, sqlx::Error> {
     sqlx::query_as("SELECT * FROM officers WHERE id = $1").bind(id).fetch_optional(database.reader()).await

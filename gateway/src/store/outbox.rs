@@ -45,6 +45,13 @@ impl NewNotification {
             values,
         }
     }
+
+    /// The same without the name in the request, which a stranger may have written for another person to read.
+    pub fn without_name(mut self) -> Self {
+        self.values.retain(|(name, _)| *name != "common_name");
+        self.values.push(("common_name", "the name in the request".into()));
+        self
+    }
 }
 
 /// A row as it stands, for the operator.

@@ -118,10 +118,10 @@ pub async fn search(database: &Database, filter: &Filter, count: usize) -> Resul
 }
 
 const BY_DIGITS: &str = select_requests!(
-    "WHERE serial_number = $1 OR certificate_sha1 = $2 OR certificate_sha256 = $2 OR key_id = $2 ORDER BY submitted_at DESC"
+    "WHERE serial_number = $1 OR certificate_sha1 = $2 OR certificate_sha256 = $2 OR key_id = $2 ORDER BY submitted_at DESC, transaction_id LIMIT 1000"
 );
 
-/// The requests with this serial number or fingerprint. These are few: they are one page.
+/// The requests with this serial number or fingerprint: a certificate's are few. Of a key's the latest thousand.
 async fn by_digits(
     database: &Database,
     filter: &Filter,
@@ -132,11 +132,14 @@ async fn by_digits(
     let significant = digits.trim_start_matches('0');
     let even = format!("{}{significant}", if significant.len().is_multiple_of(2) { "" } else { "0" });
     let serial_number = base16ct::lower::decode_vec(&even).unwrap_or_default();
-    let mut found: Vec<Request> =
+    let found: Vec<Request> =
         sqlx::query_as(BY_DIGITS).bind(serial_number).bind(digits).fetch_all(database.reader()).await?;
-    found.retain(|request| filter.after.is_none() && filter.admits(request));
-    found.truncate(count);
-    Ok(found)
+    let mut admitted = found.into_iter().filter(|request| filter.admits(request));
+    if let Some(after) = filter.after {
+        // Behind the last one of the page before; behind nothing, if that is gone.
+        admitted.find(|request| request.transaction_id == after);
+    }
+    Ok(admitted.take(count).collect())
 }
 
 /// The query for a page; `after` is the last row of the page before.

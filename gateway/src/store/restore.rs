@@ -37,6 +37,14 @@ pub enum RestoreError {
         /// The database's error.
         source: DatabaseError,
     },
+    /// The journal cannot be used.
+    #[error("the journal {path} cannot be used: {source}")]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// The database's error.
+        source: DatabaseError,
+    },
 }
 
 /// A database that was restored.
@@ -64,22 +72,24 @@ pub async fn restore(
     let filled = fill(&in_work, path, journal).await;
     let replayed = match filled {
         Ok(replayed) => replayed,
-        Err(source) => {
+        Err(fault) => {
             remove(&in_work)?;
-            return Err(RestoreError::Backup { path: backup.to_owned(), source });
+            return Err(match fault {
+                Fault::Backup(source) => RestoreError::Backup { path: backup.to_owned(), source },
+                Fault::Journal(path, source) => RestoreError::Journal { path, source },
+            });
         }
     };
-    let before = if path.exists() {
-        let before = free_name(path);
-        for ending in BESIDE {
-            if beside(path, ending).exists() {
-                rename(&beside(path, ending), &beside(&before, ending))?;
-            }
+    let before = free_name(path);
+    // Those of a database that is gone, too: SQLite would read them into the new one.
+    for ending in BESIDE {
+        if beside(path, ending).exists() {
+            rename(&beside(path, ending), &beside(&before, ending))?;
         }
-        rename(path, &before)?;
-        Some(before)
-    } else {
-        None
+    }
+    let before = match path.exists() {
+        true => rename(path, &before).map(|()| Some(before))?,
+        false => None,
     };
     rename(&in_work, path)?;
     if let Some(folder) = path.parent() {
@@ -89,15 +99,29 @@ pub async fn restore(
 }
 
 /// Brings the copy of the backup up to date, and reads the journal into it.
-async fn fill(in_work: &Path, path: &Path, journal: Option<&Path>) -> Result<Option<Replayed>, DatabaseError> {
-    let database = super::open(&Location::Sqlite(in_work.to_owned())).await?;
+async fn fill(in_work: &Path, path: &Path, journal: Option<&Path>) -> Result<Option<Replayed>, Fault> {
+    let database = super::open(&Location::Sqlite(in_work.to_owned())).await.map_err(Fault::Backup)?;
     let own = journal::path_of(path);
-    let replayed = match journal.or_else(|| own.exists().then_some(own.as_path())) {
-        Some(journal) => journal::replay(&database, journal).await.map(Some),
-        None => Ok(None),
-    };
+    // A copy from elsewhere first, then what came after it was made.
+    let own = Some(own.as_path()).filter(|own| own.exists() && Some(*own) != journal);
+    let mut sum = None;
+    for journal in journal.into_iter().chain(own) {
+        match journal::replay(&database, journal).await {
+            Ok(replayed) => sum = Some(replayed.plus(sum.unwrap_or_default())),
+            Err(source) => {
+                Database::close(&database).await;
+                return Err(Fault::Journal(journal.to_owned(), source));
+            }
+        }
+    }
     Database::close(&database).await;
-    replayed
+    Ok(sum)
+}
+
+/// The file for which a database could not be filled.
+enum Fault {
+    Backup(DatabaseError),
+    Journal(PathBuf, DatabaseError),
 }
 
 /// A name for the database of before that is not taken.

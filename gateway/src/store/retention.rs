@@ -29,10 +29,13 @@ pub async fn delete_rejected(transaction: &mut Transaction, before: i64) -> Resu
     .await
 }
 
-/// Deletes requests whose certificates have ended before `before`. Returns their number. A key that a stranger may have is kept.
+/// Deletes requests whose certificates have ended before `before`, except those that a waiting request renews. Returns their number. A key that a
+/// stranger may have is kept. The CRL that a certificate was on is signed again: the next one that is revoked would make as many entries as before.
 pub async fn delete_ended(transaction: &mut Transaction, before: i64) -> Result<u64, sqlx::Error> {
     let ended: Vec<String> = sqlx::query_scalar(
-        "SELECT transaction_id FROM requests WHERE state = 'issued' AND not_after < $1 ORDER BY not_after LIMIT $2",
+        "SELECT transaction_id FROM requests WHERE state = 'issued' AND not_after < $1 AND NOT EXISTS \
+         (SELECT 1 FROM requests AS renewal WHERE renewal.renews = requests.serial_number AND renewal.state || '' IN ('pending', 'approved')) \
+         ORDER BY not_after LIMIT $2",
     )
     .bind(before)
     .bind(BATCH)
@@ -42,6 +45,13 @@ pub async fn delete_ended(transaction: &mut Transaction, before: i64) -> Result<
         sqlx::query(
             "INSERT INTO compromised_keys (key_id) SELECT key_id FROM requests WHERE transaction_id = $1 AND key_id IS NOT NULL \
              AND (revocation_reason = 'key-compromise' OR revocation_requested_reason = 'key-compromise') ON CONFLICT DO NOTHING",
+        )
+        .bind(id)
+        .execute(&mut **transaction)
+        .await?;
+        sqlx::query(
+            "UPDATE crls SET this_update = 0 WHERE issuer IN \
+             (SELECT issuer FROM requests WHERE transaction_id = $1 AND revoked_at IS NOT NULL)",
         )
         .bind(id)
         .execute(&mut **transaction)

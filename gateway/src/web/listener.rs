@@ -27,7 +27,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use self::places::{Answer, Place, Places, Received};
+use self::places::{Answer, Place, Places, Received, Sending};
 use super::settings::Limits;
 use super::tls;
 use crate::ra::refusal::Refusal;
@@ -137,7 +137,8 @@ impl Listener<'_> {
                         answering.clone().answer(request)
                     })
                 };
-                let connection = watcher.watch(http.serve_connection(TokioIo::new(stream), service));
+                let stream = TokioIo::new(Sending::new(stream, Arc::clone(&place)));
+                let connection = watcher.watch(http.serve_connection(stream, service));
                 let silence = async {
                     tokio::time::sleep(first_head).await;
                     if has_begun.load(Ordering::Relaxed) {

@@ -337,3 +337,27 @@ async fn messages_go_by_udp_and_with_their_length_by_tcp() {
         assert!(told["number"].as_i64().unwrap() > 0, "{told} {id}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_starts_again_misses_nothing() {
+    use tokio::io::AsyncReadExt;
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = Site::new().configure(&format!("audit.syslog = 'tcp:{}'", server.local_addr().unwrap()));
+    let gateway = site.start(&["--manual-approval"]);
+    let reads = async |stream: &mut tokio::net::TcpStream, text: &str| {
+        let (mut told, mut buffer) = (String::new(), [0; 4096]);
+        while !told.contains(text) {
+            let length = stream.read(&mut buffer).await.unwrap();
+            assert!(length > 0, "{told}");
+            told.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+    };
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let (mut stream, _) = server.accept().await.unwrap();
+    reads(&mut stream, &id.to_string()).await;
+    drop(stream);
+    // The gateway has heard of the end by the time of its next entry.
+    let id = gateway.submit_good(&good_request("Bea Example")).await;
+    let (mut stream, _) = server.accept().await.unwrap();
+    reads(&mut stream, &id.to_string()).await;
+}

@@ -299,10 +299,10 @@ async fn the_first_start_needs_cfssl_and_a_key_that_others_cannot_read() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("does not answer"));
 
     cfssl.resume();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o604);
     fs::set_permissions(down.path("cfssl-key"), mode).unwrap();
     let output = down.serve(&[]).output().unwrap();
-    assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 600"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("chmod 640"));
 }
 
 #[tokio::test]

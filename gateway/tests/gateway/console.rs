@@ -310,9 +310,12 @@ async fn a_character_that_no_database_takes_finds_nothing() {
     let database = site.database().await;
     let id = gateway.submit_good(&good_request("Ada Example")).await;
     let browser = approver(&gateway, &database).await;
-    for path in
-        ["/console/requests?text=a%00b", "/console/authorisations?text=%00", "/console/audit?text=%00&action=%00"]
-    {
+    for path in [
+        "/console/requests?text=a%00b",
+        "/console/authorisations?text=%00",
+        "/console/authorisations?after=%00",
+        "/console/audit?text=%00&action=%00",
+    ] {
         assert_eq!(browser.get(path).await.status(), 200, "{path}");
     }
     assert_eq!(browser.get("/console/authorisations/a%00b").await.status(), 404);
@@ -484,12 +487,29 @@ async fn a_renewal_of_an_officer_s_certificate_signs_in_once_an_operator_has_con
     certified.confirm(renewal);
     let renewed = certified.session(renewal).await;
     certified.is_refused(own, "it is no officer").await;
+    assert!(!certified.is_in(&session, Some(&own.der)).await, "the one before may be lost");
     // The one before has been replaced, which is no reason to shut the officer out.
     certified.revoke(own, "superseded");
-    assert!(!certified.is_in(&session, Some(&own.der)).await);
     assert!(certified.is_in(&renewed, Some(&renewal.der)).await);
     certified.revoke(renewal, "cessation-of-operation");
     assert!(!certified.is_in(&renewed, Some(&renewal.der)).await);
+}
+
+#[tokio::test]
+async fn the_sessions_of_a_revoked_issuer_s_certificates_end() {
+    let certified = Certified::new().await;
+    let Certified { site, gateway, own, .. } = &certified;
+    let session = certified.session(own).await;
+    let issuing = gateway.get("/pki/issuing.cer").await.bytes().await.unwrap();
+    let issuing = keyside_pki::certificate::Certificate::from_der(&issuing).unwrap();
+    let database = site.database().await;
+    let mut transaction = database.transaction().await.unwrap();
+    let issuer = keyside_gateway::store::crls::issuer_of(&issuing);
+    sign_in::issuer_revoked(&mut transaction, &issuer, &Actor::CommandLine).await.unwrap();
+    transaction.commit().await.unwrap();
+    database.close().await;
+    assert!(!certified.is_in(&session, Some(&own.der)).await);
+    certified.is_refused(own, "it is no officer").await;
 }
 
 #[tokio::test]
@@ -980,6 +1000,7 @@ async fn the_lists_are_turned_page_by_page_without_a_gap() {
     let database = site.database().await;
     gateway.submit_good(&good_request("Ada Example")).await;
     // 120 further ones: some came in the same second, and each name is there twice.
+    let now = keyside_gateway::clock::now();
     let mut transaction = database.transaction().await.unwrap();
     for n in 0..120_u8 {
         let new = NewRequest {
@@ -995,7 +1016,7 @@ async fn the_lists_are_turned_page_by_page_without_a_gap() {
             replaces: None,
             device: None,
             validity_days: 1,
-            submitted_at: i64::from(n / 3),
+            submitted_at: now - 3_600 + i64::from(n / 3),
             approve_at: None,
         };
         assert!(requests::insert(&mut transaction, &new).await.unwrap());

@@ -6,10 +6,10 @@ use keyside_core::api::{Base64Bytes, NewRequest, ProblemKind, RequestState, Requ
 use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::file_format::FileFormat;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::configuration::Config;
 use keyside_gateway::ra::decision::{self, DecisionError};
 use keyside_gateway::ra::known_keys::KeyFault;
 use keyside_gateway::store::audit_actions::Actor;
+use keyside_gateway::store::requests::{self, State};
 use keyside_pki::certificate::Certificate;
 use keyside_pki::element::{BIT_STRING, Elements, SEQUENCE, element};
 use reqwest::Method;
@@ -210,7 +210,6 @@ async fn two_gateways_that_approve_at_once_do_not_both_certify() {
     let site = Site::new();
     let gateway = site.start(&["--manual-approval"]);
     let [one, other] = [site.database().await, site.database().await];
-    let types = Config::load(None).unwrap().certificate_types;
     let submit =
         async |key: String, name: String, address: &str| gateway.submit_good(&request(&key, &name, address)).await;
     for round in 0..ROUNDS {
@@ -232,13 +231,46 @@ async fn two_gateways_that_approve_at_once_do_not_both_certify() {
         // The same with two people of one name.
         let first = submit(format!("one {round}"), name("Cleo"), ADA).await;
         let second = submit(format!("other {round}"), name("Cleo"), EVE).await;
+        site.execute("UPDATE requests SET approve_at = submitted_at WHERE state = 'pending'").await;
         let outcomes = tokio::join!(
-            decision::approve_by_policy(&one, &types, first),
-            decision::approve_by_policy(&other, &types, second)
+            decision::approve_by_policy(&one, first, |_| true),
+            decision::approve_by_policy(&other, second, |_| true)
         );
         assert!(
             matches!(outcomes, (Ok(()), Err(DecisionError::Namesake(..))) | (Err(DecisionError::Namesake(..)), Ok(()))),
             "{outcomes:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_not_due_any_more_is_not_approved_without_a_person() {
+    let site = Site::new();
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let is_approved = async |id, admits: bool| {
+        decision::approve_by_policy(&database, id, |_| admits).await.unwrap();
+        requests::find(database.reader(), id).await.unwrap().unwrap().state != State::Pending
+    };
+    let id = gateway.submit_good(&request("one", "Ada Example", ADA)).await;
+    // It waits for a person: an authorisation was withdrawn, or there never was one.
+    assert!(!is_approved(id, true).await);
+    site.execute("UPDATE requests SET approve_at = submitted_at").await;
+    // It is of another type by now.
+    assert!(!is_approved(id, false).await);
+    assert!(is_approved(id, true).await);
+    gateway.issued(id).await;
+    // The holder has asked for the revocation of the certificate that is renewed.
+    let renewal = gateway.submit_good(&request("two", "Ada Example", ADA)).await;
+    site.execute(&format!(
+        "UPDATE requests SET approve_at = submitted_at, renews = (SELECT serial_number FROM requests WHERE transaction_id = '{id}') \
+         WHERE transaction_id = '{renewal}'"
+    ))
+    .await;
+    site.execute(&format!(
+        "UPDATE requests SET revocation_requested_at = 1, revocation_requested_reason = 'key-compromise' WHERE transaction_id = '{id}'"
+    ))
+    .await;
+    assert!(!is_approved(renewal, true).await);
+    database.close().await;
 }

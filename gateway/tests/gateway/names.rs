@@ -149,3 +149,50 @@ async fn a_subject_has_the_company_of_its_authorisation_and_no_other_one() {
         assert_eq!(refused.kind, ProblemKind::SubjectNotAllowed, "{company:?}");
     }
 }
+
+#[tokio::test]
+async fn a_company_is_the_same_however_its_letters_are_encoded() {
+    let site = Site::new().configure("companies = [{ name = '\u{c9}nergie', mail_domains = ['energie.example'] }]");
+    let gateway = site.start(&["--manual-approval"]);
+    let database = site.database().await;
+    let eve = invite(&database, Role::Uaa, Some("E\u{301}nergie"), "eve").await;
+    // One who was invited by an earlier version.
+    site.execute("UPDATE officers SET company = 'E\u{301}nergie'").await;
+    drop(gateway);
+    let gateway = site.start(&["--manual-approval"]);
+    let browser = Browser::of(&gateway, &database, &eve).await;
+    let authorised = browser.authorise("Zoe Example", "zoe@energie.example").await;
+    assert!(browser.page(&format!("/console/authorisations/{}", authorised.id)).await.contains("Zoe Example"));
+    let until = crate::console::in_days(30);
+    let fields = [
+        ("certificate_type", "participants"),
+        ("common_name", "Zoe Example"),
+        ("email_address", "zoe@elsewhere.example"),
+        ("until", until.as_str()),
+    ];
+    let page = browser.post("/console/authorisations", &fields).await.text().await.unwrap();
+    assert!(page.contains("energie.example"), "{page}");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn subjects_are_compared_and_not_the_templates_that_they_were_made_of() {
+    let site = Site::new()
+        .configure("approval.after_seconds = 0")
+        .configure_types(&["participants"], &format!("subject_template = 'CN={{common_name}},O={COMPANY},C=US'"));
+    let gateway = site.start(&[]);
+    let first = submit_for(&gateway, COMPANY, "zoe@example.com", "one", None).await;
+    gateway.issued(first).await;
+    drop(gateway);
+    let site = site.configure_types(&["participants"], "subject_template = 'CN={common_name},O={company},C=US'");
+    let gateway = site.start(&[]);
+    let una = administrator(&site, &gateway).await;
+    let code = una.authorise("Zoe Example", "other@example.com").await.code;
+    let second = submit_for(&gateway, COMPANY, "other@example.com", "two", Some(&code)).await;
+    let database = site.database().await;
+    let abe = approver(&gateway, &database).await;
+    database.close().await;
+    let page = abe.page(&format!("/console/requests/{second}")).await;
+    assert!(page.contains(&first.to_string()), "{page}");
+    assert_eq!(gateway.state(second).await, RequestState::Pending);
+}

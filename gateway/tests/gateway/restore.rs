@@ -9,8 +9,14 @@ use keyside_core::domain::revocation::RevocationState;
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Location;
 use keyside_gateway::hexadecimal::hexadecimal;
+use keyside_gateway::officers::invitation;
+use keyside_gateway::store::audit_actions::Actor;
+use keyside_gateway::store::journal::{self, Entry};
+use keyside_gateway::store::roles::Role;
+use keyside_gateway::store::{kept_requests, officers};
 use keyside_pki::certificate::Certificate;
 
+use crate::console::{Browser, COMPANY, invite, transaction_id};
 use crate::harness::{Gateway, Site, certification_request, email, good_request, openssl, problem, subject};
 use crate::keys::key_of;
 
@@ -26,7 +32,7 @@ fn good(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn journal(site: &Site) -> PathBuf {
+fn journal_of(site: &Site) -> PathBuf {
     site.data().join("keyside.journal")
 }
 
@@ -80,8 +86,8 @@ async fn what_was_issued_and_revoked_after_the_backup_is_still_so() {
     drop(gateway);
 
     // A crash has cut the last line.
-    let text = fs::read_to_string(journal(&site)).unwrap();
-    fs::write(journal(&site), format!("{text}{{\"kind\":\"revo")).unwrap();
+    let text = fs::read_to_string(journal_of(&site)).unwrap();
+    fs::write(journal_of(&site), format!("{text}{{\"kind\":\"revo")).unwrap();
     let said = good(&run(&site, "restore", &backup));
     assert!(said.contains("2 certificates and 2 revocations") && said.contains("1 lines"), "{said}");
     // A second time is no other one.
@@ -115,7 +121,7 @@ async fn without_a_journal_certificates_are_revoked_by_their_serial_numbers() {
     let lost = issued(&gateway, "Ada Example").await;
     let serial = serial_number(&gateway, lost).await;
     drop(gateway);
-    fs::remove_file(journal(&site)).unwrap();
+    fs::remove_file(journal_of(&site)).unwrap();
     let said = good(&run(&site, "restore", &backup));
     assert!(said.contains("no journal") && said.contains("--serial"), "{said}");
 
@@ -185,4 +191,109 @@ async fn postgresql_has_programs_of_its_own_and_revocation_by_serial_number() {
     site.execute("DELETE FROM requests").await;
     good(&site.requests(&["revoke", "--serial", &serial, "--reason", "superseded"]));
     assert_eq!(crl(&site, &gateway).await.1, [serial.to_uppercase()]);
+}
+
+/// An authorisation's id, the hash of its code, when it was withdrawn, and the request that has used it up.
+type KeptAuthorisation = (String, Option<Vec<u8>>, Option<i64>, Option<String>);
+
+#[tokio::test]
+async fn what_was_used_up_or_taken_away_after_the_backup_stays_so() {
+    let site = Site::on_sqlite().configure_types(&["participants"], "approval = 'authorised'");
+    let gateway = site.start(&[]);
+    let database = site.database().await;
+    let una = invite(&database, Role::Uaa, Some(COMPANY), "una").await;
+    let gone = invite(&database, Role::Approver, None, "gone").await;
+    let browser = Browser::of(&gateway, &database, &una).await;
+    let used = browser.authorise("Ada Example", "ada@example.com").await;
+    let withdrawn = browser.authorise("Bea Example", "ada@example.com").await;
+    let replaced = browser.authorise("Cleo Example", "ada@example.com").await;
+    let device = ["--common-name", "rig-1.example.com", "--type", "devices", "--kind", "rig"];
+    let code = site.run("est", &[&["code"][..], &device, &["--email", "ops@example.com"]].concat());
+    assert!(code.status.success(), "{code:?}");
+    let backup = site.path("backup.sqlite");
+    good(&run(&site, "backup", &backup));
+
+    let submit = async |name: &str, code: &str| {
+        let id = transaction_id(gateway.submit_with_code(&good_request(name), code).await).await.0;
+        gateway.issued(id).await;
+        id
+    };
+    let id = submit("Ada Example", &used.code).await;
+    browser.post(&format!("/console/authorisations/{}/withdraw", withdrawn.id), &[]).await;
+    browser.post(&format!("/console/authorisations/{}/code", replaced.id), &[("told_by_officer", "yes")]).await;
+    invitation::revoke(&database, &gone, Actor::CommandLine).await.unwrap();
+    site.execute("UPDATE est_codes SET submission_sha256 = (SELECT submission_sha256 FROM requests)").await;
+    let codes = async || -> Vec<KeptAuthorisation> {
+        let database = site.database().await;
+        let rows = sqlx::query_as("SELECT id, code_sha256, withdrawn_at, used_by FROM authorisations ORDER BY id");
+        let rows = rows.fetch_all(database.reader()).await.unwrap();
+        database.close().await;
+        rows
+    };
+    let before = codes().await;
+    // The line of the certificate tells of the device's code, too: it is written again.
+    let kept = kept_requests::kept(database.reader(), id).await.unwrap().unwrap();
+    journal::append(&database, vec![Entry::Issued(Box::new(kept))]).await.unwrap();
+    database.close().await;
+    drop(gateway);
+    good(&run(&site, "restore", &backup));
+
+    assert_eq!(codes().await, before);
+    let database = site.database().await;
+    let officers = officers::list(&database).await.unwrap();
+    assert!(officers.iter().all(|officer| officer.revoked_at.is_some() == (officer.id == gone)));
+    let est: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT submission_sha256 FROM est_codes").fetch_one(database.reader()).await.unwrap();
+    assert!(est.is_some());
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_request_that_was_corrected_after_the_backup_has_its_last_details() {
+    let site = Site::on_sqlite();
+    let gateway = site.start(&["--manual-approval"]);
+    let id = gateway.submit_good(&good_request("Ada Example")).await;
+    let backup = site.path("backup.sqlite");
+    good(&run(&site, "backup", &backup));
+    site.execute(
+        "UPDATE requests SET certificate_type = 'employees', email_address = 'new@example.com', company = 'New'",
+    )
+    .await;
+    assert!(site.requests(&["approve", &id.to_string()]).status.success());
+    gateway.issued(id).await;
+    drop(gateway);
+    good(&run(&site, "restore", &backup));
+    let request = &site.all_requests().await[0];
+    assert_eq!((&*request.certificate_type, &*request.email_address), ("employees", "new@example.com"));
+    assert_eq!(request.company.as_deref(), Some("New"));
+}
+
+#[tokio::test]
+async fn no_line_of_a_journal_and_no_file_beside_the_database_spoils_a_restore() {
+    let site = Site::on_sqlite().issuing_at_once();
+    let gateway = site.start(&[]);
+    let backup = site.path("backup.sqlite");
+    good(&run(&site, "backup", &backup));
+    // A certification request that is sent again once its certificate has ended, and was deleted.
+    let first = issued(&gateway, "Ada Example").await;
+    site.execute("DELETE FROM requests").await;
+    let second = issued(&gateway, "Ada Example").await;
+    assert_ne!(first, second);
+    drop(gateway);
+    // The operator has copied the journal, and moved the damaged database away, but not what stands beside it.
+    let copy = site.path("copy.journal");
+    fs::write(&copy, [&fs::read(journal_of(&site)).unwrap()[..], b"\xFF\xFE\n"].concat()).unwrap();
+    fs::remove_file(site.data().join("keyside.sqlite")).unwrap();
+    fs::write(site.data().join("keyside.sqlite-wal"), "of another database").unwrap();
+    let mut restore = Command::new(PROGRAM);
+    restore.arg("restore").arg(&backup).arg("--journal").arg(&copy).arg("--data").arg(site.data());
+    let said = good(&restore.output().unwrap());
+    assert!(said.contains("2 certificates") && said.contains("1 lines"), "{said}");
+    assert!(site.data().join("keyside.sqlite-before-1-wal").exists());
+    let gateway = site.start(&[]);
+    for id in [first, second] {
+        gateway.issued(id).await;
+    }
+    // The later one is what the certification request stands for.
+    assert_eq!(gateway.submit_good(&good_request("Ada Example")).await, second);
 }

@@ -218,3 +218,22 @@ async fn two_gateways_sign_no_two_crls_with_one_number() {
         }
     }
 }
+
+#[tokio::test]
+async fn many_who_ask_for_what_is_not_there_stop_nothing() {
+    let site = Site::new();
+    let gateway = site.start(&[]);
+    let ids: Vec<TransactionId> = (0..24).map(|_| TransactionId::random(&mut rand::rng())).collect();
+    let asking: Vec<_> = ids
+        .into_iter()
+        .map(|id| {
+            let asking =
+                gateway.request(Method::POST, &revocation_path(&id)).header("Content-Type", "application/json");
+            tokio::spawn(asking.body(r#"{"reason":"superseded"}"#).send())
+        })
+        .collect();
+    for asked in asking {
+        let answer = asked.await.unwrap().unwrap();
+        assert_eq!(problem(answer).await.kind, ProblemKind::UnknownTransactionId);
+    }
+}

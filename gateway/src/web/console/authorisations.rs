@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::audit_log;
-use super::extract::{self, Answer, Console, Failure, Fields, HISTORY, Posted, company, field, query};
+use super::extract::{self, Answer, Console, Failure, Fields, HISTORY, Posted, company, field, optional, query};
 use super::layout::{
     PAGE_SIZE, Part, Site, Viewer, code, form_token, page, paging, particulars, plain, select, standing, table,
 };
@@ -50,7 +50,7 @@ pub(super) async fn list(Shared(console): Shared<Arc<Console>>, viewer: Viewer, 
         company: company(&viewer, &search.company),
         text: search.text.clone(),
         standing: standing.map(|standing| (standing, now)),
-        after: fields.get("after").cloned(),
+        after: optional(&field(&fields, "after")),
     };
     let mut found = authorisations::search(&console.database, &filter, PAGE_SIZE + 1).await?;
     let has_more = found.len() > PAGE_SIZE;

@@ -39,8 +39,9 @@ pub(super) async fn show(Shared(console): Shared<Arc<Console>>, viewer: Viewer, 
         authorisations::compare(database, request.authorisation_id.as_deref(), applicant, clock::now()).await?;
     comparisons.retain(|comparison| viewer.officer.sees(Some(&comparison.authorisation.company)));
     let chain = chain_of(&console, &viewer, &request).await?;
-    let types = &console.site.site.certificate_types;
-    let holder = namesakes::holder_of_subject(database.reader(), types, &request, clock::now()).await?;
+    let mut connection = database.reader().acquire().await?;
+    let holder = namesakes::holder_of_subject(&mut connection, &request, clock::now()).await?;
+    drop(connection);
     // Those of other companies are none of an administrator's affair.
     let holder = holder.filter(|holder| viewer.officer.sees(holder.company.as_deref()));
     let history = store::audit::about(database, &request.transaction_id.to_string(), HISTORY).await?;

@@ -140,7 +140,7 @@ fn invite(site: &Site, entrance: Entrance, certificate_url: Option<&str>) -> Mar
             @if entrance == Entrance::Certificate {
                 section.card aria-labelledby="certificate" {
                     h2 #certificate { "With your certificate" }
-                    p { "The browser shows the certificate that you chose for this address. It must be the one that you were invited with, or the one that renews it." }
+                    p { "The browser shows the certificate that you chose for this address. It must be the one that you were invited with, or a later one that the operator of this gateway has confirmed." }
                     form method="post" action="/console/sign-in-with-certificate" {
                         button type="submit" { "Sign in with the certificate" }
                     }

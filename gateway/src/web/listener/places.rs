@@ -1,10 +1,11 @@
 //! The places for connections at a listener: there is one for each new client, for which a connection goes that only waits.
 //!
-//! A connection waits until it has sent a whole request, and again once it was answered. The one that has waited longest is closed for a new one
-//! when all places are taken, or all that one address may have: a client that opens many and sends little on them loses them first. A
-//! request that was sent whole is answered in any case.
+//! A connection waits until it has sent a whole request and work on it begins, and again once the system has all of the answer. The one that has
+//! waited longest is closed for a new one when all places are taken, or all that one address may have: a client that opens many and
+//! sends little on them loses them first. A request that is worked on is answered in any case.
 
 use std::collections::HashMap;
+use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,13 @@ use axum::body::{Bytes, HttpBody};
 use axum::http::Response;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-use crate::limiters::network;
+use crate::network::network;
+
+/// The length of an answer that a system takes at once, unless the client has not taken others.
+const FEW: usize = 16 * 1024;
 
 /// The places.
 pub(super) struct Places {
@@ -40,6 +45,8 @@ struct Connection {
     network: IpAddr,
     /// Since it waits, if it does.
     waits_since: Option<Instant>,
+    /// All of the answer is there.
+    is_answered: bool,
     /// Tells it to end.
     close: Arc<Notify>,
 }
@@ -93,7 +100,8 @@ impl Places {
         }
         let (id, close) = (open.next, Arc::new(Notify::new()));
         open.next += 1;
-        let connection = Connection { network, waits_since: Some(Instant::now()), close: Arc::clone(&close) };
+        let waits_since = Some(Instant::now());
+        let connection = Connection { network, waits_since, is_answered: false, close: Arc::clone(&close) };
         open.connections.insert(id, connection);
         Some(Some(Place { id, close, places: Arc::clone(self) }))
     }
@@ -112,23 +120,32 @@ impl Place {
         self.close.notified().await;
     }
 
-    fn set(&self, waits_since: Option<Instant>) {
-        if let Some(connection) = self.places.open().connections.get_mut(&self.id) {
-            connection.waits_since = waits_since;
-        }
-        if waits_since.is_some() {
-            self.places.changed.notify_one();
-        }
-    }
-
     /// The connection has sent a whole request.
     fn works(&self) {
-        self.set(None);
+        if let Some(connection) = self.places.open().connections.get_mut(&self.id) {
+            (connection.waits_since, connection.is_answered) = (None, false);
+        }
     }
 
-    /// The connection was answered.
-    fn waits(&self) {
-        self.set(Some(Instant::now()));
+    /// All of the answer is there.
+    fn is_answered(&self) {
+        if let Some(connection) = self.places.open().connections.get_mut(&self.id) {
+            connection.is_answered = true;
+        }
+    }
+
+    /// The part of the answer that is there is sent, or the client takes no more for now. Once all of it is sent the connection waits.
+    fn sends(&self, is_sent: bool) {
+        let mut open = self.places.open();
+        let Some(connection) = open.connections.get_mut(&self.id) else { return };
+        if !connection.is_answered || connection.waits_since.is_some() == is_sent {
+            return;
+        }
+        connection.waits_since = is_sent.then(Instant::now);
+        drop(open);
+        if is_sent {
+            self.places.changed.notify_one();
+        }
     }
 }
 
@@ -175,7 +192,73 @@ impl<B: HttpBody + Unpin> HttpBody for Received<B> {
     }
 }
 
-/// An answer's body, after which the connection waits.
+/// A connection's stream, which waits once an answer is sent.
+pub(super) struct Sending<S> {
+    stream: S,
+    place: Arc<Place>,
+}
+
+impl<S> Sending<S> {
+    pub(super) const fn new(stream: S, place: Arc<Place>) -> Self {
+        Self { stream, place }
+    }
+
+    /// Before `length` bytes are written. Few are sent at once: a client that has read them finds that its connection waits.
+    fn before(&self, length: usize) {
+        if length <= FEW {
+            self.place.sends(true);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Sending<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Sending<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.before(bytes.len());
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.place.sends(is_all(&written, bytes.len()));
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        self.before(length);
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.place.sends(is_all(&written, length));
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// TLS takes more than it has sent.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.place.sends(flushed.is_ready());
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// True if all of `length` bytes were written.
+fn is_all(written: &Poll<io::Result<usize>>, length: usize) -> bool {
+    matches!(written, Poll::Ready(Ok(count)) if *count == length)
+}
+
+/// An answer's body. HTTP's writer drops it when it has all of it.
 pub(super) struct Answer {
     body: UnsyncBoxBody<Bytes, axum::Error>,
     place: Arc<Place>,
@@ -212,6 +295,6 @@ impl HttpBody for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.place.waits();
+        self.place.is_answered();
     }
 }
