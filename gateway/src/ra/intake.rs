@@ -370,8 +370,9 @@ impl RegistrationAuthority {
             let newcomer = newcomer(&row, authorization_code.as_ref(), names_hosts);
             authorisations::match_request(&mut transaction, kind, newcomer).await?;
         }
-        if is_new && let Some(request) = requests::find(&mut *transaction, row.transaction_id).await? {
-            let told = NewNotification::about(Kind::Submitted, &request, Vec::new());
+        let taken = if is_new { requests::find(&mut *transaction, row.transaction_id).await? } else { None };
+        if let Some(request) = &taken {
+            let told = NewNotification::about(Kind::Submitted, request, Vec::new());
             if is_renewal || is_by_est || request.authorisation_id.is_some() {
                 outbox::enqueue(&mut transaction, &told).await?;
             } else if self.mail_limits.admit(&row.email_address, &row.key_id, from) {
@@ -385,7 +386,11 @@ impl RegistrationAuthority {
         if is_new {
             tracing::info!(id = %row.transaction_id, r#type = row.certificate_type, "request taken");
         }
-        if self.settings.approval == (Approval::Automatic { after_seconds: 0 }) {
+        if self.settings.approval != (Approval::Automatic { after_seconds: 0 }) {
+            if let Some(request) = taken {
+                return Ok(Submission { standing: self.standing(&request), is_new });
+            }
+        } else {
             self.approve_due().await?;
             // What signs here does so at once. Another engine takes its time: nobody is kept waiting for it.
             if self.ca.crl_lifetime().is_some() {
