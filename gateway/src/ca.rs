@@ -13,8 +13,8 @@ use crate::store::revocations::RevokedCertificate;
 pub mod cfssl;
 pub mod crl_lifetime;
 pub mod embedded;
+pub mod engines;
 pub mod expiry;
-pub mod open;
 pub mod serial_number;
 pub mod settings;
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::ca::embedded::EmbeddedCa;
-use crate::ca::open::{OpenError, Opened};
+use crate::ca::engines::{OpenError, Opened};
 use crate::configuration::Config;
 use crate::data_directory::{DataDirectory, DataError, Lock};
 use crate::database::{Database, DatabaseError, Location};
@@ -254,7 +254,7 @@ impl Gateway {
         for (key, _) in options.config.as_deref().map(Config::remains_of_example).unwrap_or_default() {
             tracing::warn!(key, "its value is still the example's: `keyside-gateway config check` shows it");
         }
-        let Opened { engine: ca, embedded } = ca::open::open(&config.ca, &database, &data, &public_url).await?;
+        let Opened { engine: ca, embedded } = ca::engines::open(&config.ca, &database, &data, &public_url).await?;
         note_start(&database, address).await?;
         let tls = identity.clone().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
         let check_identity = match check_url.clone() {

@@ -2,7 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`intake`] | taking requests, renewals, and devices' requests |
+//! | [`intake`], [`device_enrollment`] | taking requests and renewals, and devices' requests by EST |
 //! | [`policy`], [`weak_rsa_key`], [`known_keys`], [`renewal`] | the rules for a request, its key, and a renewal |
 //! | [`authorisations`], [`companies`], [`namesakes`], [`mixed_scripts`] | the people who may have a certificate, and their names |
 //! | [`decision`], [`revocation`] | approving, rejecting and revoking |
@@ -23,6 +23,7 @@ pub mod connection_check;
 pub mod crl;
 pub mod decision;
 pub mod device_codes;
+pub mod device_enrollment;
 pub mod housekeeping;
 pub mod intake;
 pub mod issuance;

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `POST /api/v1/requests` | [`NewRequest`] → 202 (or 201 when issued at once) with `Location` and [`RequestStatus`] |
 //! | `GET /api/v1/requests/{transaction_id}` | [`RequestStatus`], with `Retry-After` while it waits |
+//! | `PUT /api/v1/requests/{transaction_id}` | [`NewRequest`] in place of the one that waits, [`RequestStatus`] |
 //! | `GET /api/v1/requests/{transaction_id}/certificate` | the certificate, in the media type asked for |
 //! | `POST /api/v1/requests/{transaction_id}/revocation` | [`NewRevocation`] in, 202 with [`RequestStatus`] |
 //! | `GET /api/v1/configuration` | [`Configuration`] |

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Subcommand;
 use keyside_core::domain::revocation::RevocationReason;
-use keyside_gateway::ca::open;
+use keyside_gateway::ca::engines;
 use keyside_gateway::ca::settings::{Ca, EmbeddedCa};
 use keyside_gateway::clock;
 use keyside_gateway::configuration::Config;
@@ -56,7 +56,7 @@ fn embedded(data: &Data) -> Result<EmbeddedCa, Error> {
 }
 
 async fn rollover(data: Data) -> Result<(), Error> {
-    let certificate = open::rollover(&DataDirectory::new(&data.directory), &embedded(&data)?).await?;
+    let certificate = engines::rollover(&DataDirectory::new(&data.directory), &embedded(&data)?).await?;
     let end = clock::date_and_time(clock::from_unsigned(certificate.validity().1));
     writeln!(io::stdout(), "“{}” issues from the next start on, and ends on {end}.", certificate.subject())?;
     writeln!(
@@ -71,7 +71,7 @@ async fn revoke(serial_number: &str, reason: RevocationReason, data: Data) -> Re
     let serial_number = read_serial_number(serial_number)?;
     let directory = DataDirectory::new(&data.directory);
     let database = data.open().await?;
-    let name = open::revoke_authority(&directory, &database, &serial_number, reason, Actor::CommandLine).await?;
+    let name = engines::revoke_authority(&directory, &database, &serial_number, reason, Actor::CommandLine).await?;
     database.close().await;
     writeln!(io::stdout(), "“{name}” is on the root's next CRL. Its people have to register for new certificates.")?;
     Ok(())
@@ -82,7 +82,7 @@ async fn renew(data: Data) -> Result<(), Error> {
     let ca = embedded(&data)?;
     let directory = DataDirectory::new(&data.directory);
     let database = data.open().await?;
-    let [root, issuing] = open::renew(&directory, &ca, &database).await?.map(clock::date_and_time);
+    let [root, issuing] = engines::renew(&directory, &ca, &database).await?.map(clock::date_and_time);
     database.close().await;
     writeln!(io::stdout(), "The certificate of the root ends on {root}, that of the issuing CA on {issuing}.")?;
     writeln!(

@@ -9,8 +9,8 @@ use keyside_gateway::database::Database;
 use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::officers::invitation::{self, Invitation};
 use keyside_gateway::store::audit_actions::Actor;
+use keyside_gateway::store::officer_roles::Role;
 use keyside_gateway::store::officers;
-use keyside_gateway::store::roles::Role;
 
 use super::{DEFAULT_ADDRESS, Data, Error, read_serial_number};
 

@@ -9,15 +9,19 @@ use crate::clock::DAY;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::hexadecimal::hexadecimal;
 use crate::notifications::Kind;
+use crate::store::officer_roles::Role;
 use crate::store::officers::{self, Officer};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::Request;
-use crate::store::roles::Role;
 use crate::store::waiting::{self, WaitingWork};
 
 /// True for an officer who hears of the work of this company.
 fn hears_of(officer: &Officer, company: Option<&str>) -> bool {
-    officer.role != Role::Auditor && officer.sees(company)
+    let acts = match officer.role {
+        Role::Uaa | Role::Approver => true,
+        Role::Auditor => false,
+    };
+    acts && officer.sees(company)
 }
 
 /// Tells officers that the key of the request's certificate was reported as compromised, once each.

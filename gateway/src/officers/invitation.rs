@@ -9,9 +9,9 @@ use crate::database::{Database, DatabaseError, Transaction};
 use crate::hexadecimal::hexadecimal;
 use crate::store::audit::{self, NewEntry};
 use crate::store::audit_actions::{Action, Actor};
+use crate::store::officer_roles::Role;
 use crate::store::officers::{self, Link, Officer};
-use crate::store::roles::Role;
-use crate::store::{journal, random_id, requests, sessions};
+use crate::store::{issued_certificates, journal, random_id, sessions};
 
 /// The longest name or company, in characters.
 const LONGEST_TEXT: usize = 128;
@@ -83,7 +83,7 @@ pub async fn invite(
     actor: Actor,
 ) -> Result<Officer, OfficerError> {
     let Invitation { role, company, name, email_address } = invitation;
-    if (role == Role::Uaa) != company.is_some() {
+    if role.is_of_company() != company.is_some() {
         return Err(OfficerError::Company);
     }
     // As authorisations have it: one who types the same letters in another way names the same company.
@@ -146,7 +146,7 @@ pub async fn bind_certificate(
 
 async fn bind(transaction: &mut Transaction, id: &str, serial_number: &[u8], actor: Actor) -> Result<(), OfficerError> {
     let shown = hexadecimal(serial_number);
-    let issued = requests::find_issued(&mut **transaction, serial_number).await?;
+    let issued = issued_certificates::find(&mut **transaction, serial_number).await?;
     if issued.is_none_or(|issued| issued.revoked_at.is_some()) {
         return Err(OfficerError::NoCertificate(shown));
     }

@@ -21,7 +21,9 @@ use crate::store::audit_actions::{Action, Actor};
 use crate::store::issuance::{self, Approval};
 use crate::store::outbox::{self, NewNotification};
 use crate::store::requests::{self, Request, State};
-use crate::store::{authorisations, journal, renewals, retention, revocations, revoked_serial_numbers, submissions};
+use crate::store::{
+    authorisations, issued_certificates, journal, renewals, retention, revocations, revoked_serial_numbers, submissions,
+};
 
 /// Why a request cannot be decided.
 #[derive(Debug, thiserror::Error)]
@@ -284,7 +286,7 @@ pub async fn revoke_by_serial_number(
     extent: Extent,
     actor: Actor,
 ) -> Result<Option<TransactionId>, DecisionError> {
-    if let Some(issued) = requests::find_issued(database.reader(), serial_number).await? {
+    if let Some(issued) = issued_certificates::find(database.reader(), serial_number).await? {
         revoke(database, issued.transaction_id, reason, extent, actor).await?;
         return Ok(Some(issued.transaction_id));
     }

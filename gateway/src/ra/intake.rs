@@ -1,4 +1,4 @@
-//! Taking requests: new ones, renewals, and those of devices (EST). A certification request that came before is found again.
+//! Taking requests: new ones and renewals. A certification request that came before is found again.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use tokio::task::spawn_blocking;
 
 use super::RegistrationAuthority;
 use super::authorisations::{self, Newcomer};
-use super::device_codes::{self, Credentials};
 use super::issuance::is_for_the_authorised;
 use super::known_keys::{self, KeyFault, KeyHolder};
 use super::policy::{self, CheckedRequest};
@@ -30,8 +29,9 @@ use crate::notifications::Kind;
 use crate::store::audit;
 use crate::store::audit_actions::{Action, Actor};
 use crate::store::authorisations::Applicant;
+use crate::store::issued_certificates::{self, IssuedCertificate};
 use crate::store::outbox::{self, NewNotification};
-use crate::store::requests::{self, IssuedCertificate, NewDevice, Request, State};
+use crate::store::requests::{self, NewDevice, Request, State};
 use crate::store::{self, est_codes, renewals, retention, submissions};
 
 /// The number of looks for a certificate that is being signed, and the time between two of them.
@@ -40,52 +40,21 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a request is, beyond a certification request.
 #[derive(Clone, Debug, Default)]
-struct Origin {
+pub(super) struct Origin {
     /// The SHA-256 of what was submitted.
-    submission_sha256: Vec<u8>,
+    pub(super) submission_sha256: Vec<u8>,
     /// The address that it came from, if it is a stranger's.
-    from: Option<IpAddr>,
+    pub(super) from: Option<IpAddr>,
     /// The serial number of the certificate that it renews, if it renews one.
-    renews: Option<Vec<u8>>,
+    pub(super) renews: Option<Vec<u8>>,
     /// The transaction ID of the request that it replaces, if the applicant has quoted one.
-    replaces: Option<TransactionId>,
+    pub(super) replaces: Option<TransactionId>,
     /// The device that it is for, if it is for one.
-    device: Option<Device>,
+    pub(super) device: Option<Device>,
     /// The one-time code of an authorisation, if it has shown one.
-    authorization_code: Option<AuthorizationCode>,
+    pub(super) authorization_code: Option<AuthorizationCode>,
     /// The SHA-256 of the one-time code with which a device came by EST, if one did.
-    est_code: Option<Vec<u8>>,
-}
-
-/// Why a device gets no certificate.
-#[derive(Clone, Debug)]
-pub enum EnrollmentRefusal {
-    /// It has not shown that it may have one. Says what it may show.
-    Unauthorized(&'static str),
-    /// Its request is refused.
-    Refusal(Refusal),
-}
-
-impl EnrollmentRefusal {
-    /// There is no code.
-    pub const NO_CODE: Self =
-        Self::Unauthorized("Show the device's name as the user and its one-time code as the password (HTTP Basic).");
-    /// There is no certificate.
-    pub const NO_CERTIFICATE: Self =
-        Self::Unauthorized("Show the device's current certificate (TLS); without one, enroll with a one-time code.");
-    /// There is no such code for this device.
-    const WRONG_CODE: Self =
-        Self::Unauthorized("This code is not for this device, or not valid any more: ask for a new one.");
-    /// The code was used for another request.
-    const USED_CODE: Self = Self::Unauthorized(
-        "This code was used for another certification request: send that one again, or ask for a new code.",
-    );
-}
-
-impl From<Refusal> for EnrollmentRefusal {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refusal(refusal)
-    }
+    pub(super) est_code: Option<Vec<u8>>,
 }
 
 /// What became of a submission.
@@ -99,7 +68,7 @@ pub struct Submission {
 
 impl RegistrationAuthority {
     /// Counts a submission until it is dropped.
-    fn count(&self) -> Counted<'_> {
+    pub(super) fn count(&self) -> Counted<'_> {
         Counted { is_alone: self.submissions.fetch_add(1, Ordering::Relaxed) == 0, submissions: &self.submissions }
     }
 
@@ -183,67 +152,8 @@ impl RegistrationAuthority {
         self.take(kind, checked, Origin { submission_sha256, renews, ..Origin::default() }).await
     }
 
-    /// Takes a device's request by EST, DER, for the one-time code that it shows; or finds the transaction of the one that the code was used
-    /// for.
-    pub async fn enroll_device(
-        &self,
-        credentials: &Credentials,
-        der: Vec<u8>,
-    ) -> Result<Submission, EnrollmentRefusal> {
-        let counted = self.count();
-        let code_sha256 = credentials.code_sha256();
-        let code = est_codes::find(self.database.reader(), &code_sha256).await.map_err(Refusal::from)?;
-        let code = code.filter(|code| code.common_name == credentials.user).ok_or(EnrollmentRefusal::WRONG_CODE)?;
-        let submission_sha256 = Sha256::digest(&der).to_vec();
-        let known = self.known(&submission_sha256).await?;
-        match (&code.submission_sha256, known) {
-            (Some(used_for), Some(known)) if *used_for == submission_sha256 => return Ok(known),
-            (Some(_), _) => return Err(EnrollmentRefusal::USED_CODE),
-            (None, _) if code.valid_until <= clock::now() => return Err(EnrollmentRefusal::WRONG_CODE),
-            (None, Some(_)) => return Err(EnrollmentRefusal::Refusal(came_otherwise())),
-            (None, None) => {}
-        }
-        let device =
-            device_codes::device_of(&code).ok_or_else(|| Refusal::internal(&"a code for a device that is none"))?;
-        let kind = self.certificate_type(&code.certificate_type)?;
-        policy::check_device_is_named(kind.for_devices, Some(&device))?;
-        let checked = self.check(der, kind, Some(device.clone()), &counted).await?;
-        let (device, est_code) = (Some(device), Some(code_sha256));
-        Ok(self.take(kind, checked, Origin { submission_sha256, device, est_code, ..Origin::default() }).await?)
-    }
-
-    /// Takes a device's request by EST, DER, for the next certificate after the one that it shows, DER; or finds the transaction of one that
-    /// came before.
-    pub async fn reenroll_device(&self, current: &[u8], der: Vec<u8>) -> Result<Submission, Refusal> {
-        let counted = self.count();
-        let now = clock::now();
-        let current = Certificate::from_der(current).map_err(|error| {
-            Refusal::new(ProblemKind::CertificateNotAccepted, format!("It cannot be read: {error}."))
-        })?;
-        // With the certificate, as for any renewal.
-        let submission_sha256 = Sha256::new().chain_update(&der).chain_update(current.der()).finalize().to_vec();
-        if let Some(known) = self.known(&submission_sha256).await? {
-            return Ok(known);
-        }
-        let issued = self.renewable(&current, now).await?;
-        let kind = self.certificate_type(&issued.certificate_type)?;
-        renewal::check_window(&current, kind.renewal, now)?;
-        let renewed = requests::find(self.database.reader(), issued.transaction_id).await?;
-        let Some(device) = renewed.and_then(|request| request.device()).filter(|_| kind.for_devices) else {
-            return Err(Refusal::new(
-                ProblemKind::RenewalNotAllowed,
-                "This certificate is not a device's: renew it on the page, or with a full PKI request.",
-            ));
-        };
-        let checked = self.check(der, kind, Some(device.clone()), &counted).await?;
-        renewal::check_same(&current, &issued.email_address, &checked)?;
-        renewal::check_same_names(&current, &checked)?;
-        let (renews, device) = (Some(current.serial_number().to_vec()), Some(device));
-        self.take(kind, checked, Origin { submission_sha256, renews, device, ..Origin::default() }).await
-    }
-
     /// What is known of the certificate `current`, if it was issued here, is valid, and is not revoked.
-    async fn renewable(&self, current: &Certificate, now: i64) -> Result<IssuedCertificate, Refusal> {
+    pub(super) async fn renewable(&self, current: &Certificate, now: i64) -> Result<IssuedCertificate, Refusal> {
         let (ca, signer) = (Arc::clone(&self.ca), current.clone());
         spawn_blocking(move || renewal::check_path(&signer, ca.certificate(Authority::Root), &ca.intermediates(), now))
             .await??;
@@ -253,7 +163,7 @@ impl RegistrationAuthority {
                 "The CA that has issued it was revoked: register for a new one.",
             ));
         }
-        let issued = requests::find_issued(self.database.reader(), current.serial_number()).await?;
+        let issued = issued_certificates::find(self.database.reader(), current.serial_number()).await?;
         let issued = issued.filter(|issued| issued.certificate == current.der()).ok_or_else(|| {
             Refusal::new(
                 ProblemKind::CertificateNotAccepted,
@@ -272,13 +182,13 @@ impl RegistrationAuthority {
     }
 
     /// The transaction of what was submitted before.
-    async fn known(&self, submission_sha256: &[u8]) -> Result<Option<Submission>, Refusal> {
+    pub(super) async fn known(&self, submission_sha256: &[u8]) -> Result<Option<Submission>, Refusal> {
         let request = requests::find_by_submission(self.database.reader(), submission_sha256).await?;
         Ok(request.map(|request| Submission { standing: self.standing(&request), is_new: false }))
     }
 
     /// Checks a certification request. One that comes alone is looked at for longer; others are once they are approved.
-    async fn check(
+    pub(super) async fn check(
         &self,
         der: Vec<u8>,
         kind: &CertificateType,
@@ -345,7 +255,7 @@ impl RegistrationAuthority {
     }
 
     /// Keeps a checked request, and approves it if no person is to.
-    async fn take(
+    pub(super) async fn take(
         &self,
         kind: &CertificateType,
         checked: CheckedRequest,
@@ -416,7 +326,7 @@ impl RegistrationAuthority {
         Ok(())
     }
 
-    fn certificate_type(&self, id: &str) -> Result<&CertificateType, Refusal> {
+    pub(super) fn certificate_type(&self, id: &str) -> Result<&CertificateType, Refusal> {
         let kinds = &self.settings.certificate_types;
         kinds.iter().find(|kind| kind.id == id).ok_or_else(|| {
             let ids: Vec<&str> = kinds.iter().map(|kind| kind.id.as_str()).collect();
@@ -489,7 +399,7 @@ fn check_same_details(known: &Request, new: &NewRequest) -> Result<(), Refusal> 
 }
 
 /// A submission that is being worked on.
-struct Counted<'a> {
+pub(super) struct Counted<'a> {
     /// True if there was no other one when it came.
     is_alone: bool,
     submissions: &'a AtomicUsize,
@@ -521,7 +431,7 @@ fn known_key(fault: KeyFault) -> Refusal {
 }
 
 /// For a device's certification request that is known, but not as the one that the code was used for.
-fn came_otherwise() -> Refusal {
+pub(super) fn came_otherwise() -> Refusal {
     Refusal::new(
         ProblemKind::DeviceNotExpected,
         "This certification request is being taken, or has come in another way: send it again in a moment, or make one with a new key.",

@@ -5,6 +5,7 @@ use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::name::{Name, is_match};
 use sqlx::AnyConnection;
 
+use crate::store::issued_certificates;
 use crate::store::requests::{self, Request};
 
 /// The living certificate, or one about to be issued, with the subject that `request` asks for and another person's e-mail address, if there is
@@ -31,7 +32,7 @@ pub async fn holder_of_subject(
 /// The subject of the request's certificate; that which it asks for, while it has none.
 async fn subject(connection: &mut AnyConnection, request: &Request) -> Result<Option<Name>, sqlx::Error> {
     let id = request.transaction_id;
-    let certificate = requests::certificate(&mut *connection, id).await?;
+    let certificate = issued_certificates::of_request(&mut *connection, id).await?;
     if let Some(certificate) = certificate.and_then(|der| Certificate::from_der(&der).ok()) {
         return Ok(Some(certificate.subject().clone()));
     }

@@ -16,6 +16,7 @@ use super::settings::Approval;
 use crate::ca::expiry::CaEnd;
 use crate::ca::{Authority, CaError};
 use crate::clock;
+use crate::store::issued_certificates;
 use crate::store::requests::{self, Request, State};
 use crate::store::revocations;
 
@@ -99,7 +100,7 @@ impl RegistrationAuthority {
 
     /// The certificate of the request `id`, as DER.
     pub async fn certificate(&self, id: TransactionId) -> Result<Vec<u8>, Refusal> {
-        if let Some(certificate) = requests::certificate(self.database.reader(), id).await? {
+        if let Some(certificate) = issued_certificates::of_request(self.database.reader(), id).await? {
             return Ok(certificate);
         }
         let request = self.find(id).await?;
@@ -126,7 +127,7 @@ impl RegistrationAuthority {
         let (mut verdict, certificate) = judging.await??;
         if verdict == ConnectionVerdict::Works
             && let Some(certificate) = &certificate
-            && let Some(issued) = requests::find_issued(self.database.reader(), certificate.serial_number()).await?
+            && let Some(issued) = issued_certificates::find(self.database.reader(), certificate.serial_number()).await?
             && issued.revoked_at.is_some()
         {
             verdict = ConnectionVerdict::Revoked;

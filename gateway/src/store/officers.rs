@@ -4,7 +4,7 @@ use sqlx::any::AnyExecutor;
 
 use super::audit_actions::Actor;
 use super::changes_one;
-use super::roles::Role;
+use super::officer_roles::Role;
 use crate::database::{Database, Transaction};
 
 /// An officer.
@@ -34,7 +34,7 @@ pub struct Officer {
 impl Officer {
     /// Whether what belongs to this company is the officer's to see. What belongs to none is not a User Access Administrator's.
     pub fn sees(&self, company: Option<&str>) -> bool {
-        self.role != Role::Uaa || (self.company.is_some() && self.company.as_deref() == company)
+        !self.role.is_of_company() || (self.company.is_some() && self.company.as_deref() == company)
     }
 
     /// The officer, as the audit log has it.

@@ -207,22 +207,6 @@ pub struct Revoked {
     reason: Option<String>,
 }
 
-/// A certificate that was issued.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct IssuedCertificate {
-    /// The transaction ID of its request.
-    #[sqlx(try_from = "String")]
-    pub transaction_id: TransactionId,
-    /// The certificate, DER.
-    pub certificate: Vec<u8>,
-    /// The id of its type.
-    pub certificate_type: String,
-    /// The e-mail address in it.
-    pub email_address: String,
-    /// When it was revoked, if it was.
-    pub revoked_at: Option<i64>,
-}
-
 impl Request {
     /// The device that it is for, if it is for one. A kind that is not known any more is no device to anybody.
     pub fn device(&self) -> Option<Device> {
@@ -411,30 +395,6 @@ pub async fn has_approved(executor: impl AnyExecutor<'_>) -> Result<bool, sqlx::
         .fetch_optional(executor)
         .await?;
     Ok(any.is_some())
-}
-
-/// The certificate of a request, if it was issued, as DER.
-pub async fn certificate(executor: impl AnyExecutor<'_>, id: TransactionId) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    let certificate: Option<Option<Vec<u8>>> =
-        sqlx::query_scalar("SELECT certificate FROM requests WHERE transaction_id = $1")
-            .bind(id.to_string())
-            .fetch_optional(executor)
-            .await?;
-    Ok(certificate.flatten())
-}
-
-/// The certificate with this serial number, unsigned, most significant byte first, if it was issued.
-pub async fn find_issued(
-    executor: impl AnyExecutor<'_>,
-    serial_number: &[u8],
-) -> Result<Option<IssuedCertificate>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT transaction_id, certificate, certificate_type, email_address, revoked_at FROM requests \
-         WHERE serial_number = $1 AND state = 'issued'",
-    )
-    .bind(serial_number)
-    .fetch_optional(executor)
-    .await
 }
 
 /// Notes which code a request came with, its authorisation, whose it is, and when it approves itself.

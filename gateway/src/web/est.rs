@@ -18,7 +18,8 @@ use super::problems::RETRY_AFTER;
 use crate::ca::Authority;
 use crate::ra::connection_check::Client;
 use crate::ra::device_codes::Credentials;
-use crate::ra::intake::{EnrollmentRefusal, Submission};
+use crate::ra::device_enrollment::EnrollmentRefusal;
+use crate::ra::intake::Submission;
 use crate::ra::refusal::Refusal;
 
 /// Where the operations are.

@@ -6,7 +6,7 @@ use std::process::Command;
 use base64ct::{Base64, Encoding};
 use keyside_core::api::{CA_PATH, CaCertificates, ProblemKind, RequestState, certificate_path};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::store::roles::Role;
+use keyside_gateway::store::officer_roles::Role;
 use keyside_pki::certificate::Certificate;
 use keyside_pki::pem;
 use rsa::RsaPrivateKey;

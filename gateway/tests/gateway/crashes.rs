@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::database::Database;
+use keyside_gateway::store::issued_certificates;
 use keyside_gateway::store::requests::{self, State};
 use keyside_pki::certificate::Certificate;
 
@@ -16,7 +17,8 @@ async fn issued(database: &Database) -> HashMap<TransactionId, Vec<u8>> {
     let mut certificates = HashMap::new();
     for request in requests::list(database.reader()).await.unwrap() {
         if request.state == State::Issued {
-            let certificate = requests::certificate(database.reader(), request.transaction_id).await.unwrap().unwrap();
+            let certificate =
+                issued_certificates::of_request(database.reader(), request.transaction_id).await.unwrap().unwrap();
             certificates.insert(request.transaction_id, certificate);
         }
     }

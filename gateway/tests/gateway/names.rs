@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use keyside_core::api::{ProblemKind, RequestState};
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_gateway::store::roles::Role;
+use keyside_gateway::store::officer_roles::Role;
 
 use keyside_pki::certificate::Certificate;
 use x509_cert::name::Name;

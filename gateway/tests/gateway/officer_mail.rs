@@ -8,7 +8,7 @@ use keyside_gateway::clock::DAY;
 use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::officers::invitation::{self, Invitation};
 use keyside_gateway::store::audit_actions::Actor;
-use keyside_gateway::store::roles::Role;
+use keyside_gateway::store::officer_roles::Role;
 use keyside_pki::certificate::Certificate;
 use reqwest::Method;
 

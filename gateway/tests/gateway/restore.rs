@@ -12,7 +12,7 @@ use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::officers::invitation;
 use keyside_gateway::store::audit_actions::Actor;
 use keyside_gateway::store::journal::{self, Entry};
-use keyside_gateway::store::roles::Role;
+use keyside_gateway::store::officer_roles::Role;
 use keyside_gateway::store::{kept_requests, officers};
 use keyside_pki::certificate::Certificate;
 

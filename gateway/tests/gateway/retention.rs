@@ -3,9 +3,9 @@
 use keyside_core::api::{ProblemKind, RequestState};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_gateway::clock::DAY;
+use keyside_gateway::store::officer_roles::Role;
 use keyside_gateway::store::requests::State;
 use keyside_gateway::store::retention;
-use keyside_gateway::store::roles::Role;
 
 use der::Decode;
 use x509_cert::crl::CertificateList;

@@ -16,7 +16,7 @@ use keyside_gateway::hexadecimal::hexadecimal;
 use keyside_gateway::officers::invitation;
 use keyside_gateway::ra::RegistrationAuthority;
 use keyside_gateway::store::audit_actions::Actor;
-use keyside_gateway::store::roles::Role;
+use keyside_gateway::store::officer_roles::Role;
 use keyside_gateway::web::console::Console;
 use keyside_gateway::web::operations;
 use keyside_gateway::web::rate_limit::RateLimits;

@@ -7,8 +7,8 @@ use maud::{DOCTYPE, Markup, Render, html};
 
 use crate::ca::expiry::CaEnd;
 use crate::clock;
+use crate::store::officer_roles::Role;
 use crate::store::officers::Officer;
-use crate::store::roles::Role;
 use crate::web::settings;
 
 /// Where the console is.

@@ -95,7 +95,7 @@ pub(super) async fn use_certificate(
         return Ok(console.notice(None, StatusCode::FORBIDDEN, &check.title, &check.detail));
     };
     let serial_number = serial_number(&certificate.serial_number).unwrap_or_default();
-    let outcome = match store::requests::find_issued(console.database.reader(), &serial_number).await? {
+    let outcome = match store::issued_certificates::find(console.database.reader(), &serial_number).await? {
         Some(issued) if issued.certificate == der => {
             sign_in::sign_in_by_certificate(&console.database, &serial_number, &der).await?
         }

@@ -1,4 +1,4 @@
-//! The roles of officers, and their permissions.
+//! The roles of officers, and their permissions. Each permission names every role: a new one is decided about everywhere.
 
 use std::str::FromStr;
 
@@ -37,17 +37,34 @@ impl Role {
 
     /// Whether officers in this role authorise people, and withdraw that.
     pub fn may_authorise(self) -> bool {
-        self == Self::Uaa
+        match self {
+            Self::Uaa => true,
+            Self::Approver | Self::Auditor => false,
+        }
     }
 
     /// Whether officers in this role approve, reject and revoke.
     pub fn may_decide(self) -> bool {
-        self == Self::Approver
+        match self {
+            Self::Approver => true,
+            Self::Uaa | Self::Auditor => false,
+        }
     }
 
     /// Whether officers in this role see other officers and the audit log.
     pub fn may_oversee(self) -> bool {
-        self != Self::Uaa
+        match self {
+            Self::Approver | Self::Auditor => true,
+            Self::Uaa => false,
+        }
+    }
+
+    /// True for officers in this role who see one company's people and requests only.
+    pub fn is_of_company(self) -> bool {
+        match self {
+            Self::Uaa => true,
+            Self::Approver | Self::Auditor => false,
+        }
     }
 }
 
