@@ -66,6 +66,13 @@ pub(crate) fn build(toolbox: &Toolbox, site: Site<'_>) -> Result<Built> {
     Ok(Built { page, gateway: target_folder().join("release/keyside-gateway") })
 }
 
+/// Builds the page in release mode, and the gateway for trying it out: without optimization it is there in little more than half the time.
+pub(crate) fn build_to_try(toolbox: &Toolbox) -> Result<Built> {
+    let page = build_page(toolbox, Site::DEFAULT)?;
+    process::run(toolbox.command("cargo")?.args(["build", "--package", "keyside-gateway"]))?;
+    Ok(Built { page, gateway: target_folder().join("debug/keyside-gateway") })
+}
+
 /// Builds the page in release mode, and the gateway as its own tests have it: the same code, which need not be compiled once more.
 pub(crate) fn build_for_tests(toolbox: &Toolbox) -> Result<Built> {
     let page = build_page(toolbox, Site::DEFAULT)?;

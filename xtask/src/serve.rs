@@ -34,13 +34,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let config = config.transpose()?;
     let toolbox = Toolbox::installed(page::TOOLS)?;
     toolbox.require(page::TOOLS)?;
-    let built = page::build(&toolbox, page::Site::DEFAULT)?;
+    let built = page::build_to_try(&toolbox)?;
     let data = repository().join("data");
     folders::create(&data)?;
     let mut gateway = toolbox.command(&built.gateway)?;
     gateway.arg("serve").arg("--listen").arg(format!("127.0.0.1:{}", options.port));
     gateway.arg("--tls-listen").arg(format!("127.0.0.1:{}", options.tls_port));
-    gateway.args(["--data", "data"]);
+    gateway.args(["--data", "data"]).arg("--page").arg(&built.page);
     gateway.args(options.manual_approval.then_some("--manual-approval"));
     match &config {
         Some(config) => gateway.arg("--config").arg(config),
