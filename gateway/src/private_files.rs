@@ -25,7 +25,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 }
 
 /// True if its owner and the owner's group alone can read the file `path`, and the owner alone can write it. A service that runs under a user of
-/// its own reads a secret by its group, or as a credential, whose access list stands in the place of the group. Where files have no mode,
+/// its own reads a secret as a member of its group, or as a credential of systemd, where the bits of the group are those of an access list. Where files have no mode,
 /// nothing is known against it.
 pub fn is_private(path: &Path) -> io::Result<bool> {
     let metadata = std::fs::metadata(path)?;

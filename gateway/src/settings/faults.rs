@@ -27,7 +27,7 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with the line; it ends with a line break.
+        /// The fault, with its line. Ends with a line break.
         fault: String,
     },
     /// A value cannot be used.

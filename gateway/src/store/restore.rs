@@ -124,9 +124,10 @@ enum Fault {
     Journal(PathBuf, DatabaseError),
 }
 
-/// A name for the database of before that is not taken.
+/// A name for the database of before that is not taken, neither for itself nor for a file beside it.
 fn free_name(path: &Path) -> PathBuf {
-    (1_u32..).map(|number| beside(path, &format!("-before-{number}"))).find(|name| !name.exists()).unwrap_or_default()
+    let is_free = |name: &PathBuf| !name.exists() && BESIDE.iter().all(|ending| !beside(name, ending).exists());
+    (1_u32..).map(|number| beside(path, &format!("-before-{number}"))).find(is_free).unwrap_or_default()
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -294,6 +294,11 @@ async fn no_line_of_a_journal_and_no_file_beside_the_database_spoils_a_restore()
     for id in [first, second] {
         gateway.issued(id).await;
     }
+    drop(gateway);
+    // The remains of that database keep their name.
+    good(&run(&site, "restore", &backup));
+    assert!(site.data().join("keyside.sqlite-before-2").exists());
+    let gateway = site.start(&[]);
     // The later one is what the certification request stands for.
     assert_eq!(gateway.submit_good(&good_request("Ada Example")).await, second);
 }
