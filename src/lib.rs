@@ -8,10 +8,11 @@
 //!
 //! | crate | what lives there | depends on |
 //! |---|---|---|
+//! | `keyside_montgomery` | tests of candidates for primes with fused multiply-add, as a WebAssembly module of its own | nothing |
 //! | `keyside_primes` | the search for primes | nothing |
 //! | [`keyside_pki`] | bytes in, bytes out: one file per structure, named as its standard names it | nothing |
 //! | [`keyside_core`] | the domain, the API's types, the messages between page and workers, custody of the secrets, ports and use cases | `keyside_pki`, `keyside_primes` |
-//! | `keyside_worker` | the programs that run in workers | `keyside_core` |
+//! | `keyside_worker` | the programs that run in workers; `worker` embeds `keyside_montgomery` | `keyside_core`, `keyside_pki`, `keyside_primes` |
 //! | `keyside`, this crate | the page | `keyside_core`, `keyside_pki` |
 //! | `keyside_gateway` | the registration authority | `keyside_core`, `keyside_pki` |
 //!

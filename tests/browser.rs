@@ -13,7 +13,7 @@ use keyside::browser::key_store::IndexedDbKeyStore;
 use keyside::browser::registration_authority::HttpRegistrationAuthority;
 use keyside::browser::worker_client::WebWorkers;
 use keyside::ui::format::pairs;
-use keyside_core::custody::{self, prime_source::LocalSearch};
+use keyside_core::custody::{self, ahead::Ahead, prime_source::LocalSearch};
 use keyside_core::domain::device::{Device, DeviceKind};
 use keyside_core::domain::device_request::DeviceRequest;
 use keyside_core::domain::enrollment::{Application, Enrollment, RequestState, Standing, Submission};
@@ -27,6 +27,7 @@ use keyside_core::ports::{
 use keyside_core::protocol::{Answer, Generate, Generated, Job, Stage};
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::encrypted_private_key;
+use keyside_pki::key_derivation::OnThisThread;
 use keyside_pki::key_pair::{KeyPair, key_id};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use x509_cert::name::Name;
@@ -74,9 +75,11 @@ fn enrollment(key_id: &str, created_at: u64) -> Enrollment {
 #[wasm_bindgen_test]
 async fn custody_makes_a_sealed_key_and_its_request() {
     let mut stages = Vec::new();
-    let mut primes = LocalSearch::new(rand::rng());
-    let answer = custody::handle(Job::Generate(job()), &mut rand::rng(), &mut primes, |stage| stages.push(stage)).await;
-    let Answer::Generated(Generated { key_id: id, sealed, certification_request }) = answer else {
+    let (mut ahead, mut primes) = (Ahead::default(), LocalSearch::new(rand::rng()));
+    let told = |stage| stages.push(stage);
+    let job = Job::Generate(job());
+    let answer = custody::handle(job, &mut ahead, &mut rand::rng(), &mut primes, &OnThisThread, told).await;
+    let Some(Answer::Generated(Generated { key_id: id, sealed, certification_request })) = answer else {
         panic!("{answer:?}");
     };
     stages.retain(|stage| !matches!(stage, Stage::GeneratingKeyPair(_)));

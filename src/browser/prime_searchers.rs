@@ -1,9 +1,6 @@
 //! The page's side of the search for primes: starts the workers and connects each with the key maker. They are the page's own, not the key
 //! maker's, since Firefox (153) now and then leaves the page's next worker hanging once a worker was ended that had workers of its own.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use js_sys::Array;
 use keyside_core::protocol::PRIME_SEARCH;
 use wasm_bindgen::closure::Closure;
@@ -16,7 +13,7 @@ use super::start_worker;
 const MOST_WORKERS: usize = 8;
 
 /// A worker that searches; dropping it ends it.
-struct Searcher {
+pub(super) struct Searcher {
     worker: Worker,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
 }
@@ -51,32 +48,10 @@ fn connect(searcher: &Worker, key_maker: &Worker) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// The workers that search on behalf of one key maker; dropping this ends them.
-pub(super) struct PrimeSearchers {
-    _searchers: Rc<RefCell<Vec<Searcher>>>,
-    _on_ready: Closure<dyn FnMut(MessageEvent)>,
-}
-
-impl PrimeSearchers {
-    /// Starts as many workers from `script` as the browser says that there are processors, once `key_maker` listens, which its first message
-    /// tells.
-    pub(super) fn start(script: &str, key_maker: &Worker) -> Result<Self, JsValue> {
-        let searchers = Rc::<RefCell<Vec<Searcher>>>::default();
-        let on_ready = Closure::once({
-            let (script, key_maker, searchers) = (script.to_owned(), key_maker.clone(), searchers.clone());
-            move |_: MessageEvent| {
-                let processors = web_sys::window().map_or(1.0, |window| window.navigator().hardware_concurrency());
-                let workers = 0..(processors as usize).clamp(1, MOST_WORKERS);
-                *searchers.borrow_mut() = workers.filter_map(|_| Searcher::start(&script, &key_maker).ok()).collect();
-            }
-        });
-        let options = web_sys::AddEventListenerOptions::new();
-        options.set_once(true);
-        key_maker.add_event_listener_with_callback_and_add_event_listener_options(
-            "message",
-            on_ready.as_ref().unchecked_ref(),
-            &options,
-        )?;
-        Ok(Self { _searchers: searchers, _on_ready: on_ready })
-    }
+/// Starts as many workers from `script` as the browser says that there are processors, to search for `key_maker`, which listens. Dropping them
+/// ends them.
+pub(super) fn start(script: &str, key_maker: &Worker) -> Vec<Searcher> {
+    let processors = web_sys::window().map_or(1.0, |window| window.navigator().hardware_concurrency());
+    let workers = 0..(processors as usize).clamp(1, MOST_WORKERS);
+    workers.filter_map(|_| Searcher::start(script, key_maker).ok()).collect()
 }

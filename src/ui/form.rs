@@ -4,11 +4,13 @@ use keyside_core::domain::guessable_passphrase::{Guess, guess};
 use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy, PassphraseRule};
 use leptos::attr::Attribute;
 use leptos::attr::custom::custom_attribute;
+use leptos::ev::FocusEvent;
 use leptos::prelude::*;
 
 use super::components::{ShowPassphrase, focus};
 use super::context::Context;
 use super::messages;
+use crate::browser::worker_client::{Prepared, Role};
 
 /// A wrong entry: the id of its field, and what is wrong.
 pub type Fault = (&'static str, String);
@@ -33,6 +35,12 @@ pub fn passphrase_faults(
         faults.push((confirmation_field, "The confirmation is not the same as the pickup passphrase.".into()));
     }
     faults
+}
+
+/// Has workers of these kinds started when something in a form gets the focus. They end with the form, unless they are at work by then.
+pub fn prepare(roles: &'static [Role]) -> impl Fn(FocusEvent) {
+    let workers = StoredValue::new_local(Prepared::default());
+    move |_| workers.with_value(|workers| roles.iter().for_each(|role| workers.start(*role)))
 }
 
 /// `autocorrect="off"`, which Safari asks for and leptos does not know.

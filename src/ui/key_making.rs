@@ -110,7 +110,7 @@ pub fn KeyAlgorithm(
                                     name="key-size"
                                     value=size.to_string()
                                     prop:checked=move || chosen.get() == size
-                                    on:change=move |_| chosen.set(size)
+                                    on:input=move |_| chosen.set(size)
                                 />
                                 "RSA "
                                 {size.to_string()}

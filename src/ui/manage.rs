@@ -13,6 +13,7 @@ use super::context::Context;
 use super::form::{self, ErrorSummary, Fault, Rules, TextField};
 use super::links::use_go;
 use super::messages::{self, Message};
+use crate::browser::worker_client::Role;
 
 /// The fields, by the id of their element.
 const PRESENT: &str = "present-passphrase";
@@ -41,6 +42,7 @@ pub fn ChangePassphrasePanel(
     let policy =
         untrack(|| context.configuration()).map(|configuration| configuration.passphrase_policy).unwrap_or_default();
     let attempted = RwSignal::new(false);
+    let prepare = form::prepare(&[Role::Custodian]);
     let about = RwSignal::new(common_name.clone());
     let faults = Memo::new(move |_| -> Vec<Fault> {
         if !attempted.get() {
@@ -105,7 +107,7 @@ pub fn ChangePassphrasePanel(
             <summary>"Change the passphrase"</summary>
             <p>"Files and backups that you saved before keep the passphrase that they had."</p>
             <ErrorSummary faults/>
-            <form on:submit=submit novalidate>
+            <form on:submit=submit on:focusin=prepare novalidate>
                 <input type="text" autocomplete="username" hidden value=common_name/>
                 <TextField
                     id=PRESENT

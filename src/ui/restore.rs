@@ -18,12 +18,13 @@ use web_sys::File;
 use super::components::{NotComparedNote, Trouble};
 use super::context::Context;
 use super::file_field::{FileField, FileReading, bytes_of};
-use super::form::TextField;
+use super::form::{self, TextField};
 use super::format::date_and_time;
 use super::key_making::Stoppable;
 use super::links::Link;
 use super::messages::{self, Message};
 use crate::browser::storage;
+use crate::browser::worker_client::Role;
 
 /// The panel to restore a backup in.
 #[component]
@@ -163,6 +164,7 @@ fn RestoreForm(
             }
         });
     });
+    let prepare = form::prepare(&[Role::Inspector]);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         storage::ask_for_persistence();
@@ -174,7 +176,7 @@ fn RestoreForm(
     };
     let replace = move |_| start(SealedOtherwise::Replace);
     view! {
-        <form on:submit=submit novalidate>
+        <form on:submit=submit on:focusin=prepare novalidate>
             <FileField
                 id="restore-file"
                 label="Backup file"

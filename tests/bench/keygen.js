@@ -27,7 +27,7 @@ for (const browser of options.browser) {
     browsers.push(bench.name);
     try {
         for (const bits of options.bits.map(Number)) {
-            const contestants = { keyside: KEYS, webcrypto: KEYS, rsa: share(RSA_DIVISOR), 'node-forge': share(FORGE_DIVISORS[bits]) };
+            const contestants = { keyside: KEYS, 'keyside in integers': KEYS, webcrypto: KEYS, rsa: share(RSA_DIVISOR), 'node-forge': share(FORGE_DIVISORS[bits]) };
             const times = await Bench.takeTurns(contestants, (generator) => bench.call('generators', generator, bits), (round) => {
                 console.error(`${bench.name}, ${bits} bits: round ${round} of ${KEYS}`);
             });

@@ -1,4 +1,5 @@
-// What the page costs: bytes, time until it is there, what blocks it, Cancel, key derivation, memory. In Chromium, which tells.
+// What the page costs: bytes, time until it is there, what blocks it, Cancel, key derivation, memory, in Chromium, which tells; and what a person
+// waits for, in Chromium and Firefox.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
@@ -8,9 +9,10 @@ import { Bench } from './interleave.js';
 import { STEPS, fillIn, openTab } from './main-job.js';
 import { OUTPUT, machine, milliseconds, report, table } from './report.js';
 import { mean, median } from './statistics.js';
+import { waits } from './waits.js';
 import { bytesOf, filesOnTheWire } from './wire.js';
 
-const { values: options } = parseArgs({ options: { ...OUTPUT, runs: { type: 'string', default: '5' } } });
+const { values: options } = parseArgs({ options: { ...OUTPUT, runs: { type: 'string', default: '5' }, against: { type: 'string' } } });
 const RUNS = Number(options.runs);
 /** A slow mobile link and a slow computer. */
 const LINK = { bitsPerSecond: 1_600_000, latencyMilliseconds: 150 };
@@ -202,8 +204,20 @@ try {
     await bench.stop();
 }
 
+const [browsers, waited] = [[name], []];
+for (const kind of ['chromium', 'firefox']) {
+    const { name, turns } = await waits(kind, RUNS, options.against);
+    if (!browsers.includes(name)) browsers.push(name);
+    for (const [what, part] of [['Submit to saved', 'saved'], ['Collect to file ready', 'ready']]) {
+        for (const [contestant, results] of Object.entries(turns)) {
+            const values = results.map((result) => result[part]);
+            waited.push([name, what, contestant, ...[median(values), Math.min(...values), Math.max(...values)].map(milliseconds)]);
+        }
+    }
+}
+
 await report('page', options, files, [
-    `${machine([name])}; ${RUNS} runs of each time.`,
+    `${machine(browsers)}; ${RUNS} runs of each time.`,
     table(
         ['file', 'part', 'bytes', 'on the wire'],
         // Without the hashes, which each build has others of.
@@ -218,4 +232,6 @@ await report('page', options, files, [
     table(['until', 'median ms', 'longest ms'], cancels),
     'Key derivation (WebCrypto has no scrypt):',
     table(['derivation', 'mean ms', 'least ms'], derivations),
+    'What a person waits for, with forms filled in at 200 characters a minute:',
+    table(['browser', 'wait', 'page', 'median ms', 'least ms', 'longest ms'], waited),
 ]);

@@ -7,6 +7,8 @@ import { required } from '../e2e/gateway.js';
 
 /** The benchmarks' page, where all runs. */
 export const BENCH_PAGE = 'bench.html';
+/** The page that does the main job with WebCrypto and node-forge. */
+export const PEER_PAGE = 'peer.html';
 
 /** Makes it anew; gives its path. */
 export async function makeSite() {
@@ -16,7 +18,7 @@ export async function makeSite() {
     await cp(join(required('KEYSIDE_BENCH'), 'rsa-worker'), folder, { recursive: true });
     await build({
         absWorkingDir: import.meta.dirname,
-        entryPoints: ['in-page/main.js', 'in-page/forge-worker.js', 'in-page/rsa-worker.js'],
+        entryPoints: ['in-page/main.js', 'in-page/forge-worker.js', 'in-page/rsa-worker.js', 'in-page/peer.js'],
         outdir: folder,
         bundle: true,
         format: 'esm',
@@ -30,5 +32,6 @@ export async function makeSite() {
     const links = (await readFile(join(folder, 'index.html'), 'utf8')).match(/<link rel="worker"[^>]*>/g).join('');
     const html = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title>${links}<script type="module" src="main.js"></script></html>\n`;
     await writeFile(join(folder, BENCH_PAGE), html);
+    await cp(join(import.meta.dirname, 'in-page', PEER_PAGE), join(folder, PEER_PAGE));
     return folder;
 }

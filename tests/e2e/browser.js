@@ -75,10 +75,14 @@ export class Browser {
     /**
      * `prepare` gets the profile's folder before the first start; `preferences` are Firefox's; `env` is the process' environment;
      * `as` is the kind of browser; `https` is for a site with HTTPS and any certificate; `webAssembly` is false for a browser
-     * in which it is switched off; `patience` bounds each thing that it is asked to do, in milliseconds.
+     * in which it is switched off; `scriptFlags` are those of Chromium's JavaScript engine; `patience` bounds each thing that it is asked to do, in
+     * milliseconds.
      */
-    constructor({ prepare, preferences = {}, env = process.env, as = kind, https = false, webAssembly = true, patience = PATIENCE } = {}) {
+    constructor({
+        prepare, preferences = {}, env = process.env, as = kind, https = false, webAssembly = true, scriptFlags = [], patience = PATIENCE,
+    } = {}) {
         Object.assign(this, { prepare, preferences, env, kind: as, https, webAssembly, patience, tabs: new Set() });
+        this.scriptFlags = [...scriptFlags, ...(webAssembly ? [] : ['--jitless'])];
     }
 
     static async start(options) {
@@ -126,7 +130,7 @@ export class Browser {
         } : {
             ...common,
             browser: 'chrome',
-            args: [...CHROMIUM_ARGUMENTS, ...(this.webAssembly ? [] : ['--js-flags=--jitless'])],
+            args: [...CHROMIUM_ARGUMENTS, ...(this.scriptFlags.length > 0 ? [`--js-flags=${this.scriptFlags.join(' ')}`] : [])],
             downloadBehavior: { policy: 'allow', downloadPath: this.downloads },
         });
     }
@@ -553,9 +557,15 @@ export class Tab {
         return requests;
     }
 
-    /** Waits until no worker is left. The protocol reports a worker's end a moment after it. */
-    async withoutWorkers() {
-        while (this.page.workers().length > 0) await new Promise((gone) => this.page.once('workerdestroyed', gone));
+    /** The workers that there are. */
+    workers() {
+        return this.page.workers();
+    }
+
+    /** Waits until none of these workers is left; others may have started. The protocol reports a worker's end a moment after it. */
+    async without(workers) {
+        const isLeft = () => workers.some((worker) => this.page.workers().includes(worker));
+        while (isLeft()) await new Promise((gone) => this.page.once('workerdestroyed', gone));
     }
 
     /** What crossed between page and workers in this document. */

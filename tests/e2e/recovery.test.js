@@ -31,11 +31,13 @@ test('Cancel stops at once, and nothing typed is lost', { needs: 'workers' }, as
     await tab.choose('RSA 4096');
     await tab.press('Submit');
     await tab.heading('Making your key pair');
+    const workers = tab.workers();
+    assert.notEqual(workers.length, 0);
     await tab.press('Cancel');
     await formIsBack(tab);
     assert.equal(await tab.value('Common Name'), 'Cancelled');
     assert.equal(await tab.value('Pickup Passphrase'), PASSPHRASE);
-    await tab.withoutWorkers();
+    await tab.without(workers);
     assert.deepEqual((await tab.stores()).records, []);
 });
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use keyside_core::custody::{self, prime_source::LocalSearch};
+use keyside_core::custody::{self, ahead::Ahead, prime_source::LocalSearch};
 use keyside_core::domain::base64_bytes::Base64Bytes;
 use keyside_core::domain::distinguished_name::SubjectTemplate;
 use keyside_core::domain::enrollment::{Application, Enrollment, RequestState, Submission};
@@ -10,7 +10,8 @@ use keyside_core::domain::file_format::ExportFormat;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::domain::transaction_id::TransactionId;
-use keyside_core::protocol::{Answer, Export, Generate, Job};
+use keyside_core::protocol::{self, Answer, Export, ExportKey, Generate, Job};
+use keyside_pki::key_derivation::OnThisThread;
 use keyside_pki::pfx::Profile;
 
 use crate::authority::authority;
@@ -71,22 +72,22 @@ impl Bundle {
             email_address: EMAIL_ADDRESS.into(),
             passphrase: Passphrase::new(passphrase.into()),
         };
-        let Answer::Generated(generated) = handle(Job::Generate(job)) else {
+        let Answer::Generated(generated) = handle(protocol::Ahead::default(), Job::Generate(job)) else {
             panic!("no key pair for {common_name}");
         };
         let leaf = authority().issue(&generated.certification_request.0);
         let path: Vec<Base64Bytes> =
             [leaf, authority().issuing.clone(), authority().root.clone()].map(Base64Bytes::from).into();
         let export = |format, export_passphrase: Option<&str>| {
-            let job = Export {
+            let key = ExportKey {
                 format,
                 encrypted_private_key: generated.sealed.encrypted_private_key.clone(),
-                certification_path: path.clone(),
-                friendly_name: common_name.into(),
                 passphrase: Passphrase::new(passphrase.into()),
                 export_passphrase: export_passphrase.map(|text| Passphrase::new(text.into())),
             };
-            let Answer::Exported(file) = handle(Job::Export(job)) else {
+            let order = protocol::Ahead { export: Some(key), ..protocol::Ahead::default() };
+            let job = Export { certification_path: path.clone(), friendly_name: common_name.into() };
+            let Answer::Exported(file) = handle(order, Job::Export(job)) else {
                 panic!("no {format:?} for {common_name}");
             };
             Exported { bytes: file.0, passphrase: export_passphrase.unwrap_or(passphrase).into() }
@@ -148,6 +149,11 @@ impl Bundle {
     }
 }
 
-fn handle(job: Job) -> Answer {
-    pollster::block_on(custody::handle(job, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), |_| ()))
+/// Has custody do what can be done ahead, and then the job.
+fn handle(order: protocol::Ahead, job: Job) -> Answer {
+    let (mut ahead, rng) = (Ahead::default(), &mut rand::rng());
+    let mut primes = LocalSearch::new(rand::rng());
+    let [_, answer] = [Job::Ahead(order), job]
+        .map(|job| pollster::block_on(custody::handle(job, &mut ahead, rng, &mut primes, &OnThisThread, |_| ())));
+    answer.unwrap()
 }

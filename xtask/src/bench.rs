@@ -4,7 +4,7 @@ mod gateway;
 mod in_browser;
 mod primes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Subcommand;
@@ -31,13 +31,17 @@ pub(crate) enum Bench {
         #[arg(long, value_parser = ["chromium", "firefox"])]
         browser: Option<String>,
     },
-    /// What crosses the wire, how soon the page is there, what blocks it, and what it takes: in Chromium.
+    /// What crosses the wire, how soon the page is there, what blocks it, and what it takes, in Chromium; and what a person waits for, in
+    /// Chromium and Firefox.
     Page {
         #[command(flatten)]
         output: Output,
         /// How many times each time is taken.
         #[arg(long, default_value_t = 5)]
         runs: u32,
+        /// The folder of another built page, such as that of the version before, to compare the waits with.
+        #[arg(long, value_name = "FOLDER")]
+        against: Option<PathBuf>,
     },
     /// Requests, sealed keys and PKCS#12 files, beside node-forge and @peculiar/x509, in turns in one page.
     Crypto {
@@ -72,12 +76,16 @@ impl Output {
     fn pass_to(&self, program: &mut Command) -> Result<()> {
         for (name, file) in [("--json", &self.json), ("--markdown", &self.markdown)] {
             if let Some(file) = file {
-                let path = std::path::absolute(file).map_err(|error| Error::file("resolve", file, &error))?;
-                program.arg(name).arg(path);
+                program.arg(name).arg(absolute(file)?);
             }
         }
         Ok(())
     }
+}
+
+/// The same path wherever a program runs.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Error::file("resolve", path, &error))
 }
 
 /// Installs what is missing, builds what is delivered, and measures it.
@@ -102,7 +110,11 @@ pub(crate) fn run(bench: &Bench, installing: Installing) -> Result<()> {
             options.extend(bits.iter().map(|bits| ("--bits", Some(bits.as_str()))));
             in_browser("keygen.js", output, &options)
         }
-        Bench::Page { output, runs } => in_browser("page.js", output, &[("--runs", Some(&runs.to_string()))]),
+        Bench::Page { output, runs, against } => {
+            let against = against.as_deref().map(absolute).transpose()?;
+            let against = against.as_ref().map(|folder| folder.to_string_lossy());
+            in_browser("page.js", output, &[("--runs", Some(&runs.to_string())), ("--against", against.as_deref())])
+        }
         Bench::Crypto { output, runs, browser } => {
             in_browser("crypto.js", output, &[("--runs", Some(&runs.to_string())), ("--browser", browser.as_deref())])
         }

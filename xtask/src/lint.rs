@@ -23,7 +23,8 @@ pub(crate) const TOOLS: &[Tool] = &[
 ];
 
 /// The packages that run in a browser.
-const IN_BROWSER: [&str; 5] = ["keyside", "keyside-core", "keyside-pki", "keyside-primes", "keyside-worker"];
+const IN_BROWSER: [&str; 6] =
+    ["keyside", "keyside-core", "keyside-montgomery", "keyside-pki", "keyside-primes", "keyside-worker"];
 
 /// Runs all checks, each whether or not the one before it failed; answers with what could not be checked.
 ///

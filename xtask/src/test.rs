@@ -384,22 +384,39 @@ fn test_targets(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The tests in tests/browser.rs: cargo hands what it has compiled for wasm32 to wasm-bindgen's runner, which opens the browser.
+/// The tests in tests/browser.rs, and those of the crate whose arithmetic the browser does.
 fn in_browser(shared: &Shared, browser: Browser, display: Option<&Display>, tally: &mut Tally) -> Result<()> {
-    let Shared { toolbox, filter, .. } = shared;
+    let mut page = tests_in_browser(shared, browser, display)?;
+    page.args(["--package", "keyside", "--test", "browser"]);
+    shared.filter.pass_to_cargo(&mut page);
+    let outcome = process::run_tests(&mut page, &shared.filter, tally);
+    if browser == Browser::Webkit {
+        let names = tally.not_run.entry("WebKitGTK refuses relaxed SIMD".into()).or_default();
+        names.push("the tests of keyside-montgomery".into());
+        return outcome;
+    }
+    let mut montgomery = tests_in_browser(shared, browser, display)?;
+    montgomery.args(["--package", "keyside-montgomery", "--lib"]);
+    montgomery.args(["--config", "target.wasm32-unknown-unknown.rustflags=['-C', 'target-feature=+relaxed-simd']"]);
+    shared.filter.pass_to_cargo(&mut montgomery);
+    outcome.and(process::run_tests(&mut montgomery, &shared.filter, tally))
+}
+
+/// `cargo test`, which hands what it has compiled for wasm32 to wasm-bindgen's runner, which opens the browser.
+fn tests_in_browser(shared: &Shared, browser: Browser, display: Option<&Display>) -> Result<Command> {
+    let toolbox = &shared.toolbox;
     let capabilities = target_folder().join("webdriver.json");
     folders::create(&target_folder())?;
     fs::write(&capabilities, WEBDRIVER_CAPABILITIES).map_err(|error| Error::file("write", &capabilities, &error))?;
     let runner = toolbox.path(Tool::WasmBindgen)?.with_file_name("wasm-bindgen-test-runner");
     let mut cargo = toolbox.wasm_command("cargo")?;
-    cargo.args(["test", "--package", "keyside", "--test", "browser", "--target", "wasm32-unknown-unknown"]);
-    filter.pass_to_cargo(&mut cargo);
+    cargo.args(["test", "--target", "wasm32-unknown-unknown"]);
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
     cargo.env(browser.driver_variable(), toolbox.path(browser.driver())?);
     cargo.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT).env("WASM_BINDGEN_TEST_ONLY_WEB", "1");
     cargo.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
     cargo.envs(display.map(|display| ("DISPLAY", display.name())));
-    process::run_tests(&mut cargo, filter, tally)
+    Ok(cargo)
 }
 
 /// The tests in tests/e2e, on the page's release build.

@@ -4,11 +4,13 @@
 //! Keyside itself has made; [`foreign_files`] works with what anybody may have made, in a program of its own.
 
 use keyside_pki::certificate::TbsCertificate;
-use keyside_pki::encrypted_private_key::AuthenticationKey;
+use keyside_pki::encrypted_private_key::{AuthenticationKey, SealingKey};
 use keyside_pki::error::Error;
+use keyside_pki::key_derivation::Pbkdf2;
 use keyside_pki::key_pair::{KeyPair, key_id};
 use keyside_pki::public_key::is_same;
 use keyside_pki::{certification_request, encrypted_private_key, full_pki_request, pem, pfx};
+use keyside_primes::Integers;
 use rand::CryptoRng;
 
 use crate::domain::base64_bytes::Base64Bytes;
@@ -18,34 +20,55 @@ use crate::domain::passphrase::Passphrase;
 use crate::key_generation::KeyPairInTheMaking;
 use crate::key_generation::prime::{PUBLIC_PRIMES, Prime, prime_size};
 use crate::protocol::{
-    Answer, ChangePassphrase, Export, Failure, Generate, Generated, Job, Renew, Renewed, Sealed, Searching, Stage,
+    Answer, ChangePassphrase, Export, ExportKey, Failure, Generate, Generated, Job, Renew, Renewed, Sealed, Searching,
+    Stage,
 };
 
+pub mod ahead;
 pub mod foreign_files;
 pub mod prime_source;
 
+use ahead::Ahead;
 use prime_source::PrimeSource;
 
-/// Does a job and gives the final answer; `primes` are where a new key's come from, `progress` hears of each stage as it begins.
+/// Does a job and gives the final answer, which [`Job::Ahead`] alone has none of. `ahead` is what was done before: it is used once. `primes` are where
+/// a new key's come from, `pbkdf2` derives the keys of files, `progress` hears of each stage as it begins.
 pub async fn handle(
     job: Job,
+    ahead: &mut Ahead,
     rng: &mut impl CryptoRng,
     primes: &mut impl PrimeSource,
+    pbkdf2: &impl Pbkdf2,
     progress: impl FnMut(Stage),
-) -> Answer {
-    match job {
-        Job::Generate(generate_job) => generate(&generate_job, rng, primes, progress).await.map(Answer::Generated),
-        Job::Export(export_job) => export(&export_job, rng).map(Answer::Exported),
+) -> Option<Answer> {
+    let outcome = match job {
+        Job::Ahead(order) => {
+            ahead.take(order, rng, primes, pbkdf2).await;
+            return None;
+        }
+        Job::Generate(generate_job) => {
+            generate(&generate_job, core::mem::take(ahead), rng, primes, progress).await.map(Answer::Generated)
+        }
+        Job::Export(export_job) => export(&export_job, core::mem::take(ahead), rng).await.map(Answer::Exported),
         Job::ChangePassphrase(change_job) => change_passphrase(&change_job, rng).map(Answer::PassphraseChanged),
-        Job::Renew(renew_job) => renew(&renew_job, rng, primes, progress).await.map(Answer::Renewed),
-    }
-    .unwrap_or_else(Answer::Failed)
+        Job::Renew(renew_job) => {
+            renew(&renew_job, core::mem::take(ahead), rng, primes, progress).await.map(Answer::Renewed)
+        }
+    };
+    Some(outcome.unwrap_or_else(Answer::Failed))
 }
 
-/// Puts a key pair together of primes that are no secret, so that the browser has compiled well what takes long by the time it is needed.
+/// Derives keys of nothing that is secret: the browser has compiled well what takes long by the time a key is opened or sealed.
+pub fn warm_up_opening() {
+    encrypted_private_key::warm_up();
+    pfx::warm_up();
+}
+
+/// The same, and puts a key pair together of primes that are no secret.
 pub fn warm_up(rng: &mut impl CryptoRng) {
+    warm_up_opening();
     let mut making = KeyPairInTheMaking::new(KeySize::Rsa2048);
-    for prime in PUBLIC_PRIMES.iter().filter_map(|prime| Prime::decide(prime, KeySize::Rsa2048, rng)) {
+    for prime in PUBLIC_PRIMES.iter().filter_map(|prime| Prime::decide(prime, KeySize::Rsa2048, &mut Integers, rng)) {
         core::hint::black_box(making.offer(prime).is_ok());
     }
 }
@@ -53,13 +76,17 @@ pub fn warm_up(rng: &mut impl CryptoRng) {
 /// Makes a key pair, signs the request, seals the key.
 async fn generate(
     job: &Generate,
+    mut ahead: Ahead,
     rng: &mut impl CryptoRng,
     primes: &mut impl PrimeSource,
     mut progress: impl FnMut(Stage),
 ) -> Result<Generated, Failure> {
     check_portable(&job.passphrase)?;
+    // The one takes place elsewhere while the other does here.
+    primes.begin(job.key_size);
+    let sealing_key = ahead.sealing_key(&job.passphrase, rng)?;
     let key_pair = make_key_pair(job.key_size, primes, &mut progress).await?;
-    request_and_seal(&key_pair, &job.subject.0, &job.email_address, &job.passphrase, rng, progress)
+    request_and_seal(&key_pair, &job.subject.0, &job.email_address, sealing_key, rng, progress)
 }
 
 /// Makes a key pair of primes that others look for.
@@ -89,7 +116,7 @@ fn request_and_seal(
     key_pair: &KeyPair,
     subject: &[u8],
     email_address: &str,
-    passphrase: &Passphrase,
+    sealing_key: SealingKey,
     rng: &mut impl CryptoRng,
     mut progress: impl FnMut(Stage),
 ) -> Result<Generated, Failure> {
@@ -98,15 +125,14 @@ fn request_and_seal(
     progress(Stage::EncryptingKey);
     Ok(Generated {
         key_id: key_id(&key_pair.to_subject_public_key_info()?),
-        sealed: seal(key_pair, passphrase, rng)?,
+        sealed: seal(key_pair, sealing_key)?,
         certification_request: request.into(),
     })
 }
 
-/// Seals a key under a passphrase.
-fn seal(key_pair: &KeyPair, passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<Sealed, Failure> {
-    let (sealed, authentication_key) =
-        encrypted_private_key::seal(&key_pair.to_private_key_info()?, passphrase.expose(), rng)?;
+/// Seals a key.
+fn seal(key_pair: &KeyPair, sealing_key: SealingKey) -> Result<Sealed, Failure> {
+    let (sealed, authentication_key) = sealing_key.seal(&key_pair.to_private_key_info()?);
     Ok(Sealed { encrypted_private_key: sealed.into(), authentication_key: authentication_key.to_vec().into() })
 }
 
@@ -114,19 +140,25 @@ fn seal(key_pair: &KeyPair, passphrase: &Passphrase, rng: &mut impl CryptoRng) -
 /// holder of the current certificate.
 async fn renew(
     job: &Renew,
+    mut ahead: Ahead,
     rng: &mut impl CryptoRng,
     primes: &mut impl PrimeSource,
     mut progress: impl FnMut(Stage),
 ) -> Result<Renewed, Failure> {
-    let current = open_for(&job.certificate, &job.encrypted_private_key, &job.passphrase)?;
+    if let Some(size) = job.new_key {
+        primes.begin(size);
+    }
+    let (current, _) = unseal(&job.encrypted_private_key, &job.passphrase)?;
+    check_certified(&job.certificate, &current)?;
     let passphrase = job.new_passphrase.as_ref().unwrap_or(&job.passphrase);
     check_portable(passphrase)?;
+    let sealing_key = ahead.sealing_key(passphrase, rng)?;
     let new = match job.new_key {
         Some(size) => Some(make_key_pair(size, primes, &mut progress).await?),
         None => None,
     };
     let key_pair = new.as_ref().unwrap_or(&current);
-    let generated = request_and_seal(key_pair, &job.subject.0, &job.email_address, passphrase, rng, progress)?;
+    let generated = request_and_seal(key_pair, &job.subject.0, &job.email_address, sealing_key, rng, progress)?;
     let signed = full_pki_request::build(&generated.certification_request.0, &job.certificate.0, &current, rng)?;
     Ok(Renewed { generated, full_pki_request: signed.into() })
 }
@@ -143,41 +175,72 @@ fn unseal(sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<(KeyPair, Aut
     }
 }
 
-/// Unseals the key of `certificate`.
-fn open_for(certificate: &Base64Bytes, sealed: &Base64Bytes, passphrase: &Passphrase) -> Result<KeyPair, Failure> {
-    let (key_pair, _) = unseal(sealed, passphrase)?;
+/// Makes sure that `certificate` is this key's.
+fn check_certified(certificate: &Base64Bytes, key_pair: &KeyPair) -> Result<(), Failure> {
     let certified = TbsCertificate::of(&certificate.0)?.subject_public_key_info;
-    if is_same(&key_pair.to_subject_public_key_info()?, certified) { Ok(key_pair) } else { Err(Failure::KeyMismatch) }
+    if is_same(&key_pair.to_subject_public_key_info()?, certified) { Ok(()) } else { Err(Failure::KeyMismatch) }
 }
 
-/// Unseals the key and makes a file of it and its certification path.
-fn export(job: &Export, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
+/// Makes a file of the key and its certification path.
+async fn export(job: &Export, ahead: Ahead, rng: &mut impl CryptoRng) -> Result<Base64Bytes, Failure> {
     let leaf = job.certification_path.first().ok_or_else(|| unusable("there is no certificate"))?;
-    let leaf = TbsCertificate::of(&leaf.0)?;
-    let (key_pair, _) = unseal(&job.encrypted_private_key, &job.passphrase)?;
-    if !is_same(&key_pair.to_subject_public_key_info()?, leaf.subject_public_key_info) {
-        return Err(Failure::KeyMismatch);
-    }
-    let export_passphrase = job.export_passphrase.as_ref().unwrap_or(&job.passphrase);
-    check_portable(export_passphrase)?;
+    let Exporting { key_pair, protection } = ahead.exporting()?;
+    check_certified(leaf, &key_pair)?;
     let certificates: Vec<&[u8]> = job.certification_path.iter().map(|bytes| bytes.0.as_slice()).collect();
     let private_key_info = key_pair.to_private_key_info()?;
-    let contents = pfx::Contents {
-        private_key_info: &private_key_info,
-        certificates: &certificates,
-        friendly_name: &job.friendly_name,
-    };
-    match job.format {
-        ExportFormat::Pkcs12(profile) => Ok(pfx::build(profile, &contents, export_passphrase.expose(), rng)?.into()),
-        ExportFormat::Pem => Ok(pem_text(&contents, export_passphrase, rng)?.into_bytes().into()),
+    match protection {
+        FileProtection::Pkcs12(builder) => {
+            let contents = pfx::Contents {
+                private_key_info: &private_key_info,
+                certificates: &certificates,
+                friendly_name: &job.friendly_name,
+            };
+            Ok(builder.build(&contents, rng).await?.into())
+        }
+        FileProtection::Pem(encryption) => {
+            let encrypted = encryption.encrypt(&private_key_info).await;
+            Ok(pem_text(&encrypted, &certificates)?.into_bytes().into())
+        }
+    }
+}
+
+/// A private key that was unsealed for a file.
+struct Exporting {
+    key_pair: KeyPair,
+    protection: FileProtection,
+}
+
+/// The protection of the key in the file.
+enum FileProtection {
+    Pkcs12(pfx::Builder),
+    Pem(encrypted_private_key::Export),
+}
+
+impl Exporting {
+    /// Begins to derive the keys that protect the file, and unseals the private key.
+    async fn begin(key: &ExportKey, pbkdf2: &impl Pbkdf2, rng: &mut impl CryptoRng) -> Result<Self, Failure> {
+        let passphrase = key.export_passphrase.as_ref().unwrap_or(&key.passphrase);
+        if !passphrase.is_portable() {
+            // One that opens nothing is a wrong one in the first place.
+            unseal(&key.encrypted_private_key, &key.passphrase)?;
+            return Err(Failure::PassphraseNotPortable);
+        }
+        let passphrase = passphrase.expose();
+        let protection = match key.format {
+            ExportFormat::Pkcs12(profile) => FileProtection::Pkcs12(pfx::begin(profile, passphrase, pbkdf2, rng).await),
+            ExportFormat::Pem => {
+                FileProtection::Pem(encrypted_private_key::begin_export(passphrase, pbkdf2, rng).await)
+            }
+        };
+        let (key_pair, _) = unseal(&key.encrypted_private_key, &key.passphrase)?;
+        Ok(Self { key_pair, protection })
     }
 }
 
 /// The encrypted key and the certificates, one PEM block after the other. Servers and curl read as far as they need.
-fn pem_text(contents: &pfx::Contents<'_>, passphrase: &Passphrase, rng: &mut impl CryptoRng) -> Result<String, Error> {
-    let sealed = encrypted_private_key::encrypt_for_export(contents.private_key_info, passphrase.expose(), rng)?;
-    let mut text = pem::encode(pem::ENCRYPTED_PRIVATE_KEY, &sealed)?;
-    for certificate in contents.certificates {
+fn pem_text(encrypted_private_key: &[u8], certificates: &[&[u8]]) -> Result<String, Error> {
+    let mut text = pem::encode(pem::ENCRYPTED_PRIVATE_KEY, encrypted_private_key)?;
+    for certificate in certificates {
         text.push_str(&pem::encode(pem::CERTIFICATE, certificate)?);
     }
     Ok(text)
@@ -191,7 +254,7 @@ fn change_passphrase(job: &ChangePassphrase, rng: &mut impl CryptoRng) -> Result
         return Err(Failure::KeyMismatch);
     }
     check_portable(&job.new_passphrase)?;
-    seal(&key_pair, &job.new_passphrase, rng)
+    seal(&key_pair, SealingKey::derive(job.new_passphrase.expose(), rng)?)
 }
 
 fn check_portable(passphrase: &Passphrase) -> Result<(), Failure> {
@@ -210,6 +273,7 @@ mod tests {
     use std::sync::OnceLock;
 
     use keyside_pki::certification_request::CertificationRequest;
+    use keyside_pki::key_derivation::OnThisThread;
     use keyside_pki::testing::{NOW, YEAR, authority, key_pair, name, spki_of};
     use pkcs8::DecodePrivateKey;
     use pollster::block_on;
@@ -221,7 +285,7 @@ mod tests {
 
     use super::foreign_files::tests::{inspect_job, open_backup_job, opened, unpack_job};
     use super::*;
-    use crate::protocol::{FileJob, OpenBackup, Unpack};
+    use crate::protocol::{self, FileJob, OpenBackup, Unpack};
 
     const PASSPHRASE: &str = "Correct-4-horse";
     const NEW_PASSPHRASE: &str = "Battery=staple 9";
@@ -245,8 +309,27 @@ mod tests {
         }
     }
 
-    pub(super) fn handled(job: Job) -> Answer {
-        block_on(handle(job, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), |_| ()))
+    /// A job, after the work that can be done ahead of it.
+    pub(super) struct Work([Job; 2]);
+
+    impl From<Job> for Work {
+        fn from(job: Job) -> Self {
+            Self([Job::Ahead(protocol::Ahead::default()), job])
+        }
+    }
+
+    impl From<(ExportKey, Export)> for Work {
+        fn from((key, job): (ExportKey, Export)) -> Self {
+            Self([Job::Ahead(protocol::Ahead { export: Some(key), ..protocol::Ahead::default() }), Job::Export(job)])
+        }
+    }
+
+    pub(super) fn handled(work: impl Into<Work>) -> Answer {
+        let (mut ahead, rng, mut primes) = (Ahead::default(), &mut rand::rng(), LocalSearch::new(rand::rng()));
+        let Work(jobs) = work.into();
+        let [none, answer] = jobs.map(|job| block_on(handle(job, &mut ahead, rng, &mut primes, &OnThisThread, |_| ())));
+        assert!(none.is_none());
+        answer.unwrap()
     }
 
     /// A sealed key pair and its request, made once for all tests of a run.
@@ -268,16 +351,22 @@ mod tests {
         vec![leaf.into(), authority().issuing.clone().into()]
     }
 
-    pub(super) fn export_job(format: ExportFormat) -> Export {
+    pub(super) fn export_job(format: ExportFormat) -> (ExportKey, Export) {
         let certification_path = [issued(), vec![authority().root.clone().into()]].concat();
-        Export {
+        let key = ExportKey {
             format,
             encrypted_private_key: generated().sealed.encrypted_private_key,
-            certification_path,
-            friendly_name: "Ada Example".into(),
             passphrase: passphrase(),
             export_passphrase: None,
-        }
+        };
+        (key, Export { certification_path, friendly_name: "Ada Example".into() })
+    }
+
+    /// The same with something else about the key.
+    fn export_job_with(format: ExportFormat, change: impl FnOnce(&mut ExportKey)) -> (ExportKey, Export) {
+        let (mut key, job) = export_job(format);
+        change(&mut key);
+        (key, job)
     }
 
     fn change_job() -> ChangePassphrase {
@@ -314,7 +403,7 @@ mod tests {
             sealed,
         ];
         for format in ExportFormat::ALL {
-            let Answer::Exported(file) = handled(Job::Export(export_job(format))) else {
+            let Answer::Exported(file) = handled(export_job(format)) else {
                 panic!("there is no file");
             };
             files.push(file.0);
@@ -322,8 +411,8 @@ mod tests {
         files
     }
 
-    fn failure(job: Job) -> Failure {
-        match handled(job) {
+    fn failure(work: impl Into<Work>) -> Failure {
+        match handled(work) {
             Answer::Failed(failure) => failure,
             other => panic!("{other:?}"),
         }
@@ -405,11 +494,10 @@ mod tests {
             handled(Job::ChangePassphrase(ChangePassphrase { new_passphrase: not_portable(), ..change_job() })),
         ];
         for format in ExportFormat::ALL {
-            answers.push(handled(Job::Export(export_job(format))));
-            answers.push(handled(Job::Export(Export { passphrase: wrong(), ..export_job(format) })));
+            answers.push(handled(export_job(format)));
+            answers.push(handled(export_job_with(format, |key| key.passphrase = wrong())));
             for export_passphrase in [new_passphrase(), not_portable()] {
-                let export_passphrase = Some(export_passphrase);
-                answers.push(handled(Job::Export(Export { export_passphrase, ..export_job(format) })));
+                answers.push(handled(export_job_with(format, |key| key.export_passphrase = Some(export_passphrase))));
             }
         }
         let mut file_answers = vec![
@@ -451,10 +539,10 @@ mod tests {
 
     #[test]
     fn a_job_does_not_print_its_passphrase() {
-        let export = Export { export_passphrase: Some(new_passphrase()), ..export_job(ExportFormat::Pem) };
+        let export = export_job_with(ExportFormat::Pem, |key| key.export_passphrase = Some(new_passphrase()));
         for printed in [
             format!("{:?}", Job::Generate(generate_job())),
-            format!("{:?}", Job::Export(export)),
+            format!("{export:?}"),
             format!("{:?}", Job::ChangePassphrase(change_job())),
             format!("{:?}", Job::Renew(renew_job(None))),
             format!("{:?}", FileJob::OpenBackup(open_backup_job())),
@@ -482,12 +570,20 @@ mod tests {
     #[test]
     fn a_key_is_exported_with_its_passphrase_alone() {
         for (format, wrong) in ExportFormat::ALL.into_iter().zip(["correct-4-horse", "Correct-4-horse ", ""]) {
-            assert!(matches!(handled(Job::Export(export_job(format))), Answer::Exported(_)));
-            let passphrase = Passphrase::new(wrong.into());
-            let export_passphrase = Some(self::passphrase());
-            let job = Export { passphrase, export_passphrase, ..export_job(format) };
-            assert_eq!(failure(Job::Export(job)), Failure::WrongPassphrase);
+            assert!(matches!(handled(export_job(format)), Answer::Exported(_)));
+            let job = export_job_with(format, |key| {
+                key.passphrase = Passphrase::new(wrong.into());
+                key.export_passphrase = Some(passphrase());
+            });
+            assert_eq!(failure(job), Failure::WrongPassphrase);
         }
+    }
+
+    #[test]
+    fn nothing_is_exported_unless_a_key_was_unsealed() {
+        let (_, job) = export_job(ExportFormat::Pem);
+        let failure = failure(Job::Export(job));
+        assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
     }
 
     #[test]
@@ -496,34 +592,37 @@ mod tests {
         let other = authority().certify(subject, spki_of(&key_pair()), NOW, NOW + YEAR);
         for format in ExportFormat::ALL {
             let certification_path = vec![other.clone().into(), authority().issuing.clone().into()];
-            let job = Export { certification_path, ..export_job(format) };
-            assert_eq!(failure(Job::Export(job)), Failure::KeyMismatch);
+            let (key, job) = export_job(format);
+            assert_eq!(failure((key, Export { certification_path, ..job })), Failure::KeyMismatch);
         }
     }
 
     #[test]
     fn what_cannot_be_exported_is_named() {
         let cut = Base64Bytes(generated().sealed.encrypted_private_key.0[..20].to_vec());
+        let with_path = |certification_path| {
+            let (key, job) = export_job(ExportFormat::Pem);
+            (key, Export { certification_path, ..job })
+        };
         for job in [
-            Export { certification_path: Vec::new(), ..export_job(ExportFormat::Pem) },
-            Export { certification_path: vec![Base64Bytes(b"nonsense".to_vec())], ..export_job(ExportFormat::Pem) },
-            Export { encrypted_private_key: cut, ..export_job(ExportFormat::Pem) },
+            with_path(Vec::new()),
+            with_path(vec![Base64Bytes(b"nonsense".to_vec())]),
+            export_job_with(ExportFormat::Pem, |key| key.encrypted_private_key = cut),
         ] {
-            let failure = failure(Job::Export(job));
+            let failure = failure(job);
             assert!(matches!(failure, Failure::Unusable(_)), "{failure:?}");
         }
     }
 
     #[test]
     fn a_bit_that_was_flipped_in_a_sealed_key_leads_to_no_file() {
-        let good = export_job(ExportFormat::Pem);
-        let sealed = good.encrypted_private_key.0.clone();
+        let sealed = generated().sealed.encrypted_private_key.0;
         // Every block of the ciphertext, and the last bytes of what stands before it: the initialization vector.
         for place in (sealed.len() - 1300..sealed.len()).step_by(16) {
             let mut flipped = sealed.clone();
             flipped[place] ^= 1;
-            let job = Export { encrypted_private_key: flipped.into(), ..export_job(ExportFormat::Pem) };
-            assert!(matches!(handled(Job::Export(job)), Answer::Failed(_)), "byte {place}");
+            let job = export_job_with(ExportFormat::Pem, |key| key.encrypted_private_key = flipped.into());
+            assert!(matches!(handled(job), Answer::Failed(_)), "byte {place}");
         }
     }
 
@@ -532,9 +631,9 @@ mod tests {
         let clear =
             encrypted_private_key::decrypt(&generated().sealed.encrypted_private_key.0, passphrase().expose()).unwrap();
         for (export_passphrase, opens) in [(None, passphrase()), (Some(new_passphrase()), new_passphrase())] {
-            let job = Export { export_passphrase, ..export_job(ExportFormat::Pem) };
+            let (key, job) = export_job(ExportFormat::Pem);
             let path: Vec<Vec<u8>> = job.certification_path.iter().map(|der| der.0.clone()).collect();
-            let Answer::Exported(file) = handled(Job::Export(job)) else {
+            let Answer::Exported(file) = handled((ExportKey { export_passphrase, ..key }, job)) else {
                 panic!("there is no file");
             };
             let text = String::from_utf8(file.0).unwrap();
@@ -552,17 +651,13 @@ mod tests {
     fn nothing_is_sealed_under_a_passphrase_that_other_programs_refuse() {
         for text in ["", "Correct-4-hörse"] {
             let refused = || Passphrase::new(text.into());
-            let mut jobs = vec![
+            let jobs = [
                 Job::Generate(Generate { passphrase: refused(), ..generate_job() }),
                 Job::ChangePassphrase(ChangePassphrase { new_passphrase: refused(), ..change_job() }),
             ];
-            jobs.extend(
-                ExportFormat::ALL
-                    .map(|format| Job::Export(Export { export_passphrase: Some(refused()), ..export_job(format) })),
-            );
-            for job in jobs {
-                assert_eq!(failure(job), Failure::PassphraseNotPortable, "{text}");
-            }
+            let export = |format| export_job_with(format, |key| key.export_passphrase = Some(refused()));
+            let failures = jobs.map(failure).into_iter().chain(ExportFormat::ALL.map(export).map(failure));
+            assert!(failures.into_iter().all(|failure| failure == Failure::PassphraseNotPortable), "{text}");
         }
     }
 

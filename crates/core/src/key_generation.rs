@@ -4,18 +4,30 @@ pub mod prime;
 
 use keyside_pki::error::Error;
 use keyside_pki::key_pair::KeyPair;
+use keyside_primes::{Integers, PrimalityTests};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use self::prime::{Prime, PrimeSearch};
 use crate::domain::key_size::KeySize;
 
-/// Generates a key pair with public exponent 65537 on this thread; [`KeyPairInTheMaking`] is for callers that search elsewhere.
+/// Generates a key pair with public exponent 65537 on this thread, in integers; [`KeyPairInTheMaking`] is for callers that search elsewhere.
 pub fn generate(size: KeySize, rng: &mut impl CryptoRng) -> Result<KeyPair, Error> {
+    generate_with(size, &mut Integers, rng)
+}
+
+/// The same with other tests of candidates for primes.
+pub fn generate_with(
+    size: KeySize,
+    tests: &mut impl PrimalityTests,
+    rng: &mut impl CryptoRng,
+) -> Result<KeyPair, Error> {
     let mut search = PrimeSearch::new(size);
     let mut making = KeyPairInTheMaking::new(size);
     loop {
-        if let Some(key_pair) = making.offer(search.next(rng))? {
+        if let Some(prime) = search.step(tests, rng).found
+            && let Some(key_pair) = making.offer(prime)?
+        {
             return Ok(key_pair);
         }
     }
@@ -70,6 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 
     use crypto_bigint::{ConcatenatingMul, Gcd};
+    use keyside_primes::Integers;
     use pkcs8::DecodePrivateKey;
     use rsa::traits::{PrivateKeyParts, PublicKeyParts};
     use rsa::{BoxedUint, RsaPrivateKey};
@@ -125,7 +138,7 @@ mod tests {
         let same = Prime::decided(&first.to_bytes(), size).unwrap();
         let next = loop {
             number = number.wrapping_add(BoxedUint::from(2_u32));
-            if let Some(next) = Prime::decide(&number.to_be_bytes(), size, rng) {
+            if let Some(next) = Prime::decide(&number.to_be_bytes(), size, &mut Integers, rng) {
                 break next;
             }
         };

@@ -13,8 +13,8 @@ use crate::domain::enrollment::Enrollment;
 use crate::domain::transaction_id::TransactionId;
 use crate::inspection::Inspection;
 use crate::protocol::{
-    ChangePassphrase, Check, Checked, Export, Failure, Generate, Generated, Inspect, OpenBackup, Renew, Renewed,
-    Sealed, Stage, Unpack, Unpacked,
+    ChangePassphrase, Check, Checked, Export, ExportKey, Failure, Generate, Generated, Inspect, OpenBackup, Renew,
+    Renewed, Sealed, Stage, Unpack, Unpacked,
 };
 
 #[cfg(test)]
@@ -127,8 +127,12 @@ pub enum RaError {
 pub trait KeyWorker {
     /// Makes a key pair and a request.
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError>;
+    /// A worker that has a key for a file. Dropping it ends the worker.
+    type Exporting;
+    /// Begins to unseal a key for a file.
+    async fn begin_export(&self, key: ExportKey) -> Result<Self::Exporting, WorkerError>;
     /// Makes a file of key and certificate; returns its bytes.
-    async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError>;
+    async fn export(&self, exporting: Self::Exporting, job: Export) -> Result<Vec<u8>, WorkerError>;
     /// Seals a key under another passphrase.
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Sealed, WorkerError>;
     /// Makes a request for a renewal.

@@ -1,6 +1,6 @@
 //! The messages between the page and its workers.
 //!
-//! There are three programs for a worker to run, so that nobody waits for what he does not use: the one that makes and opens keys takes a
+//! There are three programs for a worker to run, so that nobody waits for what he does not use: the one that makes and opens keys takes an
 //! [`Job`], the one that checks certificates a [`CertificateJob`], and the inspector, which reads files from elsewhere and writes those that few
 //! need, a [`FileJob`]. A worker lives for one
 //! job: it says [`Ready`], takes the job, reports progress, answers once, and is terminated, which discards its memory. Messages travel as
@@ -24,8 +24,12 @@ pub const BUILD: &str = env!("KEYSIDE_BUILD");
 
 /// The name of a worker that will be asked for a new key.
 pub const KEY_MAKER: &str = "key maker";
+/// The name of a worker that will open or seal a key, and was started before it is needed.
+pub const WARM: &str = "warm";
 /// The name of a worker that searches for primes.
 pub const PRIME_SEARCH: &str = "prime search";
+/// The name of one that does so in integers, whatever the processor can: what benchmarks compare with.
+pub const PRIME_SEARCH_IN_INTEGERS: &str = "prime search in integers";
 
 /// The first that a worker says: it has started, and is of this build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +38,19 @@ pub struct Ready {
     pub build: String,
 }
 
-/// What the page asks of the main job's worker.
+/// The work that can be done ahead of a job, by what is known of it so far. Work for anything else is forgotten; so is all of it
+/// when ten minutes have passed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Primes for a key of this size are searched for, until they are there.
+    pub key_size: Option<KeySize>,
+    /// The key that the private key will be sealed under is derived from this passphrase.
+    pub passphrase: Option<Passphrase>,
+    /// This key is unsealed for [`Export`], which cannot do without.
+    pub export: Option<ExportKey>,
+}
+
+/// What the page asks of the main job's worker: one job with an answer, and before it, while the user still types, what can be done ahead.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Job {
     /// Make a key pair and a request.
@@ -45,6 +61,8 @@ pub enum Job {
     ChangePassphrase(ChangePassphrase),
     /// Make a request for a renewal.
     Renew(Renew),
+    /// Do this ahead. There is no answer.
+    Ahead(Ahead),
 }
 
 /// What the page asks of the inspector.
@@ -88,17 +106,22 @@ pub struct Generate {
     pub passphrase: Passphrase,
 }
 
-/// Unseal the private key and make a file of it and its certification path.
+/// Make a file of the key that was [unsealed](Ahead::export) and its certification path.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Export {
-    /// What file to make.
-    pub format: ExportFormat,
-    /// The sealed private key, DER.
-    pub encrypted_private_key: Base64Bytes,
     /// The certification path, leaf first, DER.
     pub certification_path: Vec<Base64Bytes>,
     /// The name that keystores show; PEM has no place for one.
     pub friendly_name: String,
+}
+
+/// A private key for a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExportKey {
+    /// What file to make.
+    pub format: ExportFormat,
+    /// The sealed private key, DER.
+    pub encrypted_private_key: Base64Bytes,
     /// What the key is sealed under.
     pub passphrase: Passphrase,
     /// What the file will open with; [`Self::passphrase`] if absent.

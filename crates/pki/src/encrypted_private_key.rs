@@ -8,14 +8,17 @@
 //! the private key, and says nothing about the first. A key that was sealed since then has a salt of 24 bytes, and an older one of 16: the salt
 //! cannot be changed without the passphrase, so it tells whether what comes with the key has to be authenticated.
 
+use core::fmt;
+
 use der::Decode;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::key_derivation::{KEY_SIZE, Pbkdf2};
 use super::password_based_encryption::{self, Budget, Encryption, Secret};
-use super::pbes2::{Derivation, KEY_SIZE, Scheme};
+use super::pbes2::{self, Derivation, Scheme};
 use crate::element::{Elements, OCTET_STRING, SEQUENCE, element};
 
 const STRUCTURE: &str = "EncryptedPrivateKeyInfo";
@@ -27,8 +30,42 @@ const AUTHENTICATING_SALT_SIZE: usize = 24;
 /// PBKDF2's iterations for other programs: OWASP's count for HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
 
+/// The derivations of a warm-up, each with N = 8: 10 ms in all.
+const WARM_UPS: usize = 200;
+
 /// A key of HMAC-SHA-256, which authenticates the things that are kept with a private key; wiped when dropped.
 pub type AuthenticationKey = Zeroizing<[u8; KEY_SIZE]>;
+
+/// A key that was derived from a passphrase, to encrypt one PrivateKeyInfo, which need not be there yet. Wiped when dropped, and never printed.
+pub struct SealingKey {
+    scheme: Scheme,
+    key: Zeroizing<[u8; KEY_SIZE]>,
+    authentication_key: AuthenticationKey,
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(…)")
+    }
+}
+
+impl SealingKey {
+    /// Derives it from a passphrase and a random salt: this takes long.
+    pub fn derive(passphrase: &str, rng: &mut impl CryptoRng) -> Result<Self, Error> {
+        Self::derive_by(Scheme::new(SCRYPT, AUTHENTICATING_SALT_SIZE, rng), passphrase)
+    }
+
+    fn derive_by(scheme: Scheme, passphrase: &str) -> Result<Self, Error> {
+        let (key, authentication_key) = two_keys(&scheme, passphrase)?;
+        Ok(Self { scheme, key, authentication_key })
+    }
+
+    /// Encrypts a PrivateKeyInfo. Returns DER, and the key that was derived beside the encrypting one.
+    pub fn seal(self, private_key_info: &[u8]) -> (Vec<u8>, AuthenticationKey) {
+        let encrypted = self.scheme.encrypt_with(&self.key, private_key_info);
+        (encode(&self.scheme.encode(), &encrypted), self.authentication_key)
+    }
+}
 
 /// Encrypts a PrivateKeyInfo under a passphrase, to rest in this browser. Returns DER, and the key that was derived beside the encrypting one.
 pub fn seal(
@@ -36,7 +73,17 @@ pub fn seal(
     passphrase: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<(Vec<u8>, AuthenticationKey), Error> {
-    seal_with(&Scheme::new(SCRYPT, AUTHENTICATING_SALT_SIZE, rng), private_key_info, passphrase)
+    Ok(SealingKey::derive(passphrase, rng)?.seal(private_key_info))
+}
+
+/// Derives keys of no secret with little work, again and again, so that a browser has compiled scrypt well by the time a key is sealed or opened.
+pub fn warm_up() {
+    let mut key = [0; KEY_SIZE];
+    for _ in 0..WARM_UPS {
+        // These costs are allowed: no error is possible.
+        let _ = pbes2::scrypt(b"", b"", 8, 8, 1, &mut key);
+        core::hint::black_box(&mut key);
+    }
 }
 
 /// The same as it was before keys authenticated.
@@ -46,16 +93,8 @@ pub fn seal_as_before(
     passphrase: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<(Vec<u8>, AuthenticationKey), Error> {
-    seal_with(&Scheme::new(SCRYPT, super::pbes2::SALT_SIZE, rng), private_key_info, passphrase)
-}
-
-fn seal_with(
-    scheme: &Scheme,
-    private_key_info: &[u8],
-    passphrase: &str,
-) -> Result<(Vec<u8>, AuthenticationKey), Error> {
-    let (key, authentication_key) = two_keys(scheme, passphrase)?;
-    Ok((encode(scheme, &scheme.encrypt_with(&key, private_key_info)), authentication_key))
+    let scheme = Scheme::new(SCRYPT, super::pbes2::SALT_SIZE, rng);
+    Ok(SealingKey::derive_by(scheme, passphrase)?.seal(private_key_info))
 }
 
 /// True if a sealed key, DER, demands that what is kept with it is authenticated.
@@ -82,25 +121,27 @@ fn two_keys(scheme: &Scheme, passphrase: &str) -> Result<(Zeroizing<[u8; KEY_SIZ
     Ok((Zeroizing::new(*key), Zeroizing::new(*authentication_key)))
 }
 
-/// The EncryptedPrivateKeyInfo, DER.
-fn encode(scheme: &Scheme, encrypted: &[u8]) -> Vec<u8> {
-    element(SEQUENCE, &[&scheme.encode(), &element(OCTET_STRING, &[encrypted])])
+/// The EncryptedPrivateKeyInfo, DER; `algorithm` is an AlgorithmIdentifier.
+pub(super) fn encode(algorithm: &[u8], encrypted: &[u8]) -> Vec<u8> {
+    element(SEQUENCE, &[algorithm, &element(OCTET_STRING, &[encrypted])])
 }
 
-/// Encrypts a PrivateKeyInfo under a passphrase, for other programs: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode. Returns DER.
+/// The encryption of a PrivateKeyInfo for other programs, whose key is being derived: PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode.
 ///
 /// Tried with OpenSSL 3.0, GnuTLS 3.7, Java 17 and Python's `cryptography`; scrypt fails in GnuTLS and Java.
-pub fn encrypt_for_export(
-    private_key_info: &[u8],
-    passphrase: &str,
-    rng: &mut impl CryptoRng,
-) -> Result<Vec<u8>, Error> {
-    encrypt_with(&Scheme::pbkdf2(PBKDF2_ITERATIONS, rng), private_key_info, passphrase)
+pub struct Export(pbes2::Encryption);
+
+/// Begins to encrypt for other programs under `passphrase`.
+pub async fn begin_export(passphrase: &str, pbkdf2: &impl Pbkdf2, rng: &mut impl CryptoRng) -> Export {
+    Export(pbes2::begin(PBKDF2_ITERATIONS, passphrase, pbkdf2, rng).await)
 }
 
-/// Encrypts a PrivateKeyInfo with `scheme`. Returns DER.
-fn encrypt_with(scheme: &Scheme, private_key_info: &[u8], passphrase: &str) -> Result<Vec<u8>, Error> {
-    Ok(encode(scheme, &scheme.encrypt(passphrase.as_bytes(), private_key_info)?))
+impl Export {
+    /// Encrypts a PrivateKeyInfo. Returns the EncryptedPrivateKeyInfo, DER.
+    pub async fn encrypt(self, private_key_info: &[u8]) -> Vec<u8> {
+        let (algorithm, encrypted) = self.0.encrypt(private_key_info).await;
+        encode(&algorithm, &encrypted)
+    }
 }
 
 /// Decrypts an EncryptedPrivateKeyInfo that was encrypted here. Returns the PrivateKeyInfo in the clear, wiped when dropped, and the key that
@@ -158,11 +199,17 @@ mod tests {
 
     use pkcs5::pbes2::Kdf;
     use pkcs8::EncryptedPrivateKeyInfoOwned;
+    use pollster::block_on;
 
     use super::*;
+    use crate::key_derivation::OnThisThread;
     use crate::testing::key_pair;
 
     const PASSPHRASE: &str = "Correct-4-horse";
+
+    fn exported(clear: &[u8]) -> Vec<u8> {
+        block_on(async { begin_export(PASSPHRASE, &OnThisThread, &mut rand::rng()).await.encrypt(clear).await })
+    }
 
     #[test]
     fn a_key_comes_back_under_its_passphrase_alone() {
@@ -181,7 +228,7 @@ mod tests {
         assert_eq!(open(&sealed, PASSPHRASE).unwrap(), (clear.clone(), authentication_key.clone()));
         assert!(authenticates(&sealed));
         let (before, _) = seal_as_before(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
-        let exported = encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let exported = exported(&clear);
         assert!(!authenticates(&before) && !authenticates(&exported) && !authenticates(b""));
         let info = EncryptedPrivateKeyInfoOwned::from_der(&sealed).unwrap();
         let Kdf::Scrypt(costs) = &info.encryption_algorithm.pbes2().unwrap().kdf else { unreachable!() };
@@ -197,14 +244,14 @@ mod tests {
         let sealed = || seal(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
         let (one, other) = (sealed(), sealed());
         assert!(one.0 != other.0 && one.1 != other.1);
-        let export = || encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let export = || exported(&clear);
         assert_ne!(export(), export());
     }
 
     #[test]
     fn a_key_for_other_programs_has_a_derivation_that_they_know() {
         let clear = key_pair().to_private_key_info().unwrap();
-        let exported = encrypt_for_export(&clear, PASSPHRASE, &mut rand::rng()).unwrap();
+        let exported = exported(&clear);
         assert_eq!(decrypt(&exported, PASSPHRASE).unwrap(), clear);
         assert_eq!(decrypt(&exported, "wrong"), Err(Error::WrongPassphrase));
         let info = EncryptedPrivateKeyInfoOwned::from_der(&exported).unwrap();
@@ -214,7 +261,10 @@ mod tests {
 
     #[test]
     fn padding_that_looks_right_is_no_proof() {
-        let sealed = encrypt_with(&Scheme::pbkdf2(1, &mut rand::rng()), b"not a private key", PASSPHRASE).unwrap();
+        let (algorithm, encrypted) = block_on(async {
+            pbes2::begin(1, PASSPHRASE, &OnThisThread, &mut rand::rng()).await.encrypt(b"not a private key").await
+        });
+        let sealed = encode(&algorithm, &encrypted);
         assert_eq!(decrypt(&sealed, PASSPHRASE), Err(Error::WrongPassphrase));
     }
 

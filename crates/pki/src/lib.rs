@@ -15,6 +15,7 @@ pub mod extensions;
 pub mod file;
 pub mod full_pki_request;
 pub mod general_name;
+pub mod key_derivation;
 pub mod key_pair;
 pub mod name;
 pub mod password_based_encryption;

@@ -15,6 +15,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::key_derivation::{Deriving, KEY_SIZE, Pbkdf2};
 use super::password_based_encryption::Budget;
 use crate::element::{Elements, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer, oid};
 
@@ -26,8 +27,6 @@ pub(super) const SCRYPT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.
 pub(super) const HMAC_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
 pub(super) const HMAC_WITH_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 pub(super) const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
-/// A key of AES-256, and one of HMAC-SHA-256, in bytes.
-pub(super) const KEY_SIZE: usize = 32;
 /// A block of AES in bytes.
 const IV_SIZE: usize = 16;
 /// Salt in bytes.
@@ -61,11 +60,6 @@ pub(super) enum Derivation {
 }
 
 impl Scheme {
-    /// With PBKDF2, under fresh salt and IV.
-    pub(super) fn pbkdf2(iterations: u32, rng: &mut impl CryptoRng) -> Self {
-        Self::new(Derivation::Pbkdf2 { iterations }, SALT_SIZE, rng)
-    }
-
     /// Under fresh salt and IV; `salt_size` is in bytes.
     pub(super) fn new(derivation: Derivation, salt_size: usize, rng: &mut impl CryptoRng) -> Self {
         let mut salt = vec![0; salt_size];
@@ -143,13 +137,6 @@ impl Scheme {
         Ok(Self { derivation, salt, iv })
     }
 
-    /// Encrypts `clear` under `passphrase`.
-    pub(super) fn encrypt(&self, passphrase: &[u8], clear: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut key = Zeroizing::new([0; KEY_SIZE]);
-        self.derive(passphrase, &mut *key)?;
-        Ok(self.encrypt_with(&key, clear))
-    }
-
     /// Encrypts `clear` with a key that [`Self::derive`] gave.
     pub(super) fn encrypt_with(&self, key: &[u8; KEY_SIZE], clear: &[u8]) -> Vec<u8> {
         cbc::Encryptor::<Aes256Enc>::new(key.into(), &self.iv.into()).encrypt_padded_vec::<Pkcs7>(clear)
@@ -177,6 +164,32 @@ impl Scheme {
                 Ok(())
             }
         }
+    }
+}
+
+/// An encryption whose key is being derived.
+pub(super) struct Encryption {
+    scheme: Scheme,
+    key: Deriving,
+}
+
+/// Begins to derive the key of an encryption under `passphrase`, with PBKDF2, fresh salt and IV.
+pub(super) async fn begin(
+    iterations: u32,
+    passphrase: &str,
+    pbkdf2: &impl Pbkdf2,
+    rng: &mut impl CryptoRng,
+) -> Encryption {
+    let scheme = Scheme::new(Derivation::Pbkdf2 { iterations }, SALT_SIZE, rng);
+    let key = pbkdf2.begin(passphrase.as_bytes(), &scheme.salt, iterations).await;
+    Encryption { scheme, key }
+}
+
+impl Encryption {
+    /// Encrypts. Returns the AlgorithmIdentifier, DER, and the ciphertext.
+    pub(super) async fn encrypt(self, clear: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let encrypted = self.scheme.encrypt_with(&*self.key.await, clear);
+        (self.scheme.encode(), encrypted)
     }
 }
 
@@ -209,7 +222,9 @@ mod tests {
     fn the_crate_pkcs5_reads_what_is_written() {
         for derivation in DERIVATIONS {
             let scheme = Scheme::new(derivation, SALT_SIZE, &mut rand::rng());
-            let encrypted = scheme.encrypt(b"Correct-4-horse", CLEAR).unwrap();
+            let mut key = [0; KEY_SIZE];
+            scheme.derive(b"Correct-4-horse", &mut key).unwrap();
+            let encrypted = scheme.encrypt_with(&key, CLEAR);
             let other = EncryptionScheme::from_der(&scheme.encode()).unwrap();
             assert_eq!(other.decrypt("Correct-4-horse", &encrypted).unwrap(), CLEAR);
             assert_eq!(other.to_der().unwrap(), scheme.encode());

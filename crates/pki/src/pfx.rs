@@ -12,9 +12,11 @@ use hmac::{KeyInit, Mac, SimpleHmac};
 use pkcs12::kdf::Pkcs12KeyType;
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::pkcs12_kdf;
+use super::key_derivation::Pbkdf2;
+use super::{encrypted_private_key, pkcs12_kdf};
 use crate::element::{BMP_STRING, CONTEXT_0, OCTET_STRING, SEQUENCE, element, integer, oid, set_of};
 
 mod pbmac1;
@@ -48,31 +50,50 @@ pub struct Contents<'a> {
     pub friendly_name: &'a str,
 }
 
-/// Makes a PFX, the same passphrase for privacy and integrity. Returns DER.
-pub fn build(
-    profile: Profile,
-    contents: &Contents<'_>,
-    passphrase: &str,
-    rng: &mut impl CryptoRng,
-) -> Result<Vec<u8>, Error> {
-    let leaf = contents.certificates.first().ok_or_else(|| Error::encoding(STRUCTURE)("there is no certificate"))?;
-    let attributes = key_attributes(contents.friendly_name, leaf);
+/// A PFX in the making, with keys that are being derived.
+pub struct Builder {
+    /// For [`Profile::Compatible`], which derives keys as it encrypts.
+    password: Zeroizing<Vec<u8>>,
+    mac_key: profile::MacKey,
+    encryptions: [profile::Encryption; 2],
+}
 
-    let mut certificate_bags = Vec::new();
-    for (i, certificate) in contents.certificates.iter().enumerate() {
-        let value = element(CONTEXT_0, &[&element(OCTET_STRING, &[certificate])]);
-        let bag = element(SEQUENCE, &[&oid(pkcs12::PKCS_12_X509_CERT_OID), &value]);
-        let attributes: &[u8] = if i == 0 { &attributes } else { &[] };
-        certificate_bags.extend(safe_bag(pkcs12::PKCS_12_CERT_BAG_OID, &bag, attributes));
+/// Begins to make a PFX, the same passphrase for privacy and integrity.
+pub async fn begin(profile: Profile, passphrase: &str, pbkdf2: &impl Pbkdf2, rng: &mut impl CryptoRng) -> Builder {
+    let for_key = profile.begin(passphrase, pbkdf2, rng).await;
+    let for_certificates = profile.begin(passphrase, pbkdf2, rng).await;
+    // This takes long, and the other keys may be derived elsewhere meanwhile.
+    let password = pkcs12_kdf::password(passphrase);
+    let mac_key = profile.mac_key(&password, rng);
+    Builder { password, mac_key, encryptions: [for_key, for_certificates] }
+}
+
+impl Builder {
+    /// Puts the contents in. Returns DER.
+    pub async fn build(self, contents: &Contents<'_>, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Error> {
+        let Self { password, mac_key, encryptions: [for_key, for_certificates] } = self;
+        let leaf =
+            contents.certificates.first().ok_or_else(|| Error::encoding(STRUCTURE)("there is no certificate"))?;
+        let attributes = key_attributes(contents.friendly_name, leaf);
+
+        let mut certificate_bags = Vec::new();
+        for (i, certificate) in contents.certificates.iter().enumerate() {
+            let value = element(CONTEXT_0, &[&element(OCTET_STRING, &[certificate])]);
+            let bag = element(SEQUENCE, &[&oid(pkcs12::PKCS_12_X509_CERT_OID), &value]);
+            let attributes: &[u8] = if i == 0 { &attributes } else { &[] };
+            certificate_bags.extend(safe_bag(pkcs12::PKCS_12_CERT_BAG_OID, &bag, attributes));
+        }
+        let (algorithm, encrypted) = for_key.encrypt(contents.private_key_info, &password, rng).await?;
+        let shrouded_key = encrypted_private_key::encode(&algorithm, &encrypted);
+        let key_bag = safe_bag(pkcs12::PKCS_12_PKCS8_KEY_BAG_OID, &shrouded_key, &attributes);
+
+        let certificates = element(SEQUENCE, &[&certificate_bags]);
+        let (algorithm, encrypted) = for_certificates.encrypt(&certificates, &password, rng).await?;
+        let certificates = encrypted_data(&algorithm, &encrypted);
+        let authenticated_safe = element(SEQUENCE, &[&certificates, &data(&element(SEQUENCE, &[&key_bag]))]);
+        let mac_data = mac_key.mac_data(&authenticated_safe)?;
+        Ok(element(SEQUENCE, &[&integer(VERSION), &data(&authenticated_safe), &mac_data]))
     }
-    let (algorithm, encrypted) = profile.encrypt(contents.private_key_info, passphrase, rng)?;
-    let shrouded_key = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&encrypted])]);
-    let key_bag = safe_bag(pkcs12::PKCS_12_PKCS8_KEY_BAG_OID, &shrouded_key, &attributes);
-
-    let certificates = encrypted_data(profile, &element(SEQUENCE, &[&certificate_bags]), passphrase, rng)?;
-    let authenticated_safe = element(SEQUENCE, &[&certificates, &data(&element(SEQUENCE, &[&key_bag]))]);
-    let mac_data = profile.mac_data(&authenticated_safe, passphrase, rng)?;
-    Ok(element(SEQUENCE, &[&integer(VERSION), &data(&authenticated_safe), &mac_data]))
 }
 
 /// A SafeBag (RFC 7292, section 4.2); `attributes` are a whole SET, or nothing.
@@ -98,9 +119,23 @@ fn mac<D>(bytes: &[u8], password: &[u8], salt: &[u8], iterations: i32) -> Result
 where
     D: Digest + FixedOutputReset + BlockSizeUser,
 {
-    let size = <D as Digest>::output_size();
-    let key = pkcs12_kdf::derive::<D>(password, salt, Pkcs12KeyType::Mac, iterations, size);
-    hmac::<D>(&key, bytes)
+    hmac::<D>(&mac_key::<D>(password, salt, iterations), bytes)
+}
+
+/// The key for that.
+fn mac_key<D>(password: &[u8], salt: &[u8], iterations: i32) -> Zeroizing<Vec<u8>>
+where
+    D: Digest + FixedOutputReset + BlockSizeUser,
+{
+    pkcs12_kdf::derive::<D>(password, salt, Pkcs12KeyType::Mac, iterations, <D as Digest>::output_size())
+}
+
+/// The iterations of a warm-up: 1 ms.
+const WARM_UP: i32 = 4000;
+
+/// Derives a key of no secret with little work, so that a browser has compiled the derivation well by the time a PFX is made.
+pub fn warm_up() {
+    core::hint::black_box(mac_key::<Sha256>(&[0, 0], &[], WARM_UP));
 }
 
 /// The HMAC (RFC 2104) of `bytes` with the digest `D`.
@@ -119,21 +154,20 @@ fn data(content: &[u8]) -> Vec<u8> {
 }
 
 /// A ContentInfo of type EncryptedData (RFC 5652, section 8).
-fn encrypted_data(
-    profile: Profile,
-    content: &[u8],
-    passphrase: &str,
-    rng: &mut impl CryptoRng,
-) -> Result<Vec<u8>, Error> {
-    let (algorithm, encrypted) = profile.encrypt(content, passphrase, rng)?;
-    let content_info = element(SEQUENCE, &[&oid(ID_DATA), &algorithm, &element(ENCRYPTED_CONTENT, &[&encrypted])]);
+fn encrypted_data(algorithm: &[u8], encrypted: &[u8]) -> Vec<u8> {
+    let content_info = element(SEQUENCE, &[&oid(ID_DATA), algorithm, &element(ENCRYPTED_CONTENT, &[encrypted])]);
     let encrypted_data = element(SEQUENCE, &[&integer(0), &content_info]);
-    Ok(element(SEQUENCE, &[&oid(ID_ENCRYPTED_DATA), &element(CONTEXT_0, &[&encrypted_data])]))
+    element(SEQUENCE, &[&oid(ID_ENCRYPTED_DATA), &element(CONTEXT_0, &[&encrypted_data])])
 }
 
 #[cfg(test)]
 mod testing {
     //! PFX files that other programs wrote; `tests/vectors/pfx/make.sh` says how.
+
+    use pollster::block_on;
+
+    use super::{Contents, Error, Profile, begin};
+    use crate::key_derivation::OnThisThread;
 
     /// The passphrase of most.
     pub(super) const CORRECT: &str = "Correct-4-horse";
@@ -182,6 +216,12 @@ mod testing {
     pub(super) fn vector(name: &str) -> &'static [u8] {
         VECTORS.into_iter().find(|(found, ..)| *found == name).map(|(_, bytes, _)| bytes).unwrap_or_default()
     }
+
+    /// Makes a file with that passphrase.
+    pub(super) fn build(profile: Profile, contents: &Contents<'_>) -> Result<Vec<u8>, Error> {
+        let rng = &mut rand::rng();
+        block_on(async { begin(profile, CORRECT, &OnThisThread, rng).await.build(contents, rng).await })
+    }
 }
 
 #[cfg(test)]
@@ -200,8 +240,8 @@ mod tests {
     use pkcs12::pfx::Pfx;
     use pkcs12::safe_bag::SafeContents;
     use spki::AlgorithmIdentifierOwned;
-    use zeroize::Zeroizing;
 
+    use super::testing::build;
     use super::*;
     use crate::password_based_encryption::{self, Budget, Secret};
     use crate::testing::key_pair;
@@ -218,7 +258,7 @@ mod tests {
         let private_key_info = key_pair().to_private_key_info().unwrap();
         let certificates = [LEAF, ISSUING, ROOT];
         let contents = Contents { private_key_info: &private_key_info, certificates: &certificates, friendly_name };
-        Pfx::from_der(&build(profile, &contents, PASSPHRASE, &mut rand::rng()).unwrap()).unwrap()
+        Pfx::from_der(&build(profile, &contents).unwrap()).unwrap()
     }
 
     fn decrypted(algorithm: &AlgorithmIdentifierOwned, encrypted: &OctetString) -> Zeroizing<Vec<u8>> {
@@ -328,10 +368,7 @@ mod tests {
         let contents =
             Contents { private_key_info: &private_key_info, certificates: &[], friendly_name: "Ada Example" };
         for profile in PROFILES {
-            assert!(matches!(
-                build(profile, &contents, PASSPHRASE, &mut rand::rng()),
-                Err(Error::Encoding { structure: STRUCTURE, .. })
-            ));
+            assert!(matches!(build(profile, &contents), Err(Error::Encoding { structure: STRUCTURE, .. })));
         }
     }
 }

@@ -9,7 +9,7 @@ use core::iter::zip;
 
 use zeroize::Zeroizing;
 
-use crate::block::negative_inverse;
+use crate::divisor::negative_inverse;
 use crate::lanes::{Digits, Sums};
 
 /// The bits of a digit. A column has at most 148 products of 56 bits (two times 74 digits for 2048 bits), and 148·2^56 < 2^64.

@@ -30,6 +30,7 @@
 //! else can measure them, in a worker of its own.
 
 pub mod block;
+mod divisor;
 pub mod fermat;
 mod lanes;
 mod odd_primes;
@@ -37,8 +38,7 @@ mod odd_primes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::block::Block;
-use crate::odd_primes::OddPrimes;
+use crate::block::{Block, Sieve};
 
 /// The size of the primes looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,10 +80,63 @@ impl PrimeSize {
     }
 }
 
+/// Tests of numbers for primality.
+pub trait PrimalityTests {
+    /// Fermat's test to the base 2 of two numbers, big-endian, equally long, odd, with their highest bit set: true for those that pass.
+    fn fermat(&mut self, first: &[u8], second: &[u8]) -> [bool; 2];
+
+    /// Rounds of Miller and Rabin's test (FIPS 186-5, appendix B.3.1) of such a number, each with a random base of its own. Returns how many it has
+    /// passed, `rounds` or one more, or none where this is left to others; `None` if it is composite.
+    fn miller_rabin(&mut self, number: &[u8], rounds: usize, rng: &mut impl CryptoRng) -> Option<usize>;
+}
+
+/// [`PrimalityTests::miller_rabin`] by a `round` that takes a number and two bases side by side, big-endian and as long as the number; it gives true for
+/// the bases with which the number passes.
+pub fn miller_rabin_in_pairs(
+    number: &[u8],
+    rounds: usize,
+    rng: &mut impl CryptoRng,
+    mut round: impl FnMut(&[u8], [&[u8]; 2]) -> [bool; 2],
+) -> Option<usize> {
+    let pairs = rounds.div_ceil(2);
+    for _ in 0..pairs {
+        let bases = [(); 2].map(|()| below(number, rng));
+        if round(number, bases.each_ref().map(|base| base.as_slice())) != [true; 2] {
+            return None;
+        }
+    }
+    Some(pairs * 2)
+}
+
+/// A random number below `bound`, each as likely as any other; both big-endian. The highest bit of `bound` is set, so two tries are enough on
+/// average.
+fn below(bound: &[u8], rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
+    let mut number = Zeroizing::new(vec![0; bound.len()]);
+    loop {
+        rng.fill_bytes(&mut number);
+        if number.as_slice() < bound {
+            return number;
+        }
+    }
+}
+
+/// Fermat's test in integers, which every processor has. Miller and Rabin's is left to others.
+#[derive(Clone, Copy, Debug)]
+pub struct Integers;
+
+impl PrimalityTests for Integers {
+    fn fermat(&mut self, first: &[u8], second: &[u8]) -> [bool; 2] {
+        fermat::pass(first, second)
+    }
+
+    fn miller_rabin(&mut self, _: &[u8], _: usize, _: &mut impl CryptoRng) -> Option<usize> {
+        Some(0)
+    }
+}
+
 /// A search under way. It does a little at a time, so that its caller can look up in between.
 pub struct Search {
-    size: PrimeSize,
-    odd_primes: OddPrimes,
+    sieve: Sieve,
     block: Option<Block>,
 }
 
@@ -98,20 +151,19 @@ pub struct Step {
 impl Search {
     /// Gets ready.
     pub fn new(size: PrimeSize) -> Self {
-        Self { size, odd_primes: OddPrimes::below(size.sieve_bound()), block: None }
+        Self { sieve: Sieve::new(size), block: None }
     }
 
     /// Tests the next two numbers.
-    pub fn step(&mut self, rng: &mut impl CryptoRng) -> Step {
-        let size = self.size;
-        let block = self.block.get_or_insert_with(|| Block::draw(size, &self.odd_primes, rng));
+    pub fn step(&mut self, tests: &mut impl PrimalityTests, rng: &mut impl CryptoRng) -> Step {
+        let block = self.block.get_or_insert_with(|| Block::draw(&self.sieve, rng));
         let Some(first) = block.take(rng) else {
             self.block = None;
             return Step { tested: 0, found: None };
         };
         // The last of an odd number is tested beside itself.
         let second = block.take(rng).unwrap_or_else(|| first.clone());
-        let [first_passes, second_passes] = fermat::pass(&first, &second);
+        let [first_passes, second_passes] = tests.fermat(&first, &second);
         let found = if first_passes {
             Some(first)
         } else if second_passes {
@@ -126,9 +178,9 @@ impl Search {
     }
 
     /// Goes on until something passes.
-    pub fn next(&mut self, rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
+    pub fn next(&mut self, tests: &mut impl PrimalityTests, rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
         loop {
-            if let Some(found) = self.step(rng).found {
+            if let Some(found) = self.step(tests, rng).found {
                 return found;
             }
         }
@@ -151,7 +203,7 @@ mod tests {
         for size in SIZES {
             let mut search = Search::new(size);
             for _ in 0..3 {
-                let found = search.next(&mut rand::rng());
+                let found = search.next(&mut Integers, &mut rand::rng());
                 assert_eq!(found.len() * 8, size.bits());
                 // √2 begins with 1.011010100000100111…
                 assert!(found.as_slice() >= &[0xB5, 0x04, 0xF3, 0x33][..]);
@@ -169,7 +221,7 @@ mod tests {
         let mut search = Search::new(size);
         let (mut tested, mut found) = (0.0, 0.0);
         while found < 40.0 {
-            let step = search.step(&mut rand::rng());
+            let step = search.step(&mut Integers, &mut rand::rng());
             tested += f64::from(step.tested);
             found += if step.found.is_some() { 1.0 } else { 0.0 };
         }
@@ -183,7 +235,10 @@ mod tests {
         let mut search = Search::new(PrimeSize::Bits1024);
         let mut top_halves = std::collections::HashSet::new();
         for _ in 0..8 {
-            assert!(top_halves.insert(search.next(&mut rand::rng()).iter().take(64).copied().collect::<Vec<_>>()));
+            assert!(
+                top_halves
+                    .insert(search.next(&mut Integers, &mut rand::rng()).iter().take(64).copied().collect::<Vec<_>>())
+            );
         }
     }
 }

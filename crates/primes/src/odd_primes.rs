@@ -1,32 +1,23 @@
 //! The odd primes below a bound.
 
-/// Odd primes, smallest first.
-pub(crate) struct OddPrimes(Vec<u32>);
-
-impl OddPrimes {
-    /// All odd primes below `bound`, by Eratosthenes' sieve.
-    pub(crate) fn below(bound: u32) -> Self {
-        // Place i stands for 2i + 1.
-        let places = bound as usize / 2;
-        let mut is_composite = vec![false; places];
-        let mut primes = Vec::new();
-        for place in 1..places {
-            if is_composite.get(place).copied().unwrap_or(true) {
-                continue;
-            }
-            let prime = 2 * place + 1;
-            primes.push(prime as u32);
-            // Smaller multiples have a smaller divisor. Where usize has 32 bits, the square of a large prime does not fit, and lies beyond the bound.
-            if let Some(square) = prime.checked_mul(prime) {
-                is_composite.iter_mut().skip(square / 2).step_by(prime).for_each(|multiple| *multiple = true);
-            }
+/// All odd primes below `bound`, smallest first, by Eratosthenes' sieve.
+pub(crate) fn odd_primes(bound: u32) -> Vec<u32> {
+    // Place i stands for 2i + 1.
+    let places = bound as usize / 2;
+    let mut is_composite = vec![false; places];
+    let mut primes = Vec::new();
+    for place in 1..places {
+        if is_composite.get(place).copied().unwrap_or(true) {
+            continue;
         }
-        Self(primes)
+        let prime = 2 * place + 1;
+        primes.push(prime as u32);
+        // Smaller multiples have a smaller divisor. Where usize has 32 bits, the square of a large prime does not fit, and lies beyond the bound.
+        if let Some(square) = prime.checked_mul(prime) {
+            is_composite.iter_mut().skip(square / 2).step_by(prime).for_each(|multiple| *multiple = true);
+        }
     }
-
-    pub(crate) fn as_slice(&self) -> &[u32] {
-        &self.0
-    }
+    primes
 }
 
 #[cfg(test)]
@@ -35,13 +26,13 @@ mod tests {
 
     #[test]
     fn the_first_odd_primes() {
-        assert_eq!(OddPrimes::below(32).as_slice(), [3, 5, 7, 11, 13, 17, 19, 23, 29, 31]);
+        assert_eq!(odd_primes(32), [3, 5, 7, 11, 13, 17, 19, 23, 29, 31]);
     }
 
     #[test]
     fn as_many_as_there_are() {
         // π(2^16) = 6542 and π(2^20) = 82025 (OEIS A007053), with 2.
-        assert_eq!(OddPrimes::below(1 << 16).as_slice().len(), 6541);
-        assert_eq!(OddPrimes::below(1 << 20).as_slice().len(), 82_024);
+        assert_eq!(odd_primes(1 << 16).len(), 6541);
+        assert_eq!(odd_primes(1 << 20).len(), 82_024);
     }
 }

@@ -4,5 +4,7 @@
 #![cfg(target_arch = "wasm32")]
 
 pub mod host;
+mod montgomery;
 mod prime_search;
 mod prime_search_pool;
+mod web_crypto;

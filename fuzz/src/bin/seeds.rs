@@ -198,6 +198,14 @@ fn main() {
     let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
     seeds.add("signed_data", &certs_only::encode(&chain).unwrap());
 
+    // Of the sizes of RSA's primes and others: a prime, all ones, and runs.
+    let prime = [&[0xFF; 127][..], &[0x97]].concat();
+    for size in [8_u8, 13, 26, 64, 128, 192, 255] {
+        let bases = [&[0_u8; 7][..], &[2], &[0xFF; 8]].concat();
+        for numbers in [&prime[..], &[0xFF; 512], &[0x80; 512], &[0; 512]] {
+            seeds.add("montgomery", &[&[size - 1], &bases[..], numbers].concat());
+        }
+    }
     seeds.add("name", b"CN={common_name},OU=Participants \\26 Users+OU=b,O=#0c0141,1.2.3.4=x,C=US");
     for text in [
         "000-000-000-000-000-000-000-000-011",

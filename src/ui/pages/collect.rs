@@ -13,13 +13,14 @@ use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use leptos_router::hooks::use_query_map;
 
+use crate::browser::worker_client::Role;
 use crate::ui::back_up::BackUp;
 use crate::ui::components::{
     self, CertificateParticulars, MessageBox, NotComparedNote, PageHeading, focus, focus_soon,
 };
 use crate::ui::context::Context;
 use crate::ui::form::{
-    AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary, Fault, TextField,
+    self, AnotherPassphrase, AnotherPassphraseFields, AnotherPassphraseWords, ErrorSummary, Fault, TextField,
 };
 use crate::ui::format::date_and_time;
 use crate::ui::key_making::Stoppable;
@@ -57,6 +58,7 @@ fn CollectRequest(
     let transaction_id = RwSignal::new(id);
     let passphrase = RwSignal::new(String::new());
     let passphrase_missing = RwSignal::new(false);
+    let prepare = form::prepare(&[Role::Custodian, Role::CertificateReader]);
     let progress = RwSignal::new(Progress::Idle);
     let format = RwSignal::new(ExportFormat::Pkcs12(recommended()));
     let another = AnotherPassphrase::new();
@@ -191,7 +193,7 @@ fn CollectRequest(
             Progress::Done(collected) => view! { <Done collected=*collected/> }.into_any(),
         }}
         <ErrorSummary faults/>
-        <form on:submit=submit novalidate class="card">
+        <form on:submit=submit on:focusin=prepare novalidate class="card">
             <div class="field">
                 <label for="collect-id">"Transaction ID"</label>
                 <p class="hint" id="collect-id-hint">

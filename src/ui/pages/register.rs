@@ -11,7 +11,7 @@ use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::{Passphrase, PassphrasePolicy};
 use keyside_core::domain::transaction_id::TransactionId;
 use keyside_core::ports::KeyStore;
-use keyside_core::protocol::{Searching, Stage};
+use keyside_core::protocol::{Ahead, Searching, Stage};
 use keyside_core::service::enroll::{self, EnrollError};
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
@@ -22,7 +22,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 use crate::browser::address;
 use crate::browser::draft::{self, Draft};
 use crate::browser::storage;
-use crate::browser::worker_client::Prepared;
+use crate::browser::worker_client::{Prepared, Role};
 use crate::ui::authorization_code::{AuthorizationCodeField, authorization_code};
 use crate::ui::components::{MessageBox, PageHeading, Preflight, Step, StepTrail, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
@@ -249,11 +249,15 @@ impl Form {
         if let Err(fault) = authorization_code(&self.authorization_code.get()) {
             faults.push((AUTHORIZATION_CODE, fault));
         }
+        faults.extend(self.passphrase_faults(policy));
+        faults
+    }
+
+    /// Those of them that are about the passphrase.
+    fn passphrase_faults(&self, policy: PassphrasePolicy) -> Vec<Fault> {
         let (passphrase, confirmation) = (self.passphrase.get(), self.confirmation.get());
         let about = [self.common_name.get(), self.email_address.get()];
-        let typed = [(PASSPHRASE, &*passphrase), (CONFIRMATION, &*confirmation)];
-        faults.extend(form::passphrase_faults(policy, &about, typed));
-        faults
+        form::passphrase_faults(policy, &about, [(PASSPHRASE, &*passphrase), (CONFIRMATION, &*confirmation)])
     }
 }
 
@@ -305,6 +309,14 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
     let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
     // Started as soon as somebody goes to a field: to show the form keeps the processor busy enough.
     let workers = StoredValue::new_local(Prepared::default());
+    let ahead = move || {
+        let ahead = untrack(|| Ahead {
+            key_size: Some(form.key_size.get()),
+            passphrase: form.passphrase_faults(policy).is_empty().then(|| Passphrase::new(form.passphrase.get())),
+            export: None,
+        });
+        workers.with_value(|workers| workers.ahead(Role::KeyMaker, ahead));
+    };
     let making = Stoppable::new();
     let (type_name, type_id) = (certificate_type.name.clone(), certificate_type.id.clone());
     let replaces: Option<TransactionId> =
@@ -419,7 +431,8 @@ fn RequestForm(configuration: Configuration, certificate_type: CertificateType) 
         <ErrorSummary faults/>
         <form
             on:submit=submit
-            on:focusin=move |_| workers.with_value(Prepared::start)
+            on:focusin=move |_| ahead()
+            on:input=move |_| ahead()
             novalidate
             class="card"
             class:hidden=working

@@ -6,7 +6,7 @@ use keyside_core::api::Configuration;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::domain::passphrase::Passphrase;
 use keyside_core::ports::{Clock, KeyStore, StoreError};
-use keyside_core::protocol::{Searching, Stage};
+use keyside_core::protocol::{Ahead, Searching, Stage};
 use keyside_core::service::enroll;
 use keyside_core::service::renew::{self, Current, RenewError, Renewable, UnpackError, Wanted};
 use keyside_pki::pfx::MAXIMUM_SIZE;
@@ -18,7 +18,7 @@ use web_sys::File;
 use zeroize::Zeroizing;
 
 use crate::browser::storage;
-use crate::browser::worker_client::Prepared;
+use crate::browser::worker_client::{Prepared, Role};
 use crate::ui::components::{MessageBox, PageHeading, configuration_or_notice, focus_soon};
 use crate::ui::context::Context;
 use crate::ui::file_field::{FileField, FileReading, bytes_of};
@@ -345,6 +345,10 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
     let stage = RwSignal::new(Stage::GeneratingKeyPair(Searching::default()));
     // Started as soon as somebody goes to a field, as on Register.
     let workers = StoredValue::new_local(Prepared::default());
+    let ahead = move || {
+        let key_size = (!same_key.get_untracked()).then(|| key_size.get_untracked());
+        workers.with_value(|workers| workers.ahead(Role::KeyMaker, Ahead { key_size, ..Ahead::default() }));
+    };
     let making = Stoppable::new();
     let summary = renewable.certificate().summary();
     let same_key_allowed = renewable.same_key_allowed;
@@ -422,7 +426,8 @@ fn RenewalForm(renewable: Renewable, key_sizes: Vec<KeySize>, passphrase: RwSign
         <ErrorSummary faults/>
         <form
             on:submit=submit
-            on:focusin=move |_| workers.with_value(Prepared::start)
+            on:focusin=move |_| ahead()
+            on:change=move |_| ahead()
             novalidate
             class="card"
             class:hidden=working

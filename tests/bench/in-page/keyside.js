@@ -18,11 +18,26 @@ export class KeysideWorker {
         this.#worker = start(role);
     }
 
-    /** Starts one that makes keys, and those that search for it; `startMilliseconds` is the time from `new Worker` to Ready. */
-    static async startKeyMaker() {
+    /**
+     * Starts one that makes keys, and those that search for it, by the name `search`; `startMilliseconds` is the time from `new Worker` to Ready,
+     * `areFused` is true once a searcher has said that it tests primes with fused multiply-add.
+     */
+    static async startKeyMaker(search = 'prime search') {
         const running = await KeysideWorker.start('key maker');
-        running.#searchers = Array.from({ length: Math.min(navigator.hardwareConcurrency, 8) }, () => running.#searcher());
+        running.#searchers = Array.from({ length: Math.min(navigator.hardwareConcurrency, 8) }, () => running.#searcher(search));
         return running;
+    }
+
+    areFused = false;
+
+    /** Has the key maker do this ahead of its job. */
+    ahead(ahead) {
+        this.#post({ Ahead: { key_size: null, passphrase: null, ...ahead } });
+    }
+
+    #post(order) {
+        const bytes = new TextEncoder().encode(JSON.stringify(order));
+        this.#worker.postMessage(bytes, [bytes.buffer]);
     }
 
     /** Starts one for any other job. */
@@ -39,9 +54,10 @@ export class KeysideWorker {
     }
 
     /** A worker that searches for primes, connected with the key maker once it listens. */
-    #searcher() {
-        const searcher = start('prime search');
-        searcher.onmessage = () => {
+    #searcher(name) {
+        const searcher = start(name);
+        searcher.onmessage = ({ data }) => {
+            this.areFused = data;
             const { port1, port2 } = new MessageChannel();
             searcher.postMessage(port1, [port1]);
             this.#worker.postMessage(port2, [port2]);
@@ -69,9 +85,8 @@ export class KeysideWorker {
      * stage began, counted from the start of the job.
      */
     async do(job) {
-        const bytes = new TextEncoder().encode(JSON.stringify(job));
         const started = performance.now();
-        this.#worker.postMessage(bytes, [bytes.buffer]);
+        this.#post(job);
         const stages = {};
         try {
             for (;;) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rayon::prelude::*;
 use wasm_bindgen_cli_support::Bindgen;
@@ -26,8 +27,9 @@ pub(super) struct Worker {
 const SPEED: &[&str] = &["-O3"];
 /// Its passes for size.
 const SIZE: &[&str] = &["-Oz"];
-/// Its passes for the least size. Building each function's control flow again saves one in two hundred bytes, and needs half the time more.
-const LEAST_SIZE: &[&str] = &["--flatten", "--rereloop", "-Oz"];
+/// Its passes for the least size. Building each function's control flow again saves one in two hundred bytes, a second -Oz one in four hundred, and
+/// each needs half the time more.
+const LEAST_SIZE: &[&str] = &["--flatten", "--rereloop", "-Oz", "-Oz"];
 
 /// The programs that run in workers.
 pub(super) const WORKERS: [Worker; 3] = [
@@ -61,17 +63,45 @@ const ENTRY: &str = "export { default, fetch_ahead, load, mount } from './app.js
 
 /// Compiles all programs in one go; gives their linked WebAssembly, the page's own first, then the workers'.
 pub(super) fn compile(toolbox: &Toolbox) -> Result<Vec<PathBuf>> {
-    let mut cargo = toolbox.wasm_command("cargo")?;
-    cargo.args(["build", "--profile", "page", "--target", "wasm32-unknown-unknown"]);
+    let montgomery = compile_montgomery(toolbox)?;
+    let mut cargo = cargo(toolbox, "build")?;
     cargo.args(["--package", "keyside", "--package", "keyside-worker", "--features", "keyside/split", "--bin", APP]);
     for worker in WORKERS {
         cargo.args(["--bin", worker.name]);
     }
-    cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags={:?}", short_paths()?));
-    process::run(&mut cargo)?;
-    let folder = target_folder().join("wasm/wasm32-unknown-unknown/page");
+    process::run(cargo.env("KEYSIDE_EMBEDDED_MONTGOMERY", montgomery))?;
     let names = std::iter::once(APP).chain(WORKERS.map(|worker| worker.name));
-    Ok(names.map(|name| folder.join(name).with_extension("wasm")).collect())
+    Ok(names.map(compiled).collect())
+}
+
+/// Compiles the module that the worker embeds for browsers with relaxed SIMD; gives its file.
+fn compile_montgomery(toolbox: &Toolbox) -> Result<PathBuf> {
+    let mut cargo = cargo(toolbox, "rustc")?;
+    cargo.args(["--package", "keyside-montgomery", "--lib", "--crate-type", "cdylib"]);
+    // Of this crate alone: what it depends on is the same as elsewhere.
+    process::run(cargo.args(["--", "-C", "target-feature=+relaxed-simd"]))?;
+    let [new, module] = ["montgomery-new.wasm", "montgomery.wasm"].map(|name| target_folder().join(name));
+    let mut wasm_opt = toolbox.command("wasm-opt")?;
+    wasm_opt.args(SPEED).args(FEATURES).arg("--enable-relaxed-simd").arg(compiled("keyside_montgomery"));
+    process::run(wasm_opt.arg("--output").arg(&new))?;
+    // One that is as before stays, or cargo would build the worker again.
+    if !module.exists() || files::read(&module)? != files::read(&new)? {
+        fs::rename(&new, &module).map_err(|error| Error::file("rename", &new, &error))?;
+    }
+    Ok(module)
+}
+
+/// Cargo, to compile what browsers run.
+fn cargo(toolbox: &Toolbox, command: &str) -> Result<Command> {
+    let mut cargo = toolbox.wasm_command("cargo")?;
+    cargo.args([command, "--profile", "page", "--target", "wasm32-unknown-unknown"]);
+    cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags={:?}", short_paths()?));
+    Ok(cargo)
+}
+
+/// The file that was compiled by this name.
+fn compiled(name: &str) -> PathBuf {
+    target_folder().join("wasm/wasm32-unknown-unknown/page").join(name).with_extension("wasm")
 }
 
 /// The flags by which rustc names the sources of dependencies without the folders of this machine: where a program stops, it tells the file. The

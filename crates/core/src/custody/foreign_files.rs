@@ -132,11 +132,11 @@ pub(super) mod tests {
     use crate::custody::tests::{export_job, files_with_the_key, generated, handled, new_passphrase, passphrase};
     use crate::domain::file_format::ExportFormat;
     use crate::domain::passphrase::Passphrase;
-    use crate::protocol::{Answer, Generated, Job};
+    use crate::protocol::{Answer, Generated};
     use crate::service::testing::application;
 
     pub(in crate::custody) fn unpack_job() -> Unpack {
-        let Answer::Exported(file) = handled(Job::Export(export_job(ExportFormat::Pkcs12(Profile::Modern)))) else {
+        let Answer::Exported(file) = handled(export_job(ExportFormat::Pkcs12(Profile::Modern))) else {
             panic!("there is no file");
         };
         Unpack { file: Zeroizing::new(file), passphrase: passphrase(), key_passphrase: None }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crypto_primes::Flavor;
 use crypto_primes::fips::{self, FipsOptions};
-use keyside_primes::{PrimeSize, Search};
+use keyside_primes::{Integers, PrimalityTests, PrimeSize, Search};
 use rand::CryptoRng;
 use rsa::BoxedUint;
 use zeroize::Zeroizing;
@@ -24,11 +24,18 @@ impl Prime {
     /// Decides upon a number that the search has found, big-endian: nothing that it says is taken on trust.
     ///
     /// It must have the right size and be at least √2·2^(k-1) (steps 4.4 and 5.5). The test is Miller and Rabin's, with as many random bases as
-    /// table B.1 demands. Whether p-1 and the public exponent have a common divisor (steps 4.5 and 5.6) shows when the private exponent is made:
-    /// then there is none.
-    pub fn decide(number: &[u8], size: KeySize, rng: &mut impl CryptoRng) -> Option<Self> {
+    /// table B.1 demands. `tests` may see to them, and to one more; a library has the last word, with a base of its own. Whether p-1 and the public
+    /// exponent have a common divisor (steps 4.5 and 5.6) shows when the private exponent is made: then there is none.
+    pub fn decide(
+        number: &[u8],
+        size: KeySize,
+        tests: &mut impl PrimalityTests,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Self> {
         let prime = Self::decided(number, size)?;
-        fips::is_prime(rng, Flavor::Any, &*prime.0, miller_rabin_rounds(size)).then_some(prime)
+        let rounds = miller_rabin_rounds(size);
+        let passed = tests.miller_rabin(number, rounds, rng)?;
+        passes(&prime.0, rounds.saturating_sub(passed).max(1), rng).then_some(prime)
     }
 
     /// A number that another worker of this program has decided upon, big-endian, if it has the right size.
@@ -48,6 +55,13 @@ impl Prime {
     pub(super) fn number(&self) -> &BoxedUint {
         &self.0
     }
+}
+
+/// The library's word on a number, after so many rounds with random bases. Once in the program: the library has tests that are not asked for here,
+/// and inlining shows the compiler that.
+#[inline(never)]
+fn passes(number: &BoxedUint, rounds: usize, rng: &mut impl CryptoRng) -> bool {
+    fips::is_prime(rng, Flavor::Any, number, FipsOptions::with_mr_iterations(rounds))
 }
 
 /// A search for primes that is under way. It does a little at a time, so that its caller can look up in between.
@@ -71,15 +85,15 @@ impl PrimeSearch {
     }
 
     /// Tests the next few numbers; decides, where one passes.
-    pub fn step(&mut self, rng: &mut impl CryptoRng) -> Step {
-        let keyside_primes::Step { tested, found } = self.search.step(rng);
-        Step { tested, found: found.and_then(|number| Prime::decide(&number, self.size, rng)) }
+    pub fn step(&mut self, tests: &mut impl PrimalityTests, rng: &mut impl CryptoRng) -> Step {
+        let keyside_primes::Step { tested, found } = self.search.step(tests, rng);
+        Step { tested, found: found.and_then(|number| Prime::decide(&number, self.size, tests, rng)) }
     }
 
-    /// Goes on until a prime is found.
+    /// Goes on until a prime is found, in integers.
     pub fn next(&mut self, rng: &mut impl CryptoRng) -> Prime {
         loop {
-            if let Some(found) = self.step(rng).found {
+            if let Some(found) = self.step(&mut Integers, rng).found {
                 return found;
             }
         }
@@ -88,12 +102,12 @@ impl PrimeSearch {
 
 /// Searches for a moment, and decides upon a prime that is no secret. Browsers compile WebAssembly quickly first and well later, once it has run for
 /// a while: who does this beforehand, while the user still types, searches at full speed from the beginning.
-pub fn warm_up(rng: &mut impl CryptoRng) {
+pub fn warm_up(tests: &mut impl PrimalityTests, rng: &mut impl CryptoRng) {
     let mut search = PrimeSearch::new(KeySize::Rsa2048);
     for _ in 0..WARM_UP_ROUNDS {
-        search.step(rng);
+        search.step(tests, rng);
         let [prime, _] = PUBLIC_PRIMES;
-        core::hint::black_box(Prime::decide(&prime, KeySize::Rsa2048, rng));
+        core::hint::black_box(Prime::decide(&prime, KeySize::Rsa2048, tests, rng));
     }
 }
 
@@ -123,11 +137,11 @@ pub fn prime_size(size: KeySize) -> PrimeSize {
 }
 
 /// FIPS 186-5, table B.1: error probabilities of 2^-112, 2^-128 and 2^-144.
-fn miller_rabin_rounds(size: KeySize) -> FipsOptions {
-    FipsOptions::with_mr_iterations(match size {
+fn miller_rabin_rounds(size: KeySize) -> usize {
+    match size {
         KeySize::Rsa2048 => 5,
         KeySize::Rsa3072 | KeySize::Rsa4096 => 4,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -151,9 +165,9 @@ mod tests {
     #[test]
     fn what_is_composite_too_small_or_of_another_size_is_not_taken() {
         let rng = &mut rand::rng();
-        let found = Search::new(PrimeSize::Bits1024).next(rng);
-        assert!(Prime::decide(&found, KeySize::Rsa3072, rng).is_none());
-        assert!(Prime::decide(&[], KeySize::Rsa2048, rng).is_none());
+        let found = Search::new(PrimeSize::Bits1024).next(&mut Integers, rng);
+        assert!(Prime::decide(&found, KeySize::Rsa3072, &mut Integers, rng).is_none());
+        assert!(Prime::decide(&[], KeySize::Rsa2048, &mut Integers, rng).is_none());
         let mut composite = found.clone();
         // The search leaves out multiples of three: this goes two steps on, or four.
         while let Some(last) = composite.last_mut() {
@@ -163,14 +177,14 @@ mod tests {
                 break;
             }
         }
-        assert!(Prime::decide(&composite, KeySize::Rsa2048, rng).is_none());
+        assert!(Prime::decide(&composite, KeySize::Rsa2048, &mut Integers, rng).is_none());
         // 2^1023 + 1155 is the first prime with 1024 bits (OEIS A033873): it is below √2·2^1023.
         let mut smallest = vec![0; 128];
         *smallest.first_mut().unwrap() = 0x80;
         let least = smallest.len() - 2;
         smallest.get_mut(least..).unwrap().copy_from_slice(&1155_u16.to_be_bytes());
         assert!(crypto_primes::is_prime(Flavor::Any, &BoxedUint::from_be_slice(&smallest, 1024).unwrap()));
-        assert!(Prime::decide(&smallest, KeySize::Rsa2048, rng).is_none());
+        assert!(Prime::decide(&smallest, KeySize::Rsa2048, &mut Integers, rng).is_none());
     }
 
     #[test]
@@ -193,9 +207,9 @@ mod tests {
             }
         }
         impl rand::TryCryptoRng for Counting {}
-        let found = Search::new(PrimeSize::Bits1024).next(&mut rand::rng());
+        let found = Search::new(PrimeSize::Bits1024).next(&mut Integers, &mut rand::rng());
         let mut counting = Counting(0);
-        assert!(Prime::decide(&found, KeySize::Rsa2048, &mut counting).is_some());
+        assert!(Prime::decide(&found, KeySize::Rsa2048, &mut Integers, &mut counting).is_some());
         assert!(counting.0 >= 5 * 128, "{} bytes were drawn", counting.0);
     }
 
@@ -218,7 +232,7 @@ mod tests {
     #[test]
     fn the_public_primes_are_prime() {
         for prime in PUBLIC_PRIMES {
-            assert!(Prime::decide(&prime, KeySize::Rsa2048, &mut rand::rng()).is_some());
+            assert!(Prime::decide(&prime, KeySize::Rsa2048, &mut Integers, &mut rand::rng()).is_some());
         }
     }
 

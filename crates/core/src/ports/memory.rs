@@ -9,6 +9,7 @@ use keyside_pki::certificate::CertificateSummary;
 use keyside_pki::certification_path::PathError;
 use keyside_pki::certification_request::CertificationRequest;
 use keyside_pki::full_pki_request::FullPkiRequest;
+use keyside_pki::key_derivation::OnThisThread;
 use keyside_pki::testing::{NOW, authority};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,7 @@ use crate::api::{
     CaCertificates, CertificateType, Configuration, NewRequest, NewRevocation, Problem, ProblemKind, RenewalPolicy,
     RequestStatus,
 };
+use crate::custody::ahead::Ahead;
 use crate::custody::foreign_files;
 use crate::custody::prime_source::LocalSearch;
 use crate::domain::base64_bytes::Base64Bytes;
@@ -33,8 +35,8 @@ use crate::domain::revocation::{Revocation, RevocationState};
 use crate::domain::transaction_id::TransactionId;
 use crate::inspection::Inspection;
 use crate::protocol::{
-    Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, Failure, FileAnswer, FileJob, Generate,
-    Generated, Inspect, Job, OpenBackup, Renew, Renewed, Sealed, Stage, Unpack, Unpacked,
+    self, Answer, CertificateJob, ChangePassphrase, Check, Checked, Export, ExportKey, Failure, FileAnswer, FileJob,
+    Generate, Generated, Inspect, Job, OpenBackup, Renew, Renewed, Sealed, Stage, Unpack, Unpacked,
 };
 use crate::{certificates, custody};
 
@@ -159,13 +161,27 @@ pub(crate) struct MemoryWorker {
 }
 
 impl MemoryWorker {
-    async fn work(&self, job: &Job, progress: impl FnMut(Stage)) -> Result<Answer, WorkerError> {
+    async fn work(&self, job: Job, progress: impl FnMut(Stage)) -> Result<Answer, WorkerError> {
+        self.work_after(protocol::Ahead::default(), job, progress).await
+    }
+
+    /// Has it do what can be done ahead, and then the job.
+    async fn work_after(
+        &self,
+        order: protocol::Ahead,
+        job: Job,
+        mut progress: impl FnMut(Stage),
+    ) -> Result<Answer, WorkerError> {
         if self.stopped.get() {
             return Err(WorkerError::Stopped("out of memory".into()));
         }
-        let received: Job = serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap();
-        let answer = custody::handle(received, &mut rand::rng(), &mut LocalSearch::new(rand::rng()), progress).await;
-        match serde_json::from_slice(&serde_json::to_vec(&answer).unwrap()).unwrap() {
+        let (mut ahead, rng) = (Ahead::default(), &mut rand::rng());
+        let mut primes = LocalSearch::new(rand::rng());
+        let mut answer = None;
+        for job in [Job::Ahead(order), job] {
+            answer = custody::handle(received(&job), &mut ahead, rng, &mut primes, &OnThisThread, &mut progress).await;
+        }
+        match received(&answer.unwrap()) {
             Answer::Failed(failure) => Err(WorkerError::Failed(failure)),
             answer => Ok(answer),
         }
@@ -187,12 +203,16 @@ impl MemoryWorker {
         if self.stopped.get() {
             return Err(WorkerError::Stopped("out of memory".into()));
         }
-        let answer = handle(serde_json::from_slice(&serde_json::to_vec(job).unwrap()).unwrap());
-        match serde_json::from_slice(&serde_json::to_vec(&answer).unwrap()).unwrap() {
+        match received(&handle(received(job))) {
             FileAnswer::Done(done) => Ok(serde_json::from_str(done.get()).unwrap()),
             FileAnswer::Failed(failure) => Err(WorkerError::Failed(failure)),
         }
     }
+}
+
+/// The message as it arrives at the other side.
+fn received<T: Serialize + DeserializeOwned>(message: &T) -> T {
+    serde_json::from_slice(&serde_json::to_vec(message).unwrap()).unwrap()
 }
 
 fn unexpected(answer: &impl Debug) -> WorkerError {
@@ -201,28 +221,35 @@ fn unexpected(answer: &impl Debug) -> WorkerError {
 
 impl KeyWorker for MemoryWorker {
     async fn generate(&self, job: Generate, progress: impl Fn(Stage)) -> Result<Generated, WorkerError> {
-        match self.work(&Job::Generate(job), progress).await? {
+        match self.work(Job::Generate(job), progress).await? {
             Answer::Generated(generated) => Ok(generated),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn export(&self, job: Export) -> Result<Vec<u8>, WorkerError> {
-        match self.work(&Job::Export(job), |_| ()).await? {
+    type Exporting = ExportKey;
+
+    async fn begin_export(&self, key: ExportKey) -> Result<ExportKey, WorkerError> {
+        Ok(key)
+    }
+
+    async fn export(&self, key: ExportKey, job: Export) -> Result<Vec<u8>, WorkerError> {
+        let order = protocol::Ahead { export: Some(key), ..protocol::Ahead::default() };
+        match self.work_after(order, Job::Export(job), |_| ()).await? {
             Answer::Exported(file) => Ok(file.0),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn change_passphrase(&self, job: ChangePassphrase) -> Result<Sealed, WorkerError> {
-        match self.work(&Job::ChangePassphrase(job), |_| ()).await? {
+        match self.work(Job::ChangePassphrase(job), |_| ()).await? {
             Answer::PassphraseChanged(sealed) => Ok(sealed),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn renew(&self, job: Renew, progress: impl Fn(Stage)) -> Result<Renewed, WorkerError> {
-        match self.work(&Job::Renew(job), progress).await? {
+        match self.work(Job::Renew(job), progress).await? {
             Answer::Renewed(renewed) => Ok(renewed),
             other => Err(unexpected(&other)),
         }

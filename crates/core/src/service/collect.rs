@@ -11,7 +11,7 @@ use crate::domain::file_name::{self, FileName};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::transaction_id::{MalformedTransactionId, TransactionId};
 use crate::ports::{Clock, KeyStore, KeyWorker, RaError, RegistrationAuthority, StoreError, WorkerError};
-use crate::protocol::{AskedFor, Check, Checked, Export, Failure};
+use crate::protocol::{AskedFor, Check, Checked, Export, ExportKey, Failure};
 use crate::service::enroll::{self, EnrollError};
 
 /// Why there is no PKCS#12 file (yet). Each has its own message and its own way out.
@@ -211,18 +211,19 @@ pub async fn collect(
             Err(error) => error.into(),
         });
     };
-    let (enrollment, certificate, not_compared) = fetch_and_check(worker, store, authority, clock, enrollment).await?;
     let format = wanted.format;
-    let file = worker
-        .export(Export {
-            format,
-            encrypted_private_key: enrollment.encrypted_private_key.clone(),
-            certification_path: enrollment.certification_path.clone().unwrap_or_default(),
-            friendly_name: friendly_name(&enrollment, &certificate),
-            passphrase,
-            export_passphrase: wanted.passphrase,
-        })
-        .await?;
+    let key = ExportKey {
+        format,
+        encrypted_private_key: enrollment.encrypted_private_key.clone(),
+        passphrase,
+        export_passphrase: wanted.passphrase,
+    };
+    // The key is unsealed meanwhile.
+    let exporting = worker.begin_export(key).await?;
+    let (enrollment, certificate, not_compared) = fetch_and_check(worker, store, authority, clock, enrollment).await?;
+    let certification_path = enrollment.certification_path.clone().unwrap_or_default();
+    let friendly_name = friendly_name(&enrollment, &certificate);
+    let file = worker.export(exporting, Export { certification_path, friendly_name }).await?;
     Ok(Collected { enrollment, certificate, format, file, not_compared })
 }
 

@@ -451,8 +451,9 @@ mod tests {
 
     use super::*;
     use crate::element::{SEQUENCE, element};
+    use crate::pfx::testing::build;
     use crate::pfx::testing::{CORRECT, LEAF, PUBLIC_KEY, ROOT, VECTORS, vector};
-    use crate::pfx::{Contents, Profile, build};
+    use crate::pfx::{Contents, Profile};
     use crate::testing::{authority, key_pair};
 
     #[test]
@@ -503,7 +504,7 @@ mod tests {
                 certificates: &certificates,
                 friendly_name: "Zoë 漢字",
             };
-            let pfx = build(profile, &contents, CORRECT, &mut rand::rng()).unwrap();
+            let pfx = build(profile, &contents).unwrap();
             let opened = open(&pfx, CORRECT).unwrap();
             assert_eq!(opened.private_keys[0].private_key_info, private_key_info);
             assert_eq!(opened.private_keys[0].friendly_name.as_deref(), Some("Zoë 漢字"));

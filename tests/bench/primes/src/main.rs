@@ -1,6 +1,7 @@
 //! The long run: generates many key pairs of 2048 bits as the page does, has OpenSSL check each one, and compares their primes with
 //! others', as docs/benchmarks.md tells.
 
+mod fused;
 mod gap;
 mod openssl;
 mod sample;
@@ -16,6 +17,7 @@ use clap::Parser;
 use keyside_core::domain::key_size::KeySize;
 use keyside_core::key_generation;
 
+use crate::fused::Fused;
 use crate::openssl::OpenSsl;
 use crate::sample::{Measured, Sample};
 
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    if !keyside_montgomery::is_fused() {
+        return Err("multiply-add is not fused here".into());
+    }
     let openssl = OpenSsl::new(&options.openssl)?;
     println!("{}; {} threads", openssl.version(), threads());
     let keyside = Sample::from(in_parallel("keys made and checked", options.keys, || checked_key(&openssl))?);
@@ -62,7 +67,8 @@ fn run(options: &Options) -> Result<()> {
 
 /// Makes a key as the page does and has OpenSSL check it.
 fn checked_key(openssl: &OpenSsl) -> Result<[Measured; 2]> {
-    let key_pair = key_generation::generate(KeySize::Rsa2048, &mut rand::rng()).map_err(|error| error.to_string())?;
+    let key_pair = key_generation::generate_with(KeySize::Rsa2048, &mut Fused, &mut rand::rng())
+        .map_err(|error| error.to_string())?;
     let private_key_info = key_pair.to_private_key_info().map_err(|error| error.to_string())?;
     openssl.check(&private_key_info)?;
     sample::primes_of(&private_key_info)
