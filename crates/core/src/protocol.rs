@@ -1,6 +1,6 @@
 //! The messages between the page and its workers.
 //!
-//! There are three programs for a worker to run, so that each is loaded where it is used alone: the one that makes and opens keys takes an
+//! There are three programs for a worker to run, so that none is loaded where it is not used: the one that makes and opens keys takes an
 //! [`Job`], the one that checks certificates a [`CertificateJob`], and the inspector, which reads files from elsewhere and writes those that few
 //! need, a [`FileJob`]. A worker lives for one
 //! job: it says [`Ready`], takes the job, reports progress, answers once, and is terminated, which discards its memory. Messages travel as
