@@ -31,7 +31,7 @@ pub(crate) enum Bench {
         #[arg(long, value_parser = ["chromium", "firefox"])]
         browser: Option<String>,
     },
-    /// What crosses the wire, how soon the page is there, what blocks it, and what it takes, in Chromium; and what a person waits for, in
+    /// The page's bytes on the wire, its time until it is there, what blocks it, and what it takes, in Chromium; and the waits of a person, in
     /// Chromium and Firefox.
     Page {
         #[command(flatten)]

@@ -50,7 +50,7 @@ pub struct Ahead {
     pub export: Option<ExportKey>,
 }
 
-/// What the page asks of the main job's worker: one job with an answer, and before it, while the user still types, what can be done ahead.
+/// The page's messages to the main job's worker: one job with an answer, and before it, while the user still types, work that can be done ahead.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Job {
     /// Make a key pair and a request.
@@ -118,7 +118,7 @@ pub struct Export {
 /// A private key for a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExportKey {
-    /// What file to make.
+    /// The kind of file.
     pub format: ExportFormat,
     /// The sealed private key, DER.
     pub encrypted_private_key: Base64Bytes,

@@ -17,7 +17,7 @@ const PUBLIC_EXPONENT: u32 = 65_537;
 /// The first 32 bits of √2/2, rounded up: a block that begins with them or more lies above √2·2^(k-1).
 const HALF_ROOT_OF_TWO: u32 = 0xB504_F334;
 
-/// What is divided by to strike numbers out of blocks of one size, prepared once.
+/// The divisors that strike numbers out of blocks of one size, prepared once.
 pub(crate) struct Sieve {
     size: PrimeSize,
     /// The odd primes below a bound, in fours; the last ones are repeated.

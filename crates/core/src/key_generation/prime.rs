@@ -24,8 +24,8 @@ impl Prime {
     /// Decides upon a number that the search has found, big-endian: nothing that it says is taken on trust.
     ///
     /// It must have the right size and be at least √2·2^(k-1) (steps 4.4 and 5.5). The test is Miller and Rabin's, with as many random bases as
-    /// table B.1 demands. `tests` may see to them, and to one more; a library has the last word, with a base of its own. Whether p-1 and the public
-    /// exponent have a common divisor (steps 4.5 and 5.6) shows when the private exponent is made: then there is none.
+    /// table B.1 demands. `tests` may see to them, and to one more; a library has the last word, with a base of its own. A common divisor of p-1
+    /// and the public exponent (steps 4.5 and 5.6) shows when the private exponent is made: then there is none.
     pub fn decide(
         number: &[u8],
         size: KeySize,
